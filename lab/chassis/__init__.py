@@ -1,0 +1,1 @@
+"""The microservice chassis of the reference services. It imports no room."""

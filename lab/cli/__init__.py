@@ -1,0 +1,5 @@
+"""The `lab` command."""
+
+
+def main() -> None:
+    raise SystemExit("lab: no command yet")

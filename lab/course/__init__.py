@@ -1,0 +1,1 @@
+"""What is taught: days, lessons, exercises, progress."""

@@ -1,0 +1,1 @@
+"""The live screen, and the only room that imports Textual."""

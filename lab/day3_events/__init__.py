@@ -1,0 +1,1 @@
+"""Wednesday: events, queues, sagas."""

@@ -1,0 +1,1 @@
+"""Redis, AMQP and SQL engines: embedded, native, by URL."""

@@ -1,0 +1,1 @@
+"""The journal: one Event schema, append, follow, replay, query."""

@@ -1,0 +1,137 @@
+"""The one schema of everything that happens in a run: an Event is one JSON object on one line of the journal.
+
+`seq` counts from 1; `t` is seconds since the run's start on a monotonic clock. Both are stamped by the journal when
+the event is appended; a reader treats an event as immutable. Fields at their default are left out of the line.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Outcome = Literal["ok", "error", "lost", "late", "duplicate", "refused"]
+
+
+class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """What all kinds share. `source` and `target` are names of the System; `link` is `source->target`."""
+
+    seq: int = -1
+    t: float = -1.0
+    source: str = ""
+    target: str = ""
+    link: str = ""
+    correlation: str = ""
+
+
+class Flow(Base, tag="flow"):
+    """One exchange seen on a Link: an HTTP request and its response, a Redis command and its reply, an AMQP publish,
+    deliver, ack... `t` is when it was complete, `ms` how long it took (request complete to response complete).
+
+    `op` is what was asked (`POST /orders`, `GET user:7`, `publish order.created`, `deliver`, `ack`); `status` what was
+    answered (`201`, `OK`, `LOADING`, `confirmed`). `faults` are the ids of the faults that touched it.
+    """
+
+    protocol: str = ""
+    op: str = ""
+    status: str = ""
+    outcome: Outcome = "ok"
+    ms: float | None = None
+    bytes: int = 0
+    conn: int = 0
+    faults: tuple[str, ...] = ()
+    detail: str = ""
+    # redis
+    key: str = ""
+    hit: bool | None = None
+    ttl: float | None = None
+    # amqp
+    message: str = ""
+    exchange: str = ""
+    routing_key: str = ""
+    queue: str = ""
+    redelivered: bool = False
+
+
+class Log(Base, tag="log"):
+    """One line that a process wrote. A JSON line's `level`, `msg`, `event` are lifted out; the other keys are `data`."""
+
+    level: str = "info"
+    message: str = ""
+    event: str = ""
+    stream: Literal["stdout", "stderr"] = "stdout"
+    data: dict[str, Any] = {}
+
+
+class Process(Base, tag="process"):
+    """A process changed state; `reason` says why in words (`waiting for broker: port closed`, `killed by SIGKILL`)."""
+
+    state: str = ""
+    pid: int | None = None
+    code: int | None = None
+    reason: str = ""
+    restarts: int = 0
+    tail: tuple[str, ...] = ()
+
+
+class Queue(msgspec.Struct, kw_only=True, omit_defaults=True):
+    ready: int
+    consumers: int = 0
+
+
+class EngineState(Base, tag="engine"):
+    """An engine said how it is: its tier, and for a broker its queues (ready messages and consumers by queue)."""
+
+    tier: str = ""
+    state: str = ""
+    detail: str = ""
+    queues: dict[str, Queue] = {}
+
+
+class FaultChange(Base, tag="fault"):
+    """A fault was added, hit something, healed by hand or expired. `victims` counts what it has hit so far."""
+
+    id: str = ""
+    text: str = ""
+    change: Literal["added", "hit", "healed", "expired"] = "added"
+    victims: int = 0
+    owner: str = ""
+    duration: float | None = None
+    detail: str = ""
+
+
+class Load(Base, tag="load"):
+    """The load generator's report once a second: target and achieved rate (1/s), counts since the run's start,
+    latency percentiles of the last second in ms, measured from the planned start (open loop)."""
+
+    rate: float = 0.0
+    sent: int = 0
+    ok: int = 0
+    failed: int = 0
+    p50: float | None = None
+    p99: float | None = None
+
+
+class Note(Base, tag="note"):
+    """A line of narration or a remark of the lab's own; `topic` groups them (`scenario`, `run`, `hint`)."""
+
+    text: str = ""
+    topic: str = ""
+    level: Literal["info", "warning", "error"] = "info"
+    data: dict[str, Any] = {}
+
+
+Event = Flow | Log | Process | EngineState | FaultChange | Load | Note
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def to_line(event: Event) -> bytes:
+    """The event as one JSON line, newline included."""
+    return _encoder.encode(event) + b"\n"
+
+
+def from_line(line: bytes | str) -> Event:
+    """The event of one line. Raises msgspec.DecodeError if the line is not one."""
+    return _decoder.decode(line)

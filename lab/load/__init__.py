@@ -1,0 +1,1 @@
+"""The traffic generator: open-loop and seeded."""

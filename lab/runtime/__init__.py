@@ -1,0 +1,1 @@
+"""A System becomes processes."""

@@ -1,0 +1,98 @@
+"""The shapes that the control API speaks: what a reader of a live run gets to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal[
+    "pending", "starting", "ready", "degraded", "frozen", "stopping", "stopped", "backoff", "failed"
+]
+RunState = Literal["starting", "ready", "failed", "stopping", "stopped"]
+Action = Literal["kill", "terminate", "freeze", "thaw", "restart"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """One process of the run. `since` is seconds since the run's start; `reason` says why it is in this state."""
+
+    name: str
+    role: Literal["service", "stub", "engine", "load"]
+    state: State
+    since: float
+    reason: str = ""
+    pid: int | None = None
+    restarts: int = 0
+    url: str = ""
+    cpu: float = 0.0
+    """Percent of one core over the last second."""
+    rss: int = 0
+    """Bytes."""
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStatus:
+    """One link and its tap: where it listens, where it leads, and how many connections it carries."""
+
+    id: str
+    protocol: str
+    url: str
+    upstream: str
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultStatus:
+    id: str
+    text: str
+    kind: str
+    target: str
+    owner: str
+    victims: int
+    remaining: float | None
+    """Seconds until it heals by itself; None: until healed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadStatus:
+    rate: float
+    sent: int = 0
+    ok: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatus:
+    """The run as a whole. `tiers` is the tier each engine uses (`embedded`, `native`, `url`)."""
+
+    id: str
+    system: str
+    title: str
+    state: RunState
+    elapsed: float
+    seed: int
+    scenario: str
+    folder: str
+    pid: int
+    tiers: dict[str, str]
+    processes: tuple[ProcessStatus, ...]
+    links: tuple[LinkStatus, ...]
+    faults: tuple[FaultStatus, ...]
+    load: LoadStatus
+    started_at: str = ""
+    """RFC 3339, wall clock."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run was asked for. `tiers` maps an engine's kind (or `*`) to `embedded`, `native` or a URL."""
+
+    seed: int = 0
+    rate: float | None = None
+    scenario: str = ""
+    duration: float | None = None
+    """Seconds until the run ends by itself; None: the scenario's end without a reader that stays, else never."""
+    tiers: dict[str, str] = field(default_factory=dict)
+    detach: bool = False

@@ -1,0 +1,109 @@
+"""The topology of a System as plain frozen data; everything else about a run is derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Protocol = Literal["http", "redis", "amqp", "sql", "tcp"]
+EngineKind = Literal["redis", "amqp", "sql"]
+Wait = Literal["ready", "started", "no"]
+Restart = Literal["always", "on-failure", "never"]
+Role = Literal["service", "stub"]
+
+CLIENT = "client"
+"""The outside world: a Link may start here, and the load generator then travels on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A program of the system. Exactly one of `module` and `command` says how it is started.
+
+    `module` is run as `python -m module` by the fork server, or plainly with `exec`; `command` is an argv.
+    It is told everything by its environment: `HOST`, `PORT`, `SERVICE_NAME`, `INSTANCE_ID`, one URL a Link, and `env`.
+    `ready` is an HTTP path that answers 200, `tcp` (the port is open) or `started` (the process lives).
+    A `stub` stands for a system of somebody else's (a payment provider, a mail server) and is drawn as such.
+    """
+
+    name: str
+    module: str | None = None
+    command: tuple[str, ...] = ()
+    dir: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    exec: bool = False
+    ready: str = "/readyz"
+    restart: Restart = "on-failure"
+    role: Role = "service"
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A Redis, an AMQP broker or a SQL database that services share or own."""
+
+    name: str
+    kind: EngineKind
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A directed link consumer -> provider. The consumer gets the address of the Link's tap in the variable `env`.
+
+    `suffix` is added to that URL (`?heartbeat=5`, `/0`). `wait` says what the consumer's start waits for.
+    """
+
+    source: str
+    target: str
+    protocol: Protocol
+    env: str = ""
+    wait: Wait = "ready"
+    suffix: str = ""
+    summary: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.source}->{self.target}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request of a Journey, sent to `service` over the Link client -> service.
+
+    Strings in `path` and `json` may hold placeholders: `{n}` (the journey's number), `{uuid}`, `{int:1000:90000}`,
+    `{choice:a|b}` and `{pick:POOL}` (a value that an earlier answer put into POOL). A string that is one placeholder
+    only takes the value's own type. `save` puts a field of a 2xx JSON answer into a pool: {"user": "id"}.
+    """
+
+    method: str
+    service: str
+    path: str
+    json: Any = None
+    save: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """What one visitor does, as requests in order; `weight` is its share of all journeys.
+
+    A journey that picks from a pool which is still empty is replaced by one that fills it.
+    """
+
+    name: str
+    requests: tuple[Request, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """Services, engines and the directed links between them, with what visitors do. `name` is what `lab run` takes."""
+
+    name: str
+    title: str = ""
+    services: tuple[Service, ...] = ()
+    engines: tuple[Engine, ...] = ()
+    links: tuple[Link, ...] = ()
+    journeys: tuple[Journey, ...] = ()
+    scenarios: str | None = None
+    """Folder with the system's scenario files, absolute."""

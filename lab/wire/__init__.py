@@ -1,0 +1,1 @@
+"""Taps: one proxy a link, with a sans-IO session a protocol."""

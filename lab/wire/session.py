@@ -1,0 +1,96 @@
+"""What a protocol's decoder is to the tap: a sans-IO session over one connection. Bytes and time in, effects out.
+
+The tap runs a session in one of two modes.
+
+*Observing* (no content fault on the link): the tap has already forwarded the bytes; the session only looks at copies and
+returns Flows. It can neither lose nor change a byte.
+
+*Intercepting* (a content fault is active on the link, or units are still held back): the tap forwards nothing by itself;
+what the session returns as `Send` effects is what goes out. A session starts to intercept at the next message boundary:
+the rest of a message that is half forwarded is sent on as it comes. Once the faults are gone the session lets go at
+the next boundary, with nothing held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from lab.faults.fault import Fault
+from lab.journal.event import Flow
+
+
+class Side(Enum):
+    """Who sent the bytes: the consumer (`CLIENT`) or the provider (`SERVER`)."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def other(self) -> Side:
+        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write `data` towards `to`, not before `delay` seconds from now; order on each side is kept."""
+
+    to: Side
+    data: bytes
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send `data` to the provider on a connection of its own and read its answer to nobody (a duplicated request)."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Cut the connection on both sides with an RST."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection on both sides after what was sent is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A Flow for the journal."""
+
+    flow: Flow
+
+
+Effect = Send | Again | Reset | Close | Seen
+
+Strike = Callable[[Collection[str], str], Fault | None]
+"""strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is hitting:
+the draw is made, the victim counted and journaled, so ask once a message and only for what will then be done."""
+
+
+class Undecodable(Exception):
+    """The bytes are not this protocol (any more); the tap marks the connection `undecoded (reason)` and goes on raw."""
+
+
+class Session(Protocol):
+    """One connection's protocol state."""
+
+    def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:
+        """Look at bytes that were forwarded already. Raises Undecodable (or anything: the tap treats it alike)."""
+
+    def intercept(self, side: Side, data: bytes, now: float, strike: Strike) -> Sequence[Effect]:
+        """Decide about bytes that were not forwarded. All of them come out again as Send, unless a fault took them."""
+
+    def held(self) -> bool:
+        """Whether bytes or promises (an ack to swallow later) are held, so that interception must go on."""
+
+    def release(self) -> Sequence[Effect]:
+        """The faults on this link were healed: give back what is held, in order, as Send effects."""
+
+    def closed(self, side: Side, now: float) -> Sequence[Flow]:
+        """`side` closed (EOF or reset): what was under way is lost. Flows for what never got an answer."""
