@@ -54,7 +54,7 @@ class Flow(Base, tag="flow"):
 
 
 class Log(Base, tag="log"):
-    """One line that a process wrote. A JSON line's `level`, `msg`, `event` are lifted out; the other keys are `data`."""
+    """One line that a process wrote. A JSON line's `level`, `msg`, `event` are lifted out; other keys are `data`."""
 
     level: str = "info"
     message: str = ""

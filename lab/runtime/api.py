@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-State = Literal[
-    "pending", "starting", "ready", "degraded", "frozen", "stopping", "stopped", "backoff", "failed"
-]
+State = Literal["pending", "starting", "ready", "degraded", "frozen", "stopping", "stopped", "backoff", "failed"]
 RunState = Literal["starting", "ready", "failed", "stopping", "stopped"]
 Action = Literal["kill", "terminate", "freeze", "thaw", "restart"]
 

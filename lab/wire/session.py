@@ -2,13 +2,13 @@
 
 The tap runs a session in one of two modes.
 
-*Observing* (no content fault on the link): the tap has already forwarded the bytes; the session only looks at copies and
-returns Flows. It can neither lose nor change a byte.
+*Observing* (no content fault on the link): the tap has already forwarded the bytes; the session only looks at copies
+and returns Flows. It can neither lose nor change a byte.
 
-*Intercepting* (a content fault is active on the link, or units are still held back): the tap forwards nothing by itself;
-what the session returns as `Send` effects is what goes out. A session starts to intercept at the next message boundary:
-the rest of a message that is half forwarded is sent on as it comes. Once the faults are gone the session lets go at
-the next boundary, with nothing held.
+*Intercepting* (a content fault is active on the link, or units are still held back): the tap forwards nothing by
+itself; what the session returns as `Send` effects is what goes out. A session starts to intercept at the next message
+boundary: the rest of a message that is half forwarded is sent on as it comes. Once the faults are gone the session
+lets go at the next boundary, with nothing held.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Seen:
 Effect = Send | Again | Reset | Close | Seen
 
 Strike = Callable[[Collection[str], str], Fault | None]
-"""strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is hitting:
-the draw is made, the victim counted and journaled, so ask once a message and only for what will then be done."""
+"""strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is
+hitting: the draw is made, the victim counted and journaled, so ask once a message and only for what is then done."""
 
 
 class Undecodable(Exception):
