@@ -1,0 +1,133 @@
+"""The journal being written: events get their number and time, and reach the file in batches."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.journal.event import Event, Note, to_line
+
+BATCH = 4096
+"""So many events wait at most for the owner's `flush()`; then the journal writes by itself."""
+
+
+class Journal:
+    """Appends events to the file at `path`, numbered from 1 and timed in seconds since it was opened.
+
+    `append` only encodes into memory; the owner calls `flush()` about 20 times a second. Nothing here raises because of
+    the disk: while it is full or read-only, events are counted in `lost` and `error` says why ("" when all is well).
+    A Journal belongs to one thread, and a file to one Journal.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self.error = ""
+        self.lost = 0
+        self._clock = clock
+        self._start = clock()
+        self._seq = 0
+        self._waiting: list[bytes] = []
+        self._torn = False
+        self._fd: int | None = None
+        self._open()
+
+    def now(self) -> float:
+        """Seconds since the run's start."""
+        return self._clock() - self._start
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event; 0 before the first."""
+        return self._seq
+
+    def append(self, event: Event) -> None:
+        """Stamp `event` with its number and time, and keep it for the next flush."""
+        self._seq += 1
+        event.seq = self._seq
+        event.t = round(self._clock() - self._start, 6)
+        try:
+            line = to_line(event)
+        except (TypeError, ValueError) as problem:  # a value JSON has no form for, a lone surrogate
+            line = to_line(_unwritable(event, problem))
+        self._waiting.append(line)
+        if len(self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand everything appended so far to the operating system."""
+        if not self._waiting:
+            return
+        if self._fd is None and not self._open():
+            self._drop()
+            return
+        self._write()
+
+    def close(self) -> None:
+        self.flush()
+        self.flush()  # what the first had to say about losses
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _open(self) -> bool:
+        try:
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as problem:
+            self.error = _explain(problem, self.path)
+            return False
+        self.error = ""
+        return True
+
+    def _write(self) -> None:
+        assert self._fd is not None
+        data = memoryview((b"\n" if self._torn else b"") + b"".join(self._waiting))
+        written = 0
+        try:
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+        except OSError as problem:
+            self.error = _explain(problem, self.path)
+            whole = bytes(data[:written]).count(b"\n") - (1 if self._torn and written else 0)
+            # What was cut in the middle of a line is ended by the next write, so that only that line is spoilt.
+            self._torn = data[written - 1] != ord("\n") if written else self._torn
+            del self._waiting[:whole]
+            self._drop()
+            return
+        self._torn = False
+        self.error = ""
+        self._waiting.clear()
+        if self.lost:
+            self._confess()
+
+    def _drop(self) -> None:
+        self.lost += len(self._waiting)
+        self._waiting.clear()
+
+    def _confess(self) -> None:
+        """The disk takes data again: the journal itself says what is missing from it."""
+        lost, self.lost = self.lost, 0
+        self.append(Note(text=f"{lost} events could not be written and are missing here", topic="run", level="warning"))
+
+
+def _explain(problem: OSError, path: Path) -> str:
+    match problem.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            why = "the disk is full"
+        case errno.EROFS:
+            why = "the disk is read-only"
+        case errno.EACCES | errno.EPERM:
+            why = "writing there is not permitted"
+        case _:
+            why = problem.strerror or str(problem)
+    return f"the journal is not being written: {why} ({path})"
+
+
+def _unwritable(event: Event, problem: Exception) -> Note:
+    kind = event.__struct_config__.tag
+    text = f"an event of kind {kind} could not be written: {problem}".encode(errors="replace").decode()
+    note = Note(text=text, topic="run", level="warning")
+    note.seq, note.t = event.seq, event.t
+    return note

@@ -1,0 +1,106 @@
+"""The journal being read: at once, or while it grows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from io import FileIO
+from pathlib import Path
+
+import msgspec
+
+from lab.journal.event import Event, from_line
+
+POLL = 0.05
+"""Seconds between two looks at a journal that has nothing new."""
+
+CHUNK = 1 << 20
+"""Bytes taken at a time, so that a reader of a long journal stays small."""
+
+
+def read(path: Path, from_seq: int = 0) -> Iterator[Event]:
+    """The events of the journal as it is now. Raises OSError if there is none."""
+    with path.open("rb") as file:
+        yield from decode((line for line in file if line.endswith(b"\n")), from_seq)
+
+
+def follow(path: Path, from_seq: int = 0, stop: Callable[[], bool] | None = None) -> Iterator[Event]:
+    """The events from number `from_seq` on, as they come; the file may not exist yet.
+
+    Ends when `stop()` is true and everything written before that was read; without `stop` it goes on for ever.
+    """
+    with Tail(path) as tail:
+        while True:
+            last = stop is not None and stop()
+            lines = tail.lines()
+            yield from decode(lines, from_seq)
+            if not lines:
+                if last:
+                    return
+                time.sleep(POLL)
+
+
+async def afollow(path: Path, from_seq: int = 0, stop: Callable[[], bool] | None = None) -> AsyncIterator[Event]:
+    """`follow` for an event loop."""
+    with Tail(path) as tail:
+        while True:
+            last = stop is not None and stop()
+            lines = tail.lines()
+            for event in decode(lines, from_seq):
+                yield event
+            if not lines:
+                if last:
+                    return
+                await asyncio.sleep(POLL)
+
+
+def decode(lines: Iterable[bytes], from_seq: int = 0) -> Iterator[Event]:
+    """The events in `lines`. What is no event (a torn line, a kind or a value of a later version) is passed over."""
+    for line in lines:
+        try:
+            event = from_line(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if event.seq >= from_seq:
+            yield event
+
+
+class Tail:
+    """The growing end of a journal file: `lines()` gives what was completed since the last call, and never waits."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: FileIO | None = None
+        self._rest = b""
+
+    def lines(self) -> list[bytes]:
+        """At most about CHUNK bytes of whole lines, newline included; empty when there is nothing new."""
+        while True:
+            data = self._read()
+            if not data:
+                return []
+            head, newline, rest = data.rpartition(b"\n")
+            if newline:
+                lines = (self._rest + head).split(b"\n")
+                self._rest = rest
+                return [line + b"\n" for line in lines]
+            self._rest += data
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> bytes:
+        if self._file is None:
+            try:
+                self._file = FileIO(self.path)
+            except FileNotFoundError:
+                return b""
+        return self._file.read(CHUNK) or b""
