@@ -60,13 +60,20 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """Call `intercept` again with no bytes `delay` seconds from now: something must not be held longer than that."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """A Flow for the journal."""
 
     flow: Flow
 
 
-Effect = Send | Again | Reset | Close | Seen
+Effect = Send | Again | Reset | Close | Wake | Seen
 
 Strike = Callable[[Collection[str], str], Fault | None]
 """strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is
