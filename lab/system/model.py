@@ -66,6 +66,12 @@ class Link:
     def id(self) -> str:
         return f"{self.source}->{self.target}"
 
+    @property
+    def variable(self) -> str:
+        """The environment variable that carries the URL: what `env` says, or the usual one of the protocol."""
+        usual = {"sql": "DATABASE_URL", "redis": "REDIS_URL", "amqp": "AMQP_URL"}
+        return self.env or usual.get(self.protocol) or f"{self.target.upper().replace('-', '_')}_URL"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

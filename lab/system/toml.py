@@ -1,0 +1,222 @@
+"""A System written by the reader as a TOML file, with commands of their own.
+
+[service.orders]
+run = "python -m orders"       # or module = "orders" for a warm start
+dir = "orders"                 # relative to this file, which is also the default
+ready = "/readyz"              # an HTTP path, "tcp" (the default: the port is open) or "started"
+env = { LOG_LEVEL = "debug" }
+
+[engine.redis]
+kind = "redis"
+
+[[link]]
+from = "orders"                # or "client", the outside world
+to = "redis"
+env = "REDIS_URL"
+
+[[journey]]
+name = "order"
+requests = [{ method = "POST", service = "orders", path = "/orders", json = { qty = 1 } }]
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.system.model import Engine, Journey, Link, Request, Service, System
+from lab.system.validate import InvalidSystem, did_you_mean, validate
+
+TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey")
+SERVICE = ("run", "module", "dir", "env", "ready", "restart", "exec", "role", "summary")
+ENGINE = ("kind", "summary")
+LINK = ("from", "to", "protocol", "env", "wait", "suffix", "summary")
+JOURNEY = ("name", "requests", "weight")
+REQUEST = ("method", "service", "path", "json", "save")
+
+
+def load(path: str | Path) -> System:
+    """The System of a TOML file, validated. Raises InvalidSystem naming file, table and key; OSError if unreadable."""
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSystem([str(error)], f"{path.name}: ") from None
+    reader = _Reader(path)
+    system = reader.system(data)
+    if reader.problems:
+        raise InvalidSystem(reader.problems, f"{path.name}: ")
+    try:
+        validate(system)
+    except InvalidSystem as error:
+        raise InvalidSystem([_in_toml_words(p, system) for p in error.problems], f"{path.name}: ") from None
+    return system
+
+
+class _Reader:
+    """Turns tables into data and collects what is wrong with them on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.resolve().parent
+        self.problems: list[str] = []
+
+    def system(self, data: Mapping[str, Any]) -> System:
+        self._known("", data, TOP)
+        services = self._tables(data, "service")
+        engines = self._tables(data, "engine")
+        kinds = {name: table.get("kind") for name, table in engines.items()}
+        scenarios = self._get("", data, "scenarios", str, "")
+        return System(
+            name=self._get("", data, "name", str, self.path.stem.lower().replace("_", "-")),
+            title=self._get("", data, "title", str, ""),
+            services=tuple(self._service(name, table) for name, table in services.items()),
+            engines=tuple(self._engine(name, table) for name, table in engines.items()),
+            links=tuple(self._link(f"[[link]] {i}", table, kinds) for i, table in self._list(data, "link")),
+            journeys=tuple(self._journey(f"[[journey]] {i}", table) for i, table in self._list(data, "journey")),
+            scenarios=str(self.folder / scenarios) if scenarios else None,
+        )
+
+    def _service(self, name: str, table: Mapping[str, Any]) -> Service:
+        place = f"[service.{name}]"
+        self._known(place, table, SERVICE)
+        run = table.get("run")
+        command: tuple[str, ...] = ()
+        if isinstance(run, list) and all(isinstance(word, str) for word in run):
+            command = tuple(run)
+        elif run is not None:
+            try:
+                command = tuple(shlex.split(self._get(place, table, "run", str, "")))
+            except ValueError as error:
+                self.problems.append(f"{place} run: {error}".lower())
+        module = self._get(place, table, "module", str, "")
+        if not command and not module:
+            self.problems.append(f'{place} run: say how {name} is started, for example run = "python -m {name}"')
+        folder = self.folder / self._get(place, table, "dir", str, ".")
+        if not folder.is_dir():
+            self.problems.append(f"{place} dir: there is no folder {folder}")
+        env = self._get(place, table, "env", dict, {})
+        for key, value in env.items():
+            if not isinstance(value, str | int | float):
+                self.problems.append(f"{place} env.{key}: expected a string, got {_kind(value)}")
+        return Service(
+            name=name,
+            module=module or None,
+            command=command,
+            dir=str(folder),
+            env={key: str(value) for key, value in env.items()},
+            exec=self._get(place, table, "exec", bool, False),
+            ready=self._get(place, table, "ready", str, "tcp"),
+            restart=self._get(place, table, "restart", str, "on-failure"),
+            role=self._get(place, table, "role", str, "service"),
+            summary=self._get(place, table, "summary", str, ""),
+        )
+
+    def _engine(self, name: str, table: Mapping[str, Any]) -> Engine:
+        place = f"[engine.{name}]"
+        self._known(place, table, ENGINE)
+        kind = self._need(place, table, "kind", str)
+        return Engine(name=name, kind=kind, summary=self._get(place, table, "summary", str, ""))
+
+    def _link(self, place: str, table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Link:
+        self._known(place, table, LINK)
+        target = self._need(place, table, "to", str)
+        usual = kinds.get(target)
+        return Link(
+            source=self._need(place, table, "from", str),
+            target=target,
+            protocol=self._get(place, table, "protocol", str, usual if isinstance(usual, str) else "http"),
+            env=self._get(place, table, "env", str, ""),
+            wait=self._get(place, table, "wait", str, "ready"),
+            suffix=self._get(place, table, "suffix", str, ""),
+            summary=self._get(place, table, "summary", str, ""),
+        )
+
+    def _journey(self, place: str, table: Mapping[str, Any]) -> Journey:
+        self._known(place, table, JOURNEY)
+        requests = self._list(table, "requests", f"{place} requests")
+        weight = self._get(place, table, "weight", (int, float), 1.0)
+        return Journey(
+            name=self._need(place, table, "name", str),
+            requests=tuple(self._request(f"{place} requests {i}", request) for i, request in requests),
+            weight=float(weight),
+        )
+
+    def _request(self, place: str, table: Mapping[str, Any]) -> Request:
+        self._known(place, table, REQUEST)
+        return Request(
+            method=self._get(place, table, "method", str, "GET").upper(),
+            service=self._need(place, table, "service", str),
+            path=self._need(place, table, "path", str),
+            json=table.get("json"),
+            save=self._get(place, table, "save", dict, {}),
+        )
+
+    def _tables(self, data: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+        tables = self._get("", data, key, dict, {})
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                self.problems.append(f"{key}.{name}: expected a table, [{key}.{name}], got {_kind(table)}")
+        return {name: table for name, table in tables.items() if isinstance(table, dict)}
+
+    def _list(self, data: Mapping[str, Any], key: str, place: str = "") -> list[tuple[int, Mapping[str, Any]]]:
+        """Tables with the number a reader counts them by, from 1."""
+        tables = data.get(key, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self.problems.append(f"{place or key}: expected a list of tables, got {_kind(tables)}")
+            return []
+        return list(enumerate(tables, 1))
+
+    def _need(self, place: str, table: Mapping[str, Any], key: str, kind: type) -> Any:
+        if key not in table:
+            self.problems.append(f"{place} {key}: missing")
+            return kind()
+        return self._get(place, table, key, kind, kind())
+
+    def _get(self, place: str, table: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
+        value = table.get(key, default)
+        wrong_bool = isinstance(value, bool) and kind is not bool
+        if not isinstance(value, kind) or wrong_bool:
+            self.problems.append(f"{place} {key}: expected {_expected(kind)}, got {_kind(value)}".strip())
+            return default
+        return value
+
+    def _known(self, place: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+        for key in table:
+            if key not in known:
+                self.problems.append(f"{place} {key}: no such key{did_you_mean(key, known)}".strip())
+
+
+def _expected(kind: Any) -> str:
+    names = {str: "a string", dict: "a table", bool: "true or false"}
+    return names.get(kind, "a number") if isinstance(kind, type) else "a number"
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", dict: "a table", list: "a list"}
+    return names.get(type(value), type(value).__name__)
+
+
+PLACE = re.compile(r"\b(services|engines|links|journeys)\[(\d+)\](?:\.requests\[(\d+)\])?(?:\.(\w+))?")
+
+
+def _in_toml_words(problem: str, system: System) -> str:
+    """`links[2].source: …` as `[[link]] 3 from: …`, the way the file has it and a reader counts."""
+
+    def place(match: re.Match[str]) -> str:
+        plural, index, request, key = match[1], int(match[2]), match[3], match[4]
+        if plural == "services":
+            table = f"[service.{system.services[index].name}]"
+        elif plural == "engines":
+            table = f"[engine.{system.engines[index].name}]"
+        else:
+            table = f"[[{plural[:-1]}]] {index + 1}"
+        inner = f"requests {int(request) + 1}" if request else ""
+        words = {"source": "from", "target": "to", "command": "run"}
+        return " ".join(filter(None, (table, inner, words.get(key, key))))
+
+    return PLACE.sub(place, problem)

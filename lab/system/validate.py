@@ -1,0 +1,169 @@
+"""Refuses a System that cannot run, and says of every problem where it is and what would be right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+from lab.system.model import CLIENT, Engine, EngineKind, Link, Protocol, Restart, Role, Service, System, Wait
+from lab.system.order import waiting_cycle
+
+NAME = re.compile(r"[a-z][a-z0-9-]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PICK = re.compile(r"\{pick:([^{}]*)\}")
+GIVEN = frozenset({"HOST", "PORT", "SERVICE_NAME", "INSTANCE_ID"})
+"""Variables that the lab itself sets for every service."""
+
+
+class InvalidSystem(ValueError):
+    """The declaration is wrong. `problems` holds one sentence each, beginning with the place."""
+
+    def __init__(self, problems: Sequence[str], where: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{where}{problem}" for problem in self.problems))
+
+
+def validate(system: System) -> None:
+    """Raise InvalidSystem listing every problem of the declaration, or return."""
+    problems = [
+        *_names(system),
+        *(p for i, service in enumerate(system.services) for p in _service(f"services[{i}]", service)),
+        *(p for i, engine in enumerate(system.engines) for p in _engine(f"engines[{i}]", engine)),
+        *_links(system),
+        *_journeys(system),
+    ]
+    if system.scenarios is not None and not Path(system.scenarios).is_absolute():
+        problems.append(f"scenarios: {system.scenarios!r} is not an absolute path")
+    if not problems and (cycle := waiting_cycle(system)):
+        problems.append(
+            f"links: {' -> '.join(cycle)} wait for each other, so none of them would ever start; "
+            f'give one of these links wait="no"'
+        )
+    if problems:
+        raise InvalidSystem(problems)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "payments"?` for the closest known word, or nothing."""
+    close = get_close_matches(word, list(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _names(system: System) -> Iterator[str]:
+    if not NAME.fullmatch(system.name):
+        yield f"name: {system.name!r} is not a name; use small letters, digits and hyphens, a letter first"
+    seen: dict[str, str] = {CLIENT: "the outside world"}
+    places = [(f"services[{i}]", service.name) for i, service in enumerate(system.services)]
+    places += [(f"engines[{i}]", engine.name) for i, engine in enumerate(system.engines)]
+    for place, name in places:
+        if not NAME.fullmatch(name):
+            yield f"{place}.name: {name!r} is not a name; use small letters, digits and hyphens, a letter first"
+        elif name in seen:
+            yield f'{place}.name: "{name}" is taken already by {seen[name]}'
+        seen.setdefault(name, place)
+
+
+def _service(place: str, service: Service) -> Iterator[str]:
+    if (service.module is None) == (not service.command):
+        yield f"{place}: exactly one of module and command says how {service.name} is started"
+    if service.exec and service.command:
+        yield f"{place}.exec: a command is always executed plainly; exec is for a module"
+    if not (service.ready.startswith("/") or service.ready in ("tcp", "started")):
+        yield (
+            f"{place}.ready: {service.ready!r} is not a way to be ready; "
+            f'use an HTTP path ("/readyz"), "tcp" or "started"'
+        )
+    yield from _choice(f"{place}.restart", service.restart, Restart)
+    yield from _choice(f"{place}.role", service.role, Role)
+    for key in service.env:
+        if not VARIABLE.fullmatch(key):
+            yield f"{place}.env: {key!r} is not the name of an environment variable"
+
+
+def _engine(place: str, engine: Engine) -> Iterator[str]:
+    yield from _choice(f"{place}.kind", engine.kind, EngineKind)
+
+
+def _links(system: System) -> Iterator[str]:
+    services = {service.name for service in system.services}
+    engines = {engine.name: engine.kind for engine in system.engines}
+    declared: dict[str, str] = {}
+    variables: dict[tuple[str, str], str] = {}
+    for i, link in enumerate(system.links):
+        place = f"links[{i}]"
+        if link.source not in services and link.source != CLIENT:
+            if link.source in engines:
+                yield f'{place}.source: "{link.source}" is an engine; a link starts at the service that uses it'
+            else:
+                hint = did_you_mean(link.source, {*services, CLIENT})
+                yield f'{place}.source: no service is named "{link.source}"{hint}'
+        if link.target not in services and link.target not in engines:
+            hint = did_you_mean(link.target, {*services, *engines})
+            yield f'{place}.target: no service or engine is named "{link.target}"{hint}'
+        if link.source == link.target:
+            yield f'{place}: "{link.source}" is linked to itself'
+        yield from _choice(f"{place}.protocol", link.protocol, Protocol)
+        yield from _choice(f"{place}.wait", link.wait, Wait)
+        kind = engines.get(link.target)
+        if kind in get_args(EngineKind) and link.protocol in get_args(Protocol) and link.protocol not in (kind, "tcp"):
+            yield f'{place}.protocol: "{link.target}" is a {kind} engine and does not speak {link.protocol}'
+        if link.id in declared:
+            yield f"{place}: {link.id} is declared already by {declared[link.id]}"
+        declared.setdefault(link.id, place)
+        yield from _variable(place, link, variables)
+
+
+def _variable(place: str, link: Link, variables: dict[tuple[str, str], str]) -> Iterator[str]:
+    name = link.variable
+    if not VARIABLE.fullmatch(name):
+        yield f"{place}.env: {name!r} is not the name of an environment variable"
+    elif name in GIVEN:
+        yield f"{place}.env: {name} is set by the lab itself; choose another variable"
+    elif link.source != CLIENT and (link.source, name) in variables:
+        yield (
+            f"{place}.env: {link.source} gets {name} already from {variables[link.source, name]}; "
+            f"choose another variable"
+        )
+    variables.setdefault((link.source, name), place)
+
+
+def _journeys(system: System) -> Iterator[str]:
+    services = {service.name for service in system.services}
+    reachable = {link.target for link in system.links if link.source == CLIENT}
+    pools = {pool for journey in system.journeys for request in journey.requests for pool in request.save}
+    for i, journey in enumerate(system.journeys):
+        if not journey.requests:
+            yield f'journeys[{i}].requests: "{journey.name}" sends nothing'
+        if journey.weight <= 0:
+            yield f"journeys[{i}].weight: {journey.weight:g} is not above 0"
+        for j, request in enumerate(journey.requests):
+            place = f"journeys[{i}].requests[{j}]"
+            if request.service not in services:
+                hint = did_you_mean(request.service, services)
+                yield f'{place}.service: no service is named "{request.service}"{hint}'
+            elif request.service not in reachable:
+                yield f"{place}.service: visitors cannot reach {request.service}: there is no link client -> it"
+            if not request.path.startswith("/"):
+                yield f"{place}.path: {request.path!r} does not begin with /"
+            for pool in sorted(set(_picks([request.path, request.json])) - pools):
+                yield f'{place}: nothing saves into the pool "{pool}"{did_you_mean(pool, pools)}'
+
+
+def _picks(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from PICK.findall(value)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _picks(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _picks(item)
+
+
+def _choice(place: str, value: str, choices: Any) -> Iterator[str]:
+    known = get_args(choices)
+    if value not in known:
+        yield f"{place}: {value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"

@@ -1,0 +1,102 @@
+"""A system in a TOML file: what it becomes, and how its mistakes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.system.model import Engine, Link, Request
+from lab.system.toml import load
+from lab.system.validate import InvalidSystem
+
+GOOD = """
+title = "My shop"
+
+[service.orders]
+run = "python -m orders --workers 1"
+dir = "orders"
+ready = "/readyz"
+env = { LOG_LEVEL = "debug", WORKERS = 2 }
+
+[service.users]
+run = ["node", "server.js"]
+
+[engine.redis]
+kind = "redis"
+
+[[link]]
+from = "client"
+to = "orders"
+
+[[link]]
+from = "orders"
+to = "redis"
+suffix = "/0"
+
+[[journey]]
+name = "order"
+requests = [
+  { method = "post", service = "orders", path = "/orders", json = { qty = 1 }, save = { order = "id" } },
+  { service = "orders", path = "/orders/{pick:order}" },
+]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "orders").mkdir(exist_ok=True)
+    path = folder / "my-shop.toml"
+    path.write_text(text)
+    return path
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(InvalidSystem) as caught:
+        load(write(folder, text))
+    return str(caught.value)
+
+
+def test_a_file_becomes_a_system(tmp_path: Path) -> None:
+    system = load(write(tmp_path, GOOD))
+    orders, users = system.services
+    assert (system.name, system.title) == ("my-shop", "My shop")
+    assert orders.command == ("python", "-m", "orders", "--workers", "1")
+    assert orders.dir == str(tmp_path.resolve() / "orders")
+    assert orders.env == {"LOG_LEVEL": "debug", "WORKERS": "2"}
+    assert (users.command, users.ready, users.dir) == (("node", "server.js"), "tcp", str(tmp_path.resolve()))
+    assert system.engines == (Engine(name="redis", kind="redis"),)
+    assert system.links[1] == Link(source="orders", target="redis", protocol="redis", suffix="/0")
+    assert system.links[1].variable == "REDIS_URL"
+    assert system.journeys[0].requests[0] == Request(
+        method="POST", service="orders", path="/orders", json={"qty": 1}, save={"order": "id"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        (
+            'ready = "/readyz"',
+            'redy = "/readyz"',
+            'my-shop.toml: [service.orders] redy: no such key; did you mean "ready"?',
+        ),
+        ('dir = "orders"', "dir = 3", "my-shop.toml: [service.orders] dir: expected a string, got a number"),
+        ('dir = "orders"', 'dir = "gone"', "my-shop.toml: [service.orders] dir: there is no folder"),
+        ('kind = "redis"', "", "my-shop.toml: [engine.redis] kind: missing"),
+        ('kind = "redis"', 'kind = "rediss"', "my-shop.toml: [engine.redis] kind: 'rediss' is none of"),
+        ('from = "orders"', 'from = "order"', '[[link]] 2 from: no service is named "order"; did you mean "orders"?'),
+        ('run = ["node", "server.js"]', "", "[service.users] run: say how users is started"),
+        ('run = ["node", "server.js"]', 'run = "node \'x"', "[service.users] run: no closing quotation"),
+        ("[[journey]]", "[journey]", "journey: expected a list of tables, got a table"),
+        ("{pick:order}", "{pick:ordr}", '[[journey]] 1 requests 2: nothing saves into the pool "ordr"'),
+        ("[[journey]]", "[[journey]", "my-shop.toml: "),
+        ('suffix = "/0"', 'suffix = "/0"\nwait = "redy"', "[[link]] 2 wait: 'redy' is none of ready, started, no"),
+    ],
+)
+def test_mistakes_name_file_table_and_key(tmp_path: Path, good: str, bad: str, said: str) -> None:
+    assert said in refused(tmp_path, GOOD.replace(good, bad, 1))
+
+
+def test_a_circle_is_named(tmp_path: Path) -> None:
+    circle = GOOD + '\n[[link]]\nfrom="orders"\nto="users"\n[[link]]\nfrom="users"\nto="orders"\n'
+    assert "orders -> users -> orders" in refused(tmp_path, circle)
