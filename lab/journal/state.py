@@ -1,0 +1,450 @@
+"""RunPicture: the fold of a run's events into a picture of the run.
+
+It is pure: time comes from the events (`t`), so a recorded run folds to the same picture at any speed. Memory is
+bounded: totals are exact, lists keep what is recent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.measure import Meter, Spread
+from lab.system.model import System
+
+RECENT_EVENTS = 20_000
+RECENT_FLOWS = 5_000
+RECENT_LOGS = 2_000
+RECENT_NOTES = 100
+RECENT_ENTITIES = 2_000
+RECENT_SAGAS = 4_000
+RECENT_FAULTS = 500
+OPEN_DELIVERIES = 10_000
+
+ANSWERS = frozenset({"ack", "nack", "reject", "confirm", "return", "declare", "bind", "consume"})
+"""AMQP ops that answer or prepare: they are flows, but not messages, and do not count in a link's rate."""
+
+FAILED = frozenset({"error", "lost", "refused"})
+"""Outcomes that count as errors. What was late or arrived twice still arrived."""
+
+GONE = frozenset({"starting", "stopping", "stopped", "backoff", "failed"})
+"""States in which a process holds no connection, so nothing is delivered to it."""
+
+
+class LinkPicture:
+    """What was seen on one link. `flows` counts everything, `rate` only requests, commands and messages."""
+
+    __slots__ = ("back", "bytes", "failures", "flows", "id", "meter", "outcomes", "protocol", "spread", "there")
+
+    def __init__(self, id: str, protocol: str) -> None:
+        self.id = id
+        self.protocol = protocol
+        self.flows = 0
+        self.bytes = 0
+        self.outcomes: Counter[str] = Counter()
+        self.meter = Meter()
+        self.failures = Meter()
+        self.there = 0
+        """Requests, commands and publishes so far: what travels from consumer to provider."""
+        self.back = 0
+        """Deliveries so far: what travels from a broker to its consumer."""
+        self.spread = Spread()
+
+    @property
+    def source(self) -> str:
+        return self.id.partition("->")[0]
+
+    @property
+    def target(self) -> str:
+        return self.id.partition("->")[2]
+
+    @property
+    def errors(self) -> int:
+        return self.failures.total
+
+    def rate(self, now: float) -> float:
+        return self.meter.rate(now)
+
+    def error_rate(self, now: float) -> float:
+        return self.failures.rate(now)
+
+
+@dataclass(slots=True)
+class ProcessPicture:
+    name: str
+    role: str = "service"
+    state: str = "pending"
+    since: float = 0.0
+    pid: int | None = None
+    code: int | None = None
+    reason: str = ""
+    restarts: int = 0
+    tail: tuple[str, ...] = ()
+    tier: str = ""
+    breakers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class FaultPicture:
+    """`ended` is empty while the fault is active, then `healed` or `expired`; `hits` says what it hit, newest last."""
+
+    id: str
+    text: str
+    owner: str
+    since: float
+    duration: float | None
+    victims: int = 0
+    ended: str = ""
+    until: float | None = None
+    hits: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+
+    @property
+    def kind(self) -> str:
+        return self.text.partition(" ")[0]
+
+    @property
+    def target(self) -> str:
+        words = self.text.split(" ", 2)
+        return words[1] if len(words) > 1 else ""
+
+    def remaining(self, now: float) -> float | None:
+        """Seconds until it heals by itself; None: until somebody heals it."""
+        return None if self.duration is None else max(0.0, self.since + self.duration - now)
+
+    def touches(self, link: str) -> bool:
+        """Whether it is a fault on this link; `a<->b` touches both directions."""
+        if self.target == link:
+            return True
+        ends = self.target.split("<->")
+        return len(ends) == 2 and link in (f"{ends[0]}->{ends[1]}", f"{ends[1]}->{ends[0]}")
+
+
+class QueuePicture:
+    """A broker's queue. `ready` is what the broker says waits (None: it has not said); `unacked` what the wire shows
+    as delivered without an answer."""
+
+    __slots__ = ("consumers", "delivered", "name", "open", "ready", "redelivered", "trend", "unacked")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ready: int | None = None
+        self.consumers: int | None = None
+        self.delivered = 0
+        self.redelivered = 0
+        self.unacked = 0
+        self.open: dict[tuple[str, int], dict[str, int]] = {}
+        self.trend: deque[int] = deque(maxlen=60)
+
+    def deliver(self, link: str, conn: int, message: str, redelivered: bool) -> None:
+        self.delivered += 1
+        if redelivered:
+            self.redelivered += 1
+            if message:
+                self._forget(message)
+        if self.unacked < OPEN_DELIVERIES:
+            held = self.open.setdefault((link, conn), {})
+            held[message] = held.get(message, 0) + 1
+            self.unacked += 1
+
+    def settle(self, link: str, conn: int, message: str) -> None:
+        held = self.open.get((link, conn))
+        if held is None or message not in held:
+            return
+        self.unacked -= 1
+        if held[message] == 1:
+            del held[message]
+        else:
+            held[message] -= 1
+
+    def release(self, link: str, keep: int | None = None) -> None:
+        """The link's connections ended (all but `keep`): the broker takes back what they held."""
+        for key in [key for key in self.open if key[0] == link and key[1] != keep]:
+            self.unacked -= sum(self.open.pop(key).values())
+
+    def _forget(self, message: str) -> None:
+        for held in self.open.values():
+            self.unacked -= held.pop(message, 0)
+
+
+@dataclass(slots=True)
+class EntityPicture:
+    """A thing of the business and its state as a service logged it: an order and where its saga stands."""
+
+    entity: str
+    id: str
+    state: str
+    since: float
+    born: float
+    source: str = ""
+    correlation: str = ""
+    reason: str = ""
+    history: list[tuple[float, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSummary:
+    """`p50` and `p99` in ms over the whole run, None where nothing was timed."""
+
+    id: str
+    protocol: str
+    flows: int
+    errors: int
+    outcomes: dict[str, int]
+    p50: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSummary:
+    id: str
+    text: str
+    owner: str
+    victims: int
+    ended: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The run in figures, for the end of a plain run. `entities`: how many of each kind ended in which state."""
+
+    elapsed: float
+    flows: int
+    links: tuple[LinkSummary, ...]
+    entities: dict[str, dict[str, int]]
+    faults: tuple[FaultSummary, ...]
+    restarts: dict[str, int]
+    load: Load | None
+
+
+class RunPicture:
+    """`apply` every event in order; read the attributes. With a System its parts are there before their first event."""
+
+    def __init__(self, system: System | None = None) -> None:
+        self.now = 0.0
+        self.seq = 0
+        self.flow_count = 0
+        self.skipped = 0
+        """Events that are missing between those applied, by the gaps in `seq`."""
+        self.links: dict[str, LinkPicture] = {}
+        self.processes: dict[str, ProcessPicture] = {}
+        self.faults: dict[str, FaultPicture] = {}
+        self.queues: dict[str, QueuePicture] = {}
+        self.entities: dict[tuple[str, str], EntityPicture] = {}
+        """By kind and id, in the order of their last change."""
+        self.entity_counts: dict[str, Counter[str]] = {}
+        self.sagas: dict[str, list[tuple[float, str]]] = {}
+        """By correlation id: what was published under it, as (t, routing key)."""
+        self.load: Load | None = None
+        self.load_history: deque[Load] = deque(maxlen=120)
+        self.flows: deque[Flow] = deque(maxlen=RECENT_FLOWS)
+        self.logs: deque[Log] = deque(maxlen=RECENT_LOGS)
+        self.notes: deque[Note] = deque(maxlen=RECENT_NOTES)
+        self.events: deque[Event] = deque(maxlen=RECENT_EVENTS)
+        self._apply: dict[type[Any], Callable[[Any], None]] = {
+            Flow: self._flow,
+            Log: self._log,
+            Process: self._process,
+            EngineState: self._engine,
+            FaultChange: self._fault,
+            Load: self._load,
+            Note: self.notes.append,
+        }
+        if system is not None:
+            self._expect(system)
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Events come in the order of their `seq`."""
+        if event.t > self.now:
+            self.now = event.t
+        seq = event.seq
+        if seq > self.seq:
+            if self.seq and seq > self.seq + 1:
+                self.skipped += seq - self.seq - 1
+            self.seq = seq
+        self.events.append(event)
+        self._apply[type(event)](event)
+
+    def apply_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.apply(event)
+
+    def active_faults(self) -> list[FaultPicture]:
+        return [fault for fault in self.faults.values() if not fault.ended]
+
+    def narration(self) -> Note | None:
+        """The last line of narration, if there was one."""
+        return next((note for note in reversed(self.notes) if note.topic == "scenario"), None)
+
+    def summary(self) -> Summary:
+        links = []
+        for link in self.links.values():
+            p50, p99 = link.spread.overall(0.5, 0.99)
+            links.append(LinkSummary(link.id, link.protocol, link.flows, link.errors, dict(link.outcomes), p50, p99))
+        faults = (FaultSummary(f.id, f.text, f.owner, f.victims, f.ended or "active") for f in self.faults.values())
+        return Summary(
+            elapsed=self.now,
+            flows=self.flow_count,
+            links=tuple(links),
+            entities={kind: dict(+counts) for kind, counts in self.entity_counts.items()},
+            faults=tuple(faults),
+            restarts={p.name: p.restarts for p in self.processes.values() if p.restarts},
+            load=self.load,
+        )
+
+    def _expect(self, system: System) -> None:
+        for engine in system.engines:
+            self.processes[engine.name] = ProcessPicture(engine.name, role="engine")
+        for service in system.services:
+            self.processes[service.name] = ProcessPicture(service.name, role=service.role)
+        for link in system.links:
+            self.links[link.id] = LinkPicture(link.id, link.protocol)
+
+    def _flow(self, flow: Flow) -> None:
+        self.flow_count += 1
+        self.flows.append(flow)
+        link = self.links.get(flow.link)
+        if link is None:
+            link = self.links[flow.link] = LinkPicture(flow.link, flow.protocol)
+        link.flows += 1
+        link.bytes += flow.bytes
+        link.outcomes[flow.outcome] += 1
+        t = flow.t
+        if flow.ms is not None:
+            link.spread.add(flow.ms, t)
+        if flow.outcome in FAILED:
+            link.failures.add(t)
+        if link.protocol == "amqp":
+            self._amqp(flow, link)
+        else:
+            link.meter.add(t)
+            link.there += 1
+
+    def _amqp(self, flow: Flow, link: LinkPicture) -> None:
+        verb = flow.op.partition(" ")[0]
+        if verb == "publish":
+            link.meter.add(flow.t)
+            link.there += 1
+            if flow.correlation:
+                self._saga_step(flow)
+        elif verb in ("deliver", "get"):
+            link.meter.add(flow.t)
+            link.back += 1
+            # A copy that the lab made is not the broker's: it waits for nobody's ack.
+            if flow.queue and flow.outcome != "duplicate":
+                self._queue(flow.queue).deliver(flow.link, flow.conn, flow.message, flow.redelivered)
+        elif verb in ("ack", "nack", "reject"):
+            # An ack that was lost on the way leaves the message open at the broker.
+            if flow.queue and flow.outcome != "lost":
+                self._queue(flow.queue).settle(flow.link, flow.conn, flow.message)
+        elif verb == "consume" and flow.queue:
+            self._queue(flow.queue).release(flow.link, keep=flow.conn)
+        elif verb not in ANSWERS:
+            link.meter.add(flow.t)
+            link.there += 1
+
+    def _saga_step(self, flow: Flow) -> None:
+        steps = self.sagas.get(flow.correlation)
+        if steps is None:
+            if len(self.sagas) >= RECENT_SAGAS:
+                del self.sagas[next(iter(self.sagas))]
+            steps = self.sagas[flow.correlation] = []
+        if len(steps) < 32:
+            steps.append((flow.t, flow.routing_key or flow.op.partition(" ")[2]))
+
+    def _queue(self, name: str) -> QueuePicture:
+        queue = self.queues.get(name)
+        if queue is None:
+            queue = self.queues[name] = QueuePicture(name)
+        return queue
+
+    def _log(self, log: Log) -> None:
+        self.logs.append(log)
+        if log.event == "state":
+            self._state(log)
+        elif log.event == "breaker":
+            process = self._known(log.source)
+            process.breakers[str(log.data.get("name", ""))] = str(log.data.get("state", ""))
+
+    def _state(self, log: Log) -> None:
+        kind, ident = str(log.data.get("entity", "")), str(log.data.get("id", ""))
+        state, reason = str(log.data.get("state", "")), str(log.data.get("reason") or "")
+        if not ident or not state:
+            return
+        counts = self.entity_counts.setdefault(kind, Counter())
+        entity = self.entities.pop((kind, ident), None)
+        if entity is None:
+            entity = EntityPicture(kind, ident, "", log.t, log.t)
+            if len(self.entities) >= RECENT_ENTITIES:
+                del self.entities[next(iter(self.entities))]
+        elif entity.state != state:
+            counts[entity.state] -= 1
+        if entity.state != state:
+            counts[state] += 1
+            entity.state, entity.since = state, log.t
+            if len(entity.history) < 32:
+                entity.history.append((log.t, state))
+        entity.reason = reason or entity.reason
+        entity.source = log.source
+        entity.correlation = log.correlation or entity.correlation
+        self.entities[kind, ident] = entity
+
+    def _known(self, name: str) -> ProcessPicture:
+        process = self.processes.get(name)
+        if process is None:
+            process = self.processes[name] = ProcessPicture(name)
+        return process
+
+    def _process(self, event: Process) -> None:
+        process = self._known(event.source)
+        if event.state and event.state != process.state:
+            process.state, process.since = event.state, event.t
+        process.reason = event.reason
+        process.restarts = max(process.restarts, event.restarts)
+        if event.pid is not None or event.state in GONE:
+            process.pid = event.pid
+        process.code = event.code
+        if event.tail:
+            process.tail = event.tail
+        if event.state in GONE:
+            self._disconnected(event.source)
+
+    def _disconnected(self, name: str) -> None:
+        for link in self.links.values():
+            if link.protocol == "amqp" and name in (link.source, link.target):
+                for queue in self.queues.values():
+                    queue.release(link.id)
+
+    def _engine(self, event: EngineState) -> None:
+        process = self._known(event.source)
+        process.role = "engine"
+        process.tier = event.tier or process.tier
+        if event.state and event.state != process.state:
+            process.state, process.since, process.reason = event.state, event.t, event.detail
+        for name, depth in event.queues.items():
+            queue = self._queue(name)
+            queue.ready, queue.consumers = depth.ready, depth.consumers
+            queue.trend.append(depth.ready)
+
+    def _fault(self, event: FaultChange) -> None:
+        fault = self.faults.get(event.id)
+        if fault is None:
+            if len(self.faults) >= RECENT_FAULTS:
+                self._drop_oldest_fault()
+            fault = FaultPicture(event.id, event.text, event.owner, event.t, event.duration)
+            self.faults[event.id] = fault
+        fault.victims = max(fault.victims, event.victims)
+        if event.change == "hit":
+            fault.hits.append(event.detail)
+        elif event.change in ("healed", "expired"):
+            fault.ended, fault.until = event.change, event.t
+
+    def _drop_oldest_fault(self) -> None:
+        oldest = next((fault.id for fault in self.faults.values() if fault.ended), next(iter(self.faults)))
+        del self.faults[oldest]
+
+    def _load(self, event: Load) -> None:
+        self.load = event
+        self.load_history.append(event)
