@@ -1,0 +1,271 @@
+"""The story of one order, request or message: what every process did for it, in time and by cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lab.journal.event import Event, FaultChange, Flow, Log, Process
+
+What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
+
+SETTLING = ("ack", "nack", "reject", "confirm", "return")
+STAGE = ("setup", "declare", "bind", "consume")
+AROUND = 0.5
+"""Seconds before and after a story in which faults and process changes still belong to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened. `t` is its beginning in seconds since the run's start, `depth` how far down the chain
+    of causes it stands. `who` did it, `to` whom (empty for what a process did by itself); `mark` is the outcome
+    where it is not `ok` (`lost`, `duplicate`, `redelivered` ...)."""
+
+    seq: int
+    t: float
+    kind: What
+    who: str
+    what: str
+    to: str = ""
+    result: str = ""
+    ms: float | None = None
+    mark: str = ""
+    faults: tuple[str, ...] = ()
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """The steps in the order in which they began. `state` is the last state that a service told of `entity`."""
+
+    ident: str
+    entity: str = ""
+    state: str = ""
+    reason: str = ""
+    correlations: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    actors: tuple[str, ...] = ()
+    began: float = 0.0
+    ended: float = 0.0
+
+
+class NoStory(LookupError):
+    """Nothing in the journal belongs to this id."""
+
+
+def story(events: Iterable[Event], ident: str) -> Story:
+    """What belongs to `ident`, which is an entity's id (an order's), a correlation id or a message id.
+
+    Raises NoStory if there is nothing.
+    """
+    events = list(events)
+    told = [event for event in events if _names(event, ident)]
+    if not told:
+        raise NoStory(ident)
+    correlations = {event.correlation for event in told if event.correlation}
+    if any(event.correlation == ident for event in told):
+        correlations = {ident}
+    messages = {ident} | {
+        event.message
+        for event in events
+        if isinstance(event, Flow) and event.message and event.correlation in correlations
+    }
+    own = [
+        event
+        for event in events
+        if event.correlation in correlations
+        or (isinstance(event, Flow) and event.message in messages)
+        or _names(event, ident)
+    ]
+    flows = [event for event in own if isinstance(event, Flow) and not event.op.startswith(STAGE)]
+    logs = [event for event in own if isinstance(event, Log)]
+    steps = _chain([*((_flow_step(flow), flow) for flow in flows), *((_log_step(log), None) for log in logs)])
+    began, ended = min(step.t for step in steps), max(event.t for event in own)
+    actors = tuple(dict.fromkeys(name for step in steps for name in (step.who, step.to) if name))
+    around = list(_around(events, set(actors), {flow.link for flow in flows}, began - AROUND, ended + AROUND))
+    entity, state, reason = _state(logs, ident)
+    return Story(
+        ident=ident,
+        entity=entity,
+        state=state,
+        reason=reason,
+        correlations=tuple(sorted(correlations)),
+        steps=tuple(sorted([*steps, *around], key=lambda step: (step.t, step.seq))),
+        actors=actors,
+        began=began,
+        ended=ended,
+    )
+
+
+def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
+    """Everything that services told a state of: id -> (entity, last state), the most recently told last."""
+    found: dict[str, tuple[str, str]] = {}
+    for event in events:
+        if isinstance(event, Log) and event.event == "state":
+            ident = str(event.data.get("id", ""))
+            found.pop(ident, None)
+            found[ident] = (str(event.data.get("entity", "")), str(event.data.get("state", "")))
+    return found
+
+
+def _names(event: Event, ident: str) -> bool:
+    if event.correlation == ident:
+        return True
+    if isinstance(event, Flow):
+        return event.message == ident or ident in event.op.split("?")[0].replace(" ", "/").split("/")
+    return isinstance(event, Log) and event.event == "state" and str(event.data.get("id", "")) == ident
+
+
+def _state(logs: Sequence[Log], ident: str) -> tuple[str, str, str]:
+    states = [log for log in logs if log.event == "state"]
+    for log in reversed(states):
+        # A correlation id has one entity at most that matters: the one that was told of last.
+        if str(log.data.get("id", "")) == ident or log.correlation == ident:
+            entity = f"{log.data.get('entity', '')} {log.data.get('id', '')}".strip()
+            return entity, str(log.data.get("state", "")), str(log.data.get("reason") or "")
+    return "", "", ""
+
+
+# -- one event, one step ----------------------------------------------------------------------------------------------
+
+
+def _flow_step(flow: Flow) -> Step:
+    word = flow.op.partition(" ")[0]
+    who, to, kind, what = flow.source, flow.target, "call", flow.op
+    if flow.protocol == "amqp":
+        if word in ("deliver", "get"):
+            who, to, kind = flow.target, flow.source, "deliver"
+            what = f"deliver {flow.routing_key or flow.queue}".strip()
+            if flow.queue and flow.queue != flow.routing_key:
+                what += f" (queue {flow.queue})"
+        elif word in SETTLING:
+            kind = "settle"
+            if word in ("confirm", "return"):
+                who, to = flow.target, flow.source
+        else:
+            kind = "publish"
+    mark = "" if flow.outcome == "ok" else flow.outcome
+    if flow.redelivered and not mark:
+        mark = "redelivered"
+    return Step(
+        seq=flow.seq,
+        t=flow.t - (flow.ms or 0.0) / 1000 if kind == "call" else flow.t,
+        kind=kind,  # type: ignore[arg-type]
+        who=who,
+        to=to,
+        what=what,
+        result=flow.status,
+        ms=flow.ms,
+        mark=mark,
+        faults=flow.faults,
+    )
+
+
+def _log_step(log: Log) -> Step:
+    if log.event == "state":
+        what = f"{log.data.get('entity', '')} {log.data.get('id', '')} is {log.data.get('state', '')}".strip()
+        reason = str(log.data.get("reason") or "")
+        return Step(seq=log.seq, t=log.t, kind="state", who=log.source, what=what, result=reason)
+    mark = log.level if log.level in ("warning", "error", "critical") else ""
+    return Step(seq=log.seq, t=log.t, kind="log", who=log.source, what=log.message, mark=mark)
+
+
+def _around(events: Iterable[Event], actors: set[str], links: set[str], since: float, until: float) -> Iterator[Step]:
+    """Faults that stood over the story's links and processes, and what became of its processes meanwhile."""
+    standing: set[str] = set()
+    faults: list[Step] = []
+    for event in events:
+        if event.t > until:
+            break
+        if isinstance(event, FaultChange) and event.change != "hit":
+            step = Step(seq=event.seq, t=event.t, kind="fault", who=event.id, what=event.text, result=event.change)
+            if event.change == "added" and _concerns(event.text, actors, links):
+                standing.add(event.id)
+                faults.append(step)
+            elif event.id in standing:
+                if event.t < since:  # it was over before the story began
+                    faults = [fault for fault in faults if fault.who != event.id]
+                else:
+                    faults.append(step)
+        elif isinstance(event, Process) and event.source in actors and event.t >= since:
+            yield Step(
+                seq=event.seq, t=event.t, kind="process", who=event.source, what=event.state, result=event.reason
+            )
+    yield from faults
+
+
+def _concerns(text: str, actors: set[str], links: set[str]) -> bool:
+    """Whether the fault written as `text` (KIND TARGET ...) is on one of these links or processes."""
+    target = [*text.split(), "", ""][1]
+    return target in links or target in actors or ("<->" in target and set(target.split("<->")) <= actors)
+
+
+# -- what caused what -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A process was given something to do, a call or a message; it is over at `until`."""
+
+    at: str
+    since: float
+    until: float
+    depth: int
+
+
+def _chain(steps: Sequence[tuple[Step, Flow | None]]) -> list[Step]:
+    """The steps in the order of their beginnings, each one level below its cause.
+
+    A confirm or an ack that went well is no step of its own: it becomes the result of what it answers.
+    """
+    chain: list[Step] = []
+    arrivals: list[_Arrival] = []
+    published: dict[str, int] = {}
+    delivered: dict[tuple[str, str, str], tuple[int, _Arrival]] = {}
+
+    def cause(who: str, t: float) -> int:
+        before = [arrival for arrival in arrivals if arrival.at == who and arrival.since <= t]
+        going_on = [arrival for arrival in before if arrival.until >= t]
+        last = max(going_on or before, key=lambda arrival: arrival.since, default=None)
+        return last.depth + 1 if last else 0
+
+    for step, flow in sorted(steps, key=_beginning):
+        depth = cause(step.who, step.t)
+        if flow is None:
+            pass
+        elif step.kind == "deliver":
+            if flow.message in published:
+                depth = chain[published[flow.message]].depth + 1
+            arrivals.append(_Arrival(step.to, step.t, float("inf"), depth))
+            delivered[flow.message, flow.source, flow.queue] = len(chain), arrivals[-1]
+        elif step.kind == "publish":
+            published.setdefault(flow.message, len(chain))
+        elif step.kind == "settle":
+            asked = None
+            if step.who == flow.target:  # the broker answers the publisher
+                asked = published.get(flow.message)
+            elif (flow.message, flow.source, flow.queue) in delivered:
+                asked, arrival = delivered[flow.message, flow.source, flow.queue]
+                arrival.until = step.t
+            if asked is not None:
+                depth = chain[asked].depth + 1
+                if result := _went_well(step):
+                    chain[asked] = replace(chain[asked], result=result, ms=(step.t - chain[asked].t) * 1000)
+                    continue
+        else:
+            arrivals.append(_Arrival(step.to, step.t, step.t + (step.ms or 0.0) / 1000, depth))
+        chain.append(replace(step, depth=depth))
+    return chain
+
+
+def _beginning(pair: tuple[Step, Flow | None]) -> tuple[float, float, int]:
+    """Sorts by beginning; of two calls that began together, the longer one is the cause."""
+    step, _ = pair
+    return step.t, -(step.ms or 0.0) if step.kind == "call" else 0.0, step.seq
+
+
+def _went_well(step: Step) -> str:
+    if step.mark or step.faults:
+        return ""
+    return {"ack": "acked", "confirm": "confirmed"}.get(step.what.partition(" ")[0], "")

@@ -1,0 +1,79 @@
+"""A Story as lines of words: one layout for plain text and for colour."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lab.journal.story import Step, Story
+
+Role = Literal["plain", "time", "name", "good", "bad", "warn", "dim", "title"]
+Words = list[tuple[str, Role]]
+"""One line as pieces of text, each with what it is; joined they are the plain line."""
+
+INDENT = 2
+DEEPEST = 12
+"""Levels drawn; what is deeper stays in that column, so that a long chain still fits on a narrow screen."""
+
+LOUD = {"lost": "LOST", "late": "LATE", "duplicate": "DUPLICATE", "error": "ERROR", "refused": "REFUSED"}
+BAD = {"lost", "error", "refused", "critical"}
+
+
+def text(story: Story) -> str:
+    """The story as plain text, without a newline at its end."""
+    return "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines(story))
+
+
+def lines(story: Story) -> list[Words]:
+    """The heading, then a line for each step: time since the story's beginning, who and whom, what, result, marks."""
+    heading: Words = [(story.entity or story.ident, "title")]
+    if story.state:
+        heading.append((f" is {story.state}" + (f" ({story.reason})" if story.reason else ""), _mood(story.state)))
+    ids = [ident for ident in story.correlations if ident != story.ident or story.entity]
+    about: Words = []
+    if len(ids) == 1:
+        about += [("correlation id ", "dim"), (ids[0], "plain"), (" · ", "dim")]
+    elif ids:
+        about += [(f"{len(ids)} correlation ids", "dim"), (" · ", "dim")]
+    about.append((f"{story.ended - story.began:.3f} s over {', '.join(story.actors)}", "dim"))
+    return [heading, about, [], *(_line(step, story.began) for step in story.steps)]
+
+
+def _line(step: Step, began: float) -> Words:
+    indent = " " * (INDENT * min(step.depth, DEEPEST))
+    line: Words = [(f"{step.t - began:+8.3f}  ", "time"), (indent, "plain")]
+    match step.kind:
+        case "fault":
+            word = {"added": "begins", "healed": "is healed", "expired": "ends"}.get(step.result, step.result)
+            return [line[0], ("! ", "warn"), (f"fault {step.who} {word}: {step.what}", "warn")]
+        case "process":
+            reason = f" ({step.result})" if step.result else ""
+            return [line[0], ("! ", "warn"), (step.who, "name"), (f" is {step.what}{reason}", "warn")]
+        case "state":
+            reason = f" ({step.result})" if step.result else ""
+            return [*line, (step.who, "name"), (": ", "dim"), (f"{step.what}{reason}", _mood(step.what.split()[-1]))]
+        case "log":
+            level: Words = [(f"{step.mark.upper()} ", "warn")] if step.mark else []
+            return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain")]
+    line += [(step.who, "name"), (" → ", "dim"), (step.to, "name"), (f"  {step.what}", "plain")]
+    if step.result:
+        line.append((f"  {step.result}", "good" if not step.mark else "plain"))
+    if step.ms is not None:
+        line.append((f"  {milliseconds(step.ms)}", "dim"))
+    if step.mark:
+        line.append((f"  {LOUD.get(step.mark, step.mark)}", "bad" if step.mark in BAD else "warn"))
+    if step.faults:
+        line.append((f"  by fault {', '.join(step.faults)}", "warn"))
+    return line
+
+
+def milliseconds(ms: float) -> str:
+    """A duration as people read it: `0.42 ms`, `14 ms`, `1.3 s`."""
+    if ms >= 1000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.2g} ms"
+
+
+def _mood(state: str) -> Role:
+    if state in ("confirmed", "paid", "approved", "sent", "completed", "done"):
+        return "good"
+    return "bad" if state in ("cancelled", "failed", "declined", "rejected", "dead") else "warn"
