@@ -9,6 +9,10 @@ and returns Flows. It can neither lose nor change a byte.
 itself; what the session returns as `Send` effects is what goes out. A session starts to intercept at the next message
 boundary: the rest of a message that is half forwarded is sent on as it comes. Once the faults are gone the session
 lets go at the next boundary, with nothing held.
+
+Nothing is lost when a session fails. Bytes that turn out not to be the protocol are given out as `Send` with a
+`GiveUp` at the end; should `intercept` raise all the same, the tap sends what `release` returns and goes on raw, so a
+session puts new bytes where `release` finds them before it looks at them.
 """
 
 from __future__ import annotations
@@ -35,23 +39,45 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Write `data` towards `to`, not before `delay` seconds from now; order on each side is kept."""
+    """Write `data` towards `to`, not before `delay` seconds from now and no faster than `rate` bytes a second (None:
+    as fast as it goes); order on each side is kept."""
 
     to: Side
     data: bytes
     delay: float = 0.0
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Send `data` to the provider on a connection of its own and read its answer to nobody (a duplicated request)."""
+    """Send `data` to the provider on a connection of its own and read its answer to nobody (a duplicated request).
+    The exchange is journaled as `duplicate` with these `faults`."""
 
     data: bytes
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Cut the connection on both sides with an RST."""
+    """Cut the connection on both sides with an RST; `fault` is the id of the fault that did it."""
+
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """From here on nothing passes on this connection, either way, until the fault heals; what follows in the same list
+    waits too, and then flows on."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """From here on whatever the provider says on this connection is lost. When the fault heals the connection is reset,
+    because a stream with a hole in it cannot go on."""
+
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +103,8 @@ Effect = Send | Again | Reset | Close | Wake | Seen
 
 Strike = Callable[[Collection[str], str], Fault | None]
 """strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is
-hitting: the draw is made, the victim counted and journaled, so ask once a message and only for what is then done."""
+hitting: the draw is made, the victim counted and journaled, so ask once a message and only for what is then done.
+Chance in its parameters is drawn too: the `delay` of a latency with jitter is the one for this message."""
 
 
 class Undecodable(Exception):
@@ -97,7 +124,9 @@ class Session(Protocol):
         """Whether bytes or promises (an ack to swallow later) are held, so that interception must go on."""
 
     def release(self) -> Sequence[Effect]:
-        """The faults on this link were healed: give back what is held, in order, as Send effects."""
+        """A fault on this link was healed or ran out of time: give back what is held, in order, as Send effects. Not
+        called when a fault ends because its count is spent: what it began is then carried through."""
 
     def closed(self, side: Side, now: float) -> Sequence[Flow]:
-        """`side` closed (EOF or reset): what was under way is lost. Flows for what never got an answer."""
+        """The conversation is over, and `side` ended it (EOF or reset): Flows for what never got an answer. Called once
+        at most; `observe` may still be called with what the other side says after."""

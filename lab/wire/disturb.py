@@ -1,0 +1,51 @@
+"""What a link fault does to one message: the effects every protocol's session shares.
+
+A latency of 300 ms on a whole link is the tap's business; `20%` of it, or `on "POST /charges*"`, needs a session that
+knows where a message begins. The session asks `strike(LINK_KINDS, op)` once a message and hands the answer to `disturb`.
+"""
+
+from __future__ import annotations
+
+from lab.faults.fault import Fault
+from lab.journal.event import Flow
+from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall
+
+LINK_KINDS = ("latency", "bandwidth", "reset", "blackhole", "one-way")
+
+
+def disturb(fault: Fault | None, to: Side, data: bytes) -> list[Effect]:
+    """Send the message `data` towards `to` as `fault` has it. Without a fault, or with one of another kind, it just goes.
+
+    `one-way` lets it go and mutes the provider from now on; a session that knows which answer belongs to the message
+    sends it undisturbed instead and returns `Mute` when that answer comes.
+    """
+    if fault is None:
+        return [Send(to, data)]
+    match fault.kind:
+        case "latency":
+            return [Send(to, data, delay=float(fault.params["delay"]))]
+        case "bandwidth":
+            return [Send(to, data, rate=pace(fault))]
+        case "reset":
+            return [Reset(fault.id)]
+        case "blackhole":
+            return [Stall(fault.id), Send(to, data)]
+        case "one-way":
+            return [Mute(fault.id), Send(to, data)]
+        case _:
+            return [Send(to, data)]
+
+
+def pace(fault: Fault | None) -> float | None:
+    """The bytes a second that the fault leaves, if it is one of bandwidth: for the later parts of a message."""
+    return float(fault.params["rate"]) if fault is not None and fault.kind == "bandwidth" else None
+
+
+def touched(flow: Flow, fault: Fault | None) -> Flow:
+    """The flow, marked with the fault that hit it; one that merely waited is `late`."""
+    if fault is None:
+        return flow
+    flow.faults = (*flow.faults, fault.id)
+    if fault.kind in ("latency", "bandwidth") and flow.outcome == "ok":
+        flow.outcome = "late"
+    return flow
