@@ -1,7 +1,7 @@
 """What a link fault does to one message: the effects every protocol's session shares.
 
 A latency of 300 ms on a whole link is the tap's business; `20%` of it, or `on "POST /charges*"`, needs a session that
-knows where a message begins. The session asks `strike(LINK_KINDS, op)` once a message and hands the answer to `disturb`.
+knows where a message begins: it asks `strike(LINK_KINDS, op)` once a message and hands the answer to `disturb`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LINK_KINDS = ("latency", "bandwidth", "reset", "blackhole", "one-way")
 
 
 def disturb(fault: Fault | None, to: Side, data: bytes) -> list[Effect]:
-    """Send the message `data` towards `to` as `fault` has it. Without a fault, or with one of another kind, it just goes.
+    """Send the message `data` towards `to` as `fault` has it; without one of these it just goes.
 
     `one-way` lets it go and mutes the provider from now on; a session that knows which answer belongs to the message
     sends it undisturbed instead and returns `Mute` when that answer comes.

@@ -94,12 +94,19 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A Flow for the journal."""
+    """A Flow for the journal. After a Send that waits, it is journaled when that leaves, its `ms` the longer for it."""
 
     flow: Flow
 
 
-Effect = Send | Again | Reset | Close | Wake | Seen
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The bytes are not this protocol (any more). All that was held was given out before this; the tap goes on raw."""
+
+    reason: str
+
+
+Effect = Send | Again | Reset | Stall | Mute | Close | Wake | Seen | GiveUp
 
 Strike = Callable[[Collection[str], str], Fault | None]
 """strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is
