@@ -1,0 +1,231 @@
+"""The plain reader: a run as one line of text an event, for pipes, logs, CI and screen readers.
+
+A busy run has a thousand events a second; nobody reads those. So the narrator tells one visitor's story at a time, from
+its first request to its last message, and counts the others. Whatever changes the run (a process, a fault, a breaker,
+a step of the scenario) is always told; failures are told up to a number a second, then counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.telling import milliseconds
+
+STORY_LINES = 12
+"""Lines a second at most for the story being told."""
+TROUBLE_LINES = 5
+"""Lines a second at most for what went wrong elsewhere."""
+STORY_SECONDS = 3.0
+"""A story that takes longer gives way to the next one."""
+QUIET_SECONDS = 1.0
+"""A story in which nothing happened for so long is over."""
+LOAD_SECONDS = 5.0
+KNOWN = 4096
+
+STAGE = ("setup", "declare", "bind", "consume")
+ANSWERS = ("ack", "confirm")
+
+
+class Narrator:
+    """Turns events into lines: `tell` each event in order, and `rest` at the end. Time is the events' own."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._story_left = STORY_LINES
+        self._trouble_left = TROUBLE_LINES
+        self._skipped: Counter[str] = Counter()
+        self._focus = ""
+        self._focus_since = self._focus_last = float("-inf")
+        self._focus_messages: set[str] = set()
+        self._known: dict[str, None] = {}
+        self._last: dict[str, str] = {}
+        self._load: Load | None = None
+
+    def tell(self, event: Event) -> list[str]:
+        """The lines for this event: none if it is only counted, and the count of a second when that is over."""
+        lines = self._turn(event.t)
+        text = self._words(event)
+        if text:
+            lines += [stamped(event.t, line) for line in text.splitlines()]
+        return lines
+
+    def rest(self) -> list[str]:
+        """What was counted since the last full second."""
+        return self._count()
+
+    def _turn(self, t: float) -> list[str]:
+        if int(t) == self._second:
+            return []
+        lines = self._count()
+        self._second = int(t)
+        self._story_left, self._trouble_left = STORY_LINES, TROUBLE_LINES
+        return lines
+
+    def _count(self) -> list[str]:
+        if not self._skipped:
+            return []
+        flows = self._skipped.pop("flow", 0)
+        trouble = ", ".join(f"{count} {what}" for what, count in self._skipped.most_common())
+        self._skipped.clear()
+        parts = [f"{flows} more {'exchange' if flows == 1 else 'exchanges'} went well"] if flows else []
+        if trouble:
+            parts.append(f"not shown: {trouble}")
+        return [stamped(self._second + 0.999, "... " + "; ".join(parts))]
+
+    def _words(self, event: Event) -> str:
+        match event:
+            case Flow():
+                return self._flow(event)
+            case Log():
+                return self._log(event)
+            case Load():
+                return self._load_words(event)
+            case _:
+                return self._once(event)
+
+    def _once(self, event: Process | EngineState | FaultChange | Note) -> str:
+        """The same state with the same reason again is no news."""
+        text = always(event)
+        if isinstance(event, Process | EngineState):
+            if self._last.get(event.source) == text:
+                return ""
+            self._last[event.source] = text
+        return text
+
+    def _flow(self, flow: Flow) -> str:
+        verb = flow.op.partition(" ")[0]
+        if verb in STAGE:
+            return ""
+        ours = self._ours(flow)
+        if flow.outcome != "ok" or flow.redelivered:
+            return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
+        if verb in ANSWERS:
+            return ""
+        return flow_words(flow) if ours and self._spend_story() else self._skip("flow")
+
+    def _log(self, log: Log) -> str:
+        if log.event == "breaker":
+            return log_words(log)
+        ours = self._ours(log)
+        if log.level in ("warning", "error", "critical"):
+            return log_words(log) if self._spend_trouble(ours) else self._skip(f"log {log.level}s")
+        return log_words(log) if ours and self._spend_story() else ""
+
+    def _load_words(self, load: Load) -> str:
+        before = self._load
+        if before and before.rate == load.rate and load.t - before.t < LOAD_SECONDS:
+            return ""
+        self._load = load
+        times = f", p50 {milliseconds(load.p50)}, p99 {milliseconds(load.p99)}" if load.p50 and load.p99 else ""
+        return f"load {load.rate:g} a second: {load.sent} sent, {load.ok} ok, {load.failed} failed{times}"
+
+    def _ours(self, event: Flow | Log) -> bool:
+        """Whether the event belongs to the story being told; a new story may begin with it."""
+        ident, t = event.correlation, event.t
+        message = event.message if isinstance(event, Flow) else ""
+        if not ident:
+            return message in self._focus_messages if message else isinstance(event, Flow)
+        new = ident not in self._known
+        if new:
+            self._known[ident] = None
+            if len(self._known) > KNOWN:
+                del self._known[next(iter(self._known))]
+        if ident != self._focus:
+            over = t - self._focus_last > QUIET_SECONDS or t - self._focus_since > STORY_SECONDS
+            if not (new and over):
+                return False
+            self._focus, self._focus_since = ident, t
+            self._focus_messages.clear()
+        self._focus_last = t
+        if message:
+            self._focus_messages.add(message)
+        return True
+
+    def _spend_story(self) -> bool:
+        self._story_left -= 1
+        return self._story_left >= 0
+
+    def _spend_trouble(self, ours: bool) -> bool:
+        if ours and self._spend_story():
+            return True
+        self._trouble_left -= 1
+        return self._trouble_left >= 0
+
+    def _skip(self, what: str) -> str:
+        self._skipped[what] += 1
+        return ""
+
+
+def stamped(t: float, text: str) -> str:
+    return f"{t:8.3f}s  {text}"
+
+
+def always(event: Process | EngineState | FaultChange | Note) -> str:
+    """The words for a change of the run."""
+    match event:
+        case Process():
+            reason = f": {event.reason}" if event.reason else ""
+            tail = "".join(f"\n    {event.source} | {line}" for line in event.tail) if event.state == "failed" else ""
+            return f"{event.source} is {event.state}{reason}{tail}" if event.state else ""
+        case EngineState():
+            if not event.state:
+                return ""
+            tier = f" ({event.tier})" if event.tier else ""
+            detail = f": {event.detail}" if event.detail else ""
+            return f"{event.source}{tier} is {event.state}{detail}"
+        case FaultChange(change="hit"):
+            return ""
+        case FaultChange(change="added"):
+            time = f", for {event.duration:g} s" if event.duration and " for " not in event.text else ""
+            return f"FAULT {event.id} begins: {event.text}{time}"
+        case FaultChange():
+            word = "is healed" if event.change == "healed" else "is over"
+            return f"FAULT {event.id} {word} after {event.victims} {_plural(event.victims, 'victim')}: {event.text}"
+        case Note():
+            level = "" if event.level == "info" else f"{event.level.upper()}: "
+            return f"{level}{event.text}"
+
+
+def log_words(log: Log) -> str:
+    level = f"{log.level.upper()}: " if log.level in ("warning", "error", "critical") else ""
+    if log.event == "state":
+        reason = f" ({log.data['reason']})" if log.data.get("reason") else ""
+        who = f"{log.data.get('entity', '')} {log.data.get('id', '')}".strip()
+        return f"{level}{who} is {log.data.get('state', '')}{reason}"
+    if log.event == "breaker":
+        return f"BREAKER {log.data.get('name', '')} of {log.source} is {log.data.get('state', '')}"
+    return f"{level}{log.source} says: {log.message}"
+
+
+def flow_words(flow: Flow) -> str:
+    """One exchange as a sentence; what went wrong comes first, in capitals."""
+    mark = {"ok": "AGAIN: " if flow.redelivered else ""}.get(flow.outcome, f"{flow.outcome.upper()}: ")
+    by = f" (fault {', '.join(flow.faults)})" if flow.faults else ""
+    return f"{mark}{_sentence(flow)}{by}"
+
+
+def _sentence(flow: Flow) -> str:
+    verb, _, rest = flow.op.partition(" ")
+    if flow.protocol == "amqp":
+        message = flow.routing_key or flow.message or "a message"
+        match verb:
+            case "publish":
+                return f"{flow.source} published {rest or message}"
+            case "deliver" | "get":
+                queue = f" from {flow.queue}" if flow.queue else ""
+                return f"{flow.source} received {message}{queue}"
+            case "ack" | "nack" | "reject":
+                word = {"ack": "acknowledged", "nack": "refused", "reject": "rejected"}[verb]
+                return f"{flow.source} {word} {message}" + (f" of {flow.queue}" if flow.queue else "")
+            case "confirm" | "return":
+                word = "confirmed" if verb == "confirm" else "returned"
+                return f"{flow.target} {word} {message} to {flow.source}"
+    status = flow.status or ("" if flow.outcome == "ok" else flow.detail or "no answer")
+    answer = f": {status}" if status else ""
+    time = f" in {milliseconds(flow.ms)}" if flow.ms is not None and flow.outcome not in ("lost", "refused") else ""
+    return f"{flow.source} asked {flow.target} {flow.op}{answer}{time}"
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

@@ -1,0 +1,144 @@
+"""The plain reader: sentences, one story at a time, nothing important left out, and a bounded number of lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
+from lab.journal.plain import STORY_LINES, TROUBLE_LINES, Narrator, flow_words
+
+
+def http(t: float, cid: str = "", outcome: str = "ok", **more: object) -> Flow:
+    flow = Flow(t=t, source="client", target="orders", link="client->orders", protocol="http", correlation=cid)
+    flow.op, flow.status, flow.ms, flow.outcome = "POST /orders", "201", 12.3, outcome  # type: ignore[assignment]
+    for name, value in more.items():
+        setattr(flow, name, value)
+    return flow
+
+
+def told(events: list[Event]) -> list[str]:
+    narrator = Narrator()
+    lines = [line for event in events for line in narrator.tell(event)]
+    return [line.split("s  ", 1)[1] for line in [*lines, *narrator.rest()]]
+
+
+@pytest.mark.parametrize(
+    ("flow", "sentence"),
+    [
+        (http(1), "client asked orders POST /orders: 201 in 12 ms"),
+        (http(1, outcome="error", status="503"), "ERROR: client asked orders POST /orders: 503 in 12 ms"),
+        (
+            http(1, outcome="lost", status="", faults=("f1",)),
+            "LOST: client asked orders POST /orders: no answer (fault f1)",
+        ),
+        (
+            Flow(source="orders", target="broker", protocol="amqp", op="publish order.created"),
+            "orders published order.created",
+        ),
+        (
+            Flow(
+                source="payments",
+                target="broker",
+                protocol="amqp",
+                op="deliver payments.orders",
+                queue="payments.orders",
+                routing_key="order.created",
+                redelivered=True,
+            ),
+            "AGAIN: payments received order.created from payments.orders",
+        ),
+        (
+            Flow(source="users", target="cache", protocol="redis", op="GET user:7", status="hit", ms=0.2),
+            "users asked cache GET user:7: hit in 0.2 ms",
+        ),
+    ],
+)
+def test_an_exchange_is_one_sentence(flow: Flow, sentence: str) -> None:
+    assert flow_words(flow) == sentence
+
+
+def test_a_line_begins_with_the_time_of_the_run() -> None:
+    assert Narrator().tell(Note(t=3.25, text="The broker restarts")) == ["   3.250s  The broker restarts"]
+
+
+def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
+    important: list[Event] = [
+        Note(t=1.5, text="The payment service stops", topic="scenario"),
+        Process(t=1.5, source="payments", state="failed", reason="exit code 1", tail=("Traceback", "ValueError")),
+        EngineState(t=1.5, source="broker", tier="embedded", state="ready"),
+        FaultChange(t=1.5, id="f1", text="refuse orders->payments", change="added", duration=30),
+        FaultChange(t=1.5, id="f1", text="refuse orders->payments", change="expired", victims=1),
+        Log(t=1.5, source="orders", event="breaker", data={"name": "payments", "state": "open"}),
+    ]
+    busy: list[Event] = [http(1.0 + n / 2000, f"c{n}") for n in range(1000)]
+    lines = told(busy[:500] + important * 20 + busy[500:])
+    assert lines.count("The payment service stops") == 20
+    assert lines.count("BREAKER payments of orders is open") == 20
+    assert lines.count("FAULT f1 begins: refuse orders->payments, for 30 s") == 20
+    assert lines.count("FAULT f1 is over after 1 victim: refuse orders->payments") == 20
+    assert "payments is failed: exit code 1" in lines
+    assert "    payments | ValueError" in lines
+    assert "broker (embedded) is ready" in lines
+
+
+def test_the_same_state_again_is_no_news() -> None:
+    waiting = [Process(t=t, source="users", state="pending", reason="waiting for broker") for t in (0.1, 0.2, 0.3)]
+    assert told([*waiting]) == ["users is pending: waiting for broker"]
+
+
+def test_one_story_is_told_whole_and_the_others_are_counted() -> None:
+    events: list[Event] = []
+    for n in range(5):
+        t = 1 + n / 100
+        events.append(http(t, f"c{n}"))
+        events.append(Flow(t=t, source="orders", protocol="amqp", op="publish a", correlation=f"c{n}", message=f"m{n}"))
+        events.append(Flow(t=t, source="orders", protocol="amqp", op="confirm", message=f"m{n}"))
+        events.append(Flow(t=t, source="mail", protocol="amqp", op="deliver q", queue="q", message=f"m{n}"))
+        events.append(Log(t=t, source="orders", event="state", correlation=f"c{n}", data={"id": n, "state": "paid"}))
+    lines = told(events)
+    assert lines == [
+        "client asked orders POST /orders: 201 in 12 ms",
+        "orders published a",
+        "mail received m0 from q",
+        "0 is paid",
+        "... 12 more exchanges went well",
+    ]
+
+
+def test_when_a_story_is_over_the_next_new_one_is_told() -> None:
+    events: list[Event] = [http(1.0, "a"), http(1.1, "b"), http(2.5, "b"), http(2.6, "c"), http(2.7, "c")]
+    assert len([line for line in told(events) if "asked" in line]) == 3
+
+
+def test_a_thousand_events_a_second_stay_readable_and_none_is_lost_from_the_count() -> None:
+    events: list[Event] = [
+        http(1.0 + n / 1000, f"c{n % 50}" if n % 2 else "", "error" if n % 10 == 0 else "ok", redelivered=False)
+        for n in range(1000)
+    ]
+    lines = told(events)
+    assert len(lines) <= STORY_LINES + TROUBLE_LINES + 1
+    shown = len([line for line in lines if "asked" in line])
+    counted = [int(word) for word in lines[-1].split() if word.isdigit()]
+    assert shown + sum(counted) == 1000
+    assert "error" in lines[-1]
+
+
+def test_the_load_is_told_now_and_then_and_whenever_its_rate_changes() -> None:
+    events: list[Event] = [Load(t=float(t), rate=20, sent=20 * t, ok=20 * t) for t in range(12)]
+    events.append(Load(t=11.5, rate=40, sent=250, ok=240, failed=10, p50=12.0, p99=80.4))
+    lines = told(events)
+    assert len(lines) == 4
+    assert lines[-1] == "load 40 a second: 250 sent, 240 ok, 10 failed, p50 12 ms, p99 80 ms"
+
+
+def test_queue_depths_and_the_setting_up_of_queues_are_not_narrated() -> None:
+    assert (
+        told(
+            [
+                EngineState(t=1, source="broker", queues={"q": Queue(ready=4)}),
+                Flow(t=1, source="orders", protocol="amqp", op="declare q"),
+                FaultChange(t=1, id="f1", text="refuse a->b", change="hit", victims=3),
+            ]
+        )
+        == []
+    )
