@@ -1,0 +1,270 @@
+"""The fork server: a single-threaded process that has done the heavy imports and forks every process of a run.
+
+    python -m lab.runtime.forkserver FD
+
+FD is its end of a socket pair with the runtime. Messages in both directions are a 4-byte length and JSON. A request
+carries the file descriptors for the child's stdout, stderr and, if it wants one, stdin:
+
+    {"id": 1, "module": "shop.orders", "argv": [], "env": {}, "cwd": "...", "path": ["..."], "warm": true}
+    {"id": 2, "module": null, "argv": ["node", "server.js"], ...}
+
+Answers: {"id": 1, "pid": 4711}, {"id": 2, "error": "node: No such file or directory"}, {"exit": 4711, "code": -9}, and
+{"warm": 1.5} once all imports are done (seconds). A `warm` request waits for that; others are served between imports.
+
+Each child is a process of its own: session, environment, working folder and pipes. When the runtime is gone (end of
+file on the socket) every child's group is terminated, then killed, and the server ends. What is left of a group when
+its leader dies is killed at once, so that no port stays taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from lab.engines.lifetime import die_with_parent
+
+PRELOAD = (
+    "asyncio",
+    "msgspec",
+    "pamqp.commands",
+    "pamqp.frame",
+    "uvloop",
+    "httptools",
+    "encodings.idna",
+    "fastapi",
+    "fastapi.responses",
+    "uvicorn",
+    "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.auto",
+    "pika",
+    "sqlalchemy",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.sqlite",
+    "redis",
+    "httpx",
+    "tenacity",
+    "prometheus_client",
+    "fakeredis",
+)
+"""What services and embedded engines import, in the order in which a run needs it; what is missing is skipped."""
+
+LENGTH = struct.Struct("!I")
+GRACE = 1.0
+"""Seconds that children have to end when the runtime is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a freshly forked child is to run: a module as `__main__`."""
+
+    module: str
+    argv: list[str]
+
+
+class ForkServer:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._children: set[int] = set()
+        self._imports = list(reversed(PRELOAD))
+        self._waiting: list[tuple[dict[str, Any], list[int]]] = []
+        self._began = time.monotonic()
+        self._stop = False
+        self._woken, self._wake = os.pipe()
+        for fd in (self._woken, self._wake):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._terminated)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def serve(self) -> Job | None:
+        """In the server: serve until the runtime is gone, then None. In a forked child: the Job it is to run."""
+        while not self._stop:
+            readable, _, _ = select.select([self._sock.fileno(), self._woken], [], [], 0 if self._imports else None)
+            if self._woken in readable:
+                os.read(self._woken, 4096)
+                self._reap()
+            if self._sock.fileno() in readable:
+                received = self._receive()
+                if received is None:
+                    break
+                if received[0]["warm"] and self._imports:
+                    self._waiting.append(received)
+                elif job := self._fork(*received):
+                    return job
+            elif self._imports:
+                self._import_one()
+                while self._waiting and not self._imports:
+                    if job := self._fork(*self._waiting.pop(0)):
+                        return job
+        self._end_children()
+        return None
+
+    def _import_one(self) -> None:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(self._imports.pop())
+        if not self._imports:
+            gc.collect()
+            gc.freeze()
+            self._tell({"warm": round(time.monotonic() - self._began, 3)})
+
+    def _fork(self, request: dict[str, Any], fds: list[int]) -> Job | None:
+        status, report = os.pipe()
+        server = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.close(status)
+            return self._become(request, fds, server, report)
+        os.close(report)
+        for fd in fds:
+            os.close(fd)
+        with os.fdopen(status, "rb") as pipe:  # the end comes when the child runs, or with what went wrong
+            problem = pipe.read().decode()
+        if problem:
+            os.waitpid(pid, 0)
+            self._tell({"id": request["id"], "error": problem})
+        else:
+            self._children.add(pid)
+            self._tell({"id": request["id"], "pid": pid})
+        return None
+
+    def _become(self, request: dict[str, Any], fds: list[int], server: int, report: int) -> Job:
+        """In the child: leave everything of the server behind; execute the command, or return the Job."""
+        try:
+            os.setsid()
+            die_with_parent(server)
+            self._forget_signals()
+            self._take_streams(fds)
+            os.environ.clear()
+            os.environ.update(request["env"])
+            time.tzset()
+            os.chdir(request["cwd"])
+            if request["module"] is None:
+                signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+                os.execvp(request["argv"][0], request["argv"])
+        except OSError as error:
+            what = request["cwd"] if error.filename == request["cwd"] else (request["argv"] or [request["module"]])[0]
+            os.write(report, f"{what}: {error.strerror}".encode())
+            os._exit(127)
+        os.close(report)
+        random.seed()
+        sys.path[:0] = request["path"]
+        return Job(request["module"], request["argv"])
+
+    def _forget_signals(self) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        for fd in (self._woken, self._wake):
+            os.close(fd)
+        self._sock.close()
+
+    def _take_streams(self, fds: list[int]) -> None:
+        for number, fd in zip((1, 2, 0), fds, strict=False):
+            os.dup2(fd, number)
+            os.close(fd)
+        for fd in (fd for _, waiting in self._waiting for fd in waiting):
+            os.close(fd)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+    def _reap(self) -> None:
+        while self._children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            _signal_group(pid, signal.SIGKILL)
+            self._tell({"exit": pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _end_children(self) -> None:
+        for pid in self._children:
+            _signal_group(pid, signal.SIGTERM)
+            _signal_group(pid, signal.SIGCONT)
+        deadline = time.monotonic() + GRACE
+        while self._children and (left := deadline - time.monotonic()) > 0:
+            select.select([self._woken], [], [], left)
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._woken, 4096)
+            self._reap()
+        for pid in self._children:
+            _signal_group(pid, signal.SIGKILL)
+
+    def _terminated(self, *_: object) -> None:
+        self._stop = True
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]] | None:
+        try:
+            head, fds, _, _ = socket.recv_fds(self._sock, LENGTH.size, 3)
+            if len(head) < LENGTH.size:
+                return None
+            data = bytearray()
+            (length,) = LENGTH.unpack(head)
+            while len(data) < length:
+                chunk = self._sock.recv(length - len(data))
+                if not chunk:
+                    return None
+                data += chunk
+        except OSError:
+            return None
+        return json.loads(data), fds
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode()
+        with contextlib.suppress(OSError):  # the runtime is gone: the next read says so
+            self._sock.sendall(LENGTH.pack(len(data)) + data)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _run(job: Job) -> None:
+    """Run the module as `python -m` would; an uncaught exception shows its traceback, without our own frames."""
+    sys.argv = [job.module, *job.argv]
+    try:
+        runpy.run_module(job.module, run_name="__main__", alter_sys=True)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        frame = error.__traceback__
+        while frame and frame.tb_frame.f_code.co_filename in (__file__, runpy.__file__, "<frozen runpy>"):
+            frame = frame.tb_next
+        traceback.print_exception(type(error), error, frame)
+        sys.stderr.flush()
+        raise SystemExit(1) from None
+
+
+def main() -> None:
+    job = ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
+    if job:
+        _run(job)
+
+
+if __name__ == "__main__":
+    main()

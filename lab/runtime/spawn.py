@@ -1,0 +1,189 @@
+"""The runtime's end of the fork server: ask for children, hear of their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.runtime.forkserver import LENGTH
+
+
+class SpawnError(Exception):
+    """The child could not be started; the message says why (`node: No such file or directory`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What to start. With `module` it is forked warm and run as `python -m`; otherwise `argv` is executed.
+
+    `env` is the whole environment, `cwd` the working folder, `path` goes before `sys.path`. With `stdin` the starter
+    gets a pipe to write into. `warm` says that it needs the heavy imports.
+    """
+
+    argv: Sequence[str] = ()
+    module: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = "/"
+    path: Sequence[str] = ()
+    stdin: bool = False
+    warm: bool = True
+
+
+@dataclass(slots=True)
+class Child:
+    """A started process with the runtime's ends of its pipes (`stdin` is -1 without one).
+
+    `exited` resolves to its exit code, negative for the signal that killed it.
+    """
+
+    pid: int
+    stdout: int
+    stderr: int
+    stdin: int
+    exited: asyncio.Future[int]
+
+
+class ForkClient:
+    """Starts the fork server and speaks with it. `on_lost` is called once if it dies by itself."""
+
+    def __init__(self, log: Path, on_lost: Callable[[], None]) -> None:
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._asked: dict[int, asyncio.Future[int]] = {}
+        self._ends: dict[int, asyncio.Future[int]] = {}
+        self._number = 0
+        self._closing = False
+        self._buffer = bytearray()
+        self.warm: asyncio.Future[float] = self._loop.create_future()
+        self._sock, theirs = socket.socketpair()
+        with theirs, log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._sock.setblocking(False)
+        self._loop.add_reader(self._sock, self._readable)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def spawn(self, program: Program) -> Child:
+        """Start `program`. Raises SpawnError if it cannot be executed or the fork server is gone."""
+        if self._closing:
+            raise SpawnError("the fork server has ended")
+        out, err = os.pipe(), os.pipe()
+        into = os.pipe() if program.stdin else (os.open(os.devnull, os.O_RDONLY), -1)
+        ours, theirs = (out[0], err[0], into[1]), (out[1], err[1], into[0])
+        self._number += 1
+        number = self._number
+        answer = self._asked[number] = self._loop.create_future()
+        request = {
+            "id": number,
+            "module": program.module,
+            "argv": list(program.argv),
+            "env": dict(program.env),
+            "cwd": program.cwd,
+            "path": list(program.path),
+            "warm": program.warm and program.module is not None,
+        }
+        try:
+            self._send(json.dumps(request).encode(), theirs)
+            pid = await answer
+        except BaseException:
+            for fd in ours:
+                if fd >= 0:
+                    os.close(fd)
+            raise
+        finally:
+            self._asked.pop(number, None)
+            for fd in theirs:
+                os.close(fd)
+        return Child(pid, *ours, self._ends[pid])
+
+    async def close(self) -> None:
+        """End the fork server and, with it, every child that still lives."""
+        self._closing = True
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock)
+            self._sock.close()
+        await asyncio.to_thread(self._process.wait)
+
+    def _send(self, data: bytes, fds: Sequence[int]) -> None:
+        try:
+            sent = socket.send_fds(self._sock, [LENGTH.pack(len(data)) + data], list(fds))
+        except OSError as error:
+            raise SpawnError(f"the fork server does not answer: {error.strerror}") from None
+        if sent < LENGTH.size + len(data):
+            self._sock.setblocking(True)  # the rest of one request; the server reads it at once or is gone
+            try:
+                self._sock.sendall(data[sent - LENGTH.size :])
+            finally:
+                self._sock.setblocking(False)
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        self._buffer += data
+        while len(self._buffer) >= LENGTH.size:
+            (length,) = LENGTH.unpack(self._buffer[: LENGTH.size])
+            if len(self._buffer) < LENGTH.size + length:
+                return
+            message = json.loads(self._buffer[LENGTH.size : LENGTH.size + length])
+            del self._buffer[: LENGTH.size + length]
+            self._hear(message)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "exit" in message:
+            end = self._ends.pop(message["exit"], None)
+            if end and not end.done():
+                end.set_result(message["code"])
+        elif "warm" in message:
+            self.warm.set_result(message["warm"])
+        else:
+            answer = self._asked.get(message["id"])
+            if "pid" in message:
+                self._ends[message["pid"]] = self._loop.create_future()
+            if answer is None or answer.done():
+                if "pid" in message:  # nobody waits for it any more
+                    os.killpg(message["pid"], signal.SIGKILL)
+            elif "error" in message:
+                answer.set_exception(SpawnError(message["error"]))
+            else:
+                answer.set_result(message["pid"])
+
+    def _lost(self) -> None:
+        self._closing = True
+        self._loop.remove_reader(self._sock)
+        for pid, end in self._ends.items():
+            try:
+                os.killpg(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+            if not end.done():
+                end.set_result(-signal.SIGKILL)
+        self._ends.clear()
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(SpawnError("the fork server died"))
+        self._on_lost()

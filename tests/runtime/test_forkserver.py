@@ -1,0 +1,148 @@
+"""The fork server: real processes with their own everything, their ends, and what is left when somebody dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
+from tests.waiting import aeventually
+
+
+class Forks:
+    """A fork server of the test's own, and whether it was lost."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lost = asyncio.Event()
+        self.client = ForkClient(folder / "runtime.log", self.lost.set)
+        self.folder = folder
+
+    async def python(self, code: str, **more: object) -> Child:
+        """Start a module with this code, as a service would be."""
+        (self.folder / "victim.py").write_text(code)
+        fields = {"module": "victim", "cwd": str(self.folder), "path": [str(self.folder)], "warm": False, "env": {}}
+        return await self.client.spawn(Program(**{**fields, **more}))  # type: ignore[arg-type]
+
+    async def shell(self, script: str) -> Child:
+        program = Program(argv=["sh", "-c", script], env={"PATH": os.environ["PATH"]}, cwd=str(self.folder))
+        return await self.client.spawn(program)
+
+
+@pytest.fixture
+async def forks(tmp_path: Path) -> AsyncIterator[Forks]:
+    forks = Forks(tmp_path)
+    yield forks
+    await forks.client.close()
+
+
+async def output(fd: int) -> str:
+    """Everything up to the end of the pipe."""
+
+    def read() -> str:
+        with open(fd, encoding="utf-8") as pipe:
+            return pipe.read()
+
+    return await asyncio.to_thread(read)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_module_runs_as_main_in_a_process_of_its_own(forks: Forks) -> None:
+    child = await forks.python(
+        "import os, sys\nprint(__name__, os.getpid(), os.getsid(0), os.getcwd(), sys.argv[1:], dict(os.environ))",
+        env={"PORT": "8000"},
+        argv=["--verbose"],
+    )
+    assert await output(child.stdout) == (
+        f"__main__ {child.pid} {child.pid} {forks.folder} ['--verbose'] {{'PORT': '8000'}}\n"
+    )
+    assert await child.exited == 0
+
+
+async def test_a_crash_shows_its_own_traceback_only(forks: Forks) -> None:
+    child = await forks.python("def work():\n    raise RuntimeError('out of stock')\nwork()")
+    said = await output(child.stderr)
+    assert said.startswith("Traceback (most recent call last):\n  File")
+    assert said.endswith("RuntimeError: out of stock\n")
+    assert "forkserver" not in said
+    assert await child.exited == 1
+
+
+async def test_a_missing_module_is_told_like_python_does(forks: Forks) -> None:
+    child = await forks.python("", module="shop.orderz")
+    assert "No module named 'shop" in await output(child.stderr)
+    assert await child.exited == 1
+
+
+async def test_exit_codes_and_signals_come_back(forks: Forks) -> None:
+    assert await (await forks.python("raise SystemExit(7)")).exited == 7
+    child = await forks.python("import time\ntime.sleep(60)")
+    os.killpg(child.pid, signal.SIGTERM)
+    assert await child.exited == -signal.SIGTERM
+
+
+async def test_chance_differs_between_children(forks: Forks) -> None:
+    code = "import random\nprint(random.random())"
+    first = await output((await forks.python(code)).stdout)
+    assert first != await output((await forks.python(code)).stdout)
+
+
+async def test_a_command_that_does_not_exist_is_an_error_in_words(forks: Forks) -> None:
+    with pytest.raises(SpawnError, match=r"^no-such-program: No such file or directory$"):
+        await forks.client.spawn(Program(argv=["no-such-program"], env={"PATH": "/usr/bin"}))
+    with pytest.raises(SpawnError, match=r"^/no/such/folder: No such file or directory$"):
+        await forks.client.spawn(Program(argv=["sh"], env={"PATH": "/usr/bin:/bin"}, cwd="/no/such/folder"))
+
+
+async def test_stdin_is_a_pipe_on_request_and_empty_otherwise(forks: Forks) -> None:
+    code = "import sys\nprint(repr(sys.stdin.read()))"
+    assert await output((await forks.python(code)).stdout) == "''\n"
+    child = await forks.python(code, stdin=True)
+    os.write(child.stdin, b"hello")
+    os.close(child.stdin)
+    assert await output(child.stdout) == "'hello'\n"
+
+
+async def test_a_warm_child_finds_the_heavy_imports_done(forks: Forks) -> None:
+    child = await forks.python("import sys\nprint('sqlalchemy.orm' in sys.modules)", warm=True)
+    assert await output(child.stdout) == "True\n"
+    assert await forks.client.warm > 0
+
+
+async def test_what_a_dead_leader_leaves_behind_is_killed(forks: Forks) -> None:
+    child = await forks.shell("sleep 60 & echo $!; exit 3")
+    orphan = int(await asyncio.to_thread(os.read, child.stdout, 100))
+    assert await child.exited == 3
+    await aeventually(lambda: not alive(orphan))
+
+
+async def test_closing_ends_every_child(forks: Forks) -> None:
+    polite = await forks.python("import time\ntime.sleep(60)")
+    deaf = await forks.python("import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('deaf')\ntime.sleep(60)")
+    await asyncio.to_thread(os.read, deaf.stdout, 100)
+    frozen = await forks.shell("kill -STOP $$; sleep 60")
+    await forks.client.close()
+    await aeventually(lambda: not any(alive(child.pid) for child in (polite, deaf, frozen)), timeout=3)
+    with pytest.raises(SpawnError):
+        await forks.shell("true")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the runtime kills what it knows")
+async def test_a_killed_fork_server_takes_its_children_along(forks: Forks) -> None:
+    child = await forks.python("import time\ntime.sleep(60)")
+    os.kill(forks.client.pid, signal.SIGKILL)
+    await asyncio.wait_for(forks.lost.wait(), 3)
+    assert await child.exited == -signal.SIGKILL
+    await aeventually(lambda: not alive(child.pid), timeout=3)
