@@ -109,6 +109,20 @@ def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def idents(events: Iterable[Event]) -> list[str]:
+    """Every id that `story` takes, once, in the order of appearance."""
+    found: dict[str, None] = {}
+    for event in events:
+        if event.correlation:
+            found[event.correlation] = None
+        if isinstance(event, Flow) and event.message:
+            found[event.message] = None
+        elif isinstance(event, Log) and event.event == "state":
+            found[str(event.data.get("id", ""))] = None
+    found.pop("", None)
+    return list(found)
+
+
 def _names(event: Event, ident: str) -> bool:
     if event.correlation == ident:
         return True

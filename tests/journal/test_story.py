@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
-from lab.journal.story import NoStory, Step, Story, entities, story
+from lab.journal.story import NoStory, Step, Story, entities, idents, story
 from lab.journal.telling import text
 
 
@@ -182,3 +182,11 @@ def test_entities_are_listed_with_their_last_state_the_latest_last() -> None:
     tape.state(1.1, "2", "pending", "b")
     tape.state(1.2, "1", "confirmed", "a")
     assert list(entities(tape.events).items()) == [("2", ("order", "pending")), ("1", ("order", "confirmed"))]
+
+
+def test_every_id_that_has_a_story_can_be_listed() -> None:
+    tape = Tape()
+    saga(tape, 1.0, "41", "req-41")
+    assert idents(tape.events) == ["req-41", "41", "m1-41", "m2-41"]
+    for ident in idents(tape.events):
+        assert story(tape.events, ident).correlations == ("req-41",)
