@@ -1,0 +1,82 @@
+"""What there is on the broker, and how to reach it.
+
+    shop.events ──(routing key = type)──▶ orders.payment-result ──▶ consumer
+       topic, durable                        ▲            │ try again later      │ cannot be understood,
+                                             │            ▼                      ▼ or tried too often
+                                             └─ after n ms ─ orders.payment-result.retry.<n>   orders.payment-result.dlq
+
+One retry queue for each delay: a queue lets its messages expire at the head only, so one long delay would hold up all
+the short ones behind it. The delay is in the queue's name, because a queue cannot be declared again with another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pika
+
+EXCHANGE = "shop.events"
+
+
+class DeclaringChannel(Protocol):
+    """The part of a channel that topology needs."""
+
+    def exchange_declare(self, exchange: str, exchange_type: str, *, durable: bool) -> Any: ...
+    def queue_declare(self, queue: str, *, durable: bool, arguments: dict[str, Any] | None = None) -> Any: ...
+    def queue_bind(self, queue: str, exchange: str, routing_key: str) -> Any: ...
+
+
+@dataclass(frozen=True)
+class QueueNames:
+    """A consumer's queue and what belongs to it."""
+
+    queue: str
+    delays_ms: Sequence[int]
+
+    @property
+    def dead(self) -> str:
+        return f"{self.queue}.dlq"
+
+    def retry(self, failures: int) -> str:
+        """Where a message waits that has failed so many times (1, 2...); the longest delay repeats."""
+        return f"{self.queue}.retry.{self.delays_ms[min(failures, len(self.delays_ms)) - 1]}"
+
+
+def declare(channel: DeclaringChannel, names: QueueNames, types: Sequence[str]) -> None:
+    """Declare a consumer's queues and bind them to its event types; done again on every connection, because whoever
+    keeps the broker may have lost or deleted them in the meantime."""
+    channel.exchange_declare(EXCHANGE, "topic", durable=True)
+    channel.queue_declare(names.queue, durable=True)
+    for kind in types:
+        channel.queue_bind(names.queue, EXCHANGE, kind)
+    for failures, delay in enumerate(names.delays_ms, 1):
+        back = {"x-message-ttl": delay, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": names.queue}
+        channel.queue_declare(names.retry(failures), durable=True, arguments=back)
+    channel.queue_declare(names.dead, durable=True)
+
+
+def parameters(url: str, name: str) -> pika.URLParameters:
+    """How to connect: every wait has an end. What the URL says itself (`?heartbeat=5`) goes first.
+
+    pika's own defaults leave two waits without one: publishing while the broker is blocked, and a heartbeat of
+    whatever the broker proposes (60 s), which is how long a dead connection would look alive.
+    """
+    found = pika.URLParameters(url)
+    if "heartbeat=" not in url:
+        found.heartbeat = 5
+    if "blocked_connection_timeout=" not in url:
+        found.blocked_connection_timeout = 10
+    if "socket_timeout=" not in url:
+        found.socket_timeout = 3
+    if "stack_timeout=" not in url:
+        found.stack_timeout = 5
+    found.connection_attempts = 1  # whoever connects has a back-off of its own
+    found.client_properties = {"connection_name": name}
+    return found
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait before connecting again after so many failures in a row."""
+    return float(min(5.0, 0.2 * 2 ** min(failures, 6)))

@@ -1,0 +1,85 @@
+"""A database that neither loses updates nor waits for ever: SQLite (one file a service) or PostgreSQL.
+
+What is not left to defaults on SQLite, and why:
+
+- WAL: readers do not wait for the writer.
+- `busy_timeout`: a second writer waits its turn instead of failing at once.
+- `BEGIN IMMEDIATE` for every transaction that will write. By default the lock is taken only at the first write, so two
+  transactions can both read the old value first: one update is lost without any error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+_BUSY_MS = 5000
+
+
+class Database:
+    """One service's own database. `write()` and `read()` open a transaction each; neither may span a remote call."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._writer = self._engine.execution_options(begin="IMMEDIATE")
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that may write: committed at the end of the block, undone if the block raises."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            yield session
+
+    def create_tables(self, *metadata: MetaData) -> None:
+        """Create what is missing; safe if a second instance does the same at the same moment."""
+        with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(20250101)"))
+            for tables in metadata:
+                tables.create_all(connection)
+
+    def check(self) -> str | None:
+        """For `/readyz`: None if the database answers."""
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return None
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _engine(address: str) -> Engine:
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, pool_timeout=5)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    timeouts = {"connect_timeout": 3, "options": f"-c statement_timeout={_BUSY_MS} -c lock_timeout={_BUSY_MS}"}
+    return create_engine(url, pool_timeout=5, pool_pre_ping=True, connect_args=timeouts)
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # or the driver begins transactions by itself, and later than we say
+    cursor = connection.cursor()
+    # The timeout first: switching to WAL needs the lock that another instance may be holding.
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")

@@ -1,0 +1,122 @@
+"""What becomes of a message: done, tried again later, or parked.
+
+- A *passing* trouble (a neighbour is down, the database is busy, or nobody knows) sends it to a delay queue, and the
+  consumer goes on with the next message. Sleeping would hold up all of them, and `nack(requeue=True)` would bring this
+  one back at once, thousands of times a second.
+- A *lasting* one (it cannot be read; the neighbour says that it never will) parks it in the dead-letter queue.
+- Tried too often: parked too.
+
+Forwarding is publish, wait for the confirm, then acknowledge. If the process dies in between there are two copies,
+which the inbox bears; the other way round there would be none.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as NoConfirm
+from dataclasses import dataclass
+from typing import Any
+
+from lab.chassis.broker import QueueNames
+from lab.chassis.consumer import Message, Verdict
+from lab.chassis.events import Event, Unreadable, parse
+from lab.chassis.ids import correlated
+from lab.chassis.publisher import NotPublished, Outgoing, Publisher
+
+log = logging.getLogger(__name__)
+
+ATTEMPT = "x-attempt"
+ERROR = "x-error"
+_CONFIRM_WITHIN = 5.0
+_BREATH = 1.0
+
+
+class TryLater(Exception):
+    """Raise it in a handler where the trouble is likely to pass."""
+
+
+class Rejected(Exception):
+    """Raise it in a handler where trying again can never help."""
+
+
+@dataclass(frozen=True)
+class Retrying:
+    """Wraps a handler of events into a handler of messages for one queue.
+
+    `on_unreadable(message_id)` is called after a message was parked that is not an event or whose data is not what its
+    type promises.
+    """
+
+    names: QueueNames
+    types: frozenset[str]
+    handler: Callable[[Event], None]
+    publisher: Publisher
+    max_deliveries: int
+    on_unreadable: Callable[[str], None]
+
+    def __call__(self, message: Message) -> Verdict:
+        with correlated(message.properties.correlation_id or ""):
+            try:
+                return self._deal(message)
+            except Exception as error:
+                # Not even parking or delaying worked: the broker keeps the message. The pause is there because it
+                # will hand it out again at once.
+                log.warning("giving a message back: %r", error, extra={"event": "requeue", "queue": self.names.queue})
+                threading.Event().wait(_BREATH)
+                return Verdict.REQUEUE
+
+    def _deal(self, message: Message) -> Verdict:
+        attempt = _attempt(message)
+        try:
+            event = parse(message.body)
+            if event.type in self.types:  # anything else is not for us, and no reason to stumble
+                self.handler(event)
+            return Verdict.ACK
+        except Unreadable as error:
+            self._park(message, f"unreadable: {error}")
+            if message.properties.message_id:
+                self.on_unreadable(message.properties.message_id)
+            return Verdict.ACK
+        except Rejected as error:
+            self._park(message, f"rejected: {error}")
+            return Verdict.ACK
+        except TryLater as error:
+            reason = str(error)
+        except Exception as error:
+            log.exception("a handler failed unforeseen; the message is tried again later")
+            reason = f"{type(error).__name__}: {error}"
+        if attempt >= self.max_deliveries:
+            self._park(message, f"given up after {attempt} tries: {reason}")
+        else:
+            self._delay(message, attempt, reason)
+        return Verdict.ACK
+
+    def _delay(self, message: Message, attempt: int, reason: str) -> None:
+        queue = self.names.retry(attempt)
+        log.info("trying again later: %s", reason, extra={"event": "retry", "queue": queue, "attempt": attempt})
+        self._forward(message, queue, {ATTEMPT: attempt + 1, ERROR: reason[:500]})
+
+    def _park(self, message: Message, reason: str) -> None:
+        log.error(
+            "parked in %s: %s",
+            self.names.dead,
+            reason,
+            extra={"event": "parked", "queue": self.names.dead, "id": message.properties.message_id or ""},
+        )
+        self._forward(message, self.names.dead, {ATTEMPT: _attempt(message), ERROR: reason[:500]})
+
+    def _forward(self, message: Message, queue: str, headers: dict[str, Any]) -> None:
+        """The body goes on as it came, byte for byte: whoever opens the dead-letter queue needs the evidence."""
+        properties = message.properties
+        copy = Outgoing("", queue, message.body, properties.message_id or "", properties.correlation_id or "", headers)
+        try:
+            self.publisher.publish(copy).result(_CONFIRM_WITHIN)
+        except NoConfirm:
+            raise NotPublished(f"no confirm from {queue} within {_CONFIRM_WITHIN} s") from None
+
+
+def _attempt(message: Message) -> int:
+    attempt = (message.properties.headers or {}).get(ATTEMPT, 1)
+    return attempt if isinstance(attempt, int) else 1

@@ -1,0 +1,81 @@
+"""Settings from the environment into a frozen dataclass: read once at the start, refused with the variable's name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, TypeVar, get_type_hints
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A variable is missing or cannot be read; the message names it and says what was expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """What every service is told: where to listen and who it is."""
+
+    service_name: str
+    instance_id: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessagingSettings(ServiceSettings):
+    """What a service with a database and a broker is told besides."""
+
+    database_url: str
+    amqp_url: str
+    prefetch: int = 10
+    workers: int = 4
+    max_deliveries: int = 20
+    """How often a message is tried before it is parked: with the delays below, about a minute and a half."""
+    retry_delays_ms: tuple[int, ...] = (500, 2000, 5000)
+    """Pauses before the second, third... try; the last one repeats."""
+
+
+def read(kind: type[T], env: Mapping[str, str] | None = None, /, **defaults: Any) -> T:
+    """The dataclass `kind` filled from `env` (the process's own by default): field `payment_url` from `PAYMENT_URL`.
+
+    `defaults` stand in for variables that are not set, before the dataclass's own. Raises SettingsError that names
+    every variable which is wrong, not only the first.
+    """
+    env = os.environ if env is None else env
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in fields(kind):  # type: ignore[arg-type]
+        variable = field.name.upper()
+        text = env.get(variable, "").strip()
+        if text:
+            try:
+                values[field.name] = _READERS[hints[field.name]](text)
+            except ValueError:
+                problems.append(f"{variable}={text!r} is not {_EXPECTED[hints[field.name]]}")
+        elif field.name in defaults:
+            values[field.name] = defaults[field.name]
+        elif _required(field):
+            problems.append(f"{variable} is not set")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return kind(**values)
+
+
+def _required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+_READERS: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float, tuple[int, ...]: _whole_numbers}
+_EXPECTED: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    tuple[int, ...]: "a list of whole numbers separated by commas",
+}

@@ -1,0 +1,1 @@
+"""A mail server of somebody else's: idempotent by key, and programmable to misbehave."""

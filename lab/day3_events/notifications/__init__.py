@@ -1,0 +1,1 @@
+"""Sends the customer one mail about how the order ended."""

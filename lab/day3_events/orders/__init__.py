@@ -1,0 +1,1 @@
+"""Takes orders, and brings each to an end: confirmed or cancelled."""

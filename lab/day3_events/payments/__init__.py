@@ -1,0 +1,1 @@
+"""Charges what is ordered, once, and gives it back where the order was cancelled."""

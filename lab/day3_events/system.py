@@ -1,0 +1,85 @@
+"""Wednesday's system: its services, engines, links, and what its visitors do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
+
+HEARTBEAT = "?heartbeat=5"
+"""Seconds. A dead connection is noticed after two of them; RabbitMQ advises against less."""
+
+
+def _service(name: str, summary: str) -> Service:
+    return Service(name=name, module=f"lab.day3_events.{name}", summary=summary)
+
+
+SYSTEM = System(
+    name="day3",
+    title="Wednesday: events, queues, sagas",
+    services=(
+        _service("users", "registers users and tells that it did"),
+        _service("orders", "takes orders and brings each to an end"),
+        _service("payments", "charges once, gives back what was cancelled"),
+        _service("notifications", "one mail an order"),
+        Service(
+            name="provider",
+            module="lab.day3_events.payment_provider",
+            role="stub",
+            summary="somebody else's payments; declines amounts over 80,000",
+        ),
+        Service(name="mail", module="lab.day3_events.mail", role="stub", summary="somebody else's mail server"),
+    ),
+    engines=(
+        Engine(name="broker", kind="amqp", summary="exchange shop.events and everybody's queues"),
+        Engine(name="db", kind="sql", summary="one database a service"),
+    ),
+    links=(
+        Link(source=CLIENT, target="users", protocol="http", env="USERS_URL"),
+        Link(source=CLIENT, target="orders", protocol="http", env="ORDERS_URL"),
+        Link(source="payments", target="provider", protocol="http", env="PAYMENT_URL"),
+        Link(source="notifications", target="mail", protocol="http", env="NOTIFY_URL"),
+        *(
+            Link(source=service, target="broker", protocol="amqp", env="AMQP_URL", suffix=HEARTBEAT)
+            for service in ("users", "orders", "payments", "notifications")
+        ),
+        *(
+            Link(source=service, target="db", protocol="sql", env="DATABASE_URL")
+            for service in ("users", "orders", "payments", "notifications")
+        ),
+    ),
+    journeys=(
+        Journey(
+            name="register",
+            weight=2,
+            requests=(
+                Request(
+                    method="POST",
+                    service="users",
+                    path="/users",
+                    json={"email": "visitor{n}@example.uz", "name": "Visitor {n}"},
+                    save={"user": "id"},
+                ),
+            ),
+        ),
+        Journey(
+            name="order",
+            weight=7,
+            requests=(
+                Request(
+                    method="POST",
+                    service="orders",
+                    path="/orders",
+                    json={"user_id": "{pick:user}", "amount": "{int:1000:100000}", "ref": "{uuid}"},
+                    save={"order": "id"},
+                ),
+            ),
+        ),
+        Journey(
+            name="look",
+            weight=2,
+            requests=(Request(method="GET", service="orders", path="/orders/{pick:order}"),),
+        ),
+    ),
+    scenarios=str(Path(__file__).parent / "scenarios"),
+)

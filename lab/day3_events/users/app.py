@@ -1,0 +1,69 @@
+"""HTTP: register a user, look one up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import IntegrityError
+
+from lab.chassis.database import Database
+from lab.chassis.ids import new_id
+from lab.chassis.messaging import Messaging
+from lab.chassis.problems import Problem
+from lab.chassis.service import service_app
+from lab.chassis.settings import MessagingSettings
+from lab.day3_events.users.models import Base, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(MessagingSettings):
+    """Nothing of its own."""
+
+
+class Registration(BaseModel):
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class UserView(BaseModel):
+    id: str
+    email: str
+    name: str
+
+
+class UserRegistered(BaseModel):
+    user_id: str
+    email: str
+    name: str
+
+
+def create_app(settings: Settings) -> FastAPI:
+    database = Database(settings.database_url)
+    messaging = Messaging(settings, database)
+    app = service_app("users", database, Base.metadata, messaging)
+
+    @app.post("/users", status_code=201)
+    def register(registration: Registration) -> UserView:
+        user = User(id=new_id(), email=registration.email, name=registration.name)
+        try:
+            with messaging.transaction() as transaction:
+                transaction.session.add(user)
+                transaction.session.flush()  # the e-mail is taken or not: know it before anything is announced
+                fact = UserRegistered(user_id=user.id, email=user.email, name=user.name)
+                transaction.announce("user.registered", fact, entity=user.id)
+        except IntegrityError:
+            raise Problem(409, "email_taken", f"{registration.email} is registered already.") from None
+        return UserView(id=user.id, email=user.email, name=user.name)
+
+    @app.get("/users/{user_id}")
+    def show(user_id: str) -> UserView:
+        with database.read() as session:
+            user = session.get(User, user_id)
+        if user is None:
+            raise Problem(404, "unknown_user", f"There is no user {user_id}.")
+        return UserView(id=user.id, email=user.email, name=user.name)
+
+    return app
