@@ -1,0 +1,52 @@
+"""`python -m lab.engines.amqp --port P --data DIR`: the broker as a process of its own, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from lab.engines.amqp.log import StoreInUse
+from lab.engines.amqp.server import Server
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # not on this platform: asyncio's own loop serves as well, if slower
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def main() -> int:
+    """0 after a clean stop, 1 when it could not start."""
+    parser = argparse.ArgumentParser(prog="python -m lab.engines.amqp", description="The lab's embedded AMQP broker.")
+    parser.add_argument("--port", type=int, default=5672, help="0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--data", type=Path, help="folder for what is durable; without it nothing outlives the process")
+    parser.add_argument("--vhost", action="append", default=[], help="a virtual host beside /; may be repeated")
+    options = parser.parse_args()
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(_serve(options.host, options.port, options.data, tuple(options.vhost)))
+
+
+async def _serve(host: str, port: int, folder: Path | None, vhosts: tuple[str, ...]) -> int:
+    try:
+        server = Server(folder, say=_say, vhosts=vhosts)
+        port = await server.start(host, port)
+    except (StoreInUse, OSError) as error:
+        _say(f"cannot start: {error}")
+        return 1
+    print(f"AMQP broker ready on {host}:{port}", flush=True)  # noqa: T201
+    await server.run_until_signal()
+    await server.stop()
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"broker: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

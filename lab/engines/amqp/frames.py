@@ -1,0 +1,126 @@
+"""Frames on the wire: an incremental reader, and writers that put a whole content into one piece of bytes.
+
+Methods, headers and bodies of hot traffic (publish, deliver, ack) are read and written with precompiled structs here;
+all other methods go through `methods`.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from lab.engines.amqp import methods
+from lab.engines.amqp.errors import ConnectionFailure
+
+METHOD = 1
+HEADER = 2
+BODY = 3
+HEARTBEAT = 8
+END = b"\xce"
+HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
+PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+OVERHEAD = 8
+"""Octets of a frame beside its payload."""
+
+Frame = tuple[int, int, bytes]
+"""(type, channel, payload)"""
+
+_HEAD = struct.Struct(">BHI")
+_METHOD_HEAD = struct.Struct(">BHII")
+_ACK = struct.Struct(">BHIIQBB")
+_TAG = struct.Struct(">QB")
+_COUNT = struct.Struct(">I")
+_DELIVER = 60 << 16 | 60
+_GET_OK = 60 << 16 | 71
+_BASIC_ACK = 60 << 16 | 80
+_BASIC_NACK = 60 << 16 | 120
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames. After a malformed one `failure` is set and nothing more is read."""
+
+    def __init__(self, frame_max: int) -> None:
+        self.frame_max = frame_max
+        self.failure: ConnectionFailure | None = None
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """All frames completed by `data`, in order."""
+        if self._rest:
+            data = self._rest + data
+        frames: list[Frame] = []
+        offset = 0
+        size_of_data = len(data)
+        while size_of_data - offset >= OVERHEAD and self.failure is None:
+            kind, channel, size = _HEAD.unpack_from(data, offset)
+            end = offset + 7 + size
+            if size > self.frame_max:
+                self.failure = ConnectionFailure(
+                    501, f"type {kind}, all octets = <<>>: {{frame_too_large,{size},{self.frame_max - OVERHEAD}}}"
+                )
+            elif kind not in (METHOD, HEADER, BODY, HEARTBEAT):
+                self.failure = ConnectionFailure(501, f"type {kind}, unknown frame type")
+            elif end >= size_of_data:
+                break
+            elif data[end] != 0xCE:
+                self.failure = ConnectionFailure(501, f"type {kind}, invalid frame end marker {data[end]}")
+            else:
+                frames.append((kind, channel, data[offset + 7 : end]))
+                offset = end + 1
+        self._rest = data[offset:] if self.failure is None else b""
+        return frames
+
+
+def method_frame(channel: int, method: Any) -> bytes:
+    payload = methods.encode(method)
+    return _HEAD.pack(METHOD, channel, len(payload)) + payload + END
+
+
+def returned(channel: int, code: int, text: str, address: bytes) -> bytes:
+    """basic.return"""
+    payload = b"\x00\x3c\x00\x32" + code.to_bytes(2, "big") + methods.short_string(text) + address
+    return _HEAD.pack(METHOD, channel, len(payload)) + payload + END
+
+
+def content(channel: int, method: bytes, header: bytes, body: bytes, frame_max: int) -> bytes:
+    """A method frame already encoded, followed by its header frame and as many body frames as frame_max asks for."""
+    size = len(body)
+    head = b"%b%b%b\xce" % (method, _HEAD.pack(HEADER, channel, len(header)), header)
+    if not size:
+        return head
+    if size <= frame_max - OVERHEAD:
+        return b"%b%b%b\xce" % (head, _HEAD.pack(BODY, channel, size), body)
+    parts = [head]
+    step = frame_max - OVERHEAD
+    for start in range(0, size, step):
+        piece = body[start : start + step]
+        parts += (_HEAD.pack(BODY, channel, len(piece)), piece, END)
+    return b"".join(parts)
+
+
+def deliver(channel: int, consumer_tag: bytes, tag: int, redelivered: bool, address: bytes) -> bytes:
+    """basic.deliver; `consumer_tag` is a short string, `address` two: exchange, routing key, as encoded."""
+    return b"%b%b%b%b\xce" % (
+        _METHOD_HEAD.pack(METHOD, channel, 13 + len(consumer_tag) + len(address), _DELIVER),
+        consumer_tag,
+        _TAG.pack(tag, redelivered),
+        address,
+    )
+
+
+def get_ok(channel: int, tag: int, redelivered: bool, address: bytes, remaining: int) -> bytes:
+    return b"%b%b%b%b\xce" % (
+        _METHOD_HEAD.pack(METHOD, channel, 17 + len(address), _GET_OK),
+        _TAG.pack(tag, redelivered),
+        address,
+        _COUNT.pack(remaining),
+    )
+
+
+def ack(channel: int, tag: int, multiple: bool) -> bytes:
+    """A publisher confirm."""
+    return _ACK.pack(METHOD, channel, 13, _BASIC_ACK, tag, multiple, 0xCE)
+
+
+def nack(channel: int, tag: int, multiple: bool) -> bytes:
+    return _ACK.pack(METHOD, channel, 13, _BASIC_NACK, tag, multiple, 0xCE)

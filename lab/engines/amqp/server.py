@@ -1,0 +1,219 @@
+"""The broker on sockets: the one file here that knows asyncio. It drives the core and the log's group commit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from lab.engines.amqp.broker import Broker
+from lab.engines.amqp.connection import Connection
+from lab.engines.amqp.log import Log
+from lab.engines.amqp.recovery import restore
+
+WRITE_BUFFER = 1 << 18
+"""Octets the transport may hold for a client before deliveries to it pause."""
+READ_PAUSE = 1 << 24
+"""Octets that may wait for a client before nothing more is read from it."""
+RETRY_WRITE = 1.0
+"""Seconds until a refused disk write is tried again."""
+
+
+class Server:
+    """Sockets, timers and the log around one Broker."""
+
+    def __init__(self, folder: Path | None, *, say: Callable[[str], None], vhosts: tuple[str, ...] = ()) -> None:
+        """Reads the folder's log. Raises StoreInUse, OSError."""
+        self.loop = asyncio.get_running_loop()
+        self.log = None if folder is None else Log(folder, say=say)
+        self.broker = Broker(self.log, now=self.loop.time())
+        for vhost in vhosts:
+            self.broker.add_vhost(vhost)
+        if self.log is not None:
+            restore(self.broker, self.log.saved)
+            self.log.saved = type(self.log.saved)()
+        self._say = say
+        self._listeners: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._syncing: asyncio.Future[None] | None = None
+        self._disk_refused = False
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens on `host`, and on ::1 beside 127.0.0.1 where the machine has it; the port. Raises OSError."""
+        listener = await self.loop.create_server(lambda: Link(self), host, port, backlog=1024)
+        self._listeners.append(listener)
+        port = listener.sockets[0].getsockname()[1]
+        if host in ("127.0.0.1", "localhost") and socket.has_ipv6:
+            try:
+                self._listeners.append(await self.loop.create_server(lambda: Link(self), "::1", port, backlog=1024))
+            except OSError:
+                pass  # no IPv6 on this machine, or its port is taken: 127.0.0.1 is what was promised
+        self.after()
+        return port
+
+    async def run_until_signal(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, stop.set)
+        await stop.wait()
+
+    async def stop(self) -> None:
+        """Closes every connection and the log."""
+        for listener in self._listeners:
+            listener.close()
+        self.broker.now = self.loop.time()
+        self.broker.shut_down()
+        self._send()
+        if self._syncing is not None:
+            await asyncio.wait([self._syncing])
+        if self.log is not None:
+            self.log.close()
+
+    def after(self) -> None:
+        """To be called after everything that happened to the broker: writes, sends, sets the clock."""
+        log = self.log
+        if log is not None and log.pending:
+            self._write(log)
+        if self.broker.changed:
+            self._send()
+        when = self.broker.next_timer
+        if when is not None and (self._timer is None or when < self._timer_at):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = when
+            self._timer = self.loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        # Timers may fire a shade early; what is due by the timer's own time is due.
+        self.broker.now = max(self.loop.time(), self._timer_at)
+        self.broker.tick()
+        self.after()
+
+    def _send(self) -> None:
+        changed = self.broker.changed
+        while changed:
+            connection, _ = changed.popitem()
+            link = _LINKS.get(connection)
+            if link is not None:
+                link.send()
+
+    def _write(self, log: Log) -> None:
+        try:
+            log.flush()
+        except OSError as error:
+            if not self._disk_refused:
+                self._disk_refused = True
+                self._say(f"cannot write to {log.folder}: {error.strerror}; confirms wait until it can")
+            self.loop.call_later(RETRY_WRITE, self.after)
+            return
+        if self._disk_refused:
+            self._disk_refused = False
+            self._say("the disk takes writes again")
+        if self.broker.awaiting and self._syncing is None:
+            self._sync(log)
+
+    def _sync(self, log: Log) -> None:
+        """Group commit: one fsync at a time in a thread; all that was told meanwhile waits for the next."""
+        handle, position = log.sync_handle()
+        self._syncing = self.loop.run_in_executor(None, _fsync, handle)
+        self._syncing.add_done_callback(lambda done: self._synced(log, position, done))
+
+    def _synced(self, log: Log, position: int, done: asyncio.Future[None]) -> None:
+        self._syncing = None
+        if done.exception() is not None:
+            self._say(f"cannot sync {log.folder}: {done.exception()}")
+            self.loop.call_later(RETRY_WRITE, self._sync_again)
+            return
+        self.broker.now = self.loop.time()
+        self.broker.safe(position)
+        self.after()
+        self._sync_again()
+
+    def _sync_again(self) -> None:
+        if self.log is not None and self.broker.awaiting and self._syncing is None and not self._disk_refused:
+            self._sync(self.log)
+
+
+_LINKS: dict[Connection, Link] = {}
+
+
+class Link(asyncio.Protocol):
+    """One socket and its Connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport
+        self._connection: Connection
+        self._resume_soon = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(WRITE_BUFFER)
+        handle = transport.get_extra_info("socket")
+        if handle is not None:
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = transport.get_extra_info("peername") or ("?", 0)
+        self._server.broker.now = self._server.loop.time()
+        self._connection = Connection(self._server.broker, f"{peer[0]}:{peer[1]}")
+        _LINKS[self._connection] = self
+
+    def data_received(self, data: bytes) -> None:
+        server = self._server
+        server.broker.now = server.loop.time()
+        self._connection.receive(data)
+        server.after()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        server = self._server
+        server.broker.now = server.loop.time()
+        _LINKS.pop(self._connection, None)
+        self._connection.lost()
+        server.after()
+
+    def resume_writing(self) -> None:
+        self._more()
+
+    def send(self) -> None:
+        """Writes what the connection has to say; closes the socket when that was all."""
+        transport = self._transport
+        data = self._connection.take_output()
+        if data:
+            transport.write(data)
+        if self._connection.closed:
+            transport.close()
+            return
+        if self._connection.room <= 0 and not self._resume_soon:
+            # Room is given back in a later turn of the loop, so that one greedy consumer does not hold the others.
+            self._resume_soon = True
+            self._server.loop.call_soon(self._more)
+        elif self._connection.room > 0:
+            self._connection.written(transport.get_write_buffer_size())
+
+    def _more(self) -> None:
+        self._resume_soon = False
+        if self._transport.is_closing():
+            return
+        server = self._server
+        server.broker.now = server.loop.time()
+        waiting = self._transport.get_write_buffer_size()
+        if waiting > READ_PAUSE:
+            self._transport.pause_reading()
+        elif not self._transport.is_reading():
+            self._transport.resume_reading()
+        self._connection.written(waiting)
+        server.after()
+
+
+def _fsync(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
