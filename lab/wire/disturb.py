@@ -11,6 +11,7 @@ from lab.journal.event import Flow
 from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall
 
 LINK_KINDS = ("latency", "bandwidth", "reset", "blackhole", "one-way")
+LATE = ("latency", "bandwidth", "blackhole", "partition")
 
 
 def disturb(fault: Fault | None, to: Side, data: bytes) -> list[Effect]:
@@ -43,9 +44,9 @@ def pace(fault: Fault | None) -> float | None:
 
 def touched(flow: Flow, fault: Fault | None) -> Flow:
     """The flow, marked with the fault that hit it; one that merely waited is `late`."""
-    if fault is None:
+    if fault is None or fault.id in flow.faults:
         return flow
     flow.faults = (*flow.faults, fault.id)
-    if fault.kind in ("latency", "bandwidth") and flow.outcome == "ok":
+    if fault.kind in LATE and flow.outcome == "ok":
         flow.outcome = "late"
     return flow
