@@ -1,0 +1,84 @@
+"""Run the conformance suites on each broker and print one table: suite, RabbitMQ, embedded."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_installed
+from tests.conformance.owner import control_port
+from tests.conformance.suites import Outcome, Suite, aio_pika_suites, program_suites, run
+from tests.conformance.tls_front import tls_front
+
+KINDS: dict[str, type[PrivateBroker]] = {"rabbitmq": RabbitNode, "embedded": EmbeddedBroker}
+
+
+def main() -> int:
+    options = _options()
+    os.nice(10)  # the suites are long and nobody waits for them
+    with contextlib.ExitStack() as stack:
+        work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-conformance-")))
+        work = work.resolve()
+        work.mkdir(parents=True, exist_ok=True)
+        suites = [*program_suites(work), *aio_pika_suites(work, options.all)]
+        suites = [suite for suite in suites if options.suite in suite.name]
+        kinds = _kinds(options.broker)
+        table = {kind: [_run_on(kind, suite, work, tuple(options.pytest)) for suite in suites] for kind in kinds}
+        print(_table(table))
+        for kind, outcomes in table.items():
+            for outcome in outcomes:
+                for failure in outcome.failures:
+                    print(f"{kind}: {outcome.suite}: {failure}")
+    return int(any(outcome.failed for outcomes in table.values() for outcome in outcomes))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="run.sh", description=__doc__)
+    parser.add_argument("--broker", choices=("both", *KINDS), default="both")
+    parser.add_argument("--all", action="store_true", help="the TCP proxy and broker restart tests of aio-pika too")
+    parser.add_argument("--suite", default="", help="only the suites whose name contains this")
+    parser.add_argument("--work", type=Path, help="keep downloads, environments and reports in this folder")
+    parser.add_argument("pytest", nargs="*", help="after --: further arguments for pytest")
+    return parser.parse_args()
+
+
+def _kinds(wanted: str) -> list[str]:
+    if wanted != "both":
+        return [wanted]
+    if rabbitmq_installed():
+        return list(KINDS)
+    print("RabbitMQ is not installed: only the embedded broker is measured", file=sys.stderr)
+    return ["embedded"]
+
+
+def _run_on(kind: str, suite: Suite, work: Path, extra: tuple[str, ...]) -> Outcome:
+    """One suite on a fresh broker, so that none meets what another left behind."""
+    name = "".join(char if char.isalnum() else "-" for char in f"{kind} {suite.name}")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"lab-{kind}-")))
+        broker = stack.enter_context(KINDS[kind](folder))
+        environment = {
+            "CONFORMANCE_AMQP": str(broker.port),
+            "CONFORMANCE_AMQPS": str(stack.enter_context(tls_front(broker.port, folder))),
+        }
+        if suite.restarts_broker:
+            environment["CONFORMANCE_CONTROL"] = str(stack.enter_context(control_port(broker)))
+        outcome = run(suite, environment, work / f"{name}.xml", extra)
+        print(f"{kind}: {outcome.suite}: {outcome}", file=sys.stderr, flush=True)
+        if not suite.restarts_broker and broker.process is not None and broker.process.poll() is not None:
+            print(f"{kind} DIED:\n{broker.log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
+        return outcome
+
+
+def _table(table: dict[str, list[Outcome]]) -> str:
+    """Markdown; one column a broker."""
+    rows = [[outcomes[0].suite, *map(str, outcomes)] for outcomes in zip(*table.values(), strict=True)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (["suite", *table], ["---"] * (len(table) + 1), *rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
