@@ -203,7 +203,7 @@ class Publisher:
                 connection.ioloop.stop()
 
     def _on_end(self, loop: IOLoop, error: Any) -> None:
-        if self._channel is not None or self._failures == 0:
+        if not self._stopping.is_set() and (self.connected or self._failures == 0):
             log.warning("connection for publishing lost: %s", error, extra={"event": "broker", "state": "lost"})
         self._channel = None
         loop.stop()

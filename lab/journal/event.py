@@ -102,12 +102,14 @@ class FaultChange(Base, tag="fault"):
 
 class Load(Base, tag="load"):
     """The load generator's report once a second: target and achieved rate (1/s), counts since the run's start,
-    latency percentiles of the last second in ms, measured from the planned start (open loop)."""
+    latency percentiles of the last second in ms, measured from the planned start (open loop). `dropped` counts
+    journeys that were not begun because too many were under way."""
 
     rate: float = 0.0
     sent: int = 0
     ok: int = 0
     failed: int = 0
+    dropped: int = 0
     p50: float | None = None
     p99: float | None = None
 

@@ -58,7 +58,13 @@ def create_app(settings: Settings) -> FastAPI:
         made = await run_in_threadpool(_charge, database, idempotency_key, request, limit)
         await behaviours.after(deed)
         if made["status"] == "declined":
-            raise Problem(402, "declined", "The card does not cover it.", reason="payment_declined", **made)
+            raise Problem(
+                402,
+                "declined",
+                "The card does not cover it.",
+                reason="payment_declined",
+                order_id=request.order_id,
+            )
         return made
 
     @app.post("/refunds", status_code=201)

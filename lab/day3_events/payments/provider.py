@@ -35,7 +35,7 @@ class Provider:
         status, answer = self._post("/charges", order_id, {"order_id": order_id, "amount": amount})
         if status == 201 and answer.get("order_id") == order_id:
             return Approved(str(answer["id"]))
-        if status == 402 and answer.get("code") == "declined":
+        if status == 402 and answer.get("code") == "declined" and answer.get("order_id") == order_id:
             return Declined(str(answer.get("reason") or "payment_declined"))
         raise TryLater(f"the payment provider answered {status}")
 
