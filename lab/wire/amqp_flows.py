@@ -1,114 +1,190 @@
-"""From AMQP methods and messages to Flows: who answered what, on every channel of one connection.
+"""From AMQP methods and messages to Flows: what each side says on a channel, paired with what it answers.
 
-Both of the session's modes keep these books. As long as no fault has touched a channel, client and broker number publishes
-and deliveries alike; once one has (`Channel.shifted`), the books tell which number of the one is which of the other.
+A message is a Flow when its last byte is seen (`publish`, `return`, `deliver`, `get`), a method with an answer when
+that comes, a `confirm`, `ack`, `nack` or `reject` once for each message it answers, with that message's id, queue and
+the time since it went out. SASL answers and secrets are never read.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any
-
 from lab.journal.event import Flow
 from lab.wire import amqp_frames as wire
-from lab.wire.amqp_frames import Properties, short_string, tag_and_bits
-from lab.wire.session import Side
+from lab.wire.amqp_channel import Channel, Connection, Consumer, Content, Delivered, Finish, Handler, Published
+from lab.wire.amqp_frames import short_string, tag_and_bits
 
-REMEMBERED = 20_000
-"""Unanswered publishes and deliveries are remembered up to so many a channel; the older half is forgotten."""
-
-
-class Published:
-    """A message that waits for the broker's confirm. `number` is the client's count of it; 0 is a copy made by a fault."""
-
-    __slots__ = ("at", "flow", "number")
-
-    def __init__(self, flow: Flow, at: float, number: int) -> None:
-        self.flow = flow
-        self.at = at
-        self.number = number
+VERBS = {wire.BASIC_ACK: "ack", wire.BASIC_NACK: "nack", wire.BASIC_REJECT: "reject"}
 
 
-class Delivered:
-    """A message in a consumer's hands. `tag` is the broker's; a copy made by a fault stands for the same Delivered under
-    a tag of its own, so `settled` says that the broker has had its answer."""
-
-    __slots__ = ("at", "flow", "settled", "tag")
-
-    def __init__(self, flow: Flow, at: float, tag: int) -> None:
-        self.flow = flow
-        self.at = at
-        self.tag = tag
-        self.settled = False
-
-
-class Content:
-    """A message on its way through the tap: its method was read, its header and body may be to come."""
-
-    __slots__ = ("body_left", "crc", "finish", "flow", "frames", "manual", "tag")
-
-    def __init__(self, flow: Flow, finish: Finish, tag: int = 0, manual: bool = False) -> None:
-        self.flow = flow
-        self.finish = finish
-        self.tag = tag
-        self.manual = manual
-        self.body_left = -1
-        self.crc = 0
-        self.frames: list[bytes] | None = None
-        """The frames so far where the session holds them back; None where they are forwarded as they come."""
-
-    def header(self, found: Properties) -> None:
-        flow = self.flow
-        flow.bytes = self.body_left = found.size
-        flow.message = found.message
-        flow.correlation = found.correlation
-
-    def body(self, size: int, part: memoryview) -> None:
-        """A message without an id is told from others by a digest of its body."""
-        self.body_left -= size
-        if not self.flow.message:
-            self.crc = zlib.crc32(part, self.crc)
-            if self.body_left <= 0:
-                self.flow.detail = f"body {self.crc:08x}"
+def unanswered(channel: Channel, status: str) -> list[Flow]:
+    """The Flows of what is open on a channel that ends; `status` says why. The broker takes its deliveries back."""
+    flows = [answer("confirm", published.flow, status, None) for published in channel.pending.values()]
+    flows += [answer("ack", delivered.flow, status, None) for delivered in channel.unacked.values()]
+    flows += [call.flow for call in channel.calls]
+    for flow in flows:
+        flow.outcome = "lost"
+        flow.status = status
+    channel.pending.clear()
+    channel.unacked.clear()
+    channel.calls.clear()
+    return flows
 
 
-class Channel:
-    """What is under way on one channel. `published` and `delivered` are the client's counts, `accepted` and `heard` the
-    broker's; `pending` goes by the broker's number, `unacked` by the client's."""
+def connection_over(connection: Connection, status: str) -> list[Flow]:
+    """The same of all channels, which are forgotten with it."""
+    flows = [flow for channel in connection.channels.values() for flow in unanswered(channel, status)]
+    connection.channels.clear()
+    return flows
 
-    __slots__ = (
-        "accepted",
-        "calls",
-        "confirming",
-        "consumers",
-        "delivered",
-        "forgotten_deliveries",
-        "forgotten_publishes",
-        "number",
-        "parked",
-        "pending",
-        "published",
-        "queue",
-        "receiving",
-        "sending",
-        "shifted",
-        "unacked",
+
+def answer(op: str, message: Flow, status: str, ms: float | None) -> Flow:
+    """The Flow of an answer to `message`."""
+    return Flow(
+        protocol="amqp",
+        op=op,
+        status=status,
+        ms=ms,
+        message=message.message,
+        correlation=message.correlation,
+        exchange=message.exchange,
+        routing_key=message.routing_key,
+        queue=message.queue,
+        redelivered=message.redelivered,
+        detail=message.detail,
     )
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.shifted = False
-        self.confirming = False
-        self.published = self.accepted = self.delivered = 0
-        self.pending: dict[int, Published] = {}
-        self.unacked: dict[int, Delivered] = {}
-        self.forgotten_publishes = self.forgotten_deliveries = 0
-        self.consumers: dict[bytes, tuple[str, str, bool]] = {}
-        self.queue = ""
-        self.calls: deque[Call] = deque()
-        self.sending: Content | None = None
-        self.receiving: Content | None = None
-        self.parked: list[Any] = []
+
+def confirmation(published: Published, acked: bool, now: float) -> Flow:
+    flow = answer("confirm", published.flow, "confirmed" if acked else "nacked", (now - published.at) * 1000)
+    if not acked:
+        flow.outcome = "error"
+    return flow
+
+
+def settlement(verb: str, delivered: Delivered, requeue: bool, now: float) -> Flow:
+    status = "acked" if verb == "ack" else "requeued" if requeue else "rejected"
+    return answer(verb, delivered.flow, status, (now - delivered.at) * 1000)
+
+
+def settle_bits(method: int, bits: int) -> tuple[bool, bool]:
+    """(multiple, requeue) of an ack, nack or reject."""
+    if method == wire.BASIC_REJECT:
+        return False, bool(bits & 1)
+    return bool(bits & 1), bool(bits & 2)
+
+
+# Messages. A `start_*` reads the method that announces one.
+
+
+def start_publish(
+    _connection: Connection, channel: Channel, data: bytes, pos: int, _now: float, _flows: list[Flow]
+) -> None:
+    exchange, pos = short_string(data, pos + 2)
+    key, _ = short_string(data, pos)
+    flow = Flow(protocol="amqp", op="publish " + key, exchange=exchange, routing_key=key)
+    channel.sending = Content(flow, finish_publish)
+
+
+def finish_publish(channel: Channel, content: Content, now: float) -> Flow:
+    channel.publish(content.flow, now)
+    return content.flow
+
+
+def start_deliver(
+    _connection: Connection, channel: Channel, data: bytes, pos: int, _now: float, _flows: list[Flow]
+) -> None:
+    stop = pos + 1 + data[pos]
+    consumer = channel.consumers.get(data[pos + 1 : stop]) or Consumer("", "deliver ", True)
+    channel.receiving = _received(data, stop, consumer.op, consumer.queue, finish_deliver, consumer.manual)
+
+
+def start_get(
+    _connection: Connection, channel: Channel, data: bytes, pos: int, _now: float, _flows: list[Flow]
+) -> None:
+    call = channel.calls.popleft() if channel.calls and channel.calls[0].answer == wire.BASIC_GET_OK else None
+    if call is None:
+        channel.receiving = _received(data, pos, "get ", "", finish_deliver, True)
+    else:
+        channel.receiving = _received(data, pos, call.flow.op, call.flow.queue, finish_deliver, call.manual, call.at)
+
+
+def _received(
+    data: bytes, pos: int, op: str, queue: str, finish: Finish, manual: bool, since: float | None = None
+) -> Content:
+    tag, redelivered = tag_and_bits(data, pos)
+    exchange, pos = short_string(data, pos + 9)
+    key, _ = short_string(data, pos)
+    flow = Flow(
+        protocol="amqp",
+        op=op,
+        exchange=exchange,
+        routing_key=key,
+        queue=queue,
+        redelivered=bool(redelivered & 1),
+        status="" if manual else "no-ack",
+    )
+    return Content(flow, finish, tag, manual, since)
+
+
+def finish_deliver(channel: Channel, content: Content, now: float) -> Flow:
+    flow = content.flow
+    if content.since is not None:
+        flow.ms = (now - content.since) * 1000
+    channel.deliver(flow, now, content.tag, content.manual)
+    return flow
+
+
+def start_return(
+    _connection: Connection, channel: Channel, data: bytes, pos: int, _now: float, _flows: list[Flow]
+) -> None:
+    status, text, pos = reply(data, pos)
+    exchange, pos = short_string(data, pos)
+    key, _ = short_string(data, pos)
+    flow = Flow(
+        protocol="amqp",
+        op="return",
+        status=f"{status} {text}",
+        outcome="error",
+        exchange=exchange,
+        routing_key=key,
+    )
+    channel.receiving = Content(flow, _finish_return)
+
+
+def _finish_return(_channel: Channel, content: Content, _now: float) -> Flow:
+    return content.flow
+
+
+# Answers to messages.
+
+
+def confirmed(method: int) -> Handler:
+    def handle(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
+        tag, bits = tag_and_bits(data, pos)
+        acked = method == wire.BASIC_ACK
+        flows.extend(confirmation(published, acked, now) for published in channel.confirm(tag, bool(bits & 1)))
+
+    return handle
+
+
+def settled(method: int) -> Handler:
+    verb = VERBS[method]
+
+    def handle(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
+        tag, bits = tag_and_bits(data, pos)
+        multiple, requeue = settle_bits(method, bits)
+        flows.extend(settlement(verb, delivered, requeue, now) for delivered in channel.settle(tag, multiple))
+
+    return handle
+
+
+def recovered(
+    _connection: Connection, channel: Channel, _data: bytes, _pos: int, now: float, flows: list[Flow]
+) -> None:
+    """The broker takes back everything unacked, to deliver it anew."""
+    flows.extend(settlement("nack", delivered, True, now) for delivered in channel.settle(0, True))
+
+
+def reply(data: bytes, pos: int) -> tuple[int, str, int]:
+    """(reply code, reply text, position after them)."""
+    text, after = short_string(data, pos + 2)
+    return data[pos] << 8 | data[pos + 1], text, after

@@ -1,8 +1,8 @@
 """AMQP 0-9-1 on the wire: what a tap must read of its frames, and the few frames that it writes, with `struct` alone.
 
-A frame is type (1), channel (2), size (4), payload (size), end (1: 0xCE). A message is a method frame, a header frame with
-size and properties, and body frames. Readers take the bytes, a position and, where needed, the payload's end; they raise
-`struct.error` or `IndexError` on bytes that are too short.
+A frame is type (1), channel (2), size (4), payload (size), end (1: 0xCE). A message is a method frame, a header frame
+with size and properties, and body frames. Readers take the bytes and a position; they raise `struct.error` or
+`IndexError` on bytes that are too short.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from struct import Struct
 from typing import NamedTuple
 
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
+KINDS = frozenset((METHOD, HEADER, BODY, HEARTBEAT))
 END = 0xCE
 FRAME = Struct(">BHI")
 OVERHEAD = 8
@@ -141,7 +142,7 @@ _SIZED = frozenset(b"SxAF")
 
 
 def _strings(data: bytes, pos: int) -> dict[str, str]:
-    """The string fields of the table at `pos`, by name in lower case, `cloudEvents_x` and `ce-x` read as `cloudEvents:x`."""
+    """The string fields of the table at `pos`, by name in lower case, with `cloudEvents_x` as `cloudevents:x`."""
     found = {}
     end = pos + 4 + _U32(data, pos)[0]
     pos += 4
@@ -153,8 +154,9 @@ def _strings(data: bytes, pos: int) -> dict[str, str]:
             length = _U32(data, pos)[0]
             pos += 4
             if kind == 0x53 and length <= 255:
-                name = name.lower().replace("cloudevents_", "cloudevents:").replace("ce-", "cloudevents:")
-                found[name] = data[pos : pos + length].decode("utf-8", "replace")
+                found[name.lower().replace("cloudevents_", "cloudevents:", 1)] = data[pos : pos + length].decode(
+                    "utf-8", "replace"
+                )
             pos += length
         else:
             pos += _FIXED_SIZE[kind]
