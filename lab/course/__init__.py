@@ -1,1 +1,1 @@
-"""What is taught: days, lessons, exercises, progress."""
+"""What is taught, and how far one is."""

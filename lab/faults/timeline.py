@@ -1,0 +1,173 @@
+"""A scenario: a timeline of load and faults with a line of narration for each step, written as a TOML file.
+
+    title = "One message that nobody can read"
+    duration = 40
+    rate = 4                     # journeys a second, from the start; left out: what the run was asked for
+
+    [[step]]
+    at = 8                       # seconds from when the system is ready
+    say = "The next delivery to payments arrives as garbage. What becomes of the order?"
+    fault = "poison payments->broker"
+
+A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
+`rate` and `act` on a process ("restart broker"); `say` tells the reader what to look at.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from lab.faults.text import FaultError, parse
+
+ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
+"""What `act` may begin with; the name of a process or engine follows."""
+
+
+class InvalidScenario(ValueError):
+    """The file is not a scenario; the message names file, step and key, and says what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What happens `at` so many seconds after the system became ready. `fault` is in the text form; `heal` is `all`, or
+    as much of a fault's text as an earlier step's begins with; `act` is an action and a name."""
+
+    at: float
+    say: str
+    fault: str | None = None
+    heal: str | None = None
+    rate: float | None = None
+    act: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """`duration` in seconds from ready to the end; `rate` in journeys a second (None: the run's own); `steps` in the
+    order of time."""
+
+    name: str
+    title: str
+    duration: float
+    rate: float | None
+    steps: tuple[Step, ...]
+
+
+def find(folder: Path, name: str) -> Scenario:
+    """The scenario `name` in a system's scenario folder. Raises InvalidScenario, also if there is none."""
+    path = folder / f"{name}.toml"
+    if path.is_file():
+        return load(path)
+    known = names(folder)
+    close = get_close_matches(name, known, 1)
+    hint = f'; did you mean "{close[0]}"?' if close else f"; there are: {', '.join(known) or 'none'}"
+    raise InvalidScenario(f'there is no scenario "{name}"{hint}')
+
+
+def names(folder: Path) -> list[str]:
+    """The scenarios in the folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def load(path: Path) -> Scenario:
+    """The scenario of a file. Raises InvalidScenario; OSError if the file cannot be read."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidScenario(f"{path.name}: {error}") from None
+    table = _Table(data, path.name)
+    table.only("title", "duration", "rate", "step")
+    duration = table.number("duration", required=True)
+    assert duration is not None
+    steps = data.get("step", [])
+    if not isinstance(steps, list):
+        raise InvalidScenario(f"{path.name}: step: expected tables under [[step]]")
+    return Scenario(
+        name=path.stem,
+        title=table.text("title", required=True) or "",
+        duration=duration,
+        rate=table.number("rate"),
+        steps=_in_order(
+            [_step(step, f"{path.name}: step[{place}]") for place, step in enumerate(steps)], path, duration
+        ),
+    )
+
+
+def _step(data: Any, place: str) -> Step:
+    if not isinstance(data, dict):
+        raise InvalidScenario(f"{place}: expected a table under [[step]]")
+    table = _Table(data, place)
+    table.only("at", "say", "fault", "heal", "rate", "act")
+    at = table.number("at", required=True)
+    assert at is not None
+    step = Step(
+        at=at,
+        say=table.text("say", required=True) or "",
+        fault=table.text("fault"),
+        heal=table.text("heal"),
+        rate=table.number("rate"),
+        act=table.text("act"),
+    )
+    if step.fault is not None:
+        try:
+            parse(step.fault)
+        except FaultError as error:
+            raise InvalidScenario(f"{place}.fault: {error}") from None
+    if step.act is not None:
+        action, _, name = step.act.partition(" ")
+        if action not in ACTIONS or not name.strip():
+            raise InvalidScenario(f"{place}.act: expected {' | '.join(ACTIONS)} and a name, not {step.act!r}")
+    return step
+
+
+def _in_order(steps: list[Step], path: Path, duration: float) -> tuple[Step, ...]:
+    before = 0.0
+    for place, step in enumerate(steps):
+        if step.at < before:
+            raise InvalidScenario(
+                f"{path.name}: step[{place}].at: {step.at:g} is before the step above it ({before:g})"
+            )
+        if step.at > duration:
+            raise InvalidScenario(f"{path.name}: step[{place}].at: {step.at:g} is after the end ({duration:g})")
+        before = step.at
+    return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A TOML table and its place, for reading it with errors that say where."""
+
+    data: Mapping[str, Any]
+    place: str
+
+    def only(self, *keys: str) -> None:
+        for key in self.data:
+            if key not in keys:
+                close = get_close_matches(key, keys, 1)
+                hint = f"; did you mean {close[0]}?" if close else f"; expected {', '.join(keys)}"
+                raise InvalidScenario(f"{self.place}: unknown key {key!r}{hint}")
+
+    def number(self, key: str, *, required: bool = False) -> float | None:
+        value = self._get(key, required)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise InvalidScenario(f"{self.place}.{key}: expected a number that is not negative, not {value!r}")
+        return float(value)
+
+    def text(self, key: str, *, required: bool = False) -> str | None:
+        value = self._get(key, required)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidScenario(f"{self.place}.{key}: expected a text, not {value!r}")
+        return value
+
+    def _get(self, key: str, required: bool) -> Any:
+        if key not in self.data and required:
+            raise InvalidScenario(f"{self.place}: {key} is missing")
+        return self.data.get(key)
