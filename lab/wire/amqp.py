@@ -15,7 +15,7 @@ from lab.wire import amqp_faults as faults
 from lab.wire import amqp_frames as wire
 from lab.wire.amqp_channel import Channel, Connection, Content
 from lab.wire.amqp_flows import connection_over
-from lab.wire.amqp_methods import read_method
+from lab.wire.amqp_methods import FROM_CLIENT, FROM_SERVER
 from lab.wire.amqp_outgoing import Outgoing
 from lab.wire.session import Effect, GiveUp, Side, Strike, Undecodable
 
@@ -39,11 +39,12 @@ _CONTENT = {
 class Lane:
     """What one side has said so far, as far as it is unfinished."""
 
-    __slots__ = ("gone", "greeted", "other", "side", "skip", "skipped", "tail")
+    __slots__ = ("gone", "greeted", "handlers", "other", "side", "skip", "skipped", "tail")
 
     def __init__(self, side: Side) -> None:
         self.side = side
         self.other = side.other
+        self.handlers = FROM_CLIENT if side is Side.CLIENT else FROM_SERVER
         self.greeted = False
         self.tail = b""
         """The beginning of a frame."""
@@ -76,16 +77,13 @@ class AmqpSession:
         while size - pos >= wire.OVERHEAD:
             kind, number, length = wire.FRAME.unpack_from(data, pos)
             if kind == wire.BODY:
-                self._enter_body(lane, number, length)
+                lane.skip, lane.skipped = length + 1, self._connection.channels.get(number)
                 pos = self._pass_body(lane, data, pos + 7, now, flows)
                 continue
             after = _frame_end(data, pos, kind, length)
             if after > size:
                 break
-            if kind == wire.METHOD:
-                read_method(self._connection, side, self._connection.channel(number), data, pos + 7, now, flows)
-            elif kind == wire.HEADER:
-                self._header(lane, number, data, pos + 7, now, flows)
+            self._read(lane, kind, number, data, pos + 7, now, flows)
             pos = after
         lane.tail = data[pos:]
         lane.gone = size - pos
@@ -145,16 +143,20 @@ class AmqpSession:
         lane.greeted = True
         return 0
 
-    def _header(self, lane: Lane, number: int, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
-        channel = self._connection.channels.get(number)
-        content = _content(lane, channel)
-        if channel is not None and content is not None and content.header(wire.properties(data, pos)):
-            flows.append(content.finish(channel, content, now))
+    def _read(self, lane: Lane, kind: int, number: int, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
+        """Book the payload of a frame at `pos`, other than a body; what is complete with it is added to `flows`."""
+        channel = self._connection.channels.get(number) or self._connection.channel(number)
+        if kind == wire.METHOD:
+            handler = lane.handlers.get(wire.method_id(data, pos))
+            if handler is not None:
+                handler(self._connection, channel, data, pos + 4, now, flows)
+            return
+        if kind == wire.HEARTBEAT:
+            return
+        content = channel.sending if lane.side is Side.CLIENT else channel.receiving
+        if content is not None and content.header(*wire.properties(data, pos)):
             _finished(lane, channel)
-
-    def _enter_body(self, lane: Lane, number: int, length: int) -> None:
-        lane.skip = length + 1
-        lane.skipped = self._connection.channels.get(number)
+            flows.append(content.finish(channel, content, now))
 
     def _pass_body(self, lane: Lane, data: bytes, pos: int, now: float, flows: list[Flow]) -> int:
         """Skip over what `data` has of a body frame; the position after it."""
@@ -165,55 +167,55 @@ class AmqpSession:
             raise Undecodable("a body frame without its end")
         lane.skip -= stop - pos
         channel = lane.skipped
-        content = _content(lane, channel)
-        if channel is not None and content is not None and content.body(data, pos, stop - last, last):
-            flows.append(content.finish(channel, content, now))
-            _finished(lane, channel)
+        if channel is not None:
+            content = channel.sending if lane.side is Side.CLIENT else channel.receiving
+            if content is not None and content.body(data, pos, stop - last, last):
+                _finished(lane, channel)
+                flows.append(content.finish(channel, content, now))
         return stop
 
     # Intercepting.
 
     def _decide(self, lane: Lane, data: bytes, now: float, strike: Strike, out: Outgoing) -> None:
         data, pos, gone = lane.tail + data, 0, lane.gone
-        flows: list[Flow] = []
+        channels = self._connection.channels
         try:
             if lane.skip:
-                pos = self._pass_body(lane, data, 0, now, flows)
-                out.send(lane.other, data[:pos])
+                pos = self._pass(lane, data, 0, 0, now, out)
             if not lane.greeted:
                 pos = self._greeting(lane, data, now)
                 out.send(lane.other, data[gone:pos])
+                gone = 0 if pos else gone
             while len(data) - pos >= wire.OVERHEAD and not out.over:
                 kind, number, length = wire.FRAME.unpack_from(data, pos)
-                if kind == wire.BODY and not _gathering(_content(lane, self._connection.channels.get(number))):
-                    begin = pos + gone
-                    self._enter_body(lane, number, length)
-                    pos, gone = self._pass_body(lane, data, pos + 7, now, flows), 0
-                    out.send(lane.other, data[begin:pos])
+                if kind == wire.BODY and not _gathering(_content(lane, channels.get(number))):
+                    lane.skip, lane.skipped = length + 1, channels.get(number)
+                    pos, gone = self._pass(lane, data, pos + gone, pos + 7, now, out), 0
                     continue
                 after = _frame_end(data, pos, kind, length)
                 if after > len(data):
                     break
                 if gone:
-                    self._finish_begun(lane, kind, number, data, pos, now, flows)
+                    # A frame whose beginning was forwarded already: too late for any fault.
+                    flows: list[Flow] = []
+                    self._read(lane, kind, number, data, pos + 7, now, flows)
                     out.send(lane.other, data[pos + gone : after])
+                    out.flows(flows)
                     gone = 0
                 else:
                     self._frame(lane, kind, number, data[pos:after], now, strike, out)
                 pos = after
         finally:
-            out.flows(flows)
             lane.tail = b"" if out.over else data[pos:]
             lane.gone = gone if pos == 0 else 0
 
-    def _finish_begun(
-        self, lane: Lane, kind: int, number: int, data: bytes, pos: int, now: float, flows: list[Flow]
-    ) -> None:
-        """A frame whose beginning was forwarded already: too late for any fault."""
-        if kind == wire.METHOD:
-            read_method(self._connection, lane.side, self._connection.channel(number), data, pos + 7, now, flows)
-        elif kind == wire.HEADER:
-            self._header(lane, number, data, pos + 7, now, flows)
+    def _pass(self, lane: Lane, data: bytes, begin: int, pos: int, now: float, out: Outgoing) -> int:
+        """Send on, from `begin`, a body frame whose payload begins at `pos`; the position after what there is of it."""
+        flows: list[Flow] = []
+        stop = self._pass_body(lane, data, pos, now, flows)
+        out.send(lane.other, data[begin:stop])
+        out.flows(flows)
+        return stop
 
     def _frame(
         self, lane: Lane, kind: int, number: int, frame: bytes, now: float, strike: Strike, out: Outgoing
@@ -226,12 +228,12 @@ class AmqpSession:
         content = _content(lane, channel)
         if channel is None or content is None or content.frames is None:
             flows: list[Flow] = []
-            self._finish_begun(lane, kind, number, frame, 0, now, flows)
+            self._read(lane, kind, number, frame, 7, now, flows)
             out.send(lane.other, frame)
             out.flows(flows)
             return
         if kind == wire.HEADER:
-            whole = content.header(wire.properties(frame, 7))
+            whole = content.header(*wire.properties(frame, 7))
         else:
             whole = kind == wire.BODY and content.body(frame, 7, len(frame) - 1, True)
         content.frames.append(frame)
@@ -254,7 +256,7 @@ class AmqpSession:
             return
         flows: list[Flow] = []
         if method in _CONTENT[lane.side]:
-            read_method(self._connection, lane.side, channel, frame, 7, now, flows)
+            self._read(lane, wire.METHOD, number, frame, 7, now, flows)
             if (content := _content(lane, channel)) is not None:
                 content.frames = [frame]
             return
@@ -262,7 +264,7 @@ class AmqpSession:
             # What the broker says now may be the end of a consumer: no delivery may come after it.
             for other in list(self._connection.channels.values()) if number == 0 else [channel]:
                 faults.let_go(other, now, out, strike)
-        read_method(self._connection, lane.side, channel, frame, 7, now, flows)
+        self._read(lane, wire.METHOD, number, frame, 7, now, flows)
         out.send(lane.other, frame)
         out.flows(flows)
 

@@ -13,7 +13,6 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from lab.journal.event import Flow
-from lab.wire.amqp_frames import Properties
 
 REMEMBERED = 20_000
 """Unanswered publishes and deliveries are remembered up to so many a channel; then the older half is forgotten."""
@@ -66,13 +65,13 @@ class Content:
         self.frames: list[bytes] | None = None
         """Its frames so far, if the session holds them back; None if they are forwarded as they come."""
 
-    def header(self, found: Properties) -> bool:
-        """Whether the message is complete with it."""
+    def header(self, size: int, message: str, correlation: str) -> bool:
+        """The body's size and the message's ids. Whether the message is complete with it."""
         flow = self.flow
-        flow.bytes = self.left = found.size
-        flow.message = found.message
-        flow.correlation = found.correlation
-        return not found.size
+        flow.bytes = self.left = size
+        flow.message = message
+        flow.correlation = correlation
+        return not size
 
     def body(self, data: bytes, start: int, stop: int, last: bool) -> bool:
         """A part of the body; `last` says that a body frame ends with it. Whether the message is complete.

@@ -8,7 +8,6 @@ with size and properties, and body frames. Readers take the bytes and a position
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
 
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 KINDS = frozenset((METHOD, HEADER, BODY, HEARTBEAT))
@@ -68,20 +67,12 @@ def tag_and_bits(data: bytes, pos: int) -> tuple[int, int]:
     return tag, bits
 
 
-class Properties(NamedTuple):
-    """What a content header says: the body's size, and who the message is."""
-
-    size: int
-    message: str
-    correlation: str
-
-
-def properties(data: bytes, pos: int) -> Properties:
-    """The header payload at `pos`. Ids that are missing from the properties are looked for in the headers table, where
-    CloudEvents in binary mode and tracing put them."""
+def properties(data: bytes, pos: int) -> tuple[int, str, str]:
+    """(size of the body, message id, correlation id) of the header payload at `pos`. Ids that are missing from the
+    properties are looked for in the headers table, where CloudEvents in binary mode and tracing put them."""
     size, flags = _SIZE_AND_FLAGS(data, pos)
     if not flags:
-        return Properties(size, "", "")
+        return size, "", ""
     if flags & 1:
         raise ValueError("a second word of property flags, which AMQP 0-9-1 has no property for")
     pos += 14
@@ -99,18 +90,20 @@ def properties(data: bytes, pos: int) -> Properties:
         pos += 1
     correlation = message = ""
     if flags & 0x0400:
-        correlation, pos = short_string(data, pos)
+        stop = pos + 1 + data[pos]
+        correlation = data[pos + 1 : stop].decode("utf-8", "replace")
+        pos = stop
     if flags & 0x0200:  # reply_to
         pos += 1 + data[pos]
     if flags & 0x0100:  # expiration
         pos += 1 + data[pos]
     if flags & 0x0080:
-        message, pos = short_string(data, pos)
+        message = data[pos + 1 : pos + 1 + data[pos]].decode("utf-8", "replace")
     if table and not (correlation and message):
         found = _strings(data, table)
         correlation = correlation or _correlation(found)
         message = message or found.get("cloudevents:id", "")
-    return Properties(size, message, correlation)
+    return size, message, correlation
 
 
 def _correlation(headers: dict[str, str]) -> str:

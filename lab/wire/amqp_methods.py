@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from lab.journal.event import Flow
 from lab.wire import amqp_calls as calls
 from lab.wire import amqp_flows as messages
 from lab.wire import amqp_frames as wire
-from lab.wire.amqp_channel import Channel, Connection, Handler
-from lab.wire.session import Side
-
-
-def read_method(
-    connection: Connection, side: Side, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]
-) -> None:
-    """Book the method payload at `pos`, which `side` said, and add what is complete with it to `flows`."""
-    handler = (FROM_CLIENT if side is Side.CLIENT else FROM_SERVER).get(wire.method_id(data, pos))
-    if handler is not None:
-        handler(connection, channel, data, pos + 4, now, flows)
-
+from lab.wire.amqp_channel import Handler
 
 _CLOSING: dict[int, Handler] = {
     wire.CONNECTION_CLOSE: calls.close("close"),
