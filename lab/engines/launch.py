@@ -1,0 +1,68 @@
+"""What the lab needs to know to run one engine on one tier, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+HOST = "127.0.0.1"
+
+Tier = Literal["embedded", "native", "url"]
+Readiness = Literal["tcp", "postgres", "none"]
+
+
+class EngineUnavailable(Exception):
+    """This engine cannot be had on this tier; the message says how to get it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an engine may put things: its data folder, a source of free ports, and the services that use it."""
+
+    data: Path
+    port: Callable[[], int]
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How one engine runs. Exactly one of `module` and `argv` is set, or neither: then nothing is started, because the
+    engine is a file (SQLite) or runs elsewhere (a URL).
+
+    `url` is how clients reach it, with `{address}` for the host and port of a tap, and `{user}` for the service that
+    asks (a database each). Without a `port` there is no connection to tap. `boot` says how long a start usually takes,
+    where that is worth a word. `paths` are left for the lab to remove at the end.
+    """
+
+    tier: Tier
+    title: str
+    url: str
+    module: str | None = None
+    argv: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    host: str = HOST
+    port: int | None = None
+    ready: Readiness = "tcp"
+    boot: str = ""
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierReport:
+    """What `lab doctor` says of one tier: `detail` is what was found, or how to get it."""
+
+    tier: Tier
+    available: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineReport:
+    """One engine on this machine: its tiers, the one a run would take, and what the embedded one does not prove."""
+
+    kind: str
+    taken: Tier
+    tiers: tuple[TierReport, ...]
+    caveat: str

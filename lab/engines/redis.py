@@ -1,0 +1,61 @@
+"""Redis: fakeredis in a process of its own, or a private redis-server or valkey-server from PATH."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
+
+URL = "redis://{address}"
+CAVEAT = (
+    "fakeredis keeps nothing over a restart, evicts nothing, and its speed and memory are not those of Redis; "
+    "commands off the beaten path may be missing"
+)
+GET = "apt install redis-server  |  brew install redis"
+
+
+def embedded(place: Place) -> Launch:
+    port = place.port()
+    return Launch(
+        tier="embedded",
+        title="fakeredis",
+        url=URL,
+        module="lab.engines.redis_embedded",
+        argv=("--port", str(port)),
+        port=port,
+    )
+
+
+def native(place: Place) -> Launch:
+    server = find()
+    if server is None:
+        raise EngineUnavailable(f"no redis-server or valkey-server is on PATH; to get one: {GET}")
+    port = place.port()
+    settings = {
+        "port": str(port),
+        "bind": HOST,
+        "dir": str(place.data),
+        "save": "",
+        "appendonly": "yes",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    argv = (server, *(word for name, value in settings.items() for word in (f"--{name}", value)))
+    return Launch(tier="native", title=version() or "Redis", url=URL, argv=argv, port=port)
+
+
+def find() -> str | None:
+    return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+def version() -> str | None:
+    """`Redis 7.0.15`, or None where none is installed."""
+    if (server := find()) is None:
+        return None
+    try:
+        said = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    number = next((word.removeprefix("v=") for word in said.split() if word.startswith("v=")), "")
+    return f"{'Valkey' if 'valkey' in server else 'Redis'} {number}".strip()

@@ -1,0 +1,81 @@
+"""SQL: a SQLite file a service, or a private PostgreSQL cluster with a database a service."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from lab.engines.launch import EngineUnavailable, Launch, Place
+
+CAVEAT = (
+    "SQLite allows one writer at a time in one file and is reached by no network: locks, isolation levels and lost "
+    "connections are those of PostgreSQL only on PostgreSQL"
+)
+GET = "apt install postgresql  |  brew install postgresql@17"
+INSTALLED = ("/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt")
+
+
+def embedded(place: Place) -> Launch:
+    url = f"sqlite:///{place.data.parent}/{{user}}/{{user}}.db"
+    return Launch(tier="embedded", title="SQLite", url=url, ready="none")
+
+
+def native(place: Place) -> Launch:
+    programs = find()
+    if programs is None:
+        raise EngineUnavailable(f"no PostgreSQL server is installed; to get it: {GET}")
+    port = place.port()
+    data, paths = place.data, tuple[Path, ...]()
+    if os.geteuid() == 0:
+        # PostgreSQL refuses root, and the user it runs as instead cannot enter root's folders.
+        data = Path(tempfile.mkdtemp(prefix="lab-postgres-"))
+        paths = (data,)
+    argv = ["--programs", programs, "--port", str(port), "--data", str(data)]
+    for user in place.users:
+        argv += ["--database", database(user)]
+    return Launch(
+        tier="native",
+        title=version() or "PostgreSQL",
+        url="postgresql+psycopg://lab@{address}/{user}",
+        module="lab.engines.postgres_native",
+        argv=tuple(argv),
+        port=port,
+        ready="postgres",
+        boot="usually 1-4 s",
+        paths=paths,
+    )
+
+
+def database(user: str) -> str:
+    """The name of a service's database."""
+    return user.replace("-", "_")
+
+
+def find() -> str | None:
+    """The folder with `postgres` and `initdb`: on PATH, or where packages put them off it."""
+    if (on_path := shutil.which("initdb")) and shutil.which("postgres"):
+        return str(Path(on_path).parent)
+    found = [path.parent for root in INSTALLED for path in Path(root).glob("*/bin/initdb")]
+    found = [folder for folder in found if (folder / "postgres").exists()]
+    return str(max(found, key=_number)) if found else None
+
+
+def _number(folder: Path) -> int:
+    return int((re.findall(r"\d+", folder.parent.name) or ["0"])[-1])
+
+
+def version() -> str | None:
+    """`PostgreSQL 15.6`, or None where none is installed."""
+    if (programs := find()) is None:
+        return None
+    command = [f"{programs}/postgres", "--version"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    number = re.search(r"\d+(\.\d+)*", said)
+    return f"PostgreSQL {number[0]}" if number else "PostgreSQL"

@@ -1,0 +1,208 @@
+"""The control API of a run: HTTP over a Unix socket in its folder, described by its own OpenAPI document."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import uvicorn
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from lab import __version__
+from lab.faults.text import FaultError
+from lab.journal.event import to_line
+from lab.journal.query import afollow, read
+from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
+from lab.runtime.process import ActionError
+
+if TYPE_CHECKING:
+    from lab.runtime.run import Run
+
+PROBLEM = "application/problem+json"
+
+
+class NewFault(BaseModel):
+    """A fault in its text form, and who asks for it."""
+
+    text: str = Field(examples=['latency orders->payments 300ms 20% on "POST /charges*" for 30s'])
+    owner: str = "you"
+
+
+class NewRate(BaseModel):
+    """Journeys of visitors a second."""
+
+    rate: float = Field(ge=0, le=100_000)
+
+
+class Problem(BaseModel):
+    """RFC 9457: what went wrong, in words for people."""
+
+    title: str
+    status: int
+    detail: str
+
+
+def create_app(run: Run) -> FastAPI:
+    app = FastAPI(
+        title="lab run",
+        version=__version__,
+        description="Look at one run of the lab and disturb it.",
+        docs_url=None,
+        redoc_url=None,
+        responses={code: {"model": Problem, "content": {PROBLEM: {}}} for code in (404, 409, 422)},
+    )
+
+    @app.get("/run")
+    async def get_run() -> RunStatus:
+        """The run as a whole: its state, processes, links, faults and load."""
+        return run.status()
+
+    @app.get("/system", responses={200: {"description": "The System that runs."}})
+    async def get_system() -> Response:
+        return Response(msgspec.json.encode(run.system), media_type="application/json")
+
+    @app.get("/processes")
+    async def get_processes() -> tuple[ProcessStatus, ...]:
+        return run.supervisor.status()
+
+    @app.post("/processes/{name}/{action}")
+    async def act(name: str, action: Action) -> ProcessStatus:
+        """Do something to a process, without a fault: it is not healed by itself."""
+        run.supervisor.act(name, action)
+        return run.supervisor.processes[name].status()
+
+    @app.get("/faults")
+    async def get_faults() -> tuple[FaultStatus, ...]:
+        """The faults that are active, oldest first."""
+        return run.faults.status()
+
+    @app.post("/faults", status_code=201)
+    async def add_fault(new: NewFault) -> FaultStatus:
+        """Add a fault. One that happens once (a kill) has happened when this answers."""
+        return run.faults.add(new.text, new.owner)
+
+    @app.delete("/faults")
+    async def heal_all() -> list[FaultStatus]:
+        """Heal every fault; the answer lists them."""
+        return run.faults.heal(None)
+
+    @app.delete("/faults/{ident}")
+    async def heal(ident: str) -> list[FaultStatus]:
+        return run.faults.heal(ident)
+
+    @app.get("/load")
+    async def get_load() -> LoadStatus:
+        return run.load
+
+    @app.patch("/load")
+    async def set_rate(new: NewRate) -> LoadStatus:
+        run.set_rate(new.rate)
+        return run.load
+
+    @app.get("/events", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
+    async def get_events(
+        since: Annotated[int, Query(ge=0, description="The first event's number.")] = 0,
+        follow: Annotated[bool, Query(description="Go on until the run is over.")] = False,
+    ) -> StreamingResponse:
+        """The journal as NDJSON."""
+        return StreamingResponse(_events(run, since, follow), media_type="application/x-ndjson")
+
+    @app.post("/stop", status_code=202)
+    async def stop() -> dict[str, str]:
+        """End the run in good order; this answers before it has ended."""
+        run.stop("stopped on request")
+        return {"state": "stopping"}
+
+    _problems(app)
+    return app
+
+
+class ControlServer:
+    """Serves the API on a socket that only this user may open."""
+
+    def __init__(self, run: Run, path: Path) -> None:
+        self._path = path
+        config = uvicorn.Config(
+            create_app(run),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen. Raises OSError."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(str(self._path.with_suffix(".new")))
+        self._path.with_suffix(".new").chmod(0o600)
+        sock.listen(128)
+        sock.setblocking(False)
+        self._path.with_suffix(".new").replace(self._path)  # whoever sees it can connect
+        self._task = asyncio.create_task(self._server.serve([sock]))
+
+    async def close(self) -> None:
+        self._server.should_exit = True
+        if self._task:
+            await self._task
+        self._path.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """Signals are the run's own to handle."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _events(run: Run, since: int, follow: bool) -> AsyncIterator[bytes]:
+    run.journal.flush()
+    path = run.journal.path
+    if not path.exists() and not follow:
+        return
+    if follow:
+        async for event in afollow(path, since, lambda: run.over):
+            yield to_line(event)
+        return
+    for event in read(path, since):
+        yield to_line(event)
+
+
+def _problems(app: FastAPI) -> None:
+    """Errors as problem+json."""
+
+    def problem(status: int, title: str, detail: str) -> JSONResponse:
+        body = {"title": title, "status": status, "detail": detail}
+        return JSONResponse(body, status, media_type=PROBLEM)
+
+    @app.exception_handler(FaultError)
+    async def bad_fault(_: Request, error: FaultError) -> JSONResponse:
+        return problem(422, "not a fault of this system", str(error))
+
+    @app.exception_handler(ActionError)
+    async def impossible(_: Request, error: ActionError) -> JSONResponse:
+        return problem(409, "not possible now", str(error))
+
+    @app.exception_handler(KeyError)
+    async def unknown(_: Request, error: KeyError) -> JSONResponse:
+        return problem(404, "not found", str(error.args[0]))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, "malformed request", "; ".join(map(_in_words, error.errors())))
+
+
+def _in_words(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
+    return f"{place}: {error['msg']}" if place else str(error["msg"])

@@ -1,0 +1,128 @@
+"""The faults of a run: text in, the plan changed, taps and processes disturbed, and all of it healed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from lab.faults import aim
+from lab.faults.catalogue import KINDS
+from lab.faults.fault import Fault
+from lab.faults.plan import Plan
+from lab.faults.text import format as to_text
+from lab.faults.text import parse
+from lab.journal.event import FaultChange
+from lab.runtime.api import FaultStatus
+from lab.runtime.process import ActionError
+from lab.runtime.supervisor import Supervisor
+from lab.system.model import System
+from lab.wire.tap import Tap
+
+
+class Faults:
+    """What may change a run's Plan. Faults on links are the taps' to apply; faults on processes are applied here."""
+
+    def __init__(
+        self, system: System, seed: int, now: Callable[[], float], emit: Callable[[FaultChange], None]
+    ) -> None:
+        self.plan = Plan(seed, self._changed)
+        self.taps: dict[str, Tap] = {}
+        self.supervisor: Supervisor | None = None
+        self._system = system
+        self._now = now
+        self._emit = emit
+        self._pending: asyncio.Handle | None = None
+
+    def add(self, text: str, owner: str) -> FaultStatus:
+        """Begin the fault that `text` describes. Raises FaultError, or ActionError if its process cannot suffer it."""
+        fault = parse(text)
+        aim.check(fault, self._system)
+        fault = self.plan.add(replace(fault, owner=owner), self._now())
+        try:
+            self._apply(fault)
+        except ActionError:
+            self.plan.heal(fault.id, self._now())
+            raise
+        self._tell_taps()
+        return self._one(fault)
+
+    def heal(self, ident: str | None) -> list[FaultStatus]:
+        """End one fault, or all (None). Raises KeyError for an unknown id."""
+        before = {status.id: status for status in self.status()}
+        if ident is not None and ident not in before:
+            active = ", ".join(before) or "none is"
+            raise KeyError(f'no fault "{ident}" is active; active: {active}')
+        healed = self.plan.heal(ident, self._now())
+        self._undo(healed)
+        self._tell_taps()
+        return [before[fault.id] for fault in healed]
+
+    def expire(self) -> None:
+        """End what has lasted its time; to be called several times a second."""
+        if ended := self.plan.expire(self._now()):
+            self._undo(ended)
+            self._tell_taps()
+
+    def status(self) -> tuple[FaultStatus, ...]:
+        return tuple(
+            _status(standing.fault, standing.victims, standing.remaining) for standing in self.plan.status(self._now())
+        )
+
+    def slow_start(self, name: str) -> float:
+        """Seconds by which the next start of this process is held back."""
+        return sum(float(f.params["delay"]) for f in self.plan.on_process(name) if f.kind == "slow-start")
+
+    def slowed(self, name: str) -> None:
+        """The start was held back: these faults have done their work."""
+        for fault in self.plan.on_process(name):
+            if fault.kind == "slow-start":
+                self.plan.hit(fault.id, "", self._now())
+                self.plan.done(fault.id)
+
+    def _apply(self, fault: Fault) -> None:
+        if KINDS[fault.kind].scope != "process" or self.supervisor is None:
+            return
+        match fault.kind:
+            case "kill" | "terminate" | "freeze" | "restart":
+                self.supervisor.act(fault.target, fault.kind, f"fault {fault.id}")
+                self.plan.hit(fault.id, "", self._now())
+        if KINDS[fault.kind].instant:
+            self.plan.done(fault.id)
+
+    def _undo(self, ended: Iterable[Fault]) -> None:
+        for fault in ended:
+            still = any(other.kind == "freeze" for other in self.plan.on_process(fault.target))
+            if fault.kind == "freeze" and not still and self.supervisor:
+                process = self.supervisor.processes[fault.target]
+                if process.state == "frozen":
+                    process.thaw()
+
+    def _one(self, fault: Fault) -> FaultStatus:
+        active = next((status for status in self.status() if status.id == fault.id), None)
+        return active or _status(fault, self.plan.victims(fault.id), 0.0)
+
+    def _changed(self, change: FaultChange) -> None:
+        """Called by the plan, also from within a tap's own decision, so the taps are told a moment later."""
+        self._emit(change)
+        if change.change != "hit" and self._pending is None:
+            self._pending = asyncio.get_running_loop().call_soon(self._tell_taps)
+
+    def _tell_taps(self) -> None:
+        if self._pending:
+            self._pending.cancel()
+            self._pending = None
+        for tap in self.taps.values():
+            tap.changed()
+
+
+def _status(fault: Fault, victims: int, remaining: float | None) -> FaultStatus:
+    return FaultStatus(
+        id=fault.id,
+        text=to_text(fault),
+        kind=fault.kind,
+        target=fault.target,
+        owner=fault.owner,
+        victims=victims,
+        remaining=None if remaining is None else round(remaining, 3),
+    )

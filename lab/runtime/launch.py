@@ -1,0 +1,107 @@
+"""Starts the runtime process of a new run and waits until it answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab.runtime import runs
+from lab.runtime.api import RunOptions
+from lab.runtime.runs import RunRecord
+from lab.system.model import System
+from lab.system.validate import validate
+
+PATIENCE = 20.0
+"""Seconds for the runtime to open its control socket."""
+SILENCE = 2.0
+
+_lifelines: dict[str, int] = {}
+"""Ends of pipes by run: a run that is not detached stops when the starter, who holds them, is gone."""
+
+
+class LaunchError(Exception):
+    """The run could not be started; the message is for people."""
+
+
+def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
+    """Start a run of `system` and return it as soon as its control API answers; its processes start meanwhile.
+
+    `on_progress` is told in words when that takes long. The run lives as long as this process (or until `release`),
+    unless `options.detach`. Raises InvalidSystem, lab.engines.launch.EngineUnavailable and LaunchError.
+    """
+    from lab.engines.catalog import choose
+
+    validate(system)
+    for engine in system.engines:
+        choose(engine.kind, options.tiers)
+    runs.clean_leftovers()
+    try:
+        file = runs.create(system, options, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        process, lifeline = _start(runs.home() / "runs" / file.id, detach=options.detach)
+    except OSError as error:
+        raise LaunchError(
+            f"cannot write to {error.filename or runs.home()}: {error.strerror}; "
+            f"LAB_HOME can name a folder that you may write to"
+        ) from None
+    if lifeline is not None:
+        _lifelines[file.id] = lifeline
+    try:
+        _await_answer(process, Path(file.socket), runs.home() / "runs" / file.id, on_progress)
+    except BaseException:
+        release(file.id)
+        raise
+    return runs.find(file.id)
+
+
+def release(run: str) -> None:
+    """Let go of a run that was started here: it stops, as if this process had ended."""
+    if (end := _lifelines.pop(run, None)) is not None:
+        os.close(end)
+
+
+def _start(folder: Path, *, detach: bool) -> tuple[subprocess.Popen[bytes], int | None]:
+    command = [sys.executable, "-P", "-m", "lab.runtime", str(folder)]
+    read, write = (-1, None) if detach else os.pipe()
+    if read >= 0:
+        command += ["--lifeline", str(read)]
+    with (folder / "runtime.log").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[read] if read >= 0 else [],
+            cwd=folder,
+            start_new_session=True,
+        )
+    if read >= 0:
+        os.close(read)
+    return process, write
+
+
+def _await_answer(
+    process: subprocess.Popen[bytes], socket: Path, folder: Path, on_progress: Callable[[str], None] | None
+) -> None:
+    began = time.monotonic()
+    told = False
+    while not socket.exists():
+        if process.poll() is not None:
+            raise LaunchError(_last_words(folder) or f"the runtime ended with code {process.returncode}")
+        waited = time.monotonic() - began
+        if waited > PATIENCE:
+            process.kill()
+            raise LaunchError(f"the runtime did not answer within {PATIENCE:g} s; see {folder / 'runtime.log'}")
+        if on_progress and not told and waited > SILENCE:
+            told = True
+            on_progress("the runtime is starting")
+        time.sleep(0.01)
+
+
+def _last_words(folder: Path) -> str:
+    lines = (folder / "runtime.log").read_text(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("lab: ") if lines else ""

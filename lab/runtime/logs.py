@@ -1,0 +1,132 @@
+"""What a process writes: its pipes are split into lines, bounded, and become Log events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from typing import Any, Literal, cast
+
+from lab.journal.event import Log
+
+LINE = 16_384
+"""Bytes of a line that are kept."""
+LINES = 2_000
+"""Lines a second that are kept of one stream; what is above is counted and said."""
+BYTES = 8_000_000
+"""Bytes a second that are read of one stream; then the process waits, as it would for a slow terminal."""
+
+Stream = Literal["stdout", "stderr"]
+LEVELS = {"warn": "warning", "fatal": "critical", "err": "error"}
+
+
+class LinePipe(asyncio.Protocol):
+    """Reads one pipe. `on_line` gets each line without its end; `on_notice` what had to be left out."""
+
+    def __init__(self, on_line: Callable[[bytes], None], on_notice: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._on_notice = on_notice
+        self._loop = asyncio.get_running_loop()
+        self._rest = b""
+        self._cut = 0
+        self._second = self._loop.time()
+        self._lines = self._bytes = self._dropped = 0
+        self._transport: asyncio.ReadTransport | None = None
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.ReadTransport, transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        self._count(len(data))
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._line(line)
+        if len(self._rest) > LINE:
+            self._cut += len(self._rest) - LINE
+            self._rest = self._rest[:LINE]
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
+        if self._rest:
+            self._line(self._rest)
+        self._tell_dropped()
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+    def _line(self, line: bytes) -> None:
+        self._lines += 1
+        cut, self._cut = self._cut + max(0, len(line) - LINE), 0
+        if self._lines > LINES:
+            self._dropped += 1
+            return
+        self._on_line(line[:LINE].rstrip(b"\r"))
+        if cut:
+            self._on_notice(f"the line above was cut: {cut:,} more bytes")
+
+    def _count(self, size: int) -> None:
+        now = self._loop.time()
+        if now - self._second >= 1:
+            self._tell_dropped()
+            self._second, self._lines, self._bytes = now, 0, 0
+        self._bytes += size
+        if self._bytes > BYTES and self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._loop.call_later(1 - (now - self._second), self._go_on)
+
+    def _go_on(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            self._on_notice(f"{self._dropped:,} lines left out: more than {LINES:,} a second")
+            self._dropped = 0
+
+
+async def read_lines(fd: int, on_line: Callable[[bytes], None], on_notice: Callable[[str], None]) -> LinePipe:
+    """Read the pipe `fd`, which is then the reader's to close."""
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.connect_read_pipe(lambda: LinePipe(on_line, on_notice), os.fdopen(fd, "rb", 0))
+    return protocol
+
+
+def log_event(source: str, stream: Stream, line: bytes) -> Log:
+    """The Log event of one line. A JSON object's `level`, `msg`, `event` and `correlation_id` are lifted out of it."""
+    text = line.decode("utf-8", "backslashreplace")
+    fields = _fields(text)
+    if fields is None:
+        return Log(source=source, stream=stream, level="info" if stream == "stdout" else "warning", message=text)
+    level = str(fields.pop("level", "info")).lower()
+    message = fields.pop("msg", None) or fields.pop("message", None)
+    event = fields.pop("event", None)
+    correlation = fields.pop("correlation_id", None) or fields.get("request_id")
+    for known in ("ts", "service"):
+        fields.pop(known, None)
+    return Log(
+        source=source,
+        stream=stream,
+        level=LEVELS.get(level, level),
+        message=_text(message) or _text(event),
+        event=_text(event),
+        correlation=_text(correlation),
+        data=fields,
+    )
+
+
+def _fields(text: str) -> dict[str, Any] | None:
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,334 @@
+"""One run: a System becomes processes behind taps, with a journal, faults, load and a control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from lab.engines import catalog
+from lab.engines.launch import Place
+from lab.faults import timeline
+from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
+from lab.journal.journal import Journal
+from lab.runtime import specs
+from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
+from lab.runtime.faults import Faults
+from lab.runtime.logs import Stream, log_event
+from lab.runtime.player import Player
+from lab.runtime.ports import Ports
+from lab.runtime.process import ActionError, Yard
+from lab.runtime.queues import QueueProbe
+from lab.runtime.runs import Pid, Remains, RunFile, created, write
+from lab.runtime.spawn import ForkClient
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.wiring import Wiring
+from lab.system.model import Link
+from lab.wire.tap import Tap
+
+TICK = 0.05
+"""Seconds between two looks at what is due: the journal's flush, faults whose time is up."""
+RATE = 5.0
+"""Journeys a second where neither the reader nor the scenario says."""
+TAPPED = ("http", "redis", "amqp")
+"""Protocols that a tap can read; what else there is passes as bytes."""
+START_LIMIT = 90.0
+"""Seconds that a run which nobody steers may take to become ready."""
+
+
+class Run:
+    """Everything that lives during one run. `live()` starts it, waits for `stop()`, and ends it in good order."""
+
+    def __init__(self, folder: Path, file: RunFile) -> None:
+        self.folder = folder
+        self.file = file
+        self.system = file.system
+        self.options = file.options
+        self.state: RunState = "starting"
+        self.reason = ""
+        self.over = False
+        """Nothing more will be journaled."""
+        self.journal = Journal(folder / "journal.ndjson")
+        self.faults = Faults(self.system, self.options.seed, self.journal.now, self.journal.append)
+        self._scenario = self._find_scenario()
+        rates = (self.options.rate, self._scenario.rate if self._scenario else None, RATE)
+        self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
+        self._ports = Ports()
+        self._taps: dict[str, Tap] = {}
+        self._queues: dict[str, QueueProbe] = {}
+        self._pids: dict[str, Pid] = {}
+        self._paths: list[str] = []
+        self._stopped = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._forks = ForkClient(folder / "runtime.log", self._fork_server_lost)
+        self._remember("runtime", os.getpid())
+        self._remember("fork server", self._forks.pid)
+        self._wiring = self._wire()
+        self._yard = Yard(
+            spawn=self._forks.spawn,
+            now=self.journal.now,
+            emit=self.journal.append,
+            line=self._line,
+            notice=self._notice,
+            born=self._remember,
+            slow_start=self.faults.slow_start,
+            slowed=self.faults.slowed,
+        )
+        self.supervisor = Supervisor(specs.specs(self._wiring, self._ports, self._first_load), self._yard)
+        self.faults.supervisor = self.supervisor
+
+    async def live(self) -> None:
+        """Start everything, wait until `stop()`, and end it all. Raises OSError, EngineUnavailable before the start."""
+        from lab.runtime.control import ControlServer  # a third of a second, while the fork server warms up
+
+        control = ControlServer(self, Path(self.file.socket))
+        try:
+            await self._begin()
+            control.start()
+            await self._stopped.wait()
+        finally:
+            await self._end()
+            await control.close()
+            self._forget()
+
+    def stop(self, reason: str) -> None:
+        """Begin to end the run; the first reason is the one that is told."""
+        if not self._stopped.is_set():
+            self.reason = reason
+            self._stopped.set()
+
+    def set_rate(self, rate: float) -> None:
+        """Change the load. Raises ActionError if the system has no visitors."""
+        if specs.LOAD not in self.supervisor.processes:
+            raise ActionError(f"{self.system.name} has no visitors: it declares no journeys")
+        self.load = replace(self.load, rate=rate)
+        self.supervisor.processes[specs.LOAD].write(msgspec.json.encode({"rate": rate}))
+
+    def status(self) -> RunStatus:
+        return RunStatus(
+            id=self.file.id,
+            system=self.system.name,
+            title=self.system.title,
+            state=self.state,
+            elapsed=round(self.journal.now(), 3),
+            seed=self.options.seed,
+            scenario=self.options.scenario,
+            folder=str(self.folder),
+            pid=os.getpid(),
+            tiers={name: launch.tier for name, launch in self._wiring.launches.items()},
+            processes=self.supervisor.status(),
+            links=tuple(self._link_status(link) for link in self.system.links),
+            faults=self.faults.status(),
+            load=self.load,
+            started_at=self.file.started_at,
+            reason=self.journal.error or self.reason,
+        )
+
+    # -- the beginning
+
+    def _find_scenario(self) -> timeline.Scenario | None:
+        """The scenario that was asked for. Raises InvalidScenario."""
+        if not self.options.scenario:
+            return None
+        if self.system.scenarios is None:
+            raise timeline.InvalidScenario(f"{self.system.name} has no scenarios")
+        return timeline.find(Path(self.system.scenarios), self.options.scenario)
+
+    def _wire(self) -> Wiring:
+        """Choose tiers and ports. Raises EngineUnavailable, OSError."""
+        launches = {}
+        for engine in self.system.engines:
+            users = tuple(link.source for link in self.system.links if link.target == engine.name)
+            data = self.folder / "data" / engine.name
+            data.mkdir(parents=True, exist_ok=True)
+            place = Place(data=data, port=self._ports.take, users=users)
+            launches[engine.name] = catalog.launch(engine, self.options.tiers, place)
+            self._paths += [str(path) for path in launches[engine.name].paths]
+        fixed = {service.name: service.env.get("PORT", "") for service in self.system.services}
+        ports = {name: int(port) if port.isdigit() else self._ports.take() for name, port in fixed.items()}
+        return Wiring(self.system, self.folder, launches, ports, {})
+
+    async def _begin(self) -> None:
+        self._tell("starting", state="starting")
+        for name, launch in self._wiring.launches.items():
+            self.journal.append(EngineState(source=name, tier=launch.tier, state="chosen", detail=launch.title))
+        for link in self.system.links:
+            if self._wiring.upstream(link) is not None:
+                await self._open_tap(link)
+        self.faults.taps = self._taps
+        self.supervisor.start()
+        for engine in self.system.engines:
+            if engine.kind == "amqp":
+                self._probe_queues(engine.name)
+        self._spawn(self._tick())
+        self._spawn(self._steer())
+
+    async def _open_tap(self, link: Link) -> None:
+        def upstream() -> tuple[str, int]:
+            address = self._wiring.upstream(link)
+            assert address is not None
+            return address
+
+        tap = self._taps[link.id] = Tap(
+            link=link,
+            protocol=link.protocol if link.protocol in TAPPED else "tcp",
+            upstream=upstream,
+            plan=self.faults.plan,
+            emit=self._flow,
+            now=self.journal.now,
+        )
+        await tap.start()
+        self._wiring.taps[link.id] = tap.port
+
+    def _probe_queues(self, name: str) -> None:
+        tier = self._wiring.launches[name].tier
+
+        def told(queues: dict[str, Queue]) -> None:
+            self.journal.append(EngineState(source=name, tier=tier, state="running", queues=queues))
+
+        probe = self._queues[name] = QueueProbe(self._wiring.direct(name), told)
+        self._spawn(probe.watch())
+
+    # -- while it lives
+
+    async def _tick(self) -> None:
+        while True:
+            self.journal.flush()
+            self.faults.expire()
+            await asyncio.sleep(TICK)
+
+    async def _steer(self) -> None:
+        """From starting to ready, through the scenario, to the end if there is one."""
+        attended = self.options.duration is None
+        try:
+            async with asyncio.timeout(None if attended else START_LIMIT):
+                await self._become_ready(give_up=not attended)
+        except TimeoutError:
+            self._fail(f"not ready within {START_LIMIT:g} s")
+        if self.state != "ready":
+            self.stop(self.reason)
+            return
+        if self._scenario:
+            player = Player(self.faults, self.supervisor, self.set_rate, self.journal.append)
+            self._spawn(player.play(self._scenario))
+        if self.options.duration is not None:
+            await asyncio.sleep(self.options.duration)
+            self.stop(f"ran for {self.options.duration:g} s")
+
+    async def _become_ready(self, *, give_up: bool) -> None:
+        while not all(process.ever_ready for process in self.supervisor.processes.values()):
+            failed = [process for process in self.supervisor.processes.values() if process.state == "failed"]
+            if failed and self.state == "starting":
+                self._fail(f"{failed[0].spec.name} failed: {failed[0].reason}")
+                if give_up:
+                    return
+            await self._yard.pulse.wait()
+        self.state, self.reason = "ready", ""
+        self._tell("ready", state="ready", seconds=round(self.journal.now(), 3))
+
+    def _fail(self, reason: str) -> None:
+        self.state, self.reason = "failed", reason
+        self._tell(reason, level="error", state="failed")
+
+    def _fork_server_lost(self) -> None:
+        """Its children died with it, and without it nothing can be started, so the run ends."""
+        if not self._stopped.is_set():
+            self._fail("the fork server died, and every process with it")
+            self.stop(self.reason)
+
+    def _flow(self, flow: Flow) -> None:
+        self.journal.append(flow)
+        if flow.queue and (probe := self._queues.get(flow.target) or self._queues.get(flow.source)):
+            probe.learn(flow.queue)
+
+    def _line(self, name: str, stream: Stream, line: bytes) -> None:
+        if name == specs.LOAD and stream == "stdout":
+            self._load_report(line)
+        elif line:
+            self.journal.append(log_event(name, stream, line))
+
+    def _load_report(self, line: bytes) -> None:
+        with contextlib.suppress(msgspec.DecodeError):
+            event = from_line(line)
+            if isinstance(event, Load):
+                self.journal.append(event)
+                self.load = LoadStatus(rate=event.rate, sent=event.sent, ok=event.ok, failed=event.failed)
+
+    def _notice(self, name: str, text: str) -> None:
+        self.journal.append(Note(source=name, topic="log", level="warning", text=text))
+
+    def _first_load(self) -> dict[str, object]:
+        return {"seed": self.options.seed, "rate": self.load.rate}
+
+    def _link_status(self, link: Link) -> LinkStatus:
+        upstream = self._wiring.upstream(link)
+        tap = self._taps.get(link.id)
+        return LinkStatus(
+            id=link.id,
+            protocol=link.protocol,
+            url=self._wiring.url(link),
+            upstream=f"{upstream[0]}:{upstream[1]}" if upstream else "",
+            connections=tap.connections if tap else 0,
+        )
+
+    def _tell(self, text: str, *, level: Literal["info", "error"] = "info", **data: object) -> None:
+        self.journal.append(Note(topic="run", text=text, level=level, data=data))
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._fail(f"the lab itself failed: {error!r}")
+            self.stop(self.reason)
+            raise error  # into the runtime's log, with its traceback
+
+    # -- the end
+
+    async def _end(self) -> None:
+        """Heal, stop services, then engines, then taps; the journal's last line says that it is over."""
+        failed = self.state == "failed"
+        self.state = "stopping"
+        self._tell(f"stopping: {self.reason}", state="stopping")
+        for task in list(self._tasks):
+            task.cancel()
+        flusher = asyncio.create_task(self._tick())
+        self.faults.heal(None)
+        await self.supervisor.stop([[s.name for s in self.system.services], [e.name for e in self.system.engines]])
+        await asyncio.gather(*(tap.close() for tap in self._taps.values()))
+        await self._forks.close()
+        self._ports.close()
+        flusher.cancel()
+        self.state = "failed" if failed else "stopped"
+        self._tell(f"stopped: {self.reason}", state=self.state, reason=self.reason)
+        self.journal.close()
+        self.over = True
+
+    # -- what the next command would have to clean
+
+    def _remember(self, name: str, pid: int) -> None:
+        self._pids[name] = Pid(name, pid, created(pid) or 0.0)
+        self._write_remains()
+
+    def _write_remains(self) -> None:
+        paths = [self.file.socket, *self._paths]
+        with contextlib.suppress(OSError):  # a full disk: the journal says so, and the run goes on
+            write(self.folder / "pids.json", Remains(list(self._pids.values()), paths))
+
+    def _forget(self) -> None:
+        for path in map(Path, self._paths):
+            shutil.rmtree(path, ignore_errors=True)
+        socket = Path(self.file.socket)
+        if socket.parent != self.folder:
+            shutil.rmtree(socket.parent, ignore_errors=True)
+        (self.folder / "pids.json").unlink(missing_ok=True)

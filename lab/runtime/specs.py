@@ -1,0 +1,112 @@
+"""What the supervisor is given: one Spec for every engine, service and the load generator of a System."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import msgspec
+import psutil
+
+from lab.runtime.ports import Ports, in_use
+from lab.runtime.process import Spec
+from lab.runtime.readiness import started
+from lab.runtime.spawn import Program
+from lab.runtime.wiring import Wiring
+from lab.system.model import CLIENT, Engine, Service
+
+LOAD = "load"
+"""The load generator's name among the processes."""
+
+
+def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -> Iterator[Spec]:
+    """The specs of a run. `load` gives the seed and rate with which the generator begins."""
+    system = wiring.system
+    for engine in system.engines:
+        yield _engine(engine, wiring, ports)
+    for service in system.services:
+        yield _service(service, wiring, ports)
+    reached = tuple(link.target for link in system.links if link.source == CLIENT)
+    if system.journeys and reached:
+        yield Spec(
+            name=LOAD,
+            role="load",
+            program=partial(_load_program, wiring, load),
+            probe=lambda: started,
+            needs=tuple((name, "ready") for name in reached),
+        )
+
+
+def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
+    launch = wiring.launches[engine.name]
+    folder = wiring.folder / "data" / engine.name
+
+    def program() -> Program:
+        env = {**wiring.inherited(), **launch.env}
+        return Program(module=launch.module, argv=launch.argv, env=env, cwd=str(folder), warm=False)
+
+    def prepare() -> str:
+        if launch.port is None:
+            return ""
+        ports.release(launch.port)
+        return _taken(launch.port)
+
+    runs_here = launch.module is not None or bool(launch.argv)
+    return Spec(
+        name=engine.name,
+        role="engine",
+        program=program if runs_here else None,
+        probe=lambda: wiring.engine_probe(engine.name),
+        restart="always",
+        prepare=prepare,
+        url=wiring.direct(engine.name),
+        boot=f"{launch.title} is booting ({launch.boot})" if launch.boot else "",
+    )
+
+
+def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
+    def prepare() -> str:
+        port = wiring.ports[service.name]
+        ports.release(port)
+        taken = _taken(port)
+        if taken and "PORT" not in service.env:
+            wiring.ports[service.name] = ports.take()  # the lab chose that one, so it may choose another
+            ports.release(wiring.ports[service.name])
+            return ""
+        return taken
+
+    return Spec(
+        name=service.name,
+        role=service.role,
+        program=lambda: wiring.program(service),
+        probe=lambda: wiring.service_probe(service),
+        restart=service.restart,
+        needs=tuple((link.target, link.wait) for link in wiring.system.links if link.source == service.name),
+        prepare=prepare,
+        url=wiring.direct(service.name),
+    )
+
+
+def _load_program(wiring: Wiring, load: Callable[[], dict[str, object]]) -> Program:
+    urls = wiring.client_urls()
+    variables = {link.variable: urls[link.target] for link in wiring.system.links if link.source == CLIENT}
+    task = {"journeys": wiring.system.journeys, "urls": urls, **load()}
+    env = {**wiring.inherited(), **variables, "LAB_LOAD": msgspec.json.encode(task).decode()}
+    folder = wiring.folder / "data" / LOAD
+    folder.mkdir(parents=True, exist_ok=True)
+    return Program(module="lab.load", env=env, cwd=str(folder), stdin=True)
+
+
+def _taken(port: int) -> str:
+    """Why nobody can listen on this port now, or nothing."""
+    return f"port {port} is in use{_by_whom(port)}" if in_use(port) else ""
+
+
+def _by_whom(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})" if connection.pid else ""
+    except psutil.Error:
+        pass  # the system does not tell everybody
+    return ""

@@ -1,0 +1,73 @@
+"""All processes of a run together: started so that everybody finds its providers, watched, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from lab.runtime.api import Action, ProcessStatus
+from lab.runtime.process import UP, ManagedProcess, Spec, Yard
+from lab.system.validate import did_you_mean
+
+SAMPLE = 1.0
+
+
+class Supervisor:
+    """Owns a ManagedProcess for each Spec. Who waits for whom is in the specs' `needs`."""
+
+    def __init__(self, specs: Iterable[Spec], yard: Yard) -> None:
+        self._yard = yard
+        self.processes = {spec.name: ManagedProcess(spec, yard) for spec in specs}
+        yard.peers.update(self.processes)
+        self._lives: list[asyncio.Task[None]] = []
+        self._sampler: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._lives = [asyncio.create_task(process.live(), name=name) for name, process in self.processes.items()]
+        self._sampler = asyncio.create_task(self._sample())
+
+    async def settled(self) -> list[ManagedProcess]:
+        """Wait until every process is ready, or one is given up; those that are given up."""
+        while True:
+            failed = [process for process in self.processes.values() if process.state == "failed"]
+            if failed or all(process.ever_ready for process in self.processes.values()):
+                return failed
+            await self._yard.pulse.wait()
+
+    async def stop(self, waves: Sequence[Sequence[str]]) -> None:
+        """Stop wave after wave; who is in none comes first."""
+        named = {name for wave in waves for name in wave}
+        for wave in [[name for name in self.processes if name not in named], *waves]:
+            await asyncio.gather(*(self.processes[name].stop() for name in wave))
+        await asyncio.gather(*self._lives, return_exceptions=True)
+        if self._sampler:
+            self._sampler.cancel()
+
+    def status(self) -> tuple[ProcessStatus, ...]:
+        return tuple(process.status() for process in self.processes.values())
+
+    def unready(self) -> list[ManagedProcess]:
+        return [process for process in self.processes.values() if process.state not in UP]
+
+    def act(self, name: str, action: Action, why: str = "") -> None:
+        """Do `action` to the process. Raises KeyError with a hint for an unknown name, ActionError if it cannot be."""
+        if name not in self.processes:
+            raise KeyError(f'no process is named "{name}"{did_you_mean(name, self.processes)}')
+        process = self.processes[name]
+        match action:
+            case "kill":
+                process.kill(why)
+            case "terminate":
+                process.terminate(why)
+            case "freeze":
+                process.freeze()
+            case "thaw":
+                process.thaw()
+            case "restart":
+                process.restart()
+
+    async def _sample(self) -> None:
+        while True:
+            for process in self.processes.values():
+                process.measure()
+            await asyncio.sleep(SAMPLE)
