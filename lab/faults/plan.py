@@ -32,11 +32,12 @@ class Standing:
 
 
 class _Active:
-    __slots__ = ("draws", "ends", "fault", "kind", "spent", "told", "victims", "whole")
+    __slots__ = ("draws", "ends", "fault", "kind", "names", "spent", "told", "victims", "whole")
 
     def __init__(self, fault: Fault, now: float) -> None:
         self.fault = fault
         self.kind = catalogue.KINDS[fault.kind]
+        self.names = frozenset([fault.kind, *(f"{fault.kind} {value}" for value in fault.params.values())])
         self.whole = catalogue.whole(fault)
         self.ends = None if fault.duration is None else now + fault.duration
         self.victims = 0
@@ -88,11 +89,12 @@ class Plan:
     def strike(self, link: str, kinds: Collection[str], op: str, now: float) -> Fault | None:
         """The first fault of these kinds that hits a message with this op on this link, or None.
 
-        Asking is hitting. The fault that is returned has its chance drawn: `delay` is the one for this message.
+        A kind may be narrowed by a parameter's value: `error OOM`. Asking is hitting. The fault that is returned has
+        its chance drawn: `delay` is the one for this message.
         """
         for active in self._on(link):
             fault = active.fault
-            if active.whole or active.spent or fault.kind not in kinds or active.over(now):
+            if active.whole or active.spent or active.names.isdisjoint(kinds) or active.over(now):
                 continue
             if fault.match and not fnmatchcase(op, fault.match):
                 continue
