@@ -13,7 +13,7 @@ which the inbox bears; the other way round there would be none.
 from __future__ import annotations
 
 import logging
-import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NoConfirm
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Retrying:
                 # Not even parking or delaying worked: the broker keeps the message. The pause is there because it
                 # will hand it out again at once.
                 log.warning("giving a message back: %r", error, extra={"event": "requeue", "queue": self.names.queue})
-                threading.Event().wait(_BREATH)
+                time.sleep(_BREATH)
                 return Verdict.REQUEUE
 
     def _deal(self, message: Message) -> Verdict:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Integer, select, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from lab.chassis.database import Database
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Counter(Base):
+    __tablename__ = "counters"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    value: Mapped[int] = mapped_column(Integer)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path}/test.db")
+    database.create_tables(Base.metadata)
+    yield database
+    database.close()
+
+
+def test_no_update_is_lost_between_threads(database: Database) -> None:
+    with database.write() as session:
+        session.add(Counter(id=1, value=0))
+
+    def increment(_: int) -> None:
+        with database.write() as session:
+            counter = session.get_one(Counter, 1, with_for_update=True)
+            counter.value += 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increment, range(160)))
+    with database.read() as session:
+        assert session.get_one(Counter, 1).value == 160
+
+
+def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as session:
+            session.add(Counter(id=1, value=1))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.read() as session:
+        assert session.scalars(select(Counter)).all() == []
+
+
+def test_reading_does_not_wait_for_the_writer(database: Database) -> None:
+    with database.write() as writer:
+        writer.add(Counter(id=1, value=1))
+        writer.flush()
+        with database.read() as reader:
+            assert reader.scalars(select(Counter)).all() == []
+
+
+def test_the_file_is_in_wal_mode(database: Database) -> None:
+    with database.read() as session:
+        assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+
+
+def test_two_instances_may_create_the_tables_at_once(tmp_path: Path) -> None:
+    databases = [Database(f"sqlite:///{tmp_path}/shared.db") for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda database: database.create_tables(Base.metadata), databases))
+    for database in databases:
+        database.close()
+
+
+def test_check_is_none_where_it_answers_and_raises_where_it_does_not(database: Database, tmp_path: Path) -> None:
+    assert database.check() is None
+    with pytest.raises(Exception, match="unable to open"):
+        Database(f"sqlite:///{tmp_path}/nowhere/test.db").check()
