@@ -1,1 +1,36 @@
 """The live screen, and the only room that imports Textual."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab.system.model import System
+
+# Textual reads this when it is imported. The screen changes ten times a second; more frames would only cost.
+os.environ.setdefault("TEXTUAL_FPS", "30")
+
+
+def run_live(socket_path: Path, *, stop_on_quit: bool) -> int:
+    """Show the live run whose control socket this is, until the person leaves. Returns the exit code.
+
+    With `stop_on_quit` the run is asked to stop once the terminal is given back. Raises ControlError if no runtime
+    answers at the beginning; if it goes away later, its last picture stays.
+    """
+    from lab.dashboard import entry
+
+    return entry.run_live(socket_path, stop_on_quit=stop_on_quit)
+
+
+def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:
+    """Play a recorded run at `speed` times its own pace. Returns the exit code. Raises OSError without a journal."""
+    from lab.dashboard import entry
+
+    return entry.run_replay(journal_path, system, speed)
+
+
+def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, int] = (120, 40)) -> str:
+    """The screen of a recorded run at `t` seconds as an SVG image; `size` is columns x rows. Needs no terminal."""
+    from lab.dashboard import entry
+
+    return entry.picture_of(journal_path, system, t, size)

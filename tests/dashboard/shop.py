@@ -47,11 +47,14 @@ def ready(t: float = 0.2) -> list[Event]:
 
 
 def http(link: str, op: str, status: str = "200", **more: object) -> Flow:
-    return Flow(link=link, protocol="http", op=op, status=status, **{"ms": 3.0, **more})  # type: ignore[arg-type]
+    source, _, target = link.partition("->")
+    more = {"ms": 3.0, **more}
+    return Flow(link=link, source=source, target=target, protocol="http", op=op, status=status, **more)  # type: ignore[arg-type]
 
 
 def amqp(link: str, op: str, **more: object) -> Flow:
-    return Flow(link=link, protocol="amqp", op=op, **more)  # type: ignore[arg-type]
+    source, _, target = link.partition("->")
+    return Flow(link=link, source=source, target=target, protocol="amqp", op=op, **more)  # type: ignore[arg-type]
 
 
 def state(ident: str, to: str, correlation: str = "", reason: str = "") -> Log:

@@ -1,0 +1,118 @@
+"""The lines around the map as Rows: what run this is, what the scenario says, what is selected, which keys fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lab.dashboard import figures
+from lab.dashboard.keys import Key
+from lab.dashboard.rows import Row, clip, row, width_of, wrap
+from lab.journal.state import RunPicture
+
+WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the top line says of the run besides what its events tell. `state` is `live`, `starting`, `replay` ..."""
+
+    system: str
+    title: str = ""
+    state: str = "live"
+    seed: int | None = None
+    scenario: str = ""
+    tiers: tuple[tuple[str, str], ...] = ()
+    behind: float = 0.0
+    speed: float | None = None
+
+
+def top(about: About, picture: RunPicture, width: int) -> Row:
+    """One line; what matters least goes first where it is narrow."""
+    faults = picture.active_faults()
+    alarm: Row = ()
+    if faults:
+        soonest = min(faults, key=lambda fault: fault.remaining(picture.now) or 1e9)
+        left = soonest.remaining(picture.now)
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+        what = f"{soonest.kind} {soonest.target.replace('->', '→')}"
+        until = "" if left is None else f" {left:.0f} s"
+        alarm = row((f" ! {count}: {what}{until} ", "alarm"))
+        if width < 100:
+            alarm = row((f" ! {count}: {soonest.kind}{until} ", "alarm"))
+    symbol = {"live": "●", "ready": "●", "paused": "■", "replay": "▶"}.get(about.state, "◐")
+    parts: list[tuple[int, Row]] = [
+        (0, row((f" {about.system} ", "title"))),
+        (0, row((f"{symbol} {about.state}", "ok" if symbol == "●" else "warn"))),
+        (1, row((figures.clock(picture.now), "strong"))),
+    ]
+    if about.speed is not None:
+        parts.append((2, row((f"{about.speed:g}×", "text"))))
+    if picture.load is not None:
+        parts.append((3, row((f"load {figures.rate(picture.load.rate)}", "text"))))
+    if about.tiers:
+        parts.append((4, row((" ".join(f"{kind} {tier}" for kind, tier in about.tiers), "text"))))
+    if about.seed is not None:
+        parts.append((5, row((f"seed {about.seed}", "dim"))))
+    if about.scenario:
+        parts.append((6, row((f"scenario {about.scenario}", "dim"))))
+    if about.title:
+        parts.append((7, row((about.title, "dim"))))
+    if about.behind > 1.5:
+        parts.append((2, row((f"catching up, {figures.age(about.behind)} behind", "warn"))))
+    if picture.skipped:
+        parts.append((8, row((f"+{figures.count(picture.skipped)} skipped", "dim"))))
+    room = width - width_of(alarm)
+    kept = sorted(range(len(parts)), key=lambda index: parts[index][0])
+    while len(kept) > 1 and sum(width_of(parts[index][1]) + 3 for index in kept) - 3 > room:
+        kept.pop()
+    line: Row = ()
+    for index in sorted(kept):
+        line += ((" · ", "dim"),) * bool(line) + parts[index][1]
+    gap = max(0, room - width_of(line))
+    return clip((*line, (" " * gap, "text"), *alarm), width)
+
+
+def story(picture: RunPicture, banner: str, width: int, height: int) -> list[Row]:
+    """The scenario's narration, or what to try first; a banner (the runtime is gone) comes before both."""
+    if banner:
+        lines = wrap(banner, width - 4, height)
+        return [row((f" ! {line}".ljust(width), "alarm")) for line in lines]
+    note = picture.narration()
+    if note is None:
+        important = next((note for note in reversed(picture.notes) if note.level != "info"), None)
+        if important is None or picture.now - important.t > 20:
+            return [row((f"   {line}", "dim")) for line in wrap(WELCOME, width - 4, height)]
+        note = important
+    style = {"warning": "warn", "error": "bad"}.get(note.level, "note")
+    lines = wrap(note.text, width - 4, height)
+    return [row((" ▶ " if number == 0 else "   ", "key"), (line, style)) for number, line in enumerate(lines)]
+
+
+def tabs(names: Sequence[str], current: str, right: Row, width: int) -> Row:
+    """`1 flows  2 orders ...` with the current one marked, and what is to say about it at the right."""
+    line: Row = ()
+    for number, name in enumerate(names, 1):
+        line += row((f" {number} ", "key"), (f"{name}", "select" if name == current else "dim"))
+    room = width - width_of(line)
+    shown = clip(right, max(0, room - 2)) if room > 8 else ()
+    return (*line, (" " * max(1, room - width_of(shown) - 1), "text"), *shown)
+
+
+def keys_line(keys: Iterable[Key], width: int) -> Row:
+    """As many `k kill` pairs as fit, whole ones only."""
+    line: Row = ()
+    for key in keys:
+        pair = row((f" {key.shown} ", "key"), (f"{key.name} ", "text"))
+        if width_of(line) + width_of(pair) > width:
+            break
+        line += pair
+    return line
+
+
+def selection_line(selection: str, said: Sequence[tuple[str, str]], width: int) -> Row:
+    """What is selected, with its figures in words."""
+    line = row((" selected ", "dim"), (f" {selection.replace('->', '→')} ", "select"))
+    for text, style in said:
+        line += (("  " + text, style),)
+    return clip(line, width)

@@ -1,0 +1,68 @@
+"""What the screen asks of a live run's control API, and how a key's decision is carried out there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
+from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus
+
+OWNER = "you"
+"""Who the faults of the keys belong to."""
+
+LESS, MORE = 2 / 3, 1.5
+LOWEST, HIGHEST = 1.0, 2000.0
+
+PAST = {"kill": "killed", "terminate": "asked to stop", "freeze": "frozen", "thaw": "thawed", "restart": "restarted"}
+
+
+class Controls(Protocol):
+    """The part of lab.runtime.client.AsyncControl that the screen uses."""
+
+    def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[bytes]: ...
+    async def run(self) -> RunStatus: ...
+    async def act(self, name: str, action: Action) -> object: ...
+    async def add_fault(self, text: str, owner: str = ...) -> FaultStatus: ...
+    async def heal(self, id: str | None = None) -> object: ...
+    async def load(self) -> LoadStatus: ...
+    async def set_rate(self, rate: float) -> object: ...
+
+
+async def carry_out(controls: Controls, decision: Decision) -> str:
+    """Do it, and say in one line what was done. Raises ControlError with the runtime's reason."""
+    match decision:
+        case AddFault(text):
+            fault = await controls.add_fault(text, OWNER)
+            until = "" if fault.remaining is None else f" for {fault.remaining:.0f} s"
+            return f"{fault.id}: {fault.text}{until if ' for ' not in fault.text else ''}".replace("->", "→")
+        case HealFault(ident, text):
+            await controls.heal(ident)
+            return f"healed {ident}: {text}".replace("->", "→")
+        case Act(name, action):
+            await controls.act(name, action)
+            return f"{name} {PAST[action]}"
+        case Refusal(reason):
+            return reason
+
+
+async def heal_all(controls: Controls, frozen: list[str]) -> str:
+    """Lift every fault and thaw every process."""
+    await controls.heal(None)
+    for name in frozen:
+        await controls.act(name, "thaw")
+    return "everything is healed" + (f"; {', '.join(frozen)} thawed" if frozen else "")
+
+
+async def change_load(controls: Controls, factor: float) -> str:
+    """Raise or lower the load, to a round number."""
+    rate = (await controls.load()).rate
+    wanted = max(LOWEST, min(HIGHEST, _round(max(rate, LOWEST) * factor)))
+    if wanted == rate:
+        wanted = max(LOWEST, min(HIGHEST, rate + (1 if factor > 1 else -1)))
+    await controls.set_rate(wanted)
+    return f"load {wanted:g}/s"
+
+
+def _round(rate: float) -> float:
+    return float(round(rate)) if rate < 20 else float(round(rate / 5) * 5)

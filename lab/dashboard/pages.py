@@ -1,0 +1,95 @@
+"""Pages: a screen of Rows over the run's screen, to be read and scrolled: the help, the story of one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import ModalScreen
+
+from lab.dashboard.keys import Key
+from lab.dashboard.rows import Row, clip, row
+from lab.dashboard.surface import Surface
+
+LEGEND = (
+    ("●  ●", "messages on their way: more dots for a higher rate; the exact rate is written beside"),
+    ("✕", "an error that comes back, a message that is lost, a wire that is cut"),
+    ("◉  ◌", "a message that comes twice; one that is late"),
+    ("─ ╌ ━", "HTTP; messages through a broker; Redis"),
+    ("╌ box", "somebody else's system, played by the lab"),
+    ("!latency", "a fault on this wire; it heals by itself after 30 s, or with the same key again"),
+    ("unacked", "delivered to a consumer that has not acknowledged yet"),
+)
+
+
+class Pages(ModalScreen[None]):
+    """Shows `rows` under a title; arrows scroll, any of Esc, Enter, q and ? closes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,enter,q,question_mark", "dismiss", "Close"),
+        ("up,k", "scroll(-1)", "Up"),
+        ("down,j", "scroll(1)", "Down"),
+        ("pageup", "page(-1)", "Page up"),
+        ("pagedown,space", "page(1)", "Page down"),
+        ("home", "scroll(-100000)", "Start"),
+        ("end", "scroll(100000)", "End"),
+    ]
+    DEFAULT_CSS = """
+    Pages {
+        align: center middle;
+        background: $background 40%;
+        & > #page { width: 94%; height: 90%; background: $surface; }
+    }
+    """
+
+    def __init__(self, title: str, rows: Sequence[Row], *, ascii: bool = False) -> None:
+        super().__init__()
+        self._title = title
+        self._rows = list(rows)
+        self._ascii = ascii
+        self._first = 0
+
+    def compose(self) -> ComposeResult:
+        yield Surface(id="page", ascii=self._ascii)
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def action_scroll(self, by: int) -> None:
+        self._first = max(0, min(self._first + by, len(self._rows) - self._room))
+        self._draw()
+
+    def action_page(self, by: int) -> None:
+        self.action_scroll(by * self._room)
+
+    @property
+    def _room(self) -> int:
+        return max(1, self.query_one("#page", Surface).size.height - 3)
+
+    def _draw(self) -> None:
+        page = self.query_one("#page", Surface)
+        width = page.size.width
+        shown = [clip(line, width - 1) for line in self._rows[self._first : self._first + self._room]]
+        below = len(self._rows) - self._first - len(shown)
+        more = f"  ↓ {below} more" if below > 0 else ""
+        head = row((f" {self._title} ".ljust(width), "select"))
+        blank: list[Row] = [()] * (self._room - len(shown))
+        page.show([head, *shown, *blank, (), row((" Esc closes · arrows scroll", "dim"), (more, "key"))])
+
+
+def help_rows(keys: Sequence[Key]) -> list[Row]:
+    """The key table as a page."""
+    rows: list[Row] = []
+    for group in dict.fromkeys(key.group for key in keys):
+        rows += [(), row((f" {group}", "title"))]
+        for key in keys:
+            if key.group == group:
+                rows.append(row((f"   {key.shown:<7}", "key"), (f"{key.name:<13}", "strong"), (key.help, "text")))
+    rows += [(), row((" reading the map", "title"))]
+    rows += [row((f"   {sign:<10}", "key"), meaning) for sign, meaning in LEGEND]
+    return rows[1:]

@@ -1,0 +1,178 @@
+"""What is drawn, as text: the whole map and the lists for given states, at both sizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.dashboard import bars, figures, lists, map_view
+from lab.dashboard.bars import About
+from lab.dashboard.keys import table
+from lab.dashboard.layout import Chart, arrange
+from lab.dashboard.map_view import Scene, Vitals
+from lab.dashboard.pages import help_rows
+from lab.dashboard.rows import clip, fit, row, text_of, width_of, wrap
+from lab.dashboard.traffic import Traffic
+from lab.journal.event import Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.state import RunPicture
+from tests.dashboard import golden, shop
+
+NOW = 12.0
+
+
+def run(*more: Event) -> RunPicture:
+    """Twelve seconds of the shop, then `more`."""
+    picture = RunPicture(shop.SYSTEM)
+    picture.apply_all(event for event in shop.stream(NOW, orders=15) if event.t < NOW)
+    for event in more:
+        event.t = max(event.t, NOW)
+        picture.apply(event)
+    return picture
+
+
+def trouble() -> list[Event]:
+    lost = [shop.amqp("orders->broker", "ack", outcome="lost", queue="orders.payments", message="m1") for _ in range(9)]
+    return [
+        *lost,
+        FaultChange(id="f2", text="refuse notifications->mail", change="added", owner="you", duration=30.0),
+        FaultChange(id="f3", text="lose-ack orders->broker x9", change="added", owner="you", duration=30.0, victims=9),
+        Process(source="payments", state="backoff", reason="killed by SIGKILL; again in 2 s", restarts=3),
+        Process(source="mail", state="frozen", pid=4206),
+        Log(source="orders", event="breaker", data={"name": "payments", "state": "open"}),
+        Load(rate=20, sent=200, ok=190, failed=10),
+    ]
+
+
+def chart(width: int, height: int) -> Chart:
+    made = arrange(shop.SYSTEM, width, height)
+    assert made is not None
+    return made
+
+
+def traffic(picture: RunPicture) -> Traffic:
+    moving = Traffic()
+    flows = list(picture.flows)[-400:]
+    for step in range(10):
+        moving.see(flows[step * 40 : step * 40 + 40], picture.links, picture.now, step / 10)
+    return moving
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 17), (80, 9)])
+def test_map_of_a_healthy_run(width: int, height: int) -> None:
+    picture = run()
+    scene = Scene(picture, traffic(picture), 1.0, "orders->broker", {"orders": Vitals(3.2, 62 << 20)})
+    golden.check(f"map_healthy_{width}", text_of(map_view.draw(chart(width, height), scene)))
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 17), (80, 9)])
+def test_map_of_a_run_in_trouble(width: int, height: int) -> None:
+    picture = run(*trouble())
+    picture.now = NOW + 1
+    scene = Scene(picture, Traffic(), 5.0, "payments")
+    golden.check(f"map_trouble_{width}", text_of(map_view.draw(chart(width, height), scene)))
+
+
+def test_map_before_anything_happened() -> None:
+    scene = Scene(RunPicture(shop.SYSTEM), Traffic(), 0.0)
+    golden.check("map_start_120", text_of(map_view.draw(chart(120, 17), scene)))
+
+
+def test_where_no_map_fits_the_same_is_a_list() -> None:
+    picture = run(*trouble())
+    items = ("client", "payments", *picture.links)
+    rows = map_view.listing(Scene(picture, Traffic(), 5.0, "orders->broker"), items, 60, 8)
+    golden.check("list_60", text_of(rows))
+    assert any("select" in style for line in rows for _, style in line)
+
+
+def test_every_row_of_the_map_is_as_wide_as_the_map() -> None:
+    picture = run(*trouble())
+    for width, height in ((120, 17), (80, 9)):
+        rows = map_view.draw(chart(width, height), Scene(picture, traffic(picture), 1.0))
+        assert {width_of(line) for line in rows} == {width}
+
+
+@pytest.mark.parametrize("width", [118, 73, 46])
+def test_lists(width: int) -> None:
+    picture = run(*trouble())
+    parts = []
+    for items in (
+        list(picture.flows)[-14:],
+        lists.board(picture)[:6],
+        lists.queues_by_name(picture),
+        list(picture.processes.values()),
+        list(picture.logs)[-4:],
+        list(picture.faults.values()),
+    ):
+        parts += [lists.item_row(item, picture, {"orders": Vitals(3.2, 62 << 20)}, width) for item in items] + [()]
+    assert all(width_of(line) <= width for line in parts)
+    golden.check(f"lists_{width}", text_of(parts))
+
+
+def test_an_order_that_waits_long_is_called_stuck_and_stands_first() -> None:
+    late = shop.state("o-late", "pending", "req-late")
+    late.t = 1.0
+    picture = RunPicture(shop.SYSTEM)
+    picture.apply_all([late, *(shop.state(f"o-{n}", "confirmed") for n in range(5))])
+    picture.now = 40.0
+    first = lists.board(picture)[0]
+    assert first.id == "o-late"
+    assert "stuck" in text_of([lists.order_row(first, picture, 46)])
+
+
+def test_what_went_wrong_has_a_word_and_a_symbol() -> None:
+    for outcome, word in (
+        ("lost", "✕ lost"),
+        ("duplicate", "‖ duplicate"),
+        ("late", "◔ late"),
+        ("refused", "✕ refused"),
+    ):
+        flow = Flow(t=1, link="a->b", protocol="http", op="GET /", outcome=outcome, faults=("f1",))  # type: ignore[arg-type]
+        assert f"{word} !f1" in text_of([lists.flow_row(flow, 80)])
+    again = shop.amqp("payments->broker", "deliver q", redelivered=True)
+    assert "↻ again" in text_of([lists.flow_row(again, 80)])
+
+
+@pytest.mark.parametrize("width", [120, 80, 40])
+def test_top_line_keeps_what_matters(width: int) -> None:
+    about = About("day3", "Event-driven shop", "live", 7, "happy", (("broker", "embedded"),))
+    line = bars.top(about, run(*trouble()), width)
+    assert width_of(line) <= width
+    said = text_of([line])
+    assert "day3" in said
+    assert "3 faults" in said
+    golden.check(f"top_{width}", said)
+
+
+def test_narration_is_shown_and_a_banner_comes_before_it() -> None:
+    picture = run(Note(topic="scenario", text="Now the broker restarts. What happens to the orders under way?"))
+    assert "Now the broker restarts" in text_of(bars.story(picture, "", 80, 1))
+    rows = bars.story(picture, "The runtime is gone.", 80, 1)
+    assert text_of(rows) == " ! The runtime is gone."
+    assert len(bars.story(picture, "", 40, 2)) == 2
+
+
+def test_help_names_every_key() -> None:
+    text = text_of(help_rows(table(live=True)))
+    for key in table(live=True):
+        assert key.help in text
+    golden.check("help", text)
+
+
+def test_figures_are_short() -> None:
+    assert [figures.rate(r) for r in (0, 0.04, 0.43, 7, 20.4, 999.7, 1240, 12_400, 1.2e6)] == [
+        "0/s", "0/s", "0.4/s", "7/s", "20/s", "1.0k/s", "1.2k/s", "12k/s", "1.2M/s",
+    ]  # fmt: skip
+    assert [figures.ms(m) for m in (None, 0.42, 9.97, 340.4, 1500, 120_000)] == [
+        "", "0.4ms", "10ms", "340ms", "1.5s", "120s",
+    ]  # fmt: skip
+    assert [figures.age(s) for s in (0.84, 12.3, 300)] == ["0.8 s", "12 s", "5 min"]
+    assert figures.spark([0, 1, 8], 4, 8) == " ▁▁█"
+    assert figures.clock(3725) == "1:02:05"
+
+
+def test_rows_fit_and_wrap_by_cells() -> None:
+    assert fit("payments", 6) == "payme…"
+    assert fit("漢字漢字", 5) == "漢字…"
+    assert width_of(clip(row(("漢字", "ok"), "abcdef"), 6)) == 6
+    assert wrap("one two three four", 9, 2) == ["one two", "three fo…"]
+    assert wrap("", 9, 2) == []
