@@ -13,27 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.engines.launch import EngineUnavailable
-from lab.faults.timeline import InvalidScenario
-from lab.runtime import runs
-from lab.runtime.run import Run
-
-
-async def _live(folder: Path, lifeline: int | None) -> int:
-    run = Run(folder, runs.claim(folder))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, run.stop, f"stopped by {number.name}")
-    if lifeline is not None:
-        loop.add_reader(lifeline, _starter_gone, run, lifeline)
-    await run.live()
-    return 1 if run.state == "failed" else 0
-
-
-def _starter_gone(run: Run, lifeline: int) -> None:
-    asyncio.get_running_loop().remove_reader(lifeline)
-    os.close(lifeline)
-    run.stop("whoever started it is gone")
+from lab.runtime.spawn import ForkServerProcess, start_server
 
 
 def main() -> None:
@@ -41,12 +21,37 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lifeline", type=int)
     options = parser.parse_args()
+    fork_server = start_server(options.folder / "runtime.log")  # it warms up while we import what we need
+
+    from lab.engines.launch import EngineUnavailable
+    from lab.faults.timeline import InvalidScenario
+
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            code = runner.run(_live(options.folder, options.lifeline))
+            code = runner.run(_live(options.folder, options.lifeline, fork_server))
     except (EngineUnavailable, InvalidScenario, OSError) as error:
         sys.exit(f"lab: {error}")
     sys.exit(code)
+
+
+async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProcess) -> int:
+    from lab.runtime import runs
+    from lab.runtime.run import Run
+
+    run = Run(folder, runs.claim(folder), fork_server)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, run.stop, f"stopped by {number.name}")
+    if lifeline is not None:
+
+        def starter_gone() -> None:
+            loop.remove_reader(lifeline)
+            os.close(lifeline)
+            run.stop("whoever started it is gone")
+
+        loop.add_reader(lifeline, starter_gone)
+    await run.live()
+    return 1 if run.state == "failed" else 0
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

@@ -27,7 +27,7 @@ from lab.runtime.ports import Ports
 from lab.runtime.process import ActionError, Yard
 from lab.runtime.queues import QueueProbe
 from lab.runtime.runs import Pid, Remains, RunFile, created, write
-from lab.runtime.spawn import ForkClient
+from lab.runtime.spawn import ForkClient, ForkServerProcess
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.wiring import Wiring
 from lab.system.model import Link
@@ -46,7 +46,7 @@ START_LIMIT = 90.0
 class Run:
     """Everything that lives during one run. `live()` starts it, waits for `stop()`, and ends it in good order."""
 
-    def __init__(self, folder: Path, file: RunFile) -> None:
+    def __init__(self, folder: Path, file: RunFile, fork_server: ForkServerProcess) -> None:
         self.folder = folder
         self.file = file
         self.system = file.system
@@ -67,7 +67,7 @@ class Run:
         self._paths: list[str] = []
         self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._forks = ForkClient(folder / "runtime.log", self._fork_server_lost)
+        self._forks = ForkClient(fork_server, self._fork_server_lost)
         self._remember("runtime", os.getpid())
         self._remember("fork server", self._forks.pid)
         self._wiring = self._wire()

@@ -52,10 +52,33 @@ class Child:
     exited: asyncio.Future[int]
 
 
-class ForkClient:
-    """Starts the fork server and speaks with it. `on_lost` is called once if it dies by itself."""
+@dataclass(slots=True)
+class ForkServerProcess:
+    """The fork server's process and our end of its socket."""
 
-    def __init__(self, log: Path, on_lost: Callable[[], None]) -> None:
+    process: subprocess.Popen[bytes]
+    sock: socket.socket
+
+
+def start_server(log: Path) -> ForkServerProcess:
+    """Start a fork server; what it says itself goes to `log`. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    with theirs, log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    return ForkServerProcess(process, ours)
+
+
+class ForkClient:
+    """Speaks with a fork server. `on_lost` is called once if it dies by itself."""
+
+    def __init__(self, server: ForkServerProcess, on_lost: Callable[[], None]) -> None:
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._asked: dict[int, asyncio.Future[int]] = {}
@@ -64,16 +87,7 @@ class ForkClient:
         self._closing = False
         self._buffer = bytearray()
         self.warm: asyncio.Future[float] = self._loop.create_future()
-        self._sock, theirs = socket.socketpair()
-        with theirs, log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+        self._process, self._sock = server.process, server.sock
         self._sock.setblocking(False)
         self._loop.add_reader(self._sock, self._readable)
 

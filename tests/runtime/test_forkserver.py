@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
+from lab.runtime.spawn import Child, ForkClient, Program, SpawnError, start_server
 from tests.waiting import aeventually
 
 
@@ -21,7 +21,7 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         self.lost = asyncio.Event()
-        self.client = ForkClient(folder / "runtime.log", self.lost.set)
+        self.client = ForkClient(start_server(folder / "runtime.log"), self.lost.set)
         self.folder = folder
 
     async def python(self, code: str, **more: object) -> Child:
