@@ -7,12 +7,11 @@ Nothing is lost: pausing shows every flow.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
 
 from lab.journal.event import Flow
 from lab.journal.measure import Meter
-from lab.journal.state import ANSWERS, FAILED
 
 LINES_PER_SECOND = 10.0
 BURST = 14.0
@@ -20,7 +19,10 @@ START_ABOVE = BURST - 1
 """More lines than this must be saved up before another story is begun, so that there is room for its end."""
 
 FOLLOW_FOR = 4.0
-"""Seconds for which a story is followed after its last flow."""
+"""Seconds of silence after which a correlation id that is heard again is a new story."""
+
+MEMORY = 5_000
+"""Correlation ids remembered."""
 
 
 class Sample:
@@ -28,7 +30,8 @@ class Sample:
 
     def __init__(self, keep: int = 400) -> None:
         self.lines: deque[Flow] = deque(maxlen=keep)
-        self._followed: OrderedDict[str, float] = OrderedDict()
+        self._stories: dict[str, tuple[float, bool]] = {}
+        """By correlation id, oldest first: when it was last heard of, and whether it is shown."""
         self._saved = BURST
         self._t = 0.0
         self._left_out = Meter()
@@ -50,30 +53,25 @@ class Sample:
 
     def clear(self) -> None:
         self.lines.clear()
-        self._followed.clear()
+        self._stories.clear()
         self._saved, self._t = BURST, 0.0
         self._left_out = Meter()
 
     def _wanted(self, flow: Flow) -> bool:
         story = flow.correlation
-        if story and story in self._followed:
-            self._followed[story] = flow.t
-            return self._saved > -BURST
-        bad = flow.outcome != "ok" or flow.outcome in FAILED or bool(flow.faults) or flow.redelivered
-        if bad:
-            return self._saved > -BURST / 2
-        if flow.protocol == "amqp" and flow.op.partition(" ")[0] in ANSWERS:
-            return self._saved > START_ABOVE
-        if self._saved <= START_ABOVE:
-            return False
         if story:
-            self._follow(story, flow.t)
-        return True
+            last, followed = self._stories.pop(story, (-FOLLOW_FOR, False))
+            new = flow.t - last >= FOLLOW_FOR
+            followed = self._saved > START_ABOVE if new else followed
+            self._remember(story, flow.t, followed)
+            if followed:
+                return self._saved > -BURST
+        if flow.outcome != "ok" or flow.faults or flow.redelivered:
+            return self._saved > -BURST / 2
+        return not story and self._saved > START_ABOVE
 
-    def _follow(self, story: str, t: float) -> None:
-        self._followed[story] = t
-        while self._followed:
-            oldest, last = next(iter(self._followed.items()))
-            if t - last <= FOLLOW_FOR and len(self._followed) <= 64:
-                return
-            del self._followed[oldest]
+    def _remember(self, story: str, t: float, followed: bool) -> None:
+        """A story that was not followed from its first flow is not taken up in its middle."""
+        self._stories[story] = (t, followed)
+        if len(self._stories) > MEMORY:
+            del self._stories[next(iter(self._stories))]
