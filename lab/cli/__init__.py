@@ -1,5 +1,13 @@
-"""The `lab` command."""
+"""The `lab` command: parse, call, print. No file here imports anything heavy before it is needed."""
+
+import sys
 
 
 def main() -> None:
-    raise SystemExit("lab: no command yet")
+    """Entry point of the installed command."""
+    from lab.cli.app import app
+
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")  # a terminal without → prints ? instead of a traceback
+    app(prog_name="lab")

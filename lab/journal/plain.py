@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.story import carries, tells
 from lab.journal.telling import milliseconds
 
-STORY_LINES = 12
+STORY_LINES = 20
 """Lines a second at most for the story being told."""
 TROUBLE_LINES = 5
 """Lines a second at most for what went wrong elsewhere."""
@@ -21,9 +22,10 @@ STORY_SECONDS = 3.0
 QUIET_SECONDS = 1.0
 """A story in which nothing happened for so long is over."""
 LOAD_SECONDS = 5.0
+STILL_SECONDS = 2.0
+"""A process that stays in a state for another reason is told of at most so often."""
 KNOWN = 4096
 
-STAGE = ("setup", "declare", "bind", "consume")
 ANSWERS = ("ack", "confirm")
 
 
@@ -39,7 +41,7 @@ class Narrator:
         self._focus_since = self._focus_last = float("-inf")
         self._focus_messages: set[str] = set()
         self._known: dict[str, None] = {}
-        self._last: dict[str, str] = {}
+        self._last: dict[str, tuple[str, str, float]] = {}
         self._load: Load | None = None
 
     def tell(self, event: Event) -> list[str]:
@@ -85,18 +87,19 @@ class Narrator:
                 return self._once(event)
 
     def _once(self, event: Process | EngineState | FaultChange | Note) -> str:
-        """The same state with the same reason again is no news."""
+        """The same state again is no news, unless its reason changed and it has lasted for a while."""
         text = always(event)
-        if isinstance(event, Process | EngineState):
-            if self._last.get(event.source) == text:
+        if text and isinstance(event, Process | EngineState):
+            state, said, t = self._last.get(event.source, ("", "", float("-inf")))
+            if said == text or (state == event.state and event.t - t < STILL_SECONDS):
                 return ""
-            self._last[event.source] = text
+            self._last[event.source] = event.state, text, event.t
         return text
 
     def _flow(self, flow: Flow) -> str:
-        verb = flow.op.partition(" ")[0]
-        if verb in STAGE:
+        if not carries(flow) and flow.outcome == "ok":
             return ""
+        verb = flow.op.partition(" ")[0]
         ours = self._ours(flow)
         if flow.outcome != "ok" or flow.redelivered:
             return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
@@ -110,7 +113,7 @@ class Narrator:
         ours = self._ours(log)
         if log.level in ("warning", "error", "critical"):
             return log_words(log) if self._spend_trouble(ours) else self._skip(f"log {log.level}s")
-        return log_words(log) if ours and self._spend_story() else ""
+        return log_words(log) if ours and tells(log) and self._spend_story() else ""
 
     def _load_words(self, load: Load) -> str:
         before = self._load
@@ -169,7 +172,7 @@ def always(event: Process | EngineState | FaultChange | Note) -> str:
             tail = "".join(f"\n    {event.source} | {line}" for line in event.tail) if event.state == "failed" else ""
             return f"{event.source} is {event.state}{reason}{tail}" if event.state else ""
         case EngineState():
-            if not event.state:
+            if event.state in ("", "running"):  # its process tells that
                 return ""
             tier = f" ({event.tier})" if event.tier else ""
             detail = f": {event.detail}" if event.detail else ""
@@ -184,7 +187,7 @@ def always(event: Process | EngineState | FaultChange | Note) -> str:
             return f"FAULT {event.id} {word} after {event.victims} {_plural(event.victims, 'victim')}: {event.text}"
         case Note():
             level = "" if event.level == "info" else f"{event.level.upper()}: "
-            return f"{level}{event.text}"
+            return f"{level}{'the run is ' if 'state' in event.data else ''}{event.text}"
 
 
 def log_words(log: Log) -> str:

@@ -11,7 +11,9 @@ from lab.journal.event import Event, FaultChange, Flow, Log, Process
 What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
 
 SETTLING = ("ack", "nack", "reject", "confirm", "return")
-STAGE = ("setup", "declare", "bind", "consume")
+MESSAGES = ("publish", "deliver", "get", *SETTLING)
+ACCESS = "http"
+"""Event of the log line that a service writes for each request; the wire has told of it already."""
 AROUND = 0.5
 """Seconds before and after a story in which faults and process changes still belong to it."""
 
@@ -78,9 +80,11 @@ def story(events: Iterable[Event], ident: str) -> Story:
         or (isinstance(event, Flow) and event.message in messages)
         or _names(event, ident)
     ]
-    flows = [event for event in own if isinstance(event, Flow) and not event.op.startswith(STAGE)]
-    logs = [event for event in own if isinstance(event, Log)]
+    flows = [event for event in own if isinstance(event, Flow) and carries(event)]
+    logs = [event for event in own if isinstance(event, Log) and tells(event)]
     steps = _chain([*((_flow_step(flow), flow) for flow in flows), *((_log_step(log), None) for log in logs)])
+    if not steps:
+        raise NoStory(ident)
     began, ended = min(step.t for step in steps), max(event.t for event in own)
     actors = tuple(dict.fromkeys(name for step in steps for name in (step.who, step.to) if name))
     around = list(_around(events, set(actors), {flow.link for flow in flows}, began - AROUND, ended + AROUND))
@@ -107,6 +111,16 @@ def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
             found.pop(ident, None)
             found[ident] = (str(event.data.get("entity", "")), str(event.data.get("state", "")))
     return found
+
+
+def carries(flow: Flow) -> bool:
+    """Whether the flow carries something, or answers it: AMQP also opens, declares, binds, consumes and closes."""
+    return flow.protocol != "amqp" or flow.op.partition(" ")[0] in MESSAGES
+
+
+def tells(log: Log) -> bool:
+    """Whether the line says anything that the wire did not show."""
+    return log.event != ACCESS or log.level not in ("debug", "info")
 
 
 def idents(events: Iterable[Event]) -> list[str]:
@@ -159,7 +173,7 @@ def _flow_step(flow: Flow) -> Step:
                 who, to = flow.target, flow.source
         else:
             kind = "publish"
-    mark = "" if flow.outcome == "ok" else flow.outcome
+    mark: str = "" if flow.outcome == "ok" else flow.outcome
     if flow.redelivered and not mark:
         mark = "redelivered"
     return Step(

@@ -81,9 +81,26 @@ def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
     assert "broker (embedded) is ready" in lines
 
 
-def test_the_same_state_again_is_no_news() -> None:
-    waiting = [Process(t=t, source="users", state="pending", reason="waiting for broker") for t in (0.1, 0.2, 0.3)]
-    assert told([*waiting]) == ["users is pending: waiting for broker"]
+def test_the_same_state_is_told_again_only_for_another_reason_after_a_while() -> None:
+    waiting: list[Event] = [
+        Process(t=t, source="users", state="pending", reason=reason)
+        for t, reason in ((0.1, "for broker"), (0.2, "port closed"), (2.2, "for broker"), (2.3, "port closed"))
+    ]
+    assert told(waiting) == ["users is pending: for broker", "users is pending: port closed"]
+
+
+def test_the_run_itself_is_spoken_of_as_such() -> None:
+    assert told([Note(text="ready", topic="run", data={"state": "ready"})]) == ["the run is ready"]
+
+
+def test_access_logs_and_the_talk_around_messages_are_left_to_the_wire() -> None:
+    events: list[Event] = [
+        http(1, "a"),
+        Log(t=1, source="orders", event="http", message="POST /orders 201", correlation="a"),
+        Flow(t=1, source="orders", protocol="amqp", op="open channel"),
+        Flow(t=1, source="orders", protocol="amqp", op="declare q"),
+    ]
+    assert told(events) == ["client asked orders POST /orders: 201 in 12 ms"]
 
 
 def test_one_story_is_told_whole_and_the_others_are_counted() -> None:

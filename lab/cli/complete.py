@@ -1,0 +1,119 @@
+"""What the shell offers after <Tab>: at once, and never a failure; a completer that cannot know says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from lab.system.model import System
+
+Offer = list[tuple[str, str]]
+"""Words with a line of help each."""
+
+
+def _quietly(offer: Callable[[typer.Context], Iterable[tuple[str, str]]]) -> Callable[[typer.Context, str], Offer]:
+    @wraps(offer)
+    def complete(ctx: typer.Context, incomplete: str) -> Offer:
+        try:
+            return [(word, about) for word, about in offer(ctx) if word.startswith(incomplete)]
+        except Exception:
+            return []
+
+    # Typer finds out by annotations which parameter is which.
+    complete.__annotations__ = {"ctx": typer.Context, "incomplete": str}
+    del complete.__wrapped__
+    return complete
+
+
+@_quietly
+def days(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.course import days
+
+    yield from ((name, days.find(name).title) for name in days.names())
+    yield from ((f"./{path.name}", "a system of yours") for path in sorted(Path().glob("*.toml")) if _is_system(path))
+
+
+@_quietly
+def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli.systems import find, scenario_names
+
+    return ((name, "") for name in scenario_names(find(str(ctx.params.get("day") or ""))))
+
+
+@_quietly
+def services(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    system = _system(ctx)
+    yield from ((service.name, service.summary) for service in system.services)
+    yield from ((engine.name, engine.summary) for engine in system.engines)
+
+
+@_quietly
+def fault_words(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    """First the kinds, then what the chosen kind can hit, in the form that needs no quotes."""
+    from lab.faults.catalogue import KINDS
+
+    words: Sequence[str] = ctx.params.get("text") or ()
+    if not words:
+        return ((kind.name, kind.summary) for kind in KINDS.values())
+    if len(words) > 1:
+        return ()
+    system, kind = _system(ctx), KINDS[words[0]]
+    if kind.scope == "process":
+        return [*((one.name, one.summary) for one in system.services), *((one.name, "") for one in system.engines)]
+    links = (link for link in system.links if not kind.protocols or link.protocol in kind.protocols)
+    return ((f"{link.source}:{link.target}", link.summary) for link in links)
+
+
+@_quietly
+def fault_ids(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli.live import control
+
+    with control(ctx.params.get("run_id")) as opened:
+        return [(fault.id, fault.text) for fault in opened.faults()]
+
+
+@_quietly
+def stories(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli import live
+    from lab.journal.query import read
+    from lab.journal.story import entities
+
+    found = entities(read(live.journal(live.record(ctx.params.get("run_id")))))
+    return ((ident, f"{kind} {state}") for ident, (kind, state) in [*found.items()][-50:])
+
+
+@_quietly
+def runs(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.runtime.runs import list_runs
+
+    return ((record.id, "alive" if record.alive else "ended") for record in list_runs())
+
+
+@_quietly
+def live_runs(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.runtime.runs import list_runs
+
+    return ((record.id, "") for record in list_runs() if record.alive)
+
+
+@_quietly
+def topics(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli.guide import TOPICS
+
+    return ((name, about) for name, (about, _) in TOPICS.items())
+
+
+def _system(ctx: typer.Context) -> System:
+    from lab.cli.live import system_of
+    from lab.runtime.runs import find
+
+    return system_of(find(ctx.params.get("run_id")))
+
+
+def _is_system(path: Path) -> bool:
+    return "[service" in path.read_text(errors="replace")

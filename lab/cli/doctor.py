@@ -1,0 +1,109 @@
+"""`lab doctor`: what this machine has, what the lab would take, and how to get the rest. It changes nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from lab import __version__
+from lab.cli import exits
+from lab.cli.options import Json
+from lab.cli.output import is_screen, out, paint, size
+
+if TYPE_CHECKING:
+    from lab.engines.launch import EngineReport
+
+EXAMPLES = ("lab doctor", "lab doctor --json")
+LEAST_ROOM = 200 * 1024**2
+"""Bytes free below which a run's journal and databases may not fit."""
+SMALLEST_SCREEN = (80, 24)
+SIGNS = {"ok": "ok ", "note": "-- ", "problem": "!! "}
+ROLES = {"ok": "good", "note": "dim", "problem": "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. Only a `problem` keeps the lab from working; `fix` says what to do."""
+
+    about: str
+    state: Literal["ok", "note", "problem"]
+    found: str
+    fix: str = ""
+
+
+def doctor(as_json: Json = False) -> None:
+    """See what this machine has: engines, terminal, disk. It changes nothing."""
+    from lab.engines import catalog
+
+    findings = [*machine(), *_folder()]
+    reports = catalog.doctor()
+    if as_json:
+        import msgspec
+
+        out(msgspec.json.encode({"schema_version": 1, "findings": findings, "engines": reports}).decode())
+    else:
+        for finding in findings:
+            _print(finding)
+        for report in reports:
+            _engine(report)
+    if any(finding.state == "problem" for finding in findings):
+        raise typer.Exit(exits.MISSING)
+
+
+def machine() -> Iterator[Finding]:
+    """The lab itself, Python, system and terminal."""
+    yield Finding("lab", "ok", f"{__version__} on Python {platform.python_version()} ({sys.executable})")
+    system = platform.system()
+    if system == "Linux":
+        yield Finding("system", "ok", f"{system} {platform.machine()}, {os.cpu_count()} cores")
+    elif system == "Darwin":
+        note = "parent-death signals are missing here: after a kill -9 the next lab command cleans up"
+        yield Finding("system", "note", f"macOS {platform.machine()}, {os.cpu_count()} cores", note)
+    else:
+        yield Finding("system", "problem", system, "the lab needs Unix sockets and signals: Linux, macOS, or WSL")
+    columns, lines = shutil.get_terminal_size()
+    if not is_screen():
+        yield Finding("terminal", "note", "none here", "without one, lab run narrates in plain lines")
+    elif columns < SMALLEST_SCREEN[0] or lines < SMALLEST_SCREEN[1]:
+        yield Finding("terminal", "note", f"{columns}x{lines}", "the dashboard wants 80x24 or more")
+    else:
+        colour = "without colour (NO_COLOR)" if os.environ.get("NO_COLOR") else "with colour"
+        yield Finding("terminal", "ok", f"{columns}x{lines}, {colour}")
+
+
+def _folder() -> Iterator[Finding]:
+    """Where runs are kept."""
+    from lab.runtime.runs import home
+
+    folder = home()
+    existing = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    if not os.access(existing, os.W_OK):
+        yield Finding("runs", "problem", f"{folder} cannot be written", "set LAB_HOME to a folder that can")
+        return
+    free = shutil.disk_usage(existing).free
+    state: Literal["ok", "problem"] = "ok" if free > LEAST_ROOM else "problem"
+    fix = "" if state == "ok" else "make room, or set LAB_HOME to a folder on another disk"
+    yield Finding("runs", state, f"{folder}, {size(free)} free", fix)
+
+
+def _print(finding: Finding) -> None:
+    out(f"{paint(SIGNS[finding.state], ROLES[finding.state])}{finding.about:<10}{finding.found}")
+    if finding.fix:
+        out(f"   {'':<10}{finding.fix}")
+
+
+def _engine(report: EngineReport) -> None:
+    out(f"\n{paint(report.kind, 'title')}: a run takes {paint(report.taken, 'name')}")
+    for tier in report.tiers:
+        state = "ok" if tier.available else "note"
+        out(f"{paint(SIGNS[state], ROLES[state])}{tier.tier:<10}{tier.detail}")
+    if report.caveat:
+        out(paint(f"   about embedded: {report.caveat}", "dim"))

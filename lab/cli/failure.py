@@ -1,0 +1,40 @@
+"""What a command says when it cannot do what it was asked: what happened, why, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lab.cli import exits
+
+
+class Failure(Exception):
+    """Ends the command with `code` after printing `what`, the lines of `why`, and `next` on stderr."""
+
+    def __init__(self, what: str, *, why: str = "", next: str = "", code: int = exits.FAILED) -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next = next
+        self.code = code
+
+    def __str__(self) -> str:
+        lines = [f"lab: {self.what}"]
+        lines += [f"  {line}" for line in self.why.splitlines()]
+        if self.next:
+            lines.append(f"  Next: {self.next}")
+        return "\n".join(lines)
+
+
+def unknown(what: str, word: str, known: Iterable[str], *, next: str = "") -> Failure:
+    """The Failure for a name that is not one of `known`, with what comes close."""
+    from difflib import get_close_matches
+
+    known = sorted(known)
+    close = get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        why = "Did you mean " + " or ".join(close) + "?"
+    elif known:
+        why = "There are: " + ", ".join(known)
+    else:
+        why = "There are none."
+    return Failure(f'there is no {what} "{word}"', why=why, next=next, code=exits.USAGE)

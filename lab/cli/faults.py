@@ -1,0 +1,170 @@
+"""`lab fault`: disturb the run, see what the disturbances hit, and heal them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete, exits
+from lab.cli.failure import Failure
+from lab.cli.options import Json, RunId
+from lab.cli.output import out, paint, table
+
+if TYPE_CHECKING:
+    from lab.faults.catalogue import Kind
+    from lab.runtime.api import FaultStatus
+
+ADD_EXAMPLES = (
+    "lab fault add latency orders:payments 300ms --for 30s",
+    "lab fault add status orders:payments 503 --share 20% --on 'POST /charges*'",
+    "lab fault add lose-ack payments:broker --count 3",
+    "lab fault add kill payments",
+)
+LIST_EXAMPLES = ("lab fault list",)
+HEAL_EXAMPLES = ("lab fault heal f1", "lab fault heal")
+KINDS_EXAMPLES = ("lab fault kinds",)
+HEADINGS = {"link": "On any link", "pair": "Between two services", "process": "On a service or engine"}
+
+
+def add(
+    text: Annotated[
+        list[str],
+        typer.Argument(
+            help="KIND TARGET and values. Write a link as CONSUMER:PROVIDER; see: lab help faults",
+            metavar="KIND TARGET [VALUE]...",
+            autocompletion=complete.fault_words,
+            show_default=False,
+        ),
+    ],
+    duration: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 30s, 2m, ever.")] = "",
+    on: Annotated[str, typer.Option(metavar="PATTERN", help="Only what matches, e.g. 'POST /orders*'.")] = "",
+    share: Annotated[str, typer.Option(metavar="PERCENT", help="Only this share of it: 20%.")] = "",
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Over after so many were hit.")] = None,
+    run_id: RunId = None,
+) -> None:
+    """Add a fault to the run. It heals by itself, or with lab fault heal."""
+    _mind_redirection(text)
+    from lab.cli import live
+    from lab.faults.text import FaultError, parse
+
+    words = compose(text, duration=duration, on=on, share=share, count=count)
+    try:
+        parse(words)
+    except FaultError as problem:
+        raise Failure("that is not a fault", why=str(problem), next="lab fault kinds", code=exits.USAGE) from None
+    with live.control(run_id) as control:
+        fault = control.add_fault(words, owner="you")
+    out(f"{paint(fault.id, 'title')} {fault.text}")
+    if fault.remaining is not None:
+        out(paint(f"heals by itself in {fault.remaining:.0f} s; at once: lab fault heal {fault.id}", "dim"))
+
+
+def list_(run_id: RunId = None, as_json: Json = False) -> None:
+    """Show the faults that are active, and how many each has hit."""
+    from lab.cli import live
+
+    with live.control(run_id) as control:
+        active = control.faults()
+    if as_json:
+        import msgspec
+
+        out(msgspec.json.encode({"schema_version": 1, "faults": active}).decode())
+    elif active:
+        table(("ID", "HIT", "LEFT", "BY", "FAULT"), [_row(fault) for fault in active])
+    else:
+        out("No fault is active. Add one: lab fault add latency orders:payments 300ms")
+
+
+def heal(
+    fault_id: Annotated[
+        str | None,
+        typer.Argument(help="Which one; all if left out.", metavar="[ID]", autocompletion=complete.fault_ids),
+    ] = None,
+    run_id: RunId = None,
+) -> None:
+    """Heal one fault, or all of them."""
+    from lab.cli import live
+
+    with live.control(run_id) as control:
+        active = control.faults()
+        if fault_id is None and not active:
+            out("No fault is active.")
+            return
+        control.heal(fault_id)
+    out(f"healed {fault_id or ', '.join(fault.id for fault in active)}")
+
+
+def kinds(as_json: Json = False) -> None:
+    """List every kind of fault with what its victim sees."""
+    from lab.faults.catalogue import KINDS
+
+    if as_json:
+        import msgspec
+
+        out(msgspec.json.encode({"schema_version": 1, "kinds": list(KINDS.values())}).decode())
+        return
+    groups: dict[str, list[Kind]] = {}
+    for kind in KINDS.values():
+        groups.setdefault(", ".join(kind.protocols) or kind.scope, []).append(kind)
+    for number, (where, members) in enumerate(groups.items()):
+        if number:
+            out()
+        out(paint(HEADINGS.get(where, f"On a link that speaks {where}"), "title"))
+        rows = [(kind.name, " ".join(f"[{param.name}]" for param in kind.params), kind.promise) for kind in members]
+        table(("KIND", "TAKES", "WHAT THE VICTIM SEES"), rows, {0: ["name"] * len(rows)})
+
+
+def compose(text: Sequence[str], *, duration: str, on: str, share: str, count: int | None) -> str:
+    """The fault's text from the words and options of the command line; what was one word to the shell stays one."""
+    words = [*text] if len(text) == 1 else [_quoted(word) for word in text]
+    if share:
+        words.append(share if share.endswith("%") else f"{share}%")
+    if count is not None:
+        words.append(f"x{count}")
+    if on:
+        words += ["on", f'"{on}"']
+    if duration:
+        words += ["for", duration]
+    return " ".join(words)
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if re.search(r"\s", word) else word
+
+
+def _mind_redirection(words: Sequence[str]) -> None:
+    """A shell reads `orders->payments` as: run with `orders-`, output to the file `payments`."""
+    cut = next((word for word in words if re.fullmatch(r"[A-Za-z0-9_.]+-", word)), None)
+    if cut is None:
+        return
+    name = _stdout_file()
+    target = name or "TARGET"
+    why = f'Your shell read the ">" in {cut}>{target} as "send the output to a file'
+    why += f' named {name}". That file is there now; it holds nothing of yours: rm {name}' if name else '".'
+    form = " ".join(f"{cut[:-1]}:{target}" if word == cut else word for word in words)
+    quoted = " ".join(f"'{cut}>{target}'" if word == cut else word for word in words)
+    raise Failure(
+        f"the link {cut[:-1]}->{target} was cut in two",
+        why=f"{why}\nWrite the link with a colon, or in quotes: lab fault add {quoted}",
+        next=f"lab fault add {form}",
+        code=exits.USAGE,
+    )
+
+
+def _stdout_file() -> str:
+    """Name of the file that stdout goes to, where the system tells."""
+    try:
+        path = Path(f"/proc/self/fd/{sys.stdout.fileno()}").readlink()
+    except OSError:
+        return ""
+    return path.name if path.is_file() else ""
+
+
+def _row(fault: FaultStatus) -> tuple[str, ...]:
+    left = "until healed" if fault.remaining is None else f"{fault.remaining:.0f} s"
+    return fault.id, str(fault.victims), left, fault.owner, fault.text

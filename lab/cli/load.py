@@ -1,0 +1,47 @@
+"""`lab load`: how much traffic the run gets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from lab.cli import values
+from lab.cli.options import Json, RunId
+from lab.cli.output import out
+
+EXAMPLES = ("lab load", "lab load --rate 20", "lab load up", "lab load down")
+STEP = 2.0
+SMALLEST = 1.0
+
+
+def load(
+    change: Annotated[
+        Literal["up", "down"] | None, typer.Argument(help="Twice as much, or half as much.", show_default=False)
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(parser=values.rate, metavar="N", help="So many journeys a second; 0 is a pause."),
+    ] = None,
+    run_id: RunId = None,
+    as_json: Json = False,
+) -> None:
+    """Show the traffic that the lab makes, or change it."""
+    if change and rate is not None:
+        raise typer.BadParameter(f'"{change}" and --rate contradict each other; give one of them')
+    from lab.cli import live
+
+    with live.control(run_id) as control:
+        now = control.load()
+        if change == "up":
+            rate = max(SMALLEST, now.rate * STEP)
+        elif change == "down":
+            rate = now.rate / STEP
+        if rate is not None:
+            now = control.set_rate(rate)
+    if as_json:
+        import msgspec
+
+        out(msgspec.json.encode({"schema_version": 1, "load": now}).decode())
+        return
+    out(f"{now.rate:g} journeys a second; {now.sent} requests sent, {now.ok} ok, {now.failed} failed so far")

@@ -1,0 +1,73 @@
+"""`lab logs`: what the services say of themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete
+from lab.cli.failure import unknown
+from lab.cli.options import RunId
+from lab.cli.output import out, paint
+
+if TYPE_CHECKING:
+    from lab.journal.event import Log
+
+EXAMPLES = ("lab logs", "lab logs payments -f", "lab logs orders --level warning", "lab logs --run 0007-day3 -n 50")
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def logs(
+    service: Annotated[
+        str | None, typer.Argument(help="Only this service or engine.", autocompletion=complete.services)
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until the run ends.")] = False,
+    last: Annotated[int | None, typer.Option("-n", "--last", min=0, help="Only the last N lines so far.")] = None,
+    level: Annotated[str, typer.Option(help="Only this level and worse: debug, info, warning, error.")] = "debug",
+    run_id: RunId = None,
+) -> None:
+    """Print the log lines of a run, alive or ended."""
+    from collections import deque
+
+    from lab.cli import live
+    from lab.journal import query
+    from lab.journal.event import Log
+
+    record = live.record(run_id)
+    system = live.system_of(record)
+    names = [*(service.name for service in system.services), *(engine.name for engine in system.engines)]
+    if service is not None and service not in names:
+        raise unknown("service", service, names)
+    if level not in LEVELS:
+        raise unknown("level", level, LEVELS)
+    worst = LEVELS[LEVELS.index(level) :]
+
+    def wanted(log: Log) -> bool:
+        return (service is None or log.source == service) and (log.level in worst or log.level not in LEVELS)
+
+    path = live.journal(record)
+    seen = 0
+    lines: deque[Log] = deque(maxlen=last)
+    for event in query.read(path):
+        seen = event.seq
+        if isinstance(event, Log) and wanted(event):
+            lines.append(event)
+    width = max(map(len, names), default=0)
+    for log in lines:
+        out(_line(log, width))
+    if follow:
+        for event in query.follow(path, seen + 1, stop=live.Handle(record).ended):
+            if isinstance(event, Log) and wanted(event):
+                out(_line(event, width))
+
+
+def _line(log: Log, width: int) -> str:
+    role = {"warning": "warn", "error": "bad", "critical": "bad"}.get(log.level, "dim")
+    pairs = "".join(f" {key}={value}" for key, value in log.data.items())
+    event = f" event={log.event}" if log.event else ""
+    correlation = f" correlation_id={log.correlation}" if log.correlation else ""
+    return (
+        f"{paint(f'{log.t:9.3f}', 'time')} {paint(log.source.ljust(width), 'name')} {paint(log.level.ljust(7), role)} "
+        f"{log.message}{paint(f'{event}{correlation}{pairs}', 'dim')}"
+    )

@@ -1,0 +1,65 @@
+"""`lab ps`: what runs, and why what does not run is waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.cli.options import Json, RunId
+from lab.cli.output import mood, out, paint, size, span, table
+
+if TYPE_CHECKING:
+    from lab.runtime.api import ProcessStatus, RunStatus
+
+EXAMPLES = ("lab ps", "lab ps --json")
+
+
+def ps(run_id: RunId = None, as_json: Json = False) -> None:
+    """Show the processes of every live run, with the reason of each state."""
+    from lab.cli import live
+
+    statuses = [status for status in map(live.status, live.records(run_id)) if status]
+    if as_json:
+        import msgspec
+
+        out(msgspec.json.encode({"schema_version": 1, "runs": statuses}).decode())
+        return
+    if not statuses:
+        out("No run is alive. Start one: lab run day3")
+    for number, status in enumerate(statuses):
+        if number:
+            out()
+        _run(status)
+
+
+def _run(status: RunStatus) -> None:
+    engines = ", ".join(f"{name} {tier}" for name, tier in status.tiers.items())
+    out(
+        f"{paint(status.id, 'title')} is {paint(status.state, mood(status.state))} · {span(status.elapsed)}"
+        f" · seed {status.seed}" + (f" · {status.scenario}" if status.scenario else "")
+    )
+    if engines:
+        out(paint(f"engines: {engines}", "dim"))
+    rows = [_row(process, status.elapsed) for process in status.processes]
+    states = [mood(process.state) for process in status.processes]
+    table(
+        ("PROCESS", "STATE", "FOR", "PID", "RESTARTS", "CPU", "MEMORY", "WHERE AND WHY"),
+        rows,
+        {0: ["name"] * len(rows), 1: states},
+    )
+    for fault in status.faults:
+        left = f", {fault.remaining:.0f} s left" if fault.remaining is not None else ""
+        out(paint(f"fault {fault.id}: {fault.text}, {fault.victims} hit{left}", "warn"))
+
+
+def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
+    why = " · ".join(part for part in (process.url, process.reason) if part)
+    return (
+        process.name,
+        process.state,
+        span(max(0.0, elapsed - process.since)),
+        str(process.pid or "-"),
+        str(process.restarts),
+        f"{process.cpu:.0f} %",
+        size(process.rss),
+        why,
+    )

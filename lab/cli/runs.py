@@ -1,0 +1,52 @@
+"""`lab runs`: the runs that are kept."""
+
+from __future__ import annotations
+
+from lab.cli.options import Json
+from lab.cli.output import out, paint, size, table
+
+EXAMPLES = ("lab runs", "lab runs --json")
+
+
+def runs(as_json: Json = False) -> None:
+    """List the runs that are kept, the latest last. Each can be replayed and traced."""
+    from lab.cli import live
+    from lab.runtime.runs import home, list_runs
+
+    records = list_runs()
+    if as_json:
+        import msgspec
+
+        found = [
+            {
+                "id": record.id,
+                "system": record.system,
+                "alive": record.alive,
+                "started_at": record.started,
+                "folder": str(record.folder),
+            }
+            for record in records
+        ]
+        out(msgspec.json.encode({"schema_version": 1, "runs": found}).decode())
+        return
+    if not records:
+        out("No run is kept yet. Start one: lab run day3")
+        return
+    rows = []
+    for record in records:
+        path = live.journal(record)
+        rows.append(
+            (
+                record.id,
+                "alive" if record.alive else "ended",
+                record.started[:19].replace("T", " "),
+                record.options.scenario or "-",
+                size(path.stat().st_size) if path.exists() else "-",
+            )
+        )
+    table(
+        ("RUN", "STATE", "STARTED", "SCENARIO", "JOURNAL"),
+        rows,
+        {0: ["name"] * len(rows), 1: ["good" if record.alive else "dim" for record in records]},
+    )
+    out(paint(f"\nkept in {home()}", "dim"))

@@ -1,0 +1,82 @@
+"""`lab trace`: the story of one order over all processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete
+from lab.cli.failure import Failure
+from lab.cli.options import Json, RunId
+from lab.cli.output import out, paint, table
+
+if TYPE_CHECKING:
+    from lab.journal.event import Event
+
+EXAMPLES = ("lab trace", "lab trace 5f3a9c1e", "lab trace 5f3a --run 0007-day3")
+LATEST = 10
+SHORTEST = 4
+"""Characters that are enough of an id, if only one begins with them."""
+
+
+def trace(
+    ident: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="An order's id, a correlation id or a message id; its beginning is enough.",
+            autocompletion=complete.stories,
+        ),
+    ] = None,
+    run_id: RunId = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what every process did for one order, in time and by cause. Without ID: the latest orders."""
+    from lab.cli import live
+    from lab.journal.query import read
+    from lab.journal.story import NoStory, entities, story
+    from lab.journal.telling import lines
+
+    events = list(read(live.journal(live.record(run_id))))
+    if ident is None:
+        _latest(entities(events))
+        return
+    try:
+        told = story(events, _whole(events, ident))
+    except NoStory:
+        raise Failure(
+            f'nothing in this run belongs to "{ident}"',
+            why="An id is an order's id, a correlation id (X-Request-ID) or a message id.",
+            next="lab trace, which lists the latest orders",
+        ) from None
+    if as_json:
+        import msgspec
+
+        out(msgspec.json.encode({"schema_version": 1, "story": told}).decode())
+        return
+    for line in lines(told):
+        out("".join(paint(text, role) for text, role in line))
+
+
+def _latest(found: dict[str, tuple[str, str]]) -> None:
+    if not found:
+        out("No service has told of an order yet.")
+        return
+    table(("ID", "WHAT", "STATE"), [(ident, kind, state) for ident, (kind, state) in list(found.items())[-LATEST:]])
+    out(paint("\nThe story of one: lab trace ID", "dim"))
+
+
+def _whole(events: list[Event], beginning: str) -> str:
+    """The one id that begins so, or what was typed."""
+    from lab.journal.story import idents
+
+    if len(beginning) < SHORTEST:
+        return beginning
+    known = idents(events)
+    matching = [ident for ident in known if ident.startswith(beginning)]
+    if beginning in known or not matching:
+        return beginning
+    if len(matching) > 1:
+        raise Failure(f'"{beginning}" is the beginning of {len(matching)} ids', why="\n".join(matching[:LATEST]))
+    return matching[0]

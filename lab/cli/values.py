@@ -1,0 +1,55 @@
+"""Values of options as people type them."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+ENGINES = ("redis", "amqp", "sql")
+
+
+def seconds(text: str) -> float:
+    """`30s`, `500ms`, `2m`, `1h` or plain seconds."""
+    match = _TIME.fullmatch(text.strip().lower())
+    if not match or float(match[1]) <= 0:
+        raise typer.BadParameter(f'"{text}" is not a time; write it like 30s, 500ms or 2m')
+    return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def rate(text: str) -> float:
+    """`20` or `20/s`; 0 is a pause."""
+    try:
+        value = float(text.removesuffix("/s"))
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise typer.BadParameter(f'"{text}" is not a rate; write how many a second, like 20 or 0.5')
+    return value
+
+
+def tiers(words: list[str]) -> dict[str, str]:
+    """What `--engine` was given -> kind (or `*`) to tier: `native`, `redis=native`, `amqp=amqp://host`, `a,b`."""
+    chosen: dict[str, str] = {}
+    for word in [part for text in words for part in text.split(",") if part]:
+        kind, equals, tier = word.partition("=")
+        if not equals:
+            kind, tier = "*", word
+        if kind not in (*ENGINES, "*"):
+            raise typer.BadParameter(f'"{kind}" is no kind of engine; there are {", ".join(ENGINES)}')
+        if tier not in ("embedded", "native", "url") and "://" not in tier:
+            raise typer.BadParameter(f'"{tier}" is not a tier; write embedded, native, url, or KIND=URL')
+        if kind == "*" and "://" in tier:
+            raise typer.BadParameter(f"which engine is at {tier}? Write it like amqp={tier}")
+        chosen[kind] = tier
+    return chosen
+
+
+def address(text: str) -> tuple[str, int]:
+    """`127.0.0.1:8000`, `:8000` or `8000`, the host being 127.0.0.1 if left out."""
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise typer.BadParameter(f'"{text}" is not an address; write HOST:PORT or :PORT')
+    return host.strip("[]") or "127.0.0.1", int(port)
