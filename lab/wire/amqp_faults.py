@@ -78,31 +78,32 @@ def confirm(channel: Channel, frame: bytes, now: float, strike: Strike, out: Out
     tag, bits = wire.tag_and_bits(frame, 11)
     multiple = bool(bits & 1)
     answered = channel.confirm(tag, multiple)
-    passing: list[tuple[int, Flow]] = []
+    verdicts: list[tuple[int, Flow]] = []
     for published in answered:
-        flow = confirmation(published, method == wire.BASIC_ACK, now)
-        if not published.number:
+        number, flow = published.number, confirmation(published, method == wire.BASIC_ACK, now)
+        if not number:
             flow.outcome = "duplicate"
-            out.seen(flow)
-            continue
-        fault = strike(("lose-confirm",), f"confirm {flow.routing_key}") if method == wire.BASIC_ACK else None
-        if fault is None:
-            passing.append((published.number, flow))
-            continue
-        channel.shifted = True
-        flow.outcome = "lost"
-        out.seen(touched(flow, fault))
+        elif method == wire.BASIC_ACK:
+            fault = strike(("lose-confirm",), f"confirm {flow.routing_key}")
+            if fault is not None:
+                channel.shifted = True
+                number, flow.outcome = 0, "lost"
+                touched(flow, fault)
+        verdicts.append((number, flow))
     if not channel.shifted or not answered:
         subject = answered[-1].flow.routing_key if answered else ""
-        _pass_on(Side.CLIENT, frame, f"confirm {subject}", [flow for _, flow in passing], strike, out)
+        _pass_on(Side.CLIENT, frame, f"confirm {subject}", [flow for _, flow in verdicts], strike, out)
         return
     if multiple and channel.forgotten_publishes:
         # What the books forgot was numbered alike on both sides, and this answers all of it.
         out.send(Side.CLIENT, wire.settle_frame(channel.number, method, channel.forgotten_publishes, bits))
         channel.forgotten_publishes = 0
-    for number, flow in passing:
-        translated = wire.settle_frame(channel.number, method, number, bits & ~1)
-        _pass_on(Side.CLIENT, translated, f"confirm {flow.routing_key}", [flow], strike, out)
+    for number, flow in verdicts:
+        if number:
+            translated = wire.settle_frame(channel.number, method, number, bits & ~1)
+            _pass_on(Side.CLIENT, translated, f"confirm {flow.routing_key}", [flow], strike, out)
+        else:
+            out.seen(flow)
 
 
 def settle(channel: Channel, frame: bytes, now: float, strike: Strike, out: Outgoing) -> None:

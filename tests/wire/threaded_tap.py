@@ -1,0 +1,90 @@
+"""A Tap on an event loop in a thread of its own, for tests whose client blocks (pika)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from lab.faults import text
+from lab.faults.fault import Fault
+from lab.faults.plan import Plan
+from lab.journal.event import FaultChange, Flow
+from lab.system.model import Link
+from lab.wire.tap import Tap
+
+T = TypeVar("T")
+
+
+class ThreadedTap:
+    """The link `app->broker`; `flows` and `changes` are all that came of it so far. To be used in a `with`."""
+
+    def __init__(self, protocol: str, port: int) -> None:
+        self.flows: list[Flow] = []
+        self.changes: list[FaultChange] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._plan = Plan(7, self.changes.append)
+        self._tap = Tap(
+            link=Link(source="app", target="broker", protocol="amqp"),
+            protocol=protocol,
+            upstream=("127.0.0.1", port),
+            plan=self._plan,
+            emit=self.flows.append,
+            now=time.monotonic,
+        )
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self._tap.port}/%2F?heartbeat=60&socket_timeout=5"
+
+    def fault(self, said: str) -> Fault:
+        """Begin the fault that is said in words, without its target: `latency 300ms on "publish *"`."""
+        kind, _, rest = said.partition(" ")
+
+        def begin() -> Fault:
+            added = self._plan.add(text.parse(f"{kind} app->broker {rest}"), time.monotonic())
+            self._tap.changed()
+            return added
+
+        return self._call(begin)
+
+    def heal(self) -> None:
+        def end() -> None:
+            self._plan.heal(None, time.monotonic())
+            self._tap.changed()
+
+        self._call(end)
+
+    def victims(self, fault: Fault) -> int:
+        return self._call(lambda: self._plan.victims(fault.id))
+
+    def connections(self) -> int:
+        return self._call(lambda: self._tap.connections)
+
+    def said(self, *verbs: str, message: str = "") -> list[tuple[str, str]]:
+        """(op, outcome) of the flows with these verbs, of one message or all."""
+        return [
+            (flow.op, flow.outcome)
+            for flow in list(self.flows)
+            if flow.op.split()[0] in verbs and message in ("", flow.message)
+        ]
+
+    def __enter__(self) -> ThreadedTap:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._tap.start(), self._loop).result(5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._tap.close(), self._loop).result(5)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    def _call(self, work: Callable[[], T]) -> T:
+        async def run() -> T:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(5)
