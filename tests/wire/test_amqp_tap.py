@@ -332,3 +332,37 @@ def test_after_a_chosen_publish_the_broker_is_not_heard(
     asking.join(5)
     assert isinstance(outcome[0], AMQPConnectionError)
     assert names(consume(connect(tap), queue, 1)) == [("m1", False)]
+
+
+def test_under_all_faults_at_once_nothing_is_lost_and_no_channel_breaks(
+    tap: ThreadedTap, channel: BlockingChannel, direct: BlockingChannel, queue: str
+) -> None:
+    tap.fault("duplicate-publish 30% x1000")
+    tap.fault("redeliver 30% x1000")
+    tap.fault("reorder 4 40% x1000")
+    tap.fault("latency 5ms 10%")
+    channel.confirm_delivery()
+    consumer = connect(tap)
+    consumer.basic_qos(prefetch_count=10)
+    handled: list[str] = []
+
+    def handle(channel: BlockingChannel, tag: int) -> None:
+        # Every third answer is for all that came before it, every seventh sends its message back once.
+        if tag % 7 == 0:
+            channel.basic_nack(tag, requeue=True)
+        elif tag % 3 == 0:
+            channel.basic_ack(tag, multiple=True)
+
+    sent = [f"m{n}" for n in range(150)]
+    publishing = threading.Thread(target=send, args=(channel, queue, *sent))
+    publishing.start()
+    while len(got := consume(consumer, queue, 50, patience=1.5, answer=handle)):
+        handled += [ident for ident, _, _ in got]
+    publishing.join(5)
+    assert not publishing.is_alive()
+    assert set(handled) == set(sent)
+    tap.heal()
+    consumer.basic_ack(0, multiple=True)
+    consumer.connection.close()
+    eventually(lambda: left(direct, queue) == 0)
+    assert {flow.status for flow in tap.flows if flow.op == "close channel"} <= {"0", "200"}
