@@ -115,7 +115,7 @@ class DashboardApp(App[None]):
             return
         if item is None:
             return
-        title, rows = detail.about(item, desk.picture, desk.system, int(self.size.width * 0.94) - 1)
+        title, rows = detail.about(item, desk.picture, desk.whole, int(self.size.width * 0.94) - 1)
         self.push_screen(pages.Pages(title, rows, ascii=self.ascii))
 
     def _ask_run(self, what: Callable[[Controls], object]) -> None:

@@ -51,7 +51,9 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
     if picture.load is not None:
         parts.append((3, row((f"load {figures.rate(picture.load.rate)}", "text"))))
     if about.tiers:
-        parts.append((4, row((" ".join(f"{kind} {tier}" for kind, tier in about.tiers), "text"))))
+        same = {tier for _, tier in about.tiers}
+        tiers = [f"engines {same.pop()}"] if len(same) == 1 else [f"{name} {tier}" for name, tier in about.tiers]
+        parts.append((4, row((", ".join(tiers), "text"))))
     if about.seed is not None:
         parts.append((5, row((f"seed {about.seed}", "dim"))))
     if about.scenario:

@@ -3,12 +3,13 @@ person looks at: the selected link or process, the list shown, the cursor, the f
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, Literal, get_args
 
 from lab.dashboard.bars import About
 from lab.dashboard.feed import Feed, LiveFeed, ReplayFeed
 from lab.dashboard.flow_filter import Test, compile_filter
+from lab.dashboard.layout import on_the_wire
 from lab.dashboard.lists import board, queues_by_name
 from lab.dashboard.map_view import Scene, Vitals
 from lab.dashboard.sampling import Sample
@@ -32,15 +33,19 @@ FIGURES_EVERY = 0.5
 class Desk:
     """`flush` ten times a second; everything else reads or sets what is looked at."""
 
-    def __init__(self, feed: Feed, system: System, about: About) -> None:
+    def __init__(self, feed: Feed, system: System, about: About, tapped: Collection[str] | None = None) -> None:
         self.feed = feed
-        self.system = system
+        self.whole = system
+        self.system, self.files = on_the_wire(system, tapped)
+        """What is on the map: the System without databases that are only files."""
         self.about = about
         self.picture = RunPicture(system)
         self.traffic = Traffic()
         self.sample = Sample()
         self.vitals: dict[str, Vitals] = {}
-        self.selection = system.links[0].id if system.links else system.services[0].name if system.services else ""
+        self.selection = next(
+            iter([link.id for link in self.system.links] + [service.name for service in system.services]), ""
+        )
         self.tab: Tab = "flows"
         self.in_list = False
         """Whether arrows move in the list; else they move on the map."""
@@ -83,7 +88,7 @@ class Desk:
         key = (int(clock / FIGURES_EVERY), faults)
         if key != self._said_key:
             self._said, self._said_key = {}, key
-        return Scene(self.picture, self.traffic, clock, self.selection, self.vitals, self._said)
+        return Scene(self.picture, self.traffic, clock, self.selection, self.vitals, self.files, self._said)
 
     def set_filter(self, text: str) -> None:
         """Filter flows and logs. Raises BadFilter and keeps the old one if the text cannot be understood."""
@@ -188,7 +193,7 @@ class Desk:
 
     def _anew(self) -> None:
         """The replay went back: fold it again from its start."""
-        self.picture = RunPicture(self.system)
+        self.picture = RunPicture(self.whole)
         self.traffic.clear()
         self.sample.clear()
         self._still = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lab.dashboard.desk import Desk
 from lab.dashboard.feed import LiveFeed, ReplayFeed
 from lab.dashboard.glyphs import wants_ascii
 from lab.journal import query
-from lab.runtime.client import AsyncControl, Control
+from lab.runtime.client import AsyncControl, Control, ControlError
 from lab.system.model import System
 
 
@@ -25,12 +26,14 @@ def run_live(socket_path: Path, *, stop_on_quit: bool) -> int:
     control = Control(socket_path)
     status = control.run()
     system = control.system()
+    # A SQLite file is given as a link too, but no tap stands there.
+    tapped = {link.id for link in status.links if not link.url.startswith("sqlite")}
     about = About(status.system, status.title, status.state, status.seed, status.scenario, tuple(status.tiers.items()))
 
     async def show() -> int:
         controls = AsyncControl(socket_path)
         try:
-            desk = Desk(LiveFeed(controls.events(since=0, follow=True)), system, about)
+            desk = Desk(LiveFeed(controls.events(since=0, follow=True)), system, about, tapped)
             app = DashboardApp(desk, controls, ascii=wants_ascii())
             await app.run_async()
             return app.return_code or 0
@@ -39,7 +42,9 @@ def run_live(socket_path: Path, *, stop_on_quit: bool) -> int:
 
     code = asyncio.run(show())
     if stop_on_quit:
-        control.stop()
+        with suppress(ControlError):  # It is gone already, which is what was wanted.
+            control.stop()
+    control.close()
     return code
 
 

@@ -6,8 +6,8 @@ broker, for that is the way its work comes. Wires that span layers get a lane of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -100,6 +100,26 @@ def arrange(system: System, width: int, height: int) -> Chart | None:
         if chart is not None:
             return chart
     return None
+
+
+def on_the_wire(system: System, tapped: Collection[str] | None = None) -> tuple[System, dict[str, str]]:
+    """The System without the databases that are only files, and which service keeps which of them.
+
+    Nothing crosses a wire to a SQLite file, so there is no link to draw or to disturb. `tapped` are the ids of links
+    that have a tap; None if that is not known (a recording), then every SQL engine counts as files.
+    """
+    files = {
+        engine.name
+        for engine in system.engines
+        if engine.kind == "sql"
+        and not any(link.target == engine.name and link.id in (tapped or ()) for link in system.links)
+    }
+    kept = replace(
+        system,
+        engines=tuple(engine for engine in system.engines if engine.name not in files),
+        links=tuple(link for link in system.links if link.target not in files),
+    )
+    return kept, {link.source: link.target for link in system.links if link.target in files}
 
 
 def nodes(system: System) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from lab.dashboard import figures, glyphs
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
-from lab.dashboard.rows import Row, clip, fit, right, row, wrap
+from lab.dashboard.rows import Row, clip, fit, right, row, squeeze, wrap
 from lab.journal.event import Flow, Log
-from lab.journal.state import ANSWERS, EntityPicture, FaultPicture, ProcessPicture, QueuePicture, RunPicture
+from lab.journal.state import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, RunPicture, carries
 
 GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
 BAD_ENDS = frozenset({"cancelled", "failed", "rejected", "declined", "refunded", "dead"})
@@ -36,7 +36,7 @@ def flow_row(flow: Flow, width: int) -> Row:
     took = figures.ms(flow.ms)
     rest = width - 9 - wide - 1 - 8
     op_room = max(10, rest - len(flow.status) - len(mark) - 3)
-    quiet = "dim" if flow.op.partition(" ")[0] in ANSWERS and style == "text" else "text"
+    quiet = "dim" if style == "text" and not carries(flow) else "text"
     return clip(
         row(
             (f"{flow.t:8.2f} ", "dim"),
@@ -184,7 +184,7 @@ def queue_row(queue: QueuePicture, width: int) -> Row:
     dead = queue.name.endswith(".dlq") and bool(queue.ready)
     waiting = "bad" if dead else "warn" if queue.ready else "text"
     line = row(
-        (f" {fit(queue.name, _queue_name(width))} ", "bad" if dead else "text"),
+        (f" {squeeze(queue.name, _queue_name(width))} ", "bad" if dead else "text"),
         (right("?" if queue.ready is None else figures.count(queue.ready), 5), waiting),
         (right(figures.count(queue.unacked), 9), "warn" if queue.unacked else "dim"),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from lab.dashboard import figures, glyphs
 from lab.dashboard.grid import Grid
-from lab.dashboard.layout import Box, Chart, Wire
+from lab.dashboard.layout import SHAPES, Box, Chart, Wire
 from lab.dashboard.rows import Row, clip, fit, row, selected
 from lab.dashboard.traffic import Traffic
 from lab.journal.state import FaultPicture, LinkPicture, ProcessPicture, RunPicture
@@ -21,6 +21,10 @@ CUTS = frozenset({"refuse", "blackhole", "partition", "connect-hang", "one-way"}
 
 PROCESS_STYLE = {"ready": "ok", "degraded": "warn", "failed": "bad", "stopped": "dim", "frozen": "warn"}
 WIRE_LINES = {"amqp": glyphs.DASHED, "redis": glyphs.HEAVY}
+
+
+LOAD = "load"
+"""The process that plays the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Scene:
     clock: float
     selection: str = ""
     vitals: Mapping[str, Vitals] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The database file that a service keeps, by the service's name."""
     said: dict[tuple[str, int], list[tuple[str, str]]] = field(default_factory=dict)
     """What was written at the wires, by link and width. Whoever keeps it over frames decides when figures change."""
 
@@ -131,6 +137,8 @@ def _box(grid: Grid, box: Box, scene: Scene) -> None:
     lines = glyphs.HEAVY if chosen else glyphs.THIN
     flat, upright = ("╌", "╎") if stub and not chosen else (lines[3], lines[12])
     right, bottom = box.x + box.width - 1, box.y + box.height - 1
+    if file := scene.files.get(box.name):
+        grid.put(box.x + 2, bottom, fit(file, min(len(file), box.width - 4)), "dim")
     name = fit(box.name, min(len(box.name), box.width - 2))
     grid.put(box.x, box.y, lines[10] + flat * (box.width - 2) + lines[9], style)
     grid.put(box.x, bottom, lines[6] + flat * (box.width - 2) + lines[5], style)
@@ -147,7 +155,9 @@ def _box(grid: Grid, box: Box, scene: Scene) -> None:
 def _client(scene: Scene, compact: bool = False) -> list[tuple[str, str]]:
     load = scene.picture.load
     if load is None:
-        return [("no load" if compact else "no load yet", "dim")]
+        generator = scene.picture.processes.get(LOAD)
+        why = generator.reason if generator is not None and not compact else ""
+        return [("no load" if compact else "no load yet", "dim"), (why, "dim")]
     said = [(f"{figures.rate(load.rate)}" if compact else f"{figures.rate(load.rate)} load", "text")]
     if load.sent:
         said.append((f"{load.failed} failed" if load.failed else "none failed", "bad" if load.failed else "dim"))
@@ -164,10 +174,12 @@ def _process(process: ProcessPicture | None, scene: Scene) -> list[tuple[str, st
         how = process.breakers[opened[0]]
         return [state, (f"breaker {how}" if how == "open" else how, "bad" if how == "open" else "warn")]
     vitals = (scene.vitals or {}).get(process.name)
-    words = [process.tier if process.role == "engine" else f"pid {process.pid}" if process.pid else ""]
-    if vitals is not None:
-        words.append(f"{vitals.cpu:.0f}%")
-    detail = " ".join(word for word in words if word)
+    cpu = f" {vitals.cpu:.0f}%" if vitals is not None else ""
+    if process.role == "engine":
+        detail = process.tier + cpu
+    else:
+        detail = f"pid {process.pid}{cpu}" if process.pid else ""
+        detail = detail if len(detail) <= SHAPES["roomy"].narrow - 1 else detail.removeprefix("pid ")
     return [state, (detail or process.reason, "dim")]
 
 

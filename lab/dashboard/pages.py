@@ -19,6 +19,7 @@ LEGEND = (
     ("◉  ◌", "a message that comes twice; one that is late"),
     ("─ ╌ ━", "HTTP; messages through a broker; Redis"),
     ("╌ box", "somebody else's system, played by the lab"),
+    ("╰─db─╯", "the service keeps a database of this name, in a file: no wire leads there"),
     ("!latency", "a fault on this wire; it heals by itself after 30 s, or with the same key again"),
     ("unacked", "delivered to a consumer that has not acknowledged yet"),
 )

@@ -53,6 +53,14 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 1) + "…"
 
 
+def squeeze(text: str, width: int) -> str:
+    """Like `fit`, but cut in the middle: for names whose end tells them apart."""
+    if len(text) <= width:
+        return fit(text, width)
+    end = min(width // 2, 10)
+    return text[: width - end - 1] + "…" + text[-end:]
+
+
 def right(text: str, width: int) -> str:
     """The text at the right end of `width` cells."""
     return " " * max(0, width - cell_len(text)) + (text if cell_len(text) <= width else fit(text, width))

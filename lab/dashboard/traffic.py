@@ -13,7 +13,7 @@ from math import log2
 
 from lab.dashboard import glyphs
 from lab.journal.event import Flow
-from lab.journal.state import ANSWERS, FAILED, LinkPicture
+from lab.journal.state import FAILED, LinkPicture, carries
 
 TRAVEL = 1.0
 """Seconds that a dot takes from end to end."""
@@ -46,10 +46,9 @@ class Traffic:
         ready = self._next
         for flow in flows:
             bad = flow.outcome in FAILED
-            verb = flow.op.partition(" ")[0]
-            if verb in ANSWERS and not bad:
+            if not bad and not carries(flow):
                 continue
-            back = verb in ("deliver", "get") if flow.protocol == "amqp" else False
+            back = flow.protocol == "amqp" and flow.op.startswith(("deliver", "get"))
             key = (flow.link, back, bad)
             if ready.get(key, 0.0) > now:
                 continue

@@ -24,14 +24,19 @@ RECENT_SAGAS = 4_000
 RECENT_FAULTS = 500
 OPEN_DELIVERIES = 10_000
 
-ANSWERS = frozenset({"ack", "nack", "reject", "confirm", "return", "declare", "bind", "consume"})
-"""AMQP ops that answer or prepare: they are flows, but not messages, and do not count in a link's rate."""
+MESSAGES = frozenset({"publish", "deliver", "get"})
+"""AMQP ops that carry a message. The others answer or prepare: they are flows, but do not count in a link's rate."""
 
 FAILED = frozenset({"error", "lost", "refused"})
 """Outcomes that count as errors. What was late or arrived twice still arrived."""
 
 GONE = frozenset({"starting", "stopping", "stopped", "backoff", "failed"})
 """States in which a process holds no connection, so nothing is delivered to it."""
+
+
+def carries(flow: Flow) -> bool:
+    """Whether the flow is a request, a command or a message, rather than an answer or a preparation."""
+    return flow.protocol != "amqp" or flow.op.partition(" ")[0] in MESSAGES
 
 
 class LinkPicture:
@@ -341,9 +346,6 @@ class RunPicture:
                 self._queue(flow.queue).settle(flow.link, flow.conn, flow.message)
         elif verb == "consume" and flow.queue:
             self._queue(flow.queue).release(flow.link, keep=flow.conn)
-        elif verb not in ANSWERS:
-            link.meter.add(flow.t)
-            link.there += 1
 
     def _saga_step(self, flow: Flow) -> None:
         steps = self.sagas.get(flow.correlation)
@@ -421,8 +423,6 @@ class RunPicture:
         process = self._known(event.source)
         process.role = "engine"
         process.tier = event.tier or process.tier
-        if event.state and event.state != process.state:
-            process.state, process.since, process.reason = event.state, event.t, event.detail
         for name, depth in event.queues.items():
             queue = self._queue(name)
             queue.ready, queue.consumers = depth.ready, depth.consumers
