@@ -9,7 +9,7 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from lab.engines import rabbitmq, redis, sql
-from lab.engines.launch import EngineReport, EngineUnavailable, Launch, Place, Tier, TierReport
+from lab.engines.launch import EngineReport, EngineUnavailable, Launch, Place, Readiness, Tier, TierReport
 from lab.system.model import Engine, EngineKind
 
 MODULES: dict[str, ModuleType] = {"redis": redis, "amqp": rabbitmq, "sql": sql}
@@ -80,7 +80,8 @@ def _elsewhere(kind: str, url: str) -> Launch:
     parts = urlsplit(url)
     login, at, _ = parts.netloc.rpartition("@")
     tapped = parts._replace(netloc=f"{login}{at}{{address}}").geturl()
-    return Launch(tier="url", title=_hide(url), url=tapped, host=host, port=port)
+    ready: Readiness = "amqp" if kind == "amqp" else "tcp"
+    return Launch(tier="url", title=_hide(url), url=tapped, host=host, port=port, ready=ready)
 
 
 def _address(kind: str, url: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from typing import Literal
 HOST = "127.0.0.1"
 
 Tier = Literal["embedded", "native", "url"]
-Readiness = Literal["tcp", "postgres", "none"]
+Readiness = Literal["tcp", "amqp", "postgres", "none"]
 
 
 class EngineUnavailable(Exception):
@@ -32,8 +32,8 @@ class Launch:
     engine is a file (SQLite) or runs elsewhere (a URL).
 
     `url` is how clients reach it, with `{address}` for the host and port of a tap, and `{user}` for the service that
-    asks (a database each). Without a `port` there is no connection to tap. `boot` says how long a start usually takes,
-    where that is worth a word. `paths` are left for the lab to remove at the end.
+    asks (a database each). Without a `port` there is no connection to tap; `ports` are further ones of its own. `boot`
+    says how long a start usually takes, where that is worth a word. `paths` are for the lab to remove at the end.
     """
 
     tier: Tier
@@ -44,6 +44,7 @@ class Launch:
     env: Mapping[str, str] = field(default_factory=dict)
     host: str = HOST
     port: int | None = None
+    ports: tuple[int, ...] = ()
     ready: Readiness = "tcp"
     boot: str = ""
     paths: tuple[Path, ...] = ()

@@ -34,6 +34,7 @@ def embedded(place: Place) -> Launch:
         module="lab.engines.amqp",
         argv=("--port", str(port), "--data", str(place.data)),
         port=port,
+        ready="amqp",
     )
 
 
@@ -74,6 +75,8 @@ def native(place: Place) -> Launch:
         argv=("/bin/sh", "-c", script),
         env=env,
         port=port,
+        ready="amqp",
+        ports=(distribution, names),
         boot="usually 5-24 s",
     )
 

@@ -31,6 +31,8 @@ TAIL = 20
 """Last lines of output that are kept."""
 EAGER, PATIENT, CALM = 0.03, 0.25, 1.0
 """Seconds between two probes: just started, after some seconds, and once it is ready."""
+TOLD = 5.0
+"""Seconds after which a wait that goes on is told again."""
 DRAIN = 0.3
 """Seconds to read what a dead process still has in its pipes."""
 
@@ -47,7 +49,8 @@ class Spec:
     """What a process of the run is. Without a `program` it is a file or runs elsewhere, and is only probed.
 
     `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
-    is well). `probe` makes the question that tells whether it is ready. `boot` is a word on how long a start takes.
+    is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
+    for what takes long enough to wonder, and `title` what is starting.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Spec:
     needs: tuple[tuple[str, Wait], ...] = ()
     prepare: Callable[[], str] = str
     url: str = ""
+    title: str = ""
     boot: str = ""
 
 
@@ -113,6 +117,7 @@ class ManagedProcess:
         self._deliberate = ""
         self._deaths = 0
         self._ready_since: float | None = None
+        self._began = 0.0
         self._thawed: State = "starting"
         self._ending: asyncio.Task[None] | None = None
         self._pipes: list[LinePipe] = []
@@ -210,6 +215,13 @@ class ManagedProcess:
             tail=tuple(self.tail),
         )
 
+    def _boot(self) -> str:
+        """`RabbitMQ 3.10.8 is booting (10 s; usually 5-24 s)`, told anew every few seconds."""
+        if not self.spec.boot:
+            return ""
+        waited = int((self._yard.now() - self._began) // TOLD * TOLD)
+        return f"{self.spec.title} is booting ({waited} s; {self.spec.boot})"
+
     def _reason(self) -> str:
         if self.state != "pending":
             return self.reason
@@ -220,12 +232,17 @@ class ManagedProcess:
     async def _wait_for_providers(self) -> None:
         while not self._stop.is_set() and (reason := self._waiting_reason()):
             self._enter("pending", reason)
-            await self._until(lambda: self._stop.is_set() or self._waiting_reason() != reason)
+            before = self._blockers()
+            await self._until(lambda: self._stop.is_set() or self._blockers() != before, TOLD)  # noqa: B023
+
+    def _blockers(self) -> list[tuple[ManagedProcess, State]]:
+        """Who keeps it waiting, and how each of them is."""
+        peers = [(self._yard.peers[name], wait) for name, wait in self.spec.needs]
+        return [(peer, peer.state) for peer, wait in peers if not peer.serves(wait)]
 
     def _waiting_reason(self, since: str = "") -> str:
         """`waiting for broker (since 2.1 s): port 20123 refuses connections`, or nothing."""
-        peers = [(self._yard.peers[name], wait) for name, wait in self.spec.needs]
-        waiting = [peer for peer, wait in peers if not peer.serves(wait)]
+        waiting = [peer for peer, _ in self._blockers()]
         if not waiting:
             return ""
         first, *others = waiting
@@ -257,14 +274,15 @@ class ManagedProcess:
         self._again, self._deliberate, self._ready_since = False, "", None
         if problem := self.spec.prepare():
             return problem, 1
-        self._enter("starting", self.spec.boot)
+        self._enter("starting")
         try:
             child = self.child = await self._yard.spawn(program())
         except (SpawnError, OSError) as error:
             return f"cannot start {error}", None
         self._yard.born(self.spec.name, child.pid)
         self._meter = _meter(child.pid)
-        self._enter("starting", self.spec.boot, always=True)
+        self._began = self._yard.now()
+        self._enter("starting", self._boot(), always=True)
         self._pipes = [await self._read(child.stdout, "stdout"), await self._read(child.stderr, "stderr")]
         if self._stop.is_set() or self._again:
             self._ending = asyncio.create_task(self._end(child))
@@ -313,8 +331,7 @@ class ManagedProcess:
         if self.state not in ("starting", *UP):
             return  # it was frozen or ended while we asked
         if answer.state == "unready" and self.state == "starting":
-            reason = ", ".join(filter(None, (answer.reason, self.spec.boot)))
-            self._enter("starting", reason)
+            self._enter("starting", self._boot() or answer.reason)
         elif answer.state == "unready":
             self._enter("degraded", f"not ready any more: {answer.reason}")
         else:

@@ -51,6 +51,11 @@ def postgres(host: str, port: int) -> Probe:
     return _bounded(port, lambda: _session(host, port))
 
 
+def amqp(host: str, port: int) -> Probe:
+    """Ready when the broker greets a client; RabbitMQ's port opens before that."""
+    return _bounded(port, lambda: _greeting(host, port))
+
+
 def _bounded(port: int, ask: Callable[[], Awaitable[Answer]], what: str = "") -> Probe:
     async def probe() -> Answer:
         try:
@@ -101,7 +106,7 @@ def _judge(path: str, data: bytes) -> Answer:
     if status != 200:
         return Answer("unready", f"GET {path} answers {status}{_failing(said)}")
     if said.get("status") == "degraded":
-        return Answer("degraded", f"degraded{_failing(said)}")
+        return Answer("degraded", _failing(said).removeprefix(": "))
     return READY
 
 
@@ -126,6 +131,16 @@ def _failing(said: dict[str, Any]) -> str:
         why = check.get("reason") or check.get("error") or check.get("detail") if isinstance(check, dict) else ""
         failing.append(f"{name}: {why or state}")
     return f": {', '.join(failing)}" if failing else ""
+
+
+async def _greeting(host: str, port: int) -> Answer:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"AMQP\x00\x00\x09\x01")
+        kind = await reader.read(1)
+    finally:
+        writer.close()
+    return READY if kind == b"\x01" else Answer("unready", "the broker does not greet clients yet")
 
 
 async def _session(host: str, port: int) -> Answer:

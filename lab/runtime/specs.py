@@ -46,10 +46,10 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
         return Program(module=launch.module, argv=launch.argv, env=env, cwd=str(folder), warm=False)
 
     def prepare() -> str:
-        if launch.port is None:
-            return ""
-        ports.release(launch.port)
-        return _taken(launch.port)
+        own = [port for port in (launch.port, *launch.ports) if port is not None]
+        for port in own:
+            ports.release(port)
+        return next(filter(None, map(_taken, own)), "")
 
     runs_here = launch.module is not None or bool(launch.argv)
     return Spec(
@@ -60,7 +60,8 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
         restart="always",
         prepare=prepare,
         url=wiring.direct(engine.name),
-        boot=f"{launch.title} is booting ({launch.boot})" if launch.boot else "",
+        title=launch.title,
+        boot=launch.boot,
     )
 
 

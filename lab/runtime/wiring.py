@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from lab.engines.launch import HOST, Launch
-from lab.runtime.readiness import Probe, http, postgres, started, tcp
+from lab.runtime.readiness import Probe, amqp, http, postgres, started, tcp
 from lab.runtime.spawn import Program
 from lab.system.model import CLIENT, Link, Service, System
 
@@ -96,7 +96,8 @@ class Wiring:
         launch = self.launches[name]
         if launch.ready == "none" or launch.port is None:
             return started
-        return postgres(launch.host, launch.port) if launch.ready == "postgres" else tcp(launch.host, launch.port)
+        ask = {"postgres": postgres, "amqp": amqp, "tcp": tcp}[launch.ready]
+        return ask(launch.host, launch.port)
 
 
 def _join(url: str, suffix: str) -> str:
