@@ -152,8 +152,6 @@ class HttpSession:
         return self._exchanges[0].method if self._exchanges else ""
 
     def _ask(self, head: Head, now: float, size: int) -> _Exchange:
-        if head.method == "PRI":
-            raise Undecodable("HTTP/2")
         exchange = _Exchange(head, now, size)
         self._exchanges.append(exchange)
         self._asking = exchange

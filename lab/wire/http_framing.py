@@ -7,7 +7,7 @@ counted here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 import httptools
@@ -139,20 +139,21 @@ class Reader:
         """From now on the bytes are not HTTP any more, by agreement."""
         self._raw = True
 
-    def feed(self, data: bytes) -> list[Part]:
-        parts: list[Part] = []
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """To be read to its end; each part before the next is looked for, as `asked` depends on it."""
         pos, size = 0, len(data)
         while pos < size:
             if self._raw:
-                parts.append((Kind.RAW, self._take_pending() + (data[pos:] if pos else data), None))
-                break
+                yield Kind.RAW, self._take_pending() + (data[pos:] if pos else data), None
+                return
+            parts: list[Part] = []
             try:
                 pos = self._body(parts, data, pos) if self._in_body else self._read_head(parts, data, pos)
             except (ValueError, httptools.HttpParserError) as error:
                 self.reason = str(error) or type(error).__name__
-                parts.append((Kind.BROKEN, self._take_pending() + data[pos:], None))
-                break
-        return parts
+                yield Kind.BROKEN, self._take_pending() + data[pos:], None
+                return
+            yield from parts
 
     def _take_pending(self) -> bytes:
         pending, self.pending = self.pending, b""
@@ -194,6 +195,8 @@ class Reader:
             if not head.target:
                 raise ValueError("no request in a head")
             head.method = parser.get_method().decode("latin-1")
+            if head.method == "PRI":
+                raise ValueError("HTTP/2")
             head.keep_alive = parser.should_keep_alive()
             bare = not head.chunked and not head.length
         else:
