@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from lab.chassis.database import Database
@@ -23,6 +23,8 @@ class Settings(MessagingSettings):
 
 
 class NotificationView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     order_id: str
     user_id: str
     template: str
@@ -39,6 +41,6 @@ def create_app(settings: Settings) -> FastAPI:
     def notifications(order_id: str) -> dict[str, list[NotificationView]]:
         with database.read() as session:
             found = session.scalars(select(Notification).where(Notification.order_id == order_id)).all()
-        return {"items": [NotificationView.model_validate(sent, from_attributes=True) for sent in found]}
+        return {"items": [NotificationView.model_validate(sent) for sent in found]}
 
     return app

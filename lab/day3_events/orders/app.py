@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import FastAPI, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -39,6 +39,8 @@ class OrderRequest(BaseModel):
 
 
 class OrderView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     user_id: str
     amount: int
@@ -47,6 +49,8 @@ class OrderView(BaseModel):
 
 
 class CustomerView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     name: str
 
@@ -80,12 +84,12 @@ def create_app(settings: Settings) -> FastAPI:
         except IntegrityError:
             raise Problem(409, "duplicate_ref", f"There is an order with the ref {request.ref} already.") from None
         saga.tell_state(order)
-        return _view(order)
+        return OrderView.model_validate(order)
 
     @app.get("/orders/{order_id}")
     def show(order_id: str) -> OrderView:
         with database.read() as session:
-            return _view(_find(session, order_id))
+            return OrderView.model_validate(_find(session, order_id))
 
     @app.get("/orders")
     def list_orders(
@@ -96,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         if status:
             page = page.where(Order.status == status)
         with database.read() as session:
-            return {"items": [_view(order) for order in session.scalars(page)]}
+            return {"items": [OrderView.model_validate(order) for order in session.scalars(page)]}
 
     @app.post("/orders/{order_id}/cancel")
     def cancel(order_id: str) -> OrderView:
@@ -106,7 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
             if not saga.settle(transaction, order, "cancelled", "cancelled_by_customer"):
                 raise Problem(409, "not_pending", f"Order {order_id} is {order.status} already.")
         saga.tell_state(order)
-        return _view(order)
+        return OrderView.model_validate(order)
 
     @app.get("/customers/{user_id}")
     def customer(user_id: str) -> CustomerView:
@@ -115,7 +119,16 @@ def create_app(settings: Settings) -> FastAPI:
             known = session.get(Customer, user_id)
         if known is None:
             raise Problem(404, "unknown_user", f"Orders has not heard of a user {user_id}.")
-        return CustomerView(id=known.id, name=known.name)
+        return CustomerView.model_validate(known)
+
+    @app.get("/customers")
+    def list_customers(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: str = ""
+    ) -> dict[str, list[CustomerView]]:
+        """In the order of ids; `after` is the last id of the page before."""
+        page = select(Customer).where(Customer.id > after).order_by(Customer.id).limit(limit)
+        with database.read() as session:
+            return {"items": [CustomerView.model_validate(customer) for customer in session.scalars(page)]}
 
     return app
 
@@ -125,7 +138,3 @@ def _find(session: Session, order_id: str, *, lock: bool = False) -> Order:
     if order is None:
         raise Problem(404, "unknown_order", f"There is no order {order_id}.")
     return order
-
-
-def _view(order: Order) -> OrderView:
-    return OrderView.model_validate(order, from_attributes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from lab.chassis.database import Database
@@ -23,6 +23,8 @@ class Settings(MessagingSettings):
 
 
 class PaymentView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     order_id: str
     amount: int
     status: str
@@ -41,6 +43,6 @@ def create_app(settings: Settings) -> FastAPI:
     def payments(order_id: str) -> dict[str, list[PaymentView]]:
         with database.read() as session:
             found = session.scalars(select(Payment).where(Payment.order_id == order_id)).all()
-        return {"items": [PaymentView.model_validate(payment, from_attributes=True) for payment in found]}
+        return {"items": [PaymentView.model_validate(payment) for payment in found]}
 
     return app

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import FastAPI
-from pydantic import BaseModel, Field
+from fastapi import FastAPI, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from lab.chassis.database import Database
@@ -29,6 +30,8 @@ class Registration(BaseModel):
 
 
 class UserView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     email: str
     name: str
@@ -56,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
                 transaction.announce("user.registered", fact, entity=user.id)
         except IntegrityError:
             raise Problem(409, "email_taken", f"{registration.email} is registered already.") from None
-        return UserView(id=user.id, email=user.email, name=user.name)
+        return UserView.model_validate(user)
 
     @app.get("/users/{user_id}")
     def show(user_id: str) -> UserView:
@@ -64,6 +67,13 @@ def create_app(settings: Settings) -> FastAPI:
             user = session.get(User, user_id)
         if user is None:
             raise Problem(404, "unknown_user", f"There is no user {user_id}.")
-        return UserView(id=user.id, email=user.email, name=user.name)
+        return UserView.model_validate(user)
+
+    @app.get("/users")
+    def list_users(limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: str = "") -> dict[str, list[UserView]]:
+        """In the order of ids; `after` is the last id of the page before."""
+        page = select(User).where(User.id > after).order_by(User.id).limit(limit)
+        with database.read() as session:
+            return {"items": [UserView.model_validate(user) for user in session.scalars(page)]}
 
     return app
