@@ -96,7 +96,7 @@ class Plan:
             fault = active.fault
             if active.whole or active.spent or active.names.isdisjoint(kinds) or active.over(now):
                 continue
-            if fault.match and not fnmatchcase(op, fault.match):
+            if fault.match and not _matches(op, fault.match):
                 continue
             if fault.share < 1 and self._luck(active, link).random() >= fault.share:
                 continue
@@ -211,6 +211,11 @@ class Plan:
                 target=target or source,
             )
         )
+
+
+def _matches(op: str, pattern: str) -> bool:
+    """A pattern of one word may mean the verb alone: `ack`, `GET`."""
+    return fnmatchcase(op, pattern) or (" " not in pattern and fnmatchcase(op.partition(" ")[0], pattern))
 
 
 def _links(fault: Fault) -> tuple[str, ...]:

@@ -31,12 +31,10 @@ POISON = b"#"
 def publish(channel: Channel, content: Content, now: float, strike: Strike, out: Outgoing) -> None:
     """A whole message from the client."""
     frames = content.frames or []
-    fault = strike(_kinds(content, "duplicate-publish"), content.flow.op)
+    fault = strike(("duplicate-publish",), content.flow.op)
     flow = content.finish(channel, content, now)
-    if fault is not None and fault.kind == "poison":
-        frames = _poisoned(frames, flow, fault)
     _pass_on(Side.SERVER, b"".join(frames), flow.op, [flow], strike, out)
-    if fault is not None and fault.kind == "duplicate-publish" and not out.over:
+    if fault is not None and not out.over:
         copy = _duplicate(flow, fault)
         channel.publish_copy(copy, now)
         # A copy that cannot be routed must not be returned: the client has sent one message.

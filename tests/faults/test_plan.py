@@ -37,6 +37,13 @@ def test_only_its_link_kind_and_pattern_are_hit() -> None:
     assert plan.victims("f1") == 1
 
 
+def test_a_pattern_of_one_word_may_mean_the_verb() -> None:
+    plan, _ = plan_with('reset orders->payments on "GET"')
+    assert plan.strike(LINK, ("reset",), "POST /charges", 1.0) is None
+    assert plan.strike(LINK, ("reset",), "GETEX /charges", 1.0) is None
+    assert plan.strike(LINK, ("reset",), "GET /charges", 1.0) is not None
+
+
 def test_a_kind_may_be_asked_for_with_its_value() -> None:
     plan, _ = plan_with("error orders->payments OOM")
     assert plan.strike(LINK, ("error LOADING",), "GET x", 1.0) is None
