@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from lab import __version__
-from lab.cli import dash, doctor, down, exits, faults, guide, load, logs, ps, replay, run, runs, trace
+from lab.cli import dash, doctor, down, exits, faults, guide, load, logs, ps, replay, run, runs, tap, trace
 from lab.cli.failure import Failure
 from lab.cli.output import out, say
 
@@ -96,5 +96,6 @@ _add("list", faults.list_, "Commands", faults.LIST_EXAMPLES, to=_fault)
 _add("heal", faults.heal, "Commands", faults.HEAL_EXAMPLES, to=_fault)
 _add("kinds", faults.kinds, "Commands", faults.KINDS_EXAMPLES, to=_fault)
 _add("load", load.load, DISTURBING, load.EXAMPLES)
+_add("tap", tap.tap, DISTURBING, tap.EXAMPLES)
 _add("doctor", doctor.doctor, HELP, doctor.EXAMPLES)
 _add("help", guide.help_, HELP, guide.EXAMPLES)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +42,10 @@ def days(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.systems import find, scenario_names
+    from lab.cli.systems import find, scenario, scenario_names
 
-    return ((name, "") for name in scenario_names(find(str(ctx.params.get("day") or ""))))
+    system = find(str(ctx.params.get("day") or _word_after("run")))
+    return ((name, scenario(system, name).title) for name in scenario_names(system))
 
 
 @_quietly
@@ -106,6 +109,12 @@ def topics(_: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.cli.guide import TOPICS
 
     return ((name, about) for name, (about, _) in TOPICS.items())
+
+
+def _word_after(command: str) -> str:
+    """From the line itself: the parser gives up on a line that ends in an option without its value."""
+    words = (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()
+    return next((word for before, word in pairwise(words) if before == command), "")
 
 
 def _system(ctx: typer.Context) -> System:

@@ -35,7 +35,7 @@ def test_alone_it_says_what_to_type_next() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "down", "runs", "replay", "dash", "ps", "logs", "trace", "load", "doctor", "help"),
+        *("run", "down", "runs", "replay", "dash", "ps", "logs", "trace", "load", "tap", "doctor", "help"),
         *("fault add", "fault list", "fault heal", "fault kinds"),
     ],
 )
@@ -152,6 +152,8 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
         (["down", "1", "--all"], 2, "not both"),
         (["help", "exit-code"], 2, "Did you mean exit-codes?"),
         (["falt"], 2, "fault"),
+        (["tap", "http", "8001", "nowhere"], 2, "HOST:PORT"),
+        (["tap", "http", "0", "1", "--fault", "miss"], 2, "this tap speaks http"),
     ],
 )
 def test_what_cannot_be_done_is_said_on_stderr_with_the_way_out(words: list[str], code: int, said: str) -> None:

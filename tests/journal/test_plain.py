@@ -122,6 +122,12 @@ def test_one_story_is_told_whole_and_the_others_are_counted() -> None:
     ]
 
 
+def test_without_stories_every_exchange_is_told() -> None:
+    narrator = Narrator(stories=False)
+    lines = [line for n in range(5) for line in narrator.tell(http(1 + n / 100, f"c{n}"))]
+    assert len(lines) == 5
+
+
 def test_when_a_story_is_over_the_next_new_one_is_told() -> None:
     events: list[Event] = [http(1.0, "a"), http(1.1, "b"), http(2.5, "b"), http(2.6, "c"), http(2.7, "c")]
     assert len([line for line in told(events) if "asked" in line]) == 3

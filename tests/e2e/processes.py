@@ -1,0 +1,72 @@
+"""The installed command as tests drive it, and proof that nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+LAB = str(Path(sys.executable).parent / "lab")
+
+
+def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; a zombie only waits for somebody to ask how it ended."""
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+class Lab:
+    """The `lab` command with a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {**os.environ, "LAB_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+
+    def __call__(self, *words: str, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [LAB, *words], env=self.env, cwd=self.home, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    @contextmanager
+    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """The command going on in the background; killed at the end if it still does."""
+        process = subprocess.Popen(
+            [LAB, *words],
+            env=self.env,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything alive that belongs to a run of this home: it works in a folder there, or was told of one."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                mark = " ".join((process.cwd(), *process.cmdline()))
+                if f"{self.home}/runs" in mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
