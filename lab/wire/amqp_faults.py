@@ -90,7 +90,7 @@ def confirm(channel: Channel, frame: bytes, now: float, strike: Strike, out: Out
         verdicts.append((number, flow))
     if not channel.shifted or not answered:
         subject = answered[-1].flow.routing_key if answered else ""
-        _pass_on(Side.CLIENT, frame, f"confirm {subject}", [flow for _, flow in verdicts], strike, out)
+        _pass_on(Side.CLIENT, frame, f"confirm {subject}".rstrip(), [flow for _, flow in verdicts], strike, out)
         return
     if multiple and channel.forgotten_publishes:
         # What the books forgot was numbered alike on both sides, and this answers all of it.
@@ -111,7 +111,7 @@ def settle(channel: Channel, frame: bytes, now: float, strike: Strike, out: Outg
     tag, bits = wire.tag_and_bits(frame, 11)
     multiple, requeue = settle_bits(method, bits)
     answered = channel.settle(tag, multiple)
-    op = f"{verb} {answered[-1].flow.queue if answered else ''}"
+    op = f"{verb} {answered[-1].flow.queue}" if answered else verb
     if answered and verb == "ack":
         fault = strike(("lose-ack",), op)
         if fault is not None:

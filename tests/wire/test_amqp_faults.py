@@ -457,3 +457,38 @@ def test_consumer_and_broker_never_meet_a_number_they_do_not_know(data: st.DataO
             settled.extend(broker.pop(known) for known in numbers)
     # The broker forgot exactly what the consumer had handled.
     assert set(settled) == handled
+
+
+@settings(max_examples=200, deadline=None)
+@given(turns=st.integers(1, 40), seed=st.integers(0, 2**32))
+def test_publisher_and_broker_never_confirm_the_wrong_message(turns: int, seed: int) -> None:
+    luck = random.Random(seed)
+    play = publisher()
+    menu = [fault("duplicate-publish", count=None), fault("lose-confirm", count=None)]
+    broker: dict[int, str] = {}
+    accepted = published = 0
+    answered: set[str] = set()
+    confirmed: list[int] = []
+    for _ in range(turns):
+        play.faults = luck.sample(menu, luck.randrange(3))
+        if luck.random() < 0.6:
+            published += 1
+            play.intercept(CLIENT, publish(f"m{published}"))
+        elif broker:
+            tag, multiple = luck.choice(list(broker)), luck.random() < 0.5
+            taken = [number for number in broker if number == tag or (multiple and number < tag)]
+            answered |= {broker.pop(number) for number in taken}
+            play.intercept(SERVER, ack(tag, multiple))
+        for line in play.heard(SERVER):
+            accepted += 1
+            broker[accepted] = line.split()[2]
+        for line in play.heard(CLIENT):
+            number = int(line.split()[1])
+            reached = [earlier for earlier in range(1, number) if earlier not in confirmed]
+            confirmed += [*reached, number] if "multiple" in line else [number]
+    lost = {flow.message for flow in play.flows if flow.op == "confirm" and flow.outcome == "lost"}
+    told_client = {f"m{number}" for number in confirmed}
+    assert len(confirmed) == len(told_client)
+    assert not told_client & lost
+    # A message is answered by the confirm of the client's own copy of it, which may still be to come.
+    assert told_client | lost <= answered
