@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.engines.amqp import frames, methods
 from lab.engines.amqp import methods as m
-from lab.engines.amqp.arguments import expiration_seconds
+from lab.engines.amqp.arguments import QueueRules, check_expiration, consumer_priority
 from lab.engines.amqp.consumer import Consumer
 from lab.engines.amqp.errors import (
     ChannelFailure,
@@ -17,12 +17,12 @@ from lab.engines.amqp.errors import (
     refused,
     unexpected_frame,
 )
-from lab.engines.amqp.exchange import Binding
+from lab.engines.amqp.exchange import Binding, Exchange
 from lab.engines.amqp.message import Entry, Message
-from lab.engines.amqp.properties import Properties, body_size
+from lab.engines.amqp.properties import Properties, body_size, with_changes
 from lab.engines.amqp.queue import Queue
-from lab.engines.amqp.table import is_integer
-from lab.engines.amqp.vhost import server_name
+from lab.engines.amqp.reply_to import PSEUDO_QUEUE, ReplyInbox
+from lab.engines.amqp.vhost import copies_of, server_name
 
 if TYPE_CHECKING:
     from lab.engines.amqp.connection import Connection
@@ -57,6 +57,7 @@ class Channel:
         self._published = 0
         self._unsafe: dict[int, None] = {}
         self._confirmed: list[int] = []
+        self._inbox: ReplyInbox | None = None
         self._tx: list[Callable[[], None]] | None = None
         self._tx_acked: list[tuple[int, Held]] = []
         self._address: bytes | None = None
@@ -70,10 +71,7 @@ class Channel:
     def method_frame(self, payload: bytes) -> None:
         """Raises ChannelFailure, ConnectionFailure; methods.BadMethod, methods.UnknownMethod."""
         if self._address is not None:
-            raise unexpected_frame(
-                f"expected content {'body' if self._header else 'header'} for class 60, "
-                f"got non content {'body' if self._header else 'header'} frame instead"
-            )
+            raise self._out_of_order()
         index = payload[:4]
         if index == b"\x00\x3c\x00\x28":
             self._address = payload[6:-1]
@@ -84,18 +82,17 @@ class Channel:
             method = methods.decode(payload)
             handler = _HANDLERS.get(type(method))
             if handler is None:
-                raise ConnectionFailure(503, f"unexpected method in connection state running: {method!r}")
+                raise ConnectionFailure(503, "unimplemented method")
             handler(self, method)
 
     def header_frame(self, payload: bytes) -> None:
         if self._address is None or self._header is not None:
-            raise unexpected_frame(
-                "expected method frame, got non method frame instead"
-                if self._address is None
-                else "expected content body, got non content body frame instead"
-            )
-        if len(payload) < 14 or payload[:2] != b"\x00\x3c":
-            raise unexpected_frame("expected content header for class 60, got one for another class instead")
+            raise self._out_of_order()
+        if len(payload) < 14:
+            raise frames.bad_frame(501, frames.HEADER, payload)
+        if payload[:2] != b"\x00\x3c":
+            other = int.from_bytes(payload[:2], "big")
+            raise unexpected_frame(f"expected content header for class 60, got one for class {other} instead")
         self._header = payload
         self._missing = body_size(payload)
         if self._missing > MAX_BODY:
@@ -105,20 +102,28 @@ class Channel:
 
     def body_frame(self, payload: bytes) -> None:
         if self._header is None:
-            raise unexpected_frame(
-                "expected method frame, got non method frame instead"
-                if self._address is None
-                else "expected content header for class 60, got non content header frame instead"
-            )
+            raise self._out_of_order()
         self._missing -= len(payload)
         if self._missing < 0:
-            raise unexpected_frame("content body larger than its header said")
+            raise self._out_of_order()
         if not self._missing and not self._body:
             self._complete(payload)
             return
         self._body.append(payload)
         if not self._missing:
             self._complete(b"".join(self._body))
+
+    @property
+    def in_content(self) -> bool:
+        """Whether a basic.publish waits for the rest of its content."""
+        return self._address is not None
+
+    def _out_of_order(self) -> ConnectionFailure:
+        if self._address is None:
+            return unexpected_frame("expected method frame, got non method frame instead")
+        if self._header is None:
+            return unexpected_frame("expected content header for class 60, got non content header frame instead")
+        return unexpected_frame("expected content body, got non content body frame instead")
 
     def _complete(self, body: bytes) -> None:
         assert self._address is not None
@@ -132,25 +137,36 @@ class Channel:
         self.vhost.check_publish(address)
         properties = Properties(header)
         if properties.expiration is not None:
-            expiration_seconds(properties.expiration)
+            check_expiration(properties.expiration)
         if properties.user_id is not None and properties.user_id != self.connection.user_bytes:
             claimed = properties.user_id.decode("utf-8", "replace")
             raise precondition(
                 f"user_id property set to '{claimed}' but authenticated user was '{self.connection.user}'"
             )
+        if properties.reply_to == PSEUDO_QUEUE.encode():
+            if self._inbox is None:
+                raise precondition("fast reply consumer does not exist")
+            header = with_changes(header, reply_to=self._inbox.name.encode())
+            properties = Properties(header)
         message = Message(address, header, body, properties)
+        copies: list[str] = []
+        if properties.headers_at and b"CC" in header:
+            copies = copies_of(message, "CC", "BCC")
+            if b"BCC" in header:
+                headers = {name: field for name, field in message.headers.items() if name != "BCC"}
+                message = Message(address, with_changes(header, headers=headers), body)
         mandatory = bool(flags & 1)
         if self._tx is not None:
-            self._tx.append(lambda: self._publish(message, mandatory, 0))
+            self._tx.append(lambda: self._publish(message, copies, mandatory, 0))
             return
         if self._confirming:
             self._published += 1
-        self._publish(message, mandatory, self._published)
+        self._publish(message, copies, mandatory, self._published)
 
-    def _publish(self, message: Message, mandatory: bool, sequence: int) -> None:
+    def _publish(self, message: Message, copies: list[str], mandatory: bool, sequence: int) -> None:
         store = self.broker.store
         before = store.position
-        queues, accepted = self.vhost.publish(message)
+        queues, accepted = self.vhost.publish(message, copies)
         if not queues and mandatory:
             self._return(message, 312, "NO_ROUTE")
         if not sequence:
@@ -201,12 +217,11 @@ class Channel:
 
     def _exchange_declare(self, method: m.ExchangeDeclare) -> None:
         if method.passive:
-            if method.exchange == "":
-                raise refused("operation not permitted on the default exchange")
+            self._no_default_exchange(method.exchange)
             self.vhost.exchange(method.exchange)
         else:
             self.vhost.declare_exchange(
-                method.exchange,
+                method.exchange.replace("\r", "").replace("\n", ""),
                 method.kind,
                 durable=method.durable,
                 auto_delete=method.auto_delete,
@@ -220,29 +235,37 @@ class Channel:
         self._reply(method.nowait, m.ExchangeDeleteOk())
 
     def _exchange_bind(self, method: m.ExchangeBind) -> None:
-        self.vhost.bind(self._exchange_binding(method))
+        self._no_default_exchange(method.source, method.destination)
+        source = self.vhost.exchange(method.source)
+        destination = self.vhost.exchange(method.destination)
+        self.vhost.bind(Binding(source, destination, method.routing_key, method.arguments))
         self._reply(method.nowait, m.ExchangeBindOk())
 
     def _exchange_unbind(self, method: m.ExchangeUnbind) -> None:
-        self.vhost.unbind(self._exchange_binding(method))
+        self._no_default_exchange(method.source, method.destination)
+        source = self.vhost.exchanges.get(method.source)
+        destination = self.vhost.exchanges.get(method.destination)
+        if source is not None and destination is not None:
+            self.vhost.unbind(Binding(source, destination, method.routing_key, method.arguments))
         self._reply(method.nowait, m.ExchangeUnbindOk())
 
-    def _exchange_binding(self, method: m.ExchangeBind | m.ExchangeUnbind) -> Binding:
-        if "" in (method.source, method.destination):
+    def _no_default_exchange(self, *names: str) -> None:
+        if "" in names:
             raise refused("operation not permitted on the default exchange")
-        source = self.vhost.exchange(method.source)
-        destination = self.vhost.exchange(method.destination)
-        return Binding(source, destination, method.routing_key, method.arguments)
 
     # queues
 
     def _queue_declare(self, method: m.QueueDeclare) -> None:
+        name = method.queue.replace("\r", "").replace("\n", "")
+        if name == PSEUDO_QUEUE or (name.startswith(PSEUDO_QUEUE + ".") and name in self.vhost.inboxes):
+            self._reply(method.nowait, m.QueueDeclareOk(name, 0, 1))
+            return
         if method.passive:
-            queue = self.vhost.queue(self._queue_name(method.queue), self.connection)
+            queue = self.vhost.queue(name, self.connection)
             queue.used()
         else:
             queue = self.vhost.declare_queue(
-                method.queue,
+                name,
                 self.connection,
                 durable=method.durable,
                 exclusive=method.exclusive,
@@ -256,13 +279,17 @@ class Channel:
         key = method.routing_key
         if method.queue == "" and key == "":
             key = self._queue_name("")
-        queue = self._queue(method.queue)
-        self.vhost.bind(Binding(self._bindable(method.exchange), queue, key, method.arguments))
+        source = self._bindable(method.exchange)
+        self.vhost.bind(Binding(source, self._queue(method.queue), key, method.arguments))
         self._reply(method.nowait, m.QueueBindOk())
 
     def _queue_unbind(self, method: m.QueueUnbind) -> None:
-        queue = self._queue(method.queue)
-        self.vhost.unbind(Binding(self._bindable(method.exchange), queue, method.routing_key, method.arguments))
+        name = self._queue_name(method.queue)
+        self._no_default_exchange(method.exchange)
+        source, queue = self.vhost.exchanges.get(method.exchange), self.vhost.queues.get(name)
+        if source is not None and queue is not None:
+            self.vhost.check_owner(queue, self.connection)
+            self.vhost.unbind(Binding(source, queue, method.routing_key, method.arguments))
         self._reply(False, m.QueueUnbindOk())
 
     def _queue_purge(self, method: m.QueuePurge) -> None:
@@ -292,9 +319,8 @@ class Channel:
             raise ChannelFailure(404, "no previously declared queue")
         return self._last_queue
 
-    def _bindable(self, name: str) -> Any:
-        if name == "":
-            raise refused("operation not permitted on the default exchange")
+    def _bindable(self, name: str) -> Exchange:
+        self._no_default_exchange(name)
         return self.vhost.exchange(name)
 
     # consuming
@@ -310,22 +336,22 @@ class Channel:
         self._reply(False, m.BasicQosOk())
 
     def _consume(self, method: m.BasicConsume) -> None:
-        queue = self._queue(method.queue)
         tag = method.consumer_tag or server_name("amq.ctag-")
         if tag in self.consumers:
             raise ConnectionFailure(530, f"attempt to reuse consumer tag '{tag}'")
+        if method.queue == PSEUDO_QUEUE:
+            self._consume_replies(method, tag)
+            return
+        queue = self._queue(method.queue)
         if queue.exclusively_consumed or (method.exclusive and queue.consumers):
             raise refused(f"queue '{queue.name}' in vhost '{self.vhost.name}' in exclusive use")
-        priority = method.arguments.get("x-priority")
-        if priority is not None and not is_integer(priority):
-            raise precondition(f"invalid arg 'x-priority' for queue '{queue.name}' in vhost '{self.vhost.name}'")
         consumer = Consumer(
             self,
             queue,
             tag,
             no_ack=method.no_ack,
             exclusive=method.exclusive,
-            priority=int(priority.value) if priority is not None else 0,
+            priority=consumer_priority(queue.name, self.vhost.name, method.arguments),
             limit=self._prefetch,
             arguments=method.arguments,
         )
@@ -334,10 +360,22 @@ class Channel:
         queue.add_consumer(consumer)
         queue.dispatch()
 
+    def _consume_replies(self, method: m.BasicConsume, tag: str) -> None:
+        if self._inbox is not None:
+            raise precondition("reply consumer already set")
+        if not method.no_ack:
+            raise precondition("reply consumer cannot acknowledge")
+        self._inbox = ReplyInbox(self.vhost, server_name(f"{PSEUDO_QUEUE}."), QueueRules())
+        consumer = self.consumers[tag] = Consumer(self, self._inbox, tag, no_ack=True)
+        self._inbox.opened(consumer)
+        self._reply(method.nowait, m.BasicConsumeOk(tag))
+
     def _cancel(self, method: m.BasicCancel) -> None:
         consumer = self.consumers.pop(method.consumer_tag, None)
         if consumer is not None:
             consumer.queue.remove_consumer(consumer)
+            if consumer.queue is self._inbox:
+                self._inbox = None
         self._reply(method.nowait, m.BasicCancelOk(method.consumer_tag))
 
     def queue_gone(self, consumer: Consumer) -> None:
@@ -353,7 +391,7 @@ class Channel:
             self._reply(False, m.BasicGetEmpty(""))
             return
         tag = self.delivery_tag = self.delivery_tag + 1
-        message = entry.message
+        message = queue.as_delivered(entry)
         self.connection.write(
             frames.content(
                 self.number,
@@ -550,15 +588,11 @@ class Channel:
     def _access_request(self, _: m.AccessRequest) -> None:
         self._reply(False, m.AccessRequestOk(1))
 
-    def _ignore(self, _: Any) -> None:
-        pass
-
 
 _HANDLERS: dict[type, Callable[[Channel, Any], None]] = {
     m.AccessRequest: Channel._access_request,
     m.BasicAck: Channel._ack,
     m.BasicCancel: Channel._cancel,
-    m.BasicCancelOk: Channel._ignore,
     m.BasicConsume: Channel._consume,
     m.BasicGet: Channel._get,
     m.BasicNack: Channel._nack,
@@ -568,7 +602,6 @@ _HANDLERS: dict[type, Callable[[Channel, Any], None]] = {
     m.BasicReject: Channel._reject,
     m.ChannelClose: Channel._close,
     m.ChannelFlow: Channel._flow,
-    m.ChannelFlowOk: Channel._ignore,
     m.ChannelOpen: Channel._open_again,
     m.ConfirmSelect: Channel._confirm_select,
     m.ExchangeBind: Channel._exchange_bind,

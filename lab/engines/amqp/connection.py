@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lab.engines.amqp import frames, handshake, methods
 from lab.engines.amqp import methods as m
 from lab.engines.amqp.channel import Channel
-from lab.engines.amqp.errors import ChannelFailure, ConnectionFailure, unexpected_frame
+from lab.engines.amqp.errors import ChannelFailure, ConnectionFailure
 from lab.engines.amqp.table import Table, as_text
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lab.engines.amqp.queue import Queue
     from lab.engines.amqp.vhost import VirtualHost
 
+CLOSE_TIMEOUT = 5.0
+"""Seconds a client has to answer connection.close."""
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds a client has from its first byte to connection.open."""
 ROOM = 1 << 19
 """Octets that may wait to be sent before deliveries pause."""
 
@@ -64,6 +68,7 @@ class Connection:
         self._last_received = broker.now
         self._last_sent = broker.now
         broker.connections[self] = None
+        broker.at(broker.now + HANDSHAKE_TIMEOUT, self._check_opened)
 
     # the driver's side
 
@@ -96,9 +101,6 @@ class Connection:
                 raise self._reader.failure
         except ConnectionFailure as failure:
             self._fail(failure, 0, 0)
-            if self._reader.failure is not None:
-                # What follows a malformed frame cannot be read, so no close-ok will be.
-                self._stop()
 
     def take_output(self) -> bytes:
         """What is to be sent, in one piece."""
@@ -144,6 +146,8 @@ class Connection:
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
         if kind == frames.HEARTBEAT:
+            if number:
+                raise frames.bad_frame(505, kind, payload)
             return
         if number and self.state is State.RUNNING:
             channel = self.channels.get(number)
@@ -157,13 +161,13 @@ class Connection:
         if kind != frames.METHOD:
             if self.state is State.CLOSING:
                 return
-            raise unexpected_frame("expected method frame, got non method frame instead")
+            raise frames.bad_frame(505, kind, payload)
         try:
             method = methods.decode(payload)
         except (methods.BadMethod, methods.UnknownMethod) as error:
             if self.state is State.CLOSING:
                 return
-            raise ConnectionFailure(502, str(error)) from error
+            raise ConnectionFailure(501, "cannot decode <<>>") from error
         self._connection_method(method)
 
     def _channel_frame(self, channel: Channel, kind: int, payload: bytes) -> None:
@@ -178,20 +182,29 @@ class Connection:
             channel.fail(failure, *_method_numbers(kind, payload))
         except methods.UnknownMethod as error:
             self._fail(ConnectionFailure(540, str(error)), *_method_numbers(kind, payload))
-        except methods.BadMethod as error:
-            self._fail(ConnectionFailure(502, str(error)), *_method_numbers(kind, payload))
+        except methods.BadMethod:
+            self._fail(ConnectionFailure(501, "cannot decode <<>>"), *_method_numbers(kind, payload))
         except ConnectionFailure as failure:
-            self._fail(failure, *_method_numbers(kind, payload))
+            numbers = (60, 40) if channel.in_content else _method_numbers(kind, payload)
+            if failure.code == 505 and not channel.in_content:
+                numbers = 0, 0
+            self._fail(failure, *numbers)
 
     def _open_channel(self, kind: int, number: int, payload: bytes) -> None:
-        if kind == frames.METHOD and payload[:4] == b"\x00\x14\x00\x29":
-            return  # close-ok for a channel that both sides closed at once
-        if number > self._channel_max:
-            raise ConnectionFailure(
-                530, f"number of channels opened ({number}) exceeds the negotiated channel_max ({self._channel_max})"
-            )
+        numbers = _method_numbers(kind, payload)
         if kind != frames.METHOD or payload[:4] != b"\x00\x14\x00\x0a":
-            raise ConnectionFailure(504, "expected 'channel.open'")
+            self._fail(ConnectionFailure(504, "expected 'channel.open'"), *numbers)
+            return
+        if len(self.channels) >= self._channel_max:
+            self._fail(
+                ConnectionFailure(
+                    530,
+                    f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max "
+                    f"({self._channel_max})",
+                ),
+                *numbers,
+            )
+            return
         self.channels[number] = Channel(self, number)
         self.write(frames.method_frame(number, m.ChannelOpenOk(b"")))
 
@@ -202,6 +215,8 @@ class Connection:
             self.forget_channel(channel)
         elif payload[:4] == b"\x00\x14\x00\x28":
             self.write(frames.method_frame(channel.number, m.ChannelCloseOk()))
+        elif payload[:4] == b"\x00\x14\x00\x0a":
+            self._fail(ConnectionFailure(504, "second 'channel.open' seen"), 20, 10)
 
     def forget_channel(self, channel: Channel) -> None:
         self.channels.pop(channel.number, None)
@@ -224,10 +239,9 @@ class Connection:
             self._open(method)
         elif state is State.RUNNING and isinstance(method, m.ConnectionUpdateSecret):
             self._send(m.ConnectionUpdateSecretOk())
-        elif state is State.RUNNING and isinstance(method, m.ConnectionBlocked | m.ConnectionUnblocked):
-            return
         else:
-            raise ConnectionFailure(503, f"unexpected method in connection state {state.name.lower()}")
+            failure = ConnectionFailure(504, f"unexpected method in connection state {state.name.lower()}")
+            self._fail(failure, *methods.index_of(method))
 
     # opening
 
@@ -281,12 +295,18 @@ class Connection:
             self.write(frames.HEARTBEAT_FRAME)
         self.broker.at(now + self._heartbeat / 2, self._beat)
 
+    def _check_opened(self) -> None:
+        if self.state not in (State.RUNNING, State.CLOSING):
+            self._stop()
+
     def _fail(self, failure: ConnectionFailure, class_id: int, method_id: int) -> None:
         if self.state in (State.CLOSING, State.CLOSED):
             return
         self._end_channels()
         self._send(m.ConnectionClose(failure.code, failure.text, class_id, method_id))
         self.state = State.CLOSING
+        # The client is given time to read why; one that does not answer is dropped.
+        self.broker.at(self.broker.now + CLOSE_TIMEOUT, self._stop)
 
     def _stop(self) -> None:
         if self.state is State.CLOSED:

@@ -9,7 +9,7 @@ from lab.engines.amqp.methods import short_string
 
 if TYPE_CHECKING:
     from lab.engines.amqp.channel import Channel
-    from lab.engines.amqp.message import Entry
+    from lab.engines.amqp.message import Entry, Message
     from lab.engines.amqp.table import Table
 
 
@@ -75,7 +75,7 @@ class Consumer:
             return False
         return not channel.limit or channel.load < channel.limit
 
-    def deliver(self, entry: Entry) -> None:
+    def deliver(self, entry: Entry, message: Message) -> None:
         """Writes the delivery; the entry is the channel's from here unless the consumer acks nothing."""
         channel = self.channel
         connection = channel.connection
@@ -84,7 +84,6 @@ class Consumer:
             self.unacked += 1
             channel.load += 1
             channel.unacked[tag] = (entry, self.queue, self)  # type: ignore[assignment]
-        message = entry.message
         connection.write(
             frames.content(
                 channel.number,

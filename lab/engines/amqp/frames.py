@@ -51,24 +51,30 @@ class FrameReader:
         frames: list[Frame] = []
         offset = 0
         size_of_data = len(data)
-        while size_of_data - offset >= OVERHEAD and self.failure is None:
+        while size_of_data - offset >= 7 and self.failure is None:
             kind, channel, size = _HEAD.unpack_from(data, offset)
             end = offset + 7 + size
             if size > self.frame_max:
                 self.failure = ConnectionFailure(
                     501, f"type {kind}, all octets = <<>>: {{frame_too_large,{size},{self.frame_max - OVERHEAD}}}"
                 )
-            elif kind not in (METHOD, HEADER, BODY, HEARTBEAT):
-                self.failure = ConnectionFailure(501, f"type {kind}, unknown frame type")
             elif end >= size_of_data:
                 break
             elif data[end] != 0xCE:
-                self.failure = ConnectionFailure(501, f"type {kind}, invalid frame end marker {data[end]}")
+                self.failure = bad_frame(501, kind, data[offset + 7 : end], f"{{invalid_frame_end_marker,{data[end]}}}")
+            elif kind not in (METHOD, HEADER, BODY, HEARTBEAT):
+                self.failure = bad_frame(501, kind, data[offset + 7 : end], "unknown_frame")
             else:
                 frames.append((kind, channel, data[offset + 7 : end]))
                 offset = end + 1
         self._rest = data[offset:] if self.failure is None else b""
         return frames
+
+
+def bad_frame(code: int, kind: int, payload: bytes, why: str = "") -> ConnectionFailure:
+    """What RabbitMQ says of a frame that it cannot take: its type and its octets."""
+    octets = ",".join(str(octet) for octet in payload[:32])
+    return ConnectionFailure(code, f"type {kind}, all octets = <<{octets}>>" + (f": {why}" if why else ""))
 
 
 def method_frame(channel: int, method: Any) -> bytes:

@@ -74,18 +74,15 @@ def negotiated(wish: ConnectionTuneOk) -> ConnectionTuneOk:
 
 
 def _within(name: str, wish: int, low: int, offered: int) -> int:
-    if wish == 0:
-        return offered
-    if wish > offered:
+    if wish == 0 or wish > offered:
+        unlimited = "" if wish else " (no limit)"
         raise ConnectionFailure(
             530,
-            f"failed to negotiate connection parameters: negotiated {name} = {wish} is higher than the maximum "
-            f"allowed value ({offered})",
+            f"negotiated {name} = {wish}{unlimited} is higher than the maximum allowed value ({offered})",
         )
     if wish < low:
         raise ConnectionFailure(
             530,
-            f"failed to negotiate connection parameters: negotiated {name} = {wish} is lower than the minimum "
-            f"allowed value ({low})",
+            f"negotiated {name} = {wish} is lower than the minimum allowed value ({low})",
         )
     return wish

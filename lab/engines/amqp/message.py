@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lab.engines.amqp.methods import short_string
-from lab.engines.amqp.properties import Properties, headers_of
-from lab.engines.amqp.table import Table
+from lab.engines.amqp.properties import Properties, headers_of, with_changes
+from lab.engines.amqp.table import Field, Table
 
 
 class Message:
@@ -55,6 +55,12 @@ class Entry:
 
     def __lt__(self, other: Entry) -> bool:
         return self.position < other.position
+
+
+def counted(message: Message, attempts: int) -> Message:
+    """The message as a quorum queue delivers it: with the number of earlier attempts in its headers."""
+    headers = {**message.headers, "x-delivery-count": Field("l", attempts)}
+    return Message(message.address, with_changes(message.header, headers=headers), message.body)
 
 
 def address_of(exchange: str, routing_key: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.engines.amqp.backlog import backlog
 from lab.engines.amqp.consumer import Consumer
-from lab.engines.amqp.message import Entry, Message
+from lab.engines.amqp.message import Entry, Message, counted
 from lab.engines.amqp.rota import Rota
 
 if TYPE_CHECKING:
@@ -137,8 +137,12 @@ class Queue:
         self._expire()
         return entry
 
+    def as_delivered(self, entry: Entry) -> Message:
+        """The message as a consumer sees it."""
+        return counted(entry.message, entry.attempts) if self.rules.quorum else entry.message
+
     def _hand_over(self, entry: Entry, consumer: Consumer) -> None:
-        consumer.deliver(entry)
+        consumer.deliver(entry, self.as_delivered(entry))
         if consumer.no_ack:
             self._forget(entry)
         else:

@@ -23,7 +23,7 @@ def restore(broker: Broker, saved: Saved) -> None:
             vhost,
             name,
             number,
-            queue_rules(name, vhost_name, arguments, durable=True, exclusive=False),
+            queue_rules(name, vhost_name, arguments, durable=True, exclusive=False, auto_delete=auto_delete),
             durable=True,
             auto_delete=auto_delete,
             owner=None,

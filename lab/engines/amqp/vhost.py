@@ -9,12 +9,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp import dead_letter
-from lab.engines.amqp.arguments import queue_rules, require_same, require_same_arguments
+from lab.engines.amqp.arguments import (
+    check_alternate,
+    check_x_match,
+    queue_rules,
+    require_same,
+    require_same_arguments,
+)
 from lab.engines.amqp.errors import locked, no_exchange, no_queue, precondition, refused
 from lab.engines.amqp.exchange import TYPES, Binding, Exchange
 from lab.engines.amqp.message import Message, split_address
 from lab.engines.amqp.queue import Queue
-from lab.engines.amqp.table import Table, as_text
+from lab.engines.amqp.reply_to import PSEUDO_QUEUE, ReplyInbox
+from lab.engines.amqp.table import TYPE_NAMES, Table, as_text
 
 if TYPE_CHECKING:
     from lab.engines.amqp.broker import Broker
@@ -30,6 +37,9 @@ PREDECLARED = {
 }
 _ROUTES_KEPT = 10_000
 
+Taker = Queue | ReplyInbox
+"""What takes a routed message."""
+
 
 class VirtualHost:
     """See the module. Every change that must survive a restart is told to the broker's store."""
@@ -39,9 +49,11 @@ class VirtualHost:
         self.name = name
         self.queues: dict[str, Queue] = {}
         self.exchanges: dict[str, Exchange] = {}
-        self.dead_letters: deque[tuple[Queue, Message, str]] = deque()
+        self.inboxes: dict[str, ReplyInbox] = {}
+        """Channels that wait for direct replies, by address."""
+        self.dead_letters: deque[tuple[Queue | ReplyInbox, Message, str]] = deque()
         """Messages given up by their queues, not yet published to the dead letter exchange."""
-        self._routes: dict[bytes, tuple[Queue, ...]] = {}
+        self._routes: dict[bytes, tuple[Taker, ...]] = {}
         for exchange, kind in {"": "direct", **PREDECLARED}.items():
             self.exchanges[exchange] = Exchange(
                 exchange,
@@ -65,8 +77,7 @@ class VirtualHost:
         if exchange is None:
             if name.startswith("amq."):
                 raise refused(f"exchange name '{name}' contains reserved prefix 'amq.*'")
-            if "alternate-exchange" in arguments and as_text(arguments["alternate-exchange"]) is None:
-                raise precondition(f"invalid arg 'alternate-exchange' for exchange '{name}' in vhost '{self.name}'")
+            check_alternate(name, self.name, arguments)
             exchange = Exchange(
                 name, kind, durable=durable, auto_delete=auto_delete, internal=internal, arguments=arguments
             )
@@ -83,7 +94,7 @@ class VirtualHost:
         ):
             require_same("exchange", name, self.name, argument, received, current)
         require_same_arguments(
-            "exchange", name, self.name, arguments, exchange.arguments, names=("alternate-exchange",)
+            "exchange", name, self.name, arguments, exchange.arguments, names=frozenset({"alternate-exchange"})
         )
 
     def exchange(self, name: str) -> Exchange:
@@ -96,8 +107,8 @@ class VirtualHost:
     def delete_exchange(self, name: str, *, if_unused: bool) -> None:
         """Deleting what does not exist is fine. Raises ChannelFailure 403, 406."""
         self._no_default_exchange(name)
-        if name in PREDECLARED:
-            raise refused(f"exchange name '{name}' contains reserved prefix 'amq.*'")
+        if name.startswith("amq."):
+            raise refused(f"deletion of system exchange '{name}' in vhost '{self.name}' not allowed")
         exchange = self.exchanges.get(name)
         if exchange is None:
             return
@@ -143,7 +154,7 @@ class VirtualHost:
         if name.startswith("amq."):
             raise refused(f"queue name '{name}' contains reserved prefix 'amq.*'")
         name = name or server_name("amq.gen-")
-        rules = queue_rules(name, self.name, arguments, durable=durable, exclusive=exclusive)
+        rules = queue_rules(name, self.name, arguments, durable=durable, exclusive=exclusive, auto_delete=auto_delete)
         kept = durable and not exclusive
         queue = Queue(
             self,
@@ -200,6 +211,9 @@ class VirtualHost:
     # bindings
 
     def bind(self, binding: Binding) -> None:
+        """Binding twice is binding once. Raises ChannelFailure 406 for a headers binding that makes no sense."""
+        if binding.source.kind == "headers":
+            check_x_match(binding.arguments)
         if binding.source.bind(binding):
             self._routes.clear()
             if _kept(binding):
@@ -219,15 +233,18 @@ class VirtualHost:
 
     # messages
 
-    def publish(self, message: Message) -> tuple[Sequence[Queue], bool]:
-        """Routes a message into queues: where it went, and whether all of these took it. Raises ChannelFailure 404."""
-        queues = self._routes.get(message.address)
+    def publish(self, message: Message, copies: Sequence[str] = ()) -> tuple[Sequence[Taker], bool]:
+        """Routes a message into queues: where it went, and whether all of these took it.
+
+        `copies` are routing keys beside its own. Raises ChannelFailure 404.
+        """
+        queues = None if copies else self._routes.get(message.address)
         if queues is None:
-            queues = self._route(message)
+            queues = self._route(message, copies)
         if not queues:
             return queues, True
         store = self.broker.store
-        takers: Sequence[Queue] = queues
+        takers: Sequence[Taker] = queues
         refusing = [queue for queue in queues if queue.refuses(message)]
         if refusing:
             takers = [queue for queue in queues if queue not in refusing]
@@ -261,7 +278,7 @@ class VirtualHost:
             self._publish_dead(dead)
 
     def _publish_dead(self, message: Message) -> None:
-        queues = self._route(message)
+        queues = self._route(message, copies_of(message, "CC"))
         allowed = tuple(queue for queue in queues if not dead_letter.goes_round(message, queue.name))
         for queue in allowed:
             if queue.refuses(message):
@@ -270,23 +287,21 @@ class VirtualHost:
                 self.broker.store.published(message, [(queue.number, queue.next_position(), queue.lifetime(message))])
             queue.push(message, message.properties.persistent and queue.number != 0)
 
-    def _route(self, message: Message) -> tuple[Queue, ...]:
+    def _route(self, message: Message, copies: Sequence[str]) -> tuple[Taker, ...]:
         name, key = message.exchange, message.routing_key
         exchange = self.exchange(name)
-        keys = [key]
-        fixed = True
-        if message.properties.headers_at:
-            copies = _copies(message.headers)
-            if copies:
-                keys += copies
-                fixed = False
-        found: dict[Queue, None] = {}
+        keys = [key, *copies]
+        fixed = not copies and not key.startswith(PSEUDO_QUEUE)
+        found: dict[Taker, None] = {}
         seen = {exchange}
         todo = [exchange]
         while todo:
             at = todo.pop()
             if at.name == "":
-                found.update((queue, None) for key in keys if (queue := self.queues.get(key)) is not None)
+                for each in keys:
+                    taker = self.queues.get(each) or self.inboxes.get(each)
+                    if taker is not None:
+                        found[taker] = None
                 continue
             if at.kind == "headers":
                 fixed = False
@@ -335,14 +350,15 @@ def _kept(binding: Binding) -> bool:
     return binding.source.durable and lasting
 
 
-def _copies(headers: Table) -> list[str]:
-    """The extra routing keys in the CC and BCC headers."""
+def copies_of(message: Message, *names: str) -> list[str]:
+    """The extra routing keys in the headers of these names. Raises ChannelFailure 406 for one that is no list."""
     keys: list[str] = []
-    for name in ("CC", "BCC"):
+    headers = message.headers
+    for name in names:
         field = headers.get(name)
         if field is None:
             continue
         if field.tag != "A":
-            raise precondition(f"unacceptable type in {name} header: {field.tag}")
+            raise precondition(f'invalid message: {{unacceptable_type_in_header,"{name}",{TYPE_NAMES[field.tag]}}}')
         keys += [value for each in field.value if (value := as_text(each)) is not None]
     return keys
