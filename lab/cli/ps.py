@@ -42,7 +42,7 @@ def _run(status: RunStatus) -> None:
     rows = [_row(process, status.elapsed) for process in status.processes]
     states = [mood(process.state) for process in status.processes]
     table(
-        ("PROCESS", "STATE", "FOR", "PID", "RESTARTS", "CPU", "MEMORY", "WHERE AND WHY"),
+        ("PROCESS", "STATE", "FOR", "PID", "CPU", "MEMORY", "WHERE AND WHY"),
         rows,
         {0: ["name"] * len(rows), 1: states},
     )
@@ -52,14 +52,23 @@ def _run(status: RunStatus) -> None:
 
 
 def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
-    why = " · ".join(part for part in (process.url, process.reason) if part)
+    restarts = (
+        f"restarted {process.restarts} {'time' if process.restarts == 1 else 'times'}" if process.restarts else ""
+    )
     return (
         process.name,
         process.state,
         span(max(0.0, elapsed - process.since)),
         str(process.pid or "-"),
-        str(process.restarts),
         f"{process.cpu:.0f} %",
-        size(process.rss),
-        why,
+        size(process.rss) if process.rss else "-",
+        " · ".join(part for part in (_where(process.url), process.reason, restarts) if part),
     )
+
+
+def _where(url: str) -> str:
+    """The URL without credentials; of a file only that it is one, because its path is long and `--json` has it."""
+    scheme, _, rest = url.partition("://")
+    if rest.startswith("/"):
+        return f"{scheme} files"
+    return f"{scheme}://{rest.rpartition('@')[2]}" if rest else url

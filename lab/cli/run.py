@@ -138,4 +138,5 @@ def _on_screen(handle: Handle) -> None:
         raise Failure(str(problem), next=f"lab replay {handle.record.id}") from None
     finally:
         handle.wait_ended()
+    say(f"{handle.record.id} is stopped. Again: lab replay {handle.record.id}")
     raise typer.Exit(code)
