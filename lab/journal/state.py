@@ -337,12 +337,13 @@ class RunPicture:
         elif verb in ("deliver", "get"):
             link.meter.add(flow.t)
             link.back += 1
-            # A copy that the lab made is not the broker's: it waits for nobody's ack.
-            if flow.queue and flow.outcome != "duplicate":
+            # A copy that the lab made is not the broker's: it waits for nobody's ack. Nor does a consumer without acks.
+            if flow.queue and flow.outcome != "duplicate" and flow.status not in ("no-ack", "empty"):
                 self._queue(flow.queue).deliver(flow.link, flow.conn, flow.message, flow.redelivered)
         elif verb in ("ack", "nack", "reject"):
-            # An ack that was lost on the way leaves the message open at the broker.
-            if flow.queue and flow.outcome != "lost":
+            # An ack that was lost on the way leaves the message open at the broker; one that can no longer come
+            # gives it back.
+            if flow.queue and (flow.outcome != "lost" or flow.status == "connection lost"):
                 self._queue(flow.queue).settle(flow.link, flow.conn, flow.message)
         elif verb == "consume" and flow.queue:
             self._queue(flow.queue).release(flow.link, keep=flow.conn)

@@ -124,7 +124,7 @@ class AmqpSession:
 
     def closed(self, side: Side, now: float) -> Sequence[Flow]:  # noqa: ARG002
         self._client.tail = self._server.tail = b""
-        return connection_over(self._connection, "connection lost")
+        return connection_over(self._connection, "connection lost", closed=False)
 
     # Both modes.
 

@@ -181,13 +181,13 @@ def close(op: str) -> Handler:
 def connection_close_ok(
     connection: Connection, _channel: Channel, _data: bytes, _pos: int, _now: float, flows: list[Flow]
 ) -> None:
-    flows += connection_over(connection, "connection closed")
+    flows += connection_over(connection, "connection closed", closed=True)
 
 
 def channel_close_ok(
     connection: Connection, channel: Channel, _data: bytes, _pos: int, _now: float, flows: list[Flow]
 ) -> None:
-    flows += unanswered(channel, "channel closed")
+    flows += unanswered(channel, "channel closed", closed=True)
     connection.channels.pop(channel.number, None)
 
 

@@ -15,23 +15,29 @@ from lab.wire.amqp_frames import short_string, tag_and_bits
 VERBS = {wire.BASIC_ACK: "ack", wire.BASIC_NACK: "nack", wire.BASIC_REJECT: "reject"}
 
 
-def unanswered(channel: Channel, status: str) -> list[Flow]:
-    """The Flows of what is open on a channel that ends; `status` says why. The broker takes its deliveries back."""
+def unanswered(channel: Channel, status: str, closed: bool) -> list[Flow]:
+    """The Flows of what is open on a channel that ends; `status` says why. The broker takes its deliveries back: who
+    `closed` the channel gave them back, else their acks are lost."""
     flows = [answer("confirm", published.flow, status, None) for published in channel.pending.values()]
-    flows += [answer("ack", delivered.flow, status, None) for delivered in channel.unacked.values()]
     flows += [call.flow for call in channel.calls]
+    held = dict.fromkeys(channel.unacked.values())  # a copy stands for the same
+    open_deliveries = [delivered.flow for delivered in held if not delivered.settled]
+    if not closed:
+        flows += [answer("ack", message, status, None) for message in open_deliveries]
     for flow in flows:
         flow.outcome = "lost"
         flow.status = status
+    if closed:
+        flows += [answer("nack", message, status, None) for message in open_deliveries]
     channel.pending.clear()
     channel.unacked.clear()
     channel.calls.clear()
     return flows
 
 
-def connection_over(connection: Connection, status: str) -> list[Flow]:
+def connection_over(connection: Connection, status: str, closed: bool) -> list[Flow]:
     """The same of all channels, which are forgotten with it."""
-    flows = [flow for channel in connection.channels.values() for flow in unanswered(channel, status)]
+    flows = [flow for channel in connection.channels.values() for flow in unanswered(channel, status, closed)]
     connection.channels.clear()
     return flows
 

@@ -106,6 +106,18 @@ def test_a_lost_ack_leaves_the_message_open_until_it_is_delivered_again() -> Non
     assert run.queues["q"].unacked == 0
 
 
+def test_a_lost_connection_gives_its_deliveries_back() -> None:
+    run = picture([deliver("m1"), ack("m1", outcome="lost", status="connection lost")])
+    assert run.queues["q"].unacked == 0
+
+
+def test_a_delivery_that_wants_no_ack_is_not_waited_for() -> None:
+    automatic = shop.amqp("payments->broker", "deliver q", t=1.0, queue="q", message="m1", status="no-ack")
+    empty = shop.amqp("payments->broker", "get q", t=1.0, queue="q", status="empty")
+    run = picture([deliver("m0"), ack("m0"), automatic, empty])
+    assert run.queues["q"].unacked == 0
+
+
 def test_a_copy_made_by_the_lab_does_not_wait_for_an_ack() -> None:
     assert picture([deliver("m1"), deliver("m1", outcome="duplicate"), ack("m1")]).queues["q"].unacked == 0
 

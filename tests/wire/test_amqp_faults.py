@@ -97,6 +97,13 @@ def test_a_delivery_comes_twice_and_is_acked_once() -> None:
     assert play.heard(SERVER) == ["ack 1"]
 
 
+def test_a_copy_that_is_never_answered_owes_the_broker_nothing() -> None:
+    play = consumer(fault("redeliver"))
+    play.intercept(SERVER, deliver("m1", 1))
+    play.intercept(CLIENT, ack(1))
+    assert play.session.closed(CLIENT, 1.0) == []
+
+
 def test_after_a_redelivery_the_numbers_stay_translated() -> None:
     play = consumer(fault("redeliver"))
     play.intercept(SERVER, deliver("m1", 1) + deliver("m2", 2) + deliver("m3", 3))

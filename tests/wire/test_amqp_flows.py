@@ -220,7 +220,7 @@ def test_a_channel_error_answers_the_call_and_ends_what_is_open() -> None:
         "close channel 404 NOT_FOUND error",
     ]
     assert play.flows[-1].detail == text
-    assert play.client(say(Channel.CloseOk())) == ["confirm p1 channel closed lost", "ack m1 channel closed lost"]
+    assert play.client(say(Channel.CloseOk())) == ["confirm p1 channel closed lost", "nack m1 channel closed"]
     play.client(say(Channel.Open()), publish("p2"))
     assert play.server(ack(1)) == []
 
@@ -232,8 +232,8 @@ def test_a_connection_that_ends_leaves_no_question_open() -> None:
     flows = [told(flow) for flow in play.session.closed(Side.SERVER, 1.0)]
     assert flows == [
         "confirm p1 connection lost lost",
-        "ack m1 connection lost lost",
         "declare q connection lost lost",
+        "ack m1 connection lost lost",
     ]
     assert play.session.closed(Side.CLIENT, 1.0) == []
 
