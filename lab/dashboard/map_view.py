@@ -103,7 +103,7 @@ def _say(grid: Grid, wire: Wire, scene: Scene, faults: list[FaultPicture]) -> No
     link = scene.picture.links.get(wire.link)
     if link is None or not wire.labels:
         return
-    width = wire.labels[0][2]
+    width = min(label[2] for label in wire.labels)
     said = scene.said.get((wire.link, width))
     if said is None:
         said = facts(link, scene.picture.now, [fault for fault in faults if fault.touches(wire.link)], width)
@@ -119,14 +119,18 @@ def facts(link: LinkPicture, now: float, faults: list[FaultPicture], width: int)
     """What a wire's labels say, most important first: rate, then trouble, then time."""
     (p50,) = link.spread.lately(now, 0.5)
     rate = link.rate(now)
-    said = [(figures.rate(rate), "text" if rate else "dim")]
+    said = [(_short(figures.rate(rate), f"{rate:.0f}/s", width), "text" if rate else "dim")]
     said += [(f"!{fault.kind}" if len(fault.kind) < width else f"!{fault.id}", "warn") for fault in faults]
     if failing := link.error_rate(now):
         share = min(1.0, failing / rate) if rate else 1.0
         said.append((f"{glyphs.CUT}{max(1, round(share * 100))}%", "bad"))
     if p50 is not None:
-        said.append((figures.ms(p50), "dim"))
+        said.append((_short(figures.ms(p50), f"{p50:.0f}ms", width), "dim"))
     return said
+
+
+def _short(text: str, shorter: str, width: int) -> str:
+    return text if len(text) <= width else shorter
 
 
 def _box(grid: Grid, box: Box, scene: Scene) -> None:
@@ -137,13 +141,13 @@ def _box(grid: Grid, box: Box, scene: Scene) -> None:
     lines = glyphs.HEAVY if chosen else glyphs.THIN
     flat, upright = ("╌", "╎") if stub and not chosen else (lines[3], lines[12])
     right, bottom = box.x + box.width - 1, box.y + box.height - 1
-    if file := scene.files.get(box.name):
-        grid.put(box.x + 2, bottom, fit(file, min(len(file), box.width - 4)), "dim")
     name = fit(box.name, min(len(box.name), box.width - 2))
     grid.put(box.x, box.y, lines[10] + flat * (box.width - 2) + lines[9], style)
     grid.put(box.x, bottom, lines[6] + flat * (box.width - 2) + lines[5], style)
+    if file := scene.files.get(box.name):
+        grid.put(box.x + 2, bottom, fit(file, min(len(file), box.width - 4)), "dim")
     grid.put(box.x + 1 + (box.width - 2 - len(name) > 2), box.y, name, "select" if chosen else "strong")
-    says = _client(scene, box.width < 15) if box.name == CLIENT else _process(process, scene)
+    says = _client(scene, box.width < 15) if box.name == CLIENT else _process(process, scene, box.width - 2)
     pad = " " if box.width > 12 else ""
     for offset in range(1, box.height - 1):
         text, mood = says[offset - 1] if offset <= len(says) else ("", "text")
@@ -164,11 +168,13 @@ def _client(scene: Scene, compact: bool = False) -> list[tuple[str, str]]:
     return said
 
 
-def _process(process: ProcessPicture | None, scene: Scene) -> list[tuple[str, str]]:
+def _process(process: ProcessPicture | None, scene: Scene, width: int = 40) -> list[tuple[str, str]]:
     if process is None:
         return [("not started", "dim")]
     again = f" ↻{process.restarts}" if process.restarts else ""
-    state = (f"{glyphs.STATE.get(process.state, '?')} {process.state}{again}", PROCESS_STYLE.get(process.state, "warn"))
+    word = f"{glyphs.STATE.get(process.state, '?')} {process.state}{again}"
+    word = word if len(word) <= width else word.replace(" ", "")
+    state = (word, PROCESS_STYLE.get(process.state, "warn"))
     opened = [name for name, how in process.breakers.items() if how != "closed"]
     if opened:
         how = process.breakers[opened[0]]

@@ -28,7 +28,7 @@ FLUSHES_PER_SECOND = 10
 WIDE = 100
 """Columns from which orders and queues stand beside the list."""
 SIDE = 47
-TALL = 32
+TALL = 22
 MESSAGE_FOR = 6.0
 """Seconds for which an answer to a key stays in the foot."""
 
@@ -188,6 +188,10 @@ class RunScreen(Screen[None]):
                 self.ask("filter", "filter", desk.filter_text, HELP)
             case "end":
                 desk.newest()
+            case "escape" if self._asking:
+                if self._asking == "filter":
+                    self._apply_filter("")
+                self._close_line()
             case "escape":
                 if desk.filter_text and not desk.in_list:
                     desk.set_filter("")
@@ -236,14 +240,6 @@ class RunScreen(Screen[None]):
         self._close_line()
         if what == "fault" and text:
             self.post_message(self.FaultTyped(text))
-
-    def on_key(self, event: events.Key) -> None:
-        if self._asking and event.key == "escape":
-            event.stop()
-            event.prevent_default()
-            if self._asking == "filter":
-                self._apply_filter("")
-            self._close_line()
 
     def _close_line(self) -> None:
         self._asking = ""

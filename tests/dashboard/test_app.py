@@ -1,0 +1,396 @@
+"""The screen under a person's hands: keys, lists, filter, pause, help, banner, sizes; against a run that is fed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from lab.dashboard.app import DashboardApp
+from lab.dashboard.bars import About
+from lab.dashboard.desk import Desk
+from lab.dashboard.feed import ReplayFeed
+from lab.dashboard.rows import text_of
+from lab.dashboard.surface import Surface
+from lab.journal.event import Event, Flow, Log, Note
+from lab.system.model import Link, Service, System
+from tests.dashboard import shop
+from tests.dashboard.fakes import FakeRun, dashboard
+from tests.waiting import aeventually
+
+WIDE, NARROW = (120, 40), (80, 24)
+
+
+def some(seconds: float = 4.0) -> list[Event]:
+    return [event for event in shop.stream(seconds, orders=10) if event.t < seconds]
+
+
+def shown(app: DashboardApp, *names: str) -> str:
+    """What stands on the screen now, as plain text."""
+    surfaces = {str(each.id): each for each in app.screen.query(Surface) if each.display and each.size.width}
+    return "\n".join(text_of(surfaces[name].rows) for name in (names or tuple(surfaces)) if name in surfaces)
+
+
+@asynccontextmanager
+async def opened(
+    run: FakeRun, size: tuple[int, int] = WIDE, system: System = shop.SYSTEM, **more: Any
+) -> AsyncIterator[tuple[DashboardApp, Pilot[None]]]:
+    app = dashboard(run, system, **more)
+    async with app.run_test(size=size) as pilot:
+        wanted = run._seq
+        await aeventually(lambda: app.desk.picture.seq >= wanted and shown(app, "top"))
+        yield app, pilot
+
+
+async def until(condition: Callable[[], object]) -> None:
+    await aeventually(condition, timeout=10)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_the_first_look_has_everything(size: tuple[int, int]) -> None:
+    async with opened(FakeRun(some()), size) as (app, _):
+        await until(lambda: "engines embedded" in shown(app, "top"))
+        screen = shown(app)
+        for name in ("users", "orders", "broker", "payments", "notifications", "mail", "client"):
+            assert name in shown(app, "map")
+        assert "● live" in screen
+        assert "load 10/s" in screen
+        assert "deliver " in shown(app, "list")
+        assert "Orders come in." in shown(app, "story")
+        assert "u heal all" in shown(app, "keys")
+        if size == WIDE:
+            assert "seed 7" in screen
+            assert "confirmed" in shown(app, "side")
+            assert "payments.orders" in shown(app, "side")
+
+
+async def test_tab_walks_over_links_and_processes_and_arrows_go_where_they_point() -> None:
+    async with opened(FakeRun(some())) as (app, pilot):
+        seen = []
+        for _ in app.run_screen.items():
+            await pilot.press("tab")
+            seen.append(app.desk.selection)
+        assert sorted(seen) == sorted(app.run_screen.items())
+        app.desk.selection = "broker"
+        await pilot.press("right")
+        assert app.desk.selection in ("payments->broker", "notifications->broker")
+        app.desk.selection = "orders"
+        await pilot.press("up")
+        assert app.desk.selection == "users"
+        await pilot.press("left")
+        assert app.desk.selection == "client->users"
+
+
+@pytest.mark.parametrize(
+    ("selection", "key", "call"),
+    [
+        ("client->orders", "l", ("add", "latency client->orders 300ms", "you")),
+        ("client->orders", "x", ("add", "refuse client->orders", "you")),
+        ("client->orders", "r", ("add", "reset client->orders", "you")),
+        ("orders->broker", "n", ("add", "lose-ack orders->broker", "you")),
+        ("orders->broker", "D", ("add", "redeliver orders->broker", "you")),
+        ("orders", "k", ("act", "orders", "kill")),
+        ("orders", "f", ("act", "orders", "freeze")),
+        ("broker", "R", ("act", "broker", "restart")),
+        ("orders", "u", ("heal", None)),
+        ("orders", "+", ("rate", 30.0)),
+        ("orders", "-", ("rate", 13.0)),
+    ],
+)
+async def test_keys_act_on_the_selection(selection: str, key: str, call: tuple[object, ...]) -> None:
+    run = FakeRun(some(2))
+    async with opened(run) as (app, pilot):
+        app.desk.selection = selection
+        await pilot.press(key)
+        await until(lambda: call in run.calls)
+        assert run.calls == [call]
+        assert shown(app, "said").strip()
+
+
+async def test_a_fault_is_seen_everywhere_and_the_same_key_lifts_it() -> None:
+    run = FakeRun(some(2))
+    async with opened(run) as (app, pilot):
+        app.desk.selection = "client->orders"
+        await pilot.press("l")
+        await until(lambda: "1 fault: latency client→orders" in shown(app, "top"))
+        await until(lambda: "!latency" in shown(app, "map"))
+        await pilot.press("6")
+        await until(lambda: "latency client→orders 300ms" in shown(app, "list"))
+        await pilot.press("l")
+        await until(lambda: ("heal", "f1") in run.calls)
+        await until(lambda: "fault" not in shown(app, "top"))
+
+
+async def test_freeze_again_thaws_and_heal_all_thaws_too() -> None:
+    run = FakeRun(some(2))
+    async with opened(run) as (app, pilot):
+        app.desk.selection = "orders"
+        await pilot.press("f")
+        await until(lambda: "■ frozen" in shown(app, "map"))
+        await pilot.press("u")
+        await until(lambda: ("act", "orders", "thaw") in run.calls)
+        await until(lambda: "frozen" not in shown(app, "map"))
+
+
+async def test_a_key_that_does_not_fit_says_why_and_does_nothing() -> None:
+    run = FakeRun(some(2))
+    async with opened(run) as (app, pilot):
+        app.desk.selection = "client->orders"
+        await pilot.press("n")
+        assert "lose ack needs AMQP; client→orders speaks HTTP" in shown(app, "said")
+        assert run.calls == []
+
+
+async def test_a_refusal_of_the_runtime_is_a_line() -> None:
+    run = FakeRun(some(2))
+    run.refusal = "no [link] is named [/x]"
+    async with opened(run) as (app, pilot):
+        app.desk.selection = "client->orders"
+        await pilot.press("l")
+        await until(lambda: "no [link] is named [/x]" in shown(app, "said"))
+
+
+async def test_a_fault_can_be_typed() -> None:
+    run = FakeRun(some(2))
+    async with opened(run) as (app, pilot):
+        app.desk.selection = "client->orders"
+        await pilot.press(":")
+        await pilot.press(*"100ms x3", "enter")
+        await until(lambda: run.calls)
+        assert run.calls == [("add", "latency client->orders 100ms x3", "you")]
+        await pilot.press("tab")
+        assert app.desk.selection != "client->orders"
+
+
+async def test_filter_narrows_the_list_and_escape_clears_it() -> None:
+    async with opened(FakeRun(some())) as (app, pilot):
+        await until(lambda: "broker→orders" in shown(app, "list"))
+        await pilot.press("/", *"link:mail")
+        await until(lambda: "broker→orders" not in shown(app, "list"))
+        await pilot.press("enter")
+        assert "POST /mails" in shown(app, "list")
+        assert "filter: link:" in shown(app, "tabs")
+        await pilot.press("/", "escape")
+        await until(lambda: "broker→orders" in shown(app, "list"))
+        await pilot.press("/", *"nosuchthing", "enter")
+        await until(lambda: "Nothing matches the filter 'nosuchthing'" in shown(app, "list"))
+
+
+async def test_a_wrong_filter_says_what_is_wrong() -> None:
+    async with opened(FakeRun(some())) as (app, pilot):
+        await pilot.press("/", *"lnk:mail")
+        assert "there is no field 'lnk'" in " ".join(app.run_screen._message[:1])
+
+
+async def test_pause_holds_the_list_and_shows_every_flow() -> None:
+    run = FakeRun(some())
+    async with opened(run) as (app, pilot):
+        await pilot.press("space")
+        assert "paused" in shown(app, "tabs")
+        held = len(app.desk.items())
+        assert held == len([event for event in some() if isinstance(event, Flow)])
+        run.feed(shop.http("client->orders", "GET /new", t=4.5))
+        await until(lambda: app.desk.picture.flows[-1].op == "GET /new")
+        assert len(app.desk.items()) == held
+        assert "GET /new" not in shown(app, "list")
+        await pilot.press("space")
+        assert "paused" not in shown(app, "tabs")
+        run.feed(shop.http("client->orders", "GET /newer", t=9.0))
+        await until(lambda: "GET /newer" in shown(app, "list"))
+
+
+async def test_scrolling_up_pauses_and_end_goes_on() -> None:
+    async with opened(FakeRun(some())) as (app, pilot):
+        await pilot.press("1", "up", "up")
+        assert app.desk.paused
+        assert app.desk.position(app.desk.items()) == len(app.desk.items()) - 2
+        await pilot.press("end")
+        assert not app.desk.paused
+
+
+async def test_enter_tells_the_story_over_all_processes() -> None:
+    async with opened(FakeRun(shop.stream(3, orders=10))) as (app, pilot):
+        await pilot.press("2", "down", "enter")
+        await until(lambda: "POST /charges" in shown(app, "page"))
+        story = shown(app, "page")
+        for who in ("client", "orders", "payments", "notifications"):
+            assert who in story
+        await pilot.press("escape")
+        assert app.screen is app.run_screen
+
+
+async def test_enter_on_the_map_tells_of_the_process_or_filters_the_link() -> None:
+    async with opened(FakeRun([*some(2), Log(t=2.0, source="orders", message="hello [/there]")])) as (app, pilot):
+        app.desk.selection = "orders"
+        await pilot.press("enter")
+        assert "hello [/there]" in shown(app, "page")
+        await pilot.press("escape")
+        app.desk.selection = "notifications->mail"
+        await pilot.press("enter")
+        await until(lambda: "broker→orders" not in shown(app, "list"))
+        assert "POST /mails" in shown(app, "list")
+
+
+async def test_digits_show_the_lists_and_empty_ones_say_why() -> None:
+    async with opened(FakeRun()) as (app, pilot):
+        for digit, says in (
+            ("1", "No flow yet"),
+            ("2", "No order yet"),
+            ("3", "No queue seen yet"),
+            ("4", "pending"),
+            ("5", "No process has written a line yet"),
+            ("6", "Nothing is disturbed"),
+        ):
+            await pilot.press(digit)
+            assert says in shown(app, "list")
+
+
+async def test_help_is_the_key_table() -> None:
+    async with opened(FakeRun(some(2)), (120, 70)) as (app, pilot):
+        await pilot.press("?")
+        text = shown(app, "page")
+        for words in ("the next ack is lost", "SIGKILL", "lift every fault", "reading the map"):
+            assert words in text
+        await pilot.press("?")
+        assert app.screen is app.run_screen
+
+
+async def test_every_key_is_in_the_palette() -> None:
+    async with opened(FakeRun(some(2))) as (app, _):
+        titles = " ".join(command.title for command in app.get_system_commands(app.screen))
+        for name in ("latency", "lose ack", "kill", "heal all", "more load", "quit"):
+            assert name in titles
+
+
+async def test_when_the_runtime_goes_the_last_picture_stays() -> None:
+    run = FakeRun(some())
+    async with opened(run) as (app, pilot):
+        run.die()
+        await until(lambda: "The runtime is gone. This is the last picture, of 00:0" in shown(app, "story"))
+        assert "payments" in shown(app, "map")
+        await pilot.press("tab", "2", "?", "escape")
+        assert "confirmed" in shown(app, "list")
+
+
+async def test_a_run_that_ended_says_so() -> None:
+    run = FakeRun(some())
+    async with opened(run) as (app, _):
+        run.end()
+        await until(lambda: "The run has ended" in shown(app, "story"))
+        assert "◐ ended" in shown(app, "top")
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 20), (40, 12), (200, 60), (20, 6)])
+async def test_any_size_is_survived(width: int, height: int) -> None:
+    async with opened(FakeRun(some(2)), (width, height)) as (app, pilot):
+        await pilot.press("tab", "down", "3", "z", "z")
+        assert "day3" in shown(app, "top")
+
+
+async def test_a_small_terminal_gets_a_list_instead_of_a_map() -> None:
+    async with opened(FakeRun(some(2)), (60, 24)) as (app, pilot):
+        assert "client→orders" in shown(app, "map")
+        await pilot.press("tab", "tab")
+        assert app.desk.selection.replace("->", "→") in shown(app, "map")
+
+
+async def test_resizing_changes_the_map() -> None:
+    async with opened(FakeRun(some(2))) as (app, pilot):
+        assert app.run_screen.chart is not None
+        assert app.run_screen.chart.size == "roomy"
+        await pilot.resize_terminal(80, 24)
+        await until(lambda: app.run_screen.chart is not None and app.run_screen.chart.size == "compact")
+
+
+async def test_zoom_gives_the_list_the_screen() -> None:
+    async with opened(FakeRun(some(4)), NARROW) as (app, pilot):
+        before = app.run_screen.query_one("#list", Surface).size.height
+        await pilot.press("z")
+        await until(lambda: app.run_screen.query_one("#list", Surface).size.height > before + 5)
+
+
+async def test_foreign_text_is_only_text() -> None:
+    nasty = "[/x] [bold]not[/] $primary \x1b[31mred\x1b[0m \t tab"
+    run = FakeRun([*some(2), Note(t=2.0, topic="scenario", text=nasty), Log(t=2.0, source="orders", message=nasty)])
+    async with opened(run) as (app, pilot):
+        await pilot.press("5")
+        app.desk.selection = "orders"
+        await until(lambda: "[/x] [bold]not[/]" in shown(app, "list"))
+        drawn = "".join(app.run_screen.query_one("#list", Surface).render_line(y).text for y in range(15))
+        assert "[/x] [bold]not[/]" in drawn
+        assert "\x1b" not in drawn
+
+
+async def test_ascii_only() -> None:
+    async with opened(FakeRun(some()), ascii=True) as (app, _):
+        for surface in app.screen.query(Surface):
+            for y in range(surface.size.height):
+                assert surface.render_line(y).text.isascii()
+        assert "+-users-" in "".join(app.run_screen.query_one("#map", Surface).render_line(y).text for y in range(17))
+
+
+async def test_databases_in_files_are_not_on_the_map() -> None:
+    system = System(
+        name="files",
+        services=(Service(name="orders", module="x"),),
+        engines=(shop.SYSTEM.engines[0], type(shop.SYSTEM.engines[0])(name="db", kind="sql")),
+        links=(
+            Link(source="client", target="orders", protocol="http"),
+            Link(source="orders", target="db", protocol="sql"),
+            Link(source="orders", target="broker", protocol="amqp"),
+        ),
+    )
+    async with opened(FakeRun(), system=system) as (app, _):
+        assert "orders->db" not in app.run_screen.items()
+        assert "─db─" in shown(app, "map")
+        assert "db" in app.desk.picture.processes
+
+
+async def test_without_colour_everything_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(FakeRun(some())) as (app, _):
+        assert "● ready" in shown(app, "map")
+
+
+async def test_a_mouse_click_selects() -> None:
+    async with opened(FakeRun(some(2))) as (app, pilot):
+        assert app.run_screen.chart is not None
+        box = next(box for box in app.run_screen.chart.boxes if box.name == "payments")
+        await pilot.click("#map", offset=(box.x + 3, box.y + 1))
+        assert app.desk.selection == "payments"
+
+
+@asynccontextmanager
+async def replayed(events: list[Event]) -> AsyncIterator[tuple[DashboardApp, ReplayFeed, Pilot[None]]]:
+    feed = ReplayFeed(lambda: events)
+    app = DashboardApp(Desk(feed, shop.SYSTEM, About("day3", state="replay")))
+    async with app.run_test(size=WIDE) as pilot:
+        yield app, feed, pilot
+
+
+async def test_a_replay_plays_pauses_seeks_and_ends() -> None:
+    async with replayed(some(30)) as (app, feed, pilot):
+        await until(lambda: app.desk.picture.seq > 0)
+        await pilot.press("space")
+        at = feed.head
+        await pilot.pause(0.3)
+        assert feed.head == at
+        await pilot.press(".", ".")
+        await until(lambda: app.desk.picture.now >= 20)
+        seen = app.desk.picture.flow_count
+        await pilot.press(",")
+        await until(lambda: 0 < app.desk.picture.flow_count < seen)
+        await pilot.press("space", *".....")
+        await until(lambda: "The recording ends here" in shown(app, "story"))
+        assert app.desk.picture.flow_count == sum(isinstance(event, Flow) for event in some(30))
+
+
+async def test_a_replay_cannot_be_disturbed() -> None:
+    async with replayed(some(5)) as (app, feed, pilot):
+        await pilot.press("plus")
+        assert feed.speed == 2.0
+        await pilot.press("l", "k", "u")
+        assert "latency" not in shown(app, "faults")
