@@ -144,7 +144,7 @@ class HttpSession:
             when = "before its answer" if self._answered is None else "in the middle of its answer"
             flow.detail = f"{who} {when}" + (f" {flow.detail}" if flow.detail else "")
             self._answered = None
-            flows.append(flow)
+            flows.append(touched(flow, exchange.fault))
         self._exchanges.clear()
         return flows
 

@@ -31,6 +31,8 @@ ABORTED = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
 DISCARD = b"*1\r\n$7\r\nDISCARD\r\n"
 
 _ERROR_KINDS = (45, 33)
+_WORDS = {b"QUEUED": "QUEUED", b"PONG": "PONG"}
+"""Simple strings worth a status; any other may be a value, as a server is free to send a short one like this."""
 _MESSAGES = (b"message", b"pmessage", b"smessage")
 
 
@@ -298,8 +300,8 @@ def _judge(flow: Flow, name: str, reply: Reply) -> None:
         else:
             flow.status = "ERR"
         return
-    if kind == 43:
-        flow.status = reply.line.decode("utf-8", "replace")[:20]
+    if kind == 43 and (reply.line in _WORDS or name not in READS):
+        flow.status = _WORDS.get(reply.line, "OK")
         return
     nil = kind == 95 or (reply.line == b"-1" and kind in (36, 42))
     if name in READS:

@@ -34,6 +34,7 @@ def test_a_command_and_its_reply_are_one_flow() -> None:
     [
         (cmd("GET", "a"), NIL, "miss"),
         (cmd("GET", "a"), b"_\r\n", "miss"),
+        (cmd("GET", "a"), b"+short\r\n", "hit"),
         (cmd("HGET", "a", "f"), HI, "hit"),
         (cmd("MGET", "a", "b"), b"*2\r\n" + HI + HI, "hit"),
         (cmd("MGET", "a", "b"), b"*2\r\n" + HI + NIL, "miss"),
@@ -213,9 +214,19 @@ def test_any_split_gives_the_same_flows(pieces: list[Said]) -> None:
 
 def test_the_conversation_is_understood() -> None:
     flows = observed(RedisSession(), CONVERSATION)
-    assert [
-        f.op.split(" ")[0] for f in flows
-    ] == ["HELLO", "SET", "PING", "MULTI", "GET", "EXEC", "MGET", "invalidate", "GET", "SUBSCRIBE", "GET"]
+    assert [f.op.split(" ")[0] for f in flows] == [
+        "HELLO",
+        "SET",
+        "PING",
+        "MULTI",
+        "GET",
+        "EXEC",
+        "MGET",
+        "invalidate",
+        "GET",
+        "SUBSCRIBE",
+        "GET",
+    ]
     assert flows[-1].status == "hit"
 
 
