@@ -1,4 +1,7 @@
-"""A Tap on an event loop in a thread of its own, for tests whose client blocks (pika)."""
+"""A Tap on an event loop in a thread of its own, for tests whose client blocks (pika).
+
+The loop is the one that the runtime takes: uvloop where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class ThreadedTap:
     def __init__(self, protocol: str, port: int) -> None:
         self.flows: list[Flow] = []
         self.changes: list[FaultChange] = []
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._plan = Plan(7, self.changes.append)
         self._tap = Tap(
@@ -88,3 +91,11 @@ class ThreadedTap:
             return work()
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(5)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
