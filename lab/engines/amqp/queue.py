@@ -246,6 +246,7 @@ class Queue:
             return
         self.consumers.remove(consumer)
         self._rota.remove(consumer)
+        consumer.parked = False
         if self._active is consumer:
             self._active = None
             if self.consumers:
