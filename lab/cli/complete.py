@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +18,12 @@ Offer = list[tuple[str, str]]
 
 
 def _quietly(offer: Callable[[typer.Context], Iterable[tuple[str, str]]]) -> Callable[[typer.Context, str], Offer]:
-    @wraps(offer)
     def complete(ctx: typer.Context, incomplete: str) -> Offer:
         try:
             return [(word, about) for word, about in offer(ctx) if word.startswith(incomplete)]
         except Exception:
             return []
 
-    # Typer finds out by annotations which parameter is which.
-    complete.__annotations__ = {"ctx": typer.Context, "incomplete": str}
-    del complete.__wrapped__
     return complete
 
 

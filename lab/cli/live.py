@@ -65,6 +65,16 @@ class Handle:
             time.sleep(POLL)
         clean_leftovers()
 
+    def trouble(self) -> str:
+        """What the run says is wrong with it as a whole; empty when all is well or it does not answer."""
+        from lab.runtime.client import Control, ControlError
+
+        try:
+            with Control(self.record.socket) as control:
+                return control.run().reason
+        except ControlError:
+            return ""
+
     def wait_ended(self) -> None:
         """Wait until it has stopped, saying so when that takes long; kill it when it takes too long."""
         began = time.monotonic()
@@ -81,24 +91,37 @@ class Handle:
             time.sleep(POLL)
 
     def wait_ready(self) -> bool:
-        """Wait until the system is ready, telling each process that is; false if it never will be."""
+        """Wait until the system is ready, telling of each process that is; false if it never will be."""
         from lab.runtime.client import Control, ControlError
 
-        told: set[str] = set()
+        ready: set[str] = set()
+        said: set[str] = set()
+        told = time.monotonic()
         with Control(self.record.socket) as control:
             while not self.ended():
                 try:
                     status = control.run()
                 except ControlError:
                     break
-                for process in status.processes:
-                    if process.state == "ready" and process.name not in told:
-                        told.add(process.name)
-                        say(f"{process.name} is ready")
+                for line in _news(status, ready, quiet=time.monotonic() - told > SILENCE):
+                    told = time.monotonic()
+                    if line not in said:
+                        said.add(line)
+                        say(line)
                 if status.state != "starting":
                     return status.state == "ready"
                 time.sleep(POLL)
         return False
+
+
+def _news(status: RunStatus, ready: set[str], *, quiet: bool) -> list[str]:
+    """Who has become ready; after some quiet, who is awaited and why."""
+    new = [process.name for process in status.processes if process.state == "ready" and process.name not in ready]
+    ready.update(new)
+    if new or not quiet:
+        return [f"{name} is ready" for name in new]
+    awaited = [process for process in status.processes if process.state in ("starting", "backoff")]
+    return [f"waiting for {process.name}: {process.reason or process.state}" for process in awaited]
 
 
 def launch(system: System, options: RunOptions) -> Handle:

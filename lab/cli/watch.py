@@ -12,6 +12,8 @@ from typing import Any, Protocol
 from lab.cli.output import say
 from lab.journal.query import POLL, Tail
 
+QUIET = 3.0
+"""Seconds without a line after which the run is asked whether anything is wrong, such as a full disk."""
 GRACE = 10.0
 """Seconds that a run gets to stop when its reader went away."""
 
@@ -30,6 +32,9 @@ class Live(Protocol):
 
     def kill(self) -> None:
         """End it at once, with everything that belongs to it."""
+
+    def trouble(self) -> str:
+        """What is wrong with it as a whole, if anything."""
 
 
 def watch(run: Live, reader: Callable[[Sequence[bytes]], None]) -> bool:
@@ -71,6 +76,7 @@ class Presses:
 
 def _read(run: Live, tail: Tail, reader: Callable[[Sequence[bytes]], None], presses: Presses) -> None:
     asked = False
+    heard, complaint = time.monotonic(), ""
     while True:
         last = run.ended()
         if presses.count and not asked:
@@ -79,9 +85,15 @@ def _read(run: Live, tail: Tail, reader: Callable[[Sequence[bytes]], None], pres
             run.stop()
         lines = tail.lines()
         if lines:
+            heard = time.monotonic()
             reader(lines)
         elif last:
             return
+        elif time.monotonic() - heard > QUIET:
+            heard = time.monotonic()
+            if (trouble := run.trouble()) and trouble != complaint:
+                complaint = trouble
+                say(f"lab: {trouble}")
         else:
             time.sleep(POLL)
 

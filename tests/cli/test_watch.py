@@ -41,6 +41,9 @@ class FakeRun:
         self.calls.append("kill")
         self._left = 0
 
+    def trouble(self) -> str:
+        return "the journal is not being written: the disk is full"
+
 
 def test_a_run_is_read_to_its_end(tmp_path: Path) -> None:
     seen: list[bytes] = []
@@ -91,6 +94,16 @@ def test_a_reader_that_leaves_stops_the_run(tmp_path: Path) -> None:
         watch(run, gone)
     assert run.calls == ["stop"]
     assert run.ended()
+
+
+def test_a_run_that_falls_silent_is_asked_why_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = FakeRun(tmp_path / "j", lines=20)
+    monkeypatch.setattr("lab.cli.watch.QUIET", 0.0)
+    monkeypatch.setattr(Journal, "append", lambda *_: None)
+    watch(run, lambda _: None)
+    assert capsys.readouterr().err == "lab: the journal is not being written: the disk is full\n"
 
 
 def test_ctrl_c_means_what_it_meant_before_once_the_run_is_read(tmp_path: Path) -> None:

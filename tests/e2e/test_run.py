@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.test_walls import HEAVY, imported_by
 from tests.e2e.processes import LAB, Lab, alive
 from tests.waiting import eventually
 
@@ -83,6 +84,7 @@ def test_a_detached_run_is_watched_disturbed_traced_and_stopped(lab: Lab) -> Non
     }
     assert set(states) >= {"users", "orders", "payments", "notifications", "broker"}
     assert "payments" in lab("ps").stdout
+    assert not imported_by("ps", home=lab.home) & set(HEAVY)
 
     added = lab("fault", "add", "latency", "orders:broker", "20ms", "--for", "1m")
     assert added.returncode == 0, added.stderr
