@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,7 +74,7 @@ class Control:
         """Ask the run to end; it takes a moment after this returns."""
         self._ask(dict[str, Any], "POST", "/stop")
 
-    def events(self, since: int = 0, follow: bool = False) -> Iterator[bytes]:
+    def events(self, since: int = 0, follow: bool = False) -> Generator[bytes, None, None]:
         """The journal's lines from number `since` on, without their ends; with `follow` until the run is over."""
         request = self._http.build_request("GET", "/events", params=_since(since, follow), timeout=FOREVER)
         try:
@@ -143,7 +143,7 @@ class AsyncControl:
     async def stop(self) -> None:
         await self._ask(dict[str, Any], "POST", "/stop")
 
-    async def events(self, since: int = 0, follow: bool = False) -> AsyncIterator[bytes]:
+    async def events(self, since: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
         request = self._http.build_request("GET", "/events", params=_since(since, follow), timeout=FOREVER)
         lines = _Lines()
         try:

@@ -62,6 +62,8 @@ class LinePipe(asyncio.Protocol):
         self._lines += 1
         cut, self._cut = self._cut + max(0, len(line) - LINE), 0
         if self._lines > LINES:
+            if not self._dropped:
+                self._loop.call_later(1, self._tell_dropped)
             self._dropped += 1
             return
         self._on_line(line[:LINE].rstrip(b"\r"))
@@ -71,7 +73,6 @@ class LinePipe(asyncio.Protocol):
     def _count(self, size: int) -> None:
         now = self._loop.time()
         if now - self._second >= 1:
-            self._tell_dropped()
             self._second, self._lines, self._bytes = now, 0, 0
         self._bytes += size
         if self._bytes > BYTES and self._transport and not self._transport.is_closing():

@@ -252,7 +252,12 @@ class ManagedProcess:
 
     def serves(self, wait: Wait) -> bool:
         """Whether somebody who waits in this way need not wait any longer."""
-        return wait == "no" or self.state in UP or (wait == "started" and self.child is not None)
+        return wait == "no" or self.state in UP or (wait == "started" and (self.child is not None or self.finished))
+
+    @property
+    def finished(self) -> bool:
+        """It did what it had to and ended well, as a migration does."""
+        return self.state == "stopped" and not self._stop.is_set()
 
     async def _wait_for_slow_start(self) -> None:
         began = self._yard.now()
@@ -361,11 +366,11 @@ class ManagedProcess:
             delay = min(BACKOFF * 2 ** max(0, self._deaths - 1), BACKOFF_CAP)
             self._enter("backoff", f"{ended}; starts again in {delay:g} s", code=code)
             await self._until(lambda: self._stop.is_set() or self._again, delay)
-            self.restarts += 1
+            self.restarts += not self._stop.is_set()
             return
         await self._until(lambda: self._stop.is_set() or self._again)
         self._deaths = 0
-        self.restarts += 1
+        self.restarts += self._again
 
     async def _end(self, child: Child) -> None:
         self._signal(signal.SIGTERM)

@@ -13,6 +13,7 @@ import httptools
 
 TIMEOUT = 1.0
 LIMIT = 65_536
+SURVIVAL = 0.25
 
 STARTUP = b"user\0lab\0database\0postgres\0\0"
 """PostgreSQL's first message, protocol 3.0; while the cluster recovers the answer is an error."""
@@ -31,8 +32,14 @@ Probe = Callable[[], Awaitable[Answer]]
 READY = Answer("ready")
 
 
+async def at_once() -> Answer:
+    """For what is ready as soon as it is there."""
+    return READY
+
+
 async def started() -> Answer:
-    """For what is ready as soon as it lives."""
+    """For a program that opens no port: ready when it has not died at once."""
+    await asyncio.sleep(SURVIVAL)
     return READY
 
 

@@ -163,7 +163,7 @@ class Run:
             if self._wiring.upstream(link) is not None:
                 await self._open_tap(link)
         self.faults.taps = self._taps
-        self.supervisor.start()
+        self.supervisor.start(self._task_ended)
         for engine in self.system.engines:
             if engine.kind == "amqp":
                 self._probe_queues(engine.name)
@@ -223,8 +223,8 @@ class Run:
             self.stop(f"ran for {self.options.duration:g} s")
 
     async def _become_ready(self, *, give_up: bool) -> None:
-        while not all(process.ever_ready for process in self.supervisor.processes.values()):
-            failed = [process for process in self.supervisor.processes.values() if process.state == "failed"]
+        while waiting := self.supervisor.waiting():
+            failed = [process for process in waiting if process.state == "failed"]
             if failed and self.state == "starting":
                 self._fail(f"{failed[0].spec.name} failed: {failed[0].reason}")
                 if give_up:

@@ -81,7 +81,7 @@ class ForkClient:
     def __init__(self, server: ForkServerProcess, on_lost: Callable[[], None]) -> None:
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
-        self._asked: dict[int, asyncio.Future[int]] = {}
+        self._asked: dict[int, asyncio.Future[tuple[int, asyncio.Future[int]]]] = {}
         self._ends: dict[int, asyncio.Future[int]] = {}
         self._number = 0
         self._closing = False
@@ -116,7 +116,7 @@ class ForkClient:
         }
         try:
             self._send(json.dumps(request).encode(), theirs)
-            pid = await answer
+            pid, exited = await answer
         except BaseException:
             for fd in ours:
                 if fd >= 0:
@@ -126,7 +126,7 @@ class ForkClient:
             self._asked.pop(number, None)
             for fd in theirs:
                 os.close(fd)
-        return Child(pid, *ours, self._ends[pid])
+        return Child(pid, *ours, exited)
 
     async def close(self) -> None:
         """End the fork server and, with it, every child that still lives."""
@@ -175,16 +175,21 @@ class ForkClient:
         elif "warm" in message:
             self.warm.set_result(message["warm"])
         else:
-            answer = self._asked.get(message["id"])
-            if "pid" in message:
-                self._ends[message["pid"]] = self._loop.create_future()
-            if answer is None or answer.done():
-                if "pid" in message:  # nobody waits for it any more
-                    os.killpg(message["pid"], signal.SIGKILL)
-            elif "error" in message:
+            self._answered(self._asked.get(message["id"]), message)
+
+    def _answered(
+        self, answer: asyncio.Future[tuple[int, asyncio.Future[int]]] | None, message: dict[str, Any]
+    ) -> None:
+        waited_for = answer is not None and not answer.done()
+        if "error" in message:
+            if answer and waited_for:
                 answer.set_exception(SpawnError(message["error"]))
-            else:
-                answer.set_result(message["pid"])
+            return
+        end = self._ends[message["pid"]] = self._loop.create_future()
+        if answer and waited_for:
+            answer.set_result((message["pid"], end))
+        else:
+            os.killpg(message["pid"], signal.SIGKILL)
 
     def _lost(self) -> None:
         self._closing = True

@@ -10,7 +10,7 @@ import psutil
 
 from lab.runtime.ports import Ports, in_use
 from lab.runtime.process import Spec
-from lab.runtime.readiness import started
+from lab.runtime.readiness import at_once
 from lab.runtime.spawn import Program
 from lab.runtime.wiring import Wiring
 from lab.system.model import CLIENT, Engine, Service
@@ -32,7 +32,7 @@ def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -
             name=LOAD,
             role="load",
             program=partial(_load_program, wiring, load),
-            probe=lambda: started,
+            probe=lambda: at_once,
             needs=tuple((name, "ready") for name in reached),
         )
 

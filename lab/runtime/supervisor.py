@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lab.runtime.api import Action, ProcessStatus
-from lab.runtime.process import UP, ManagedProcess, Spec, Yard
+from lab.runtime.process import ManagedProcess, Spec, Yard
 from lab.system.validate import did_you_mean
 
 SAMPLE = 1.0
@@ -22,17 +22,16 @@ class Supervisor:
         self._lives: list[asyncio.Task[None]] = []
         self._sampler: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
+        """Begin every life. `ended` gets the task of each when it is over, so that no error of ours goes unheard."""
         self._lives = [asyncio.create_task(process.live(), name=name) for name, process in self.processes.items()]
         self._sampler = asyncio.create_task(self._sample())
+        for task in (*self._lives, self._sampler):
+            task.add_done_callback(ended)
 
-    async def settled(self) -> list[ManagedProcess]:
-        """Wait until every process is ready, or one is given up; those that are given up."""
-        while True:
-            failed = [process for process in self.processes.values() if process.state == "failed"]
-            if failed or all(process.ever_ready for process in self.processes.values()):
-                return failed
-            await self._yard.pulse.wait()
+    def waiting(self) -> list[ManagedProcess]:
+        """Those that were never ready so far; the run is ready when there is none."""
+        return [process for process in self.processes.values() if not (process.ever_ready or process.finished)]
 
     async def stop(self, waves: Sequence[Sequence[str]]) -> None:
         """Stop wave after wave; who is in none comes first."""
@@ -45,9 +44,6 @@ class Supervisor:
 
     def status(self) -> tuple[ProcessStatus, ...]:
         return tuple(process.status() for process in self.processes.values())
-
-    def unready(self) -> list[ManagedProcess]:
-        return [process for process in self.processes.values() if process.state not in UP]
 
     def act(self, name: str, action: Action, why: str = "") -> None:
         """Do `action` to the process. Raises KeyError with a hint for an unknown name, ActionError if it cannot be."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from lab.engines.launch import HOST, Launch
-from lab.runtime.readiness import Probe, amqp, http, postgres, started, tcp
+from lab.runtime.readiness import Probe, amqp, at_once, http, postgres, started, tcp
 from lab.runtime.spawn import Program
 from lab.system.model import CLIENT, Link, Service, System
 
@@ -95,7 +95,7 @@ class Wiring:
     def engine_probe(self, name: str) -> Probe:
         launch = self.launches[name]
         if launch.ready == "none" or launch.port is None:
-            return started
+            return at_once
         ask = {"postgres": postgres, "amqp": amqp, "tcp": tcp}[launch.ready]
         return ask(launch.host, launch.port)
 

@@ -93,6 +93,11 @@ async def test_exit_codes_and_signals_come_back(forks: Forks) -> None:
     assert await child.exited == -signal.SIGTERM
 
 
+async def test_children_that_end_at_once_are_not_missed(forks: Forks) -> None:
+    for _ in range(20):
+        assert await asyncio.wait_for((await forks.shell("exit 4")).exited, 5) == 4
+
+
 async def test_chance_differs_between_children(forks: Forks) -> None:
     code = "import random\nprint(random.random())"
     first = await output((await forks.python(code)).stdout)
