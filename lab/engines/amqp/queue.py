@@ -134,6 +134,8 @@ class Queue:
         entry = self.ready.pop()
         self.ready_bytes -= len(entry.message.body)
         self.unacked += 1
+        if entry.stored:
+            self.broker.store.delivered(self.number, entry.position)
         self._expire()
         return entry
 
