@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -52,7 +53,7 @@ class Client:
 
     def clean(self) -> None:
         for connection in self._connections:
-            if connection.is_open:
+            with contextlib.suppress(pika.exceptions.AMQPError):  # the broker may have gone meanwhile
                 connection.close()
         if self._queues or self._exchanges:
             connection = self.connect()

@@ -131,7 +131,7 @@ def test_copies_by_header(client: Client) -> None:
     headers = {"CC": [queues[1]], "BCC": [queues[2]], "other": 1}
     channel.basic_publish("", queues[0], b"x", pika.BasicProperties(headers=headers))
     for queue in queues:
-        method, properties, _ = eventually(lambda queue=queue: (found := channel.basic_get(queue))[0] and found)
+        method, properties, _ = eventually(lambda at=queue: (found := channel.basic_get(at))[0] and found)  # type: ignore[misc]
         assert properties.headers == {"CC": [queues[1]], "other": 1}
         assert method.routing_key == queues[0]
 

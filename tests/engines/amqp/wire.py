@@ -85,7 +85,7 @@ class Wire:
         """Reads on until the broker closes the connection: its code and text, or None if it just hung up."""
         while (seen := self.read()) is not None:
             if isinstance(seen[1], commands.Connection.Close):
-                return seen[1].reply_code, seen[1].reply_text
+                return int(seen[1].reply_code or 0), seen[1].reply_text
         return None
 
     def names(self, quiet: float = 0.5) -> list[str]:
