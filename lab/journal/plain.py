@@ -27,6 +27,7 @@ STILL_SECONDS = 2.0
 KNOWN = 4096
 
 ANSWERS = ("ack", "confirm")
+DELIVERIES = ("deliver", "get")
 
 
 class Narrator:
@@ -105,7 +106,7 @@ class Narrator:
             return ""
         verb = flow.op.partition(" ")[0]
         ours = self._ours(flow)
-        if flow.outcome != "ok" or flow.redelivered:
+        if flow.outcome != "ok" or (flow.redelivered and verb in DELIVERIES):
             return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
         if verb in ANSWERS:
             return ""
@@ -216,6 +217,8 @@ def flow_words(flow: Flow) -> str:
 
 def _sentence(flow: Flow) -> str:
     verb, _, rest = flow.op.partition(" ")
+    if flow.op == "connect":
+        return f"{flow.source} could not connect to {flow.target}"
     if flow.protocol == "amqp":
         message = flow.routing_key or flow.message or "a message"
         match verb:
@@ -230,6 +233,7 @@ def _sentence(flow: Flow) -> str:
             case "confirm" | "return":
                 word = "confirmed" if verb == "confirm" else "returned"
                 return f"{flow.target} {word} {message} to {flow.source}"
+        return f"between {flow.source} and {flow.target}, {flow.op}: {flow.status or flow.detail or flow.outcome}"
     status = flow.status or ("" if flow.outcome == "ok" else flow.detail or "no answer")
     answer = f": {status}" if status else ""
     time = f" in {milliseconds(flow.ms)}" if flow.ms is not None and flow.outcome not in ("lost", "refused") else ""

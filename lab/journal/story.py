@@ -174,7 +174,7 @@ def _flow_step(flow: Flow) -> Step:
         else:
             kind = "publish"
     mark: str = "" if flow.outcome == "ok" else flow.outcome
-    if flow.redelivered and not mark:
+    if flow.redelivered and kind == "deliver" and not mark:
         mark = "redelivered"
     return Step(
         seq=flow.seq,

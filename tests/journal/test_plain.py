@@ -48,6 +48,14 @@ def told(events: list[Event]) -> list[str]:
             "AGAIN: payments received order.created from payments.orders",
         ),
         (
+            Flow(source="users", target="broker", protocol="amqp", op="connect", status="refused", outcome="refused"),
+            "REFUSED: users could not connect to broker",
+        ),
+        (
+            Flow(source="users", target="broker", protocol="amqp", op="close", status="320", outcome="error"),
+            "ERROR: between users and broker, close: 320",
+        ),
+        (
             Flow(source="users", target="cache", protocol="redis", op="GET user:7", status="hit", ms=0.2),
             "users asked cache GET user:7: hit in 0.2 ms",
         ),

@@ -134,7 +134,7 @@ def test_what_was_lost_repeated_or_late_is_marked_with_its_fault() -> None:
     tape.amqp(1.1, "payments", "deliver payments.orders", "m1", "req-1", **deliver)
     tape.amqp(1.2, "payments", "ack", "m1", queue="payments.orders", outcome="lost", faults=("f1",))
     tape.amqp(1.9, "payments", "deliver payments.orders", "m1", "req-1", redelivered=True, **deliver)
-    tape.amqp(2.0, "payments", "ack", "m1", queue="payments.orders")
+    tape.amqp(2.0, "payments", "ack", "m1", queue="payments.orders", redelivered=True)
     told = text(story(tape.events, "req-1"))
     lost, again = told.splitlines()[-2:]
     assert "payments → broker  ack  LOST  by fault f1" in lost
