@@ -95,6 +95,8 @@ class DashboardApp(App[None]):
                 self.run_screen.ask("fault", "fault", f"latency {link} " if link else "", example)
             case "help":
                 self.push_screen(pages.Pages("Keys", pages.help_rows(table(desk.live)), ascii=self.ascii))
+            case "palette":
+                self.action_command_palette()
             case "detail":
                 self._detail()
             case "quit":

@@ -4,6 +4,7 @@ person looks at: the selected link or process, the list shown, the cursor, the f
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
+from time import perf_counter
 from typing import Any, Literal, get_args
 
 from lab.dashboard.bars import About
@@ -23,8 +24,11 @@ TABS: tuple[Tab, ...] = get_args(Tab)
 STREAMS = ("flows", "logs")
 """Lists that grow at their end; the others are tables that change in place."""
 
-AT_ONCE = 3_000
-"""Events taken in one flush, so that a long journal does not hold up the keys."""
+AT_ONCE = 1_000
+"""Events folded before the clock is looked at."""
+
+FLUSH_FOR = 0.03
+"""Seconds that one flush may fold, so that a long journal does not hold up the keys."""
 
 FIGURES_EVERY = 0.5
 """Seconds for which the figures on the map stand still, so that they can be read."""
@@ -65,22 +69,29 @@ class Desk:
 
     def flush(self, clock: float, elapsed: float | None = None) -> None:
         """Take in what came since the last flush. `elapsed` is the live run's own time, if it is known."""
-        events = self.feed.drain(clock, AT_ONCE)
-        if isinstance(self.feed, ReplayFeed):
-            if self.feed.rewound:
-                self._anew()
-                self.feed.rewound = False
-            elapsed = self.feed.head if len(events) < AT_ONCE and not self.feed.ended else None
-        picture = self.picture
-        picture.apply_all(events)
-        if elapsed is not None and elapsed > picture.now and len(events) < AT_ONCE and not self.feed.ended:
-            picture.now = elapsed
-        flows = [event for event in events if isinstance(event, Flow)]
-        if len(events) < AT_ONCE:
+        if isinstance(self.feed, ReplayFeed) and self.feed.rewound:
+            self._anew()
+            self.feed.rewound = False
+        picture, flows = self.picture, []
+        until = perf_counter() + FLUSH_FOR
+        while True:
+            events = self.feed.drain(clock, AT_ONCE)
+            picture.apply_all(events)
+            flows += [event for event in events if isinstance(event, Flow)]
+            caught_up = len(events) < AT_ONCE
+            if caught_up or perf_counter() > until:
+                break
+        if caught_up:
+            self._let_time_pass(self.feed.head if isinstance(self.feed, ReplayFeed) else elapsed)
             self.traffic.see(flows, picture.links, picture.now, clock)
         if not self.paused:
             wanted = self._filter
             self.sample.take(flows if wanted is None else [flow for flow in flows if wanted(flow)])
+
+    def _let_time_pass(self, now: float | None) -> None:
+        """Rates fall and countdowns go on while nothing happens, as long as the run is there."""
+        if now is not None and now > self.picture.now and not self.feed.ended:
+            self.picture.now = now
 
     def scene(self, clock: float) -> Scene:
         """What the map is drawn from. Its figures change twice a second and when faults do."""

@@ -67,6 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key("up,down,left,right", "arrows", "select", "select by direction; in a list: scroll", "looking"),
     Key("z", "z", "zoom", "give the list the whole screen, and back", "looking"),
     Key("question_mark", "?", "help", "this page", "looking"),
+    Key("ctrl+p", "Ctrl+P", "palette", "find any of these by its name", "looking"),
     Key("1", "1", "flows", "what was seen on the wires", "lists"),
     Key("2", "2", "orders", "where each order's saga stands", "lists"),
     Key("3", "3", "queues", "what waits at the broker", "lists"),

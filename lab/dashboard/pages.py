@@ -90,7 +90,7 @@ def help_rows(keys: Sequence[Key]) -> list[Row]:
         rows += [(), row((f" {group}", "title"))]
         for key in keys:
             if key.group == group:
-                rows.append(row((f"   {key.shown:<7}", "key"), (f"{key.name:<13}", "strong"), (key.help, "text")))
+                rows.append(row((f"   {key.shown:<8}", "key"), (f"{key.name:<13}", "strong"), (key.help, "text")))
     rows += [(), row((" reading the map", "title"))]
     rows += [row((f"   {sign:<10}", "key"), meaning) for sign, meaning in LEGEND]
     return rows[1:]

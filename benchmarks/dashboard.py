@@ -1,0 +1,191 @@
+"""What the live screen costs: a run of N events a second, drawn in a real pseudo-terminal of 120x40.
+
+    python -m benchmarks.dashboard [--seconds 15] [--rates 1000,5000]
+
+The dashboard is a process of its own that reads a control socket, as in a real run; the socket is served from here.
+Printed: percent of one core of the dashboard's process, bytes a second to the terminal, and how long it took to leave
+(with the processor time of that: on a busy machine the clock says little). CPU must stay under 30 % at 1,000 events/s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import pty
+import struct
+import sys
+import tempfile
+import termios
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from lab.journal.event import to_line
+from lab.runtime.api import LoadStatus, ProcessStatus, RunStatus
+from tests.dashboard import shop
+
+WARM_UP = 5.0
+EVENTS_AN_ORDER = 18.6
+LIMIT = 30.0
+
+CHILD = """
+import sys
+from pathlib import Path
+from lab.dashboard import run_live
+sys.exit(run_live(Path(sys.argv[1]), stop_on_quit=False))
+"""
+
+
+@dataclass
+class Result:
+    rate: int
+    sent: float
+    cpu: float
+    bytes: float
+    leave: float
+    leave_cpu: float
+    code: int
+
+
+class FakeRuntime:
+    """Serves /run, /system and /events over a Unix socket, each event when its time comes."""
+
+    def __init__(self, lines: list[tuple[float, bytes]]) -> None:
+        self.lines = lines
+        self.sent = 0
+        self.began = 0.0
+
+    async def serve(self, path: Path) -> asyncio.Server:
+        return await asyncio.start_unix_server(self.answer, path)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                path = request.split(b" ", 2)[1]
+                if path.startswith(b"/events"):
+                    await self.stream(writer)
+                    return
+                body = msgspec.json.encode(shop.SYSTEM if path == b"/system" else self.status())
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+                )
+                writer.write(body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def stream(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        self.began = time.monotonic()
+        at = 0
+        while at < len(self.lines):
+            now = time.monotonic() - self.began
+            end = at
+            while end < len(self.lines) and self.lines[end][0] <= now:
+                end += 1
+            if end > at:
+                chunk = b"".join(line for _, line in self.lines[at:end])
+                writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                await writer.drain()
+                self.sent, at = end, end
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(60)
+
+    def status(self) -> RunStatus:
+        names = [engine.name for engine in shop.SYSTEM.engines] + [service.name for service in shop.SYSTEM.services]
+        processes = (
+            ProcessStatus(name=name, role="service", state="ready", since=0.3, pid=4200, cpu=3.0, rss=60 << 20)
+            for name in names
+        )
+        elapsed = time.monotonic() - self.began if self.began else 0.0
+        return RunStatus(
+            id="0001-day3", system="day3", title="Event-driven shop", state="ready", elapsed=elapsed, seed=7,
+            scenario="", folder="", pid=1, tiers={"broker": "embedded"}, processes=tuple(processes), links=(),
+            faults=(), load=LoadStatus(rate=50.0),
+        )  # fmt: skip
+
+
+def measure(rate: int, seconds: float) -> Result:
+    """One run of the dashboard."""
+    stream = shop.stream(WARM_UP + seconds + 3, orders=rate / EVENTS_AN_ORDER)
+    runtime = FakeRuntime([(event.t, to_line(event)) for event in stream])
+    with tempfile.TemporaryDirectory() as folder:
+        socket = Path(folder) / "control.sock"
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, daemon=True).start()
+        asyncio.run_coroutine_threadsafe(runtime.serve(socket), loop).result()
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", PYTHONPATH=str(Path(__file__).parents[1]))
+            os.execv(sys.executable, [sys.executable, "-c", CHILD, str(socket)])
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        drawn = Drain(terminal)
+        drawn.start()
+        while not runtime.began:
+            time.sleep(0.05)
+        time.sleep(WARM_UP)
+        process = psutil.Process(pid)
+        before, sent, seen, began = cpu(process), runtime.sent, drawn.total, time.monotonic()
+        time.sleep(seconds)
+        took = time.monotonic() - began
+        used, events, size = cpu(process) - before, runtime.sent - sent, drawn.total - seen
+        pressed, busy = time.monotonic(), cpu(process)
+        os.write(terminal, b"q")
+        _, status, usage = os.wait4(pid, 0)
+        left = time.monotonic() - pressed
+        busy = usage.ru_utime + usage.ru_stime - busy
+        loop.call_soon_threadsafe(loop.stop)
+    code = os.waitstatus_to_exitcode(status)
+    return Result(rate, events / took, used / took * 100, size / took, left, busy, code)
+
+
+def cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+class Drain(threading.Thread):
+    """Reads what is drawn and throws it away, as a fast terminal would."""
+
+    def __init__(self, terminal: int) -> None:
+        super().__init__(daemon=True)
+        self.total = 0
+        self._terminal = terminal
+
+    def run(self) -> None:
+        try:
+            while data := os.read(self._terminal, 1 << 16):
+                self.total += len(data)
+        except OSError:
+            return
+
+
+def table(results: Iterable[Result]) -> str:
+    lines = ["events/s wanted  sent/s  dashboard CPU  to the terminal  leaves in (cpu)"]
+    lines += [
+        f"{r.rate:15,}  {r.sent:6,.0f}  {r.cpu:11.1f} %  {r.bytes / 1000:10.0f} kB/s"
+        f"  {r.leave:7.2f} s ({r.leave_cpu:.2f} s)"
+        for r in results
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--rates", default="1000,5000")
+    options = parser.parse_args()
+    results = [measure(int(rate), options.seconds) for rate in options.rates.split(",")]
+    print(table(results))
+    failed = [r for r in results if r.code or (r.rate <= 1000 and r.cpu >= LIMIT)]
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
