@@ -250,6 +250,7 @@ def _chain(steps: Sequence[tuple[Step, Flow | None]]) -> list[Step]:
     chain: list[Step] = []
     arrivals: list[_Arrival] = []
     published: dict[str, int] = {}
+    unconfirmed: dict[tuple[str, str], int] = {}
     delivered: dict[tuple[str, str, str], tuple[int, _Arrival]] = {}
 
     def cause(who: str, t: float) -> int:
@@ -268,11 +269,11 @@ def _chain(steps: Sequence[tuple[Step, Flow | None]]) -> list[Step]:
             arrivals.append(_Arrival(step.to, step.t, float("inf"), depth))
             delivered[flow.message, flow.source, flow.queue] = len(chain), arrivals[-1]
         elif step.kind == "publish":
-            published.setdefault(flow.message, len(chain))
+            published[flow.message] = unconfirmed[flow.message, flow.source] = len(chain)
         elif step.kind == "settle":
             asked = None
             if step.who == flow.target:  # the broker answers the publisher
-                asked = published.get(flow.message)
+                asked = unconfirmed.get((flow.message, flow.source))
             elif (flow.message, flow.source, flow.queue) in delivered:
                 asked, arrival = delivered[flow.message, flow.source, flow.queue]
                 arrival.until = step.t

@@ -142,6 +142,23 @@ def test_what_was_lost_repeated_or_late_is_marked_with_its_fault() -> None:
     assert "acked  100 ms" in again
 
 
+def test_a_message_published_again_has_a_confirm_and_deliveries_of_its_own() -> None:
+    tape = Tape()
+    for t in (1.0, 2.0):
+        tape.amqp(t, "orders", "publish order.created", "m1", "req-1", routing_key="order.created")
+        tape.amqp(t + 0.002, "orders", "confirm", "m1", status="confirmed")
+        tape.amqp(t + 0.01, "payments", "deliver q", "m1", "req-1", queue="q")
+        tape.amqp(t + 0.03, "payments", "ack", "m1", queue="q")
+        tape.amqp(t + 0.04, "payments", "publish q.dlq", "m1", "req-1", routing_key="q.dlq")
+    results = [(step.what, _rounded(step)) for step in story(tape.events, "req-1").steps]
+    once = [
+        ("publish order.created", ("confirmed", 2.0)),
+        ("deliver q (queue q)", ("acked", 20.0)),
+        ("publish q.dlq", ("", 0.0)),
+    ]
+    assert results == once * 2
+
+
 def test_faults_and_process_changes_in_between_stand_at_their_time() -> None:
     tape = Tape()
     tape.add(0.1, FaultChange(id="f0", text="latency orders->payments 1s", change="added"))
