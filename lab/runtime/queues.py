@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from pamqp import commands, frame, header
 from pamqp.base import Frame
+from pamqp.exceptions import PAMQPException
 
 from lab.journal.event import Queue
 
@@ -46,7 +47,7 @@ class QueueProbe:
                     async with asyncio.timeout(PATIENCE):
                         await self._look(broker)
                     await asyncio.sleep(EVERY)
-            except (OSError, TimeoutError, EOFError, ValueError):
+            except (OSError, TimeoutError, EOFError, ValueError, PAMQPException):
                 await asyncio.sleep(EVERY)
             finally:
                 broker.close()
@@ -105,6 +106,8 @@ class _Broker:
 
     def _send(self, channel: int, method: Frame) -> None:
         assert self._writer is not None
+        if self._writer.is_closing():  # uvloop would raise an error of its own
+            raise EOFError
         self._writer.write(frame.marshal(method, channel))
 
     async def _expect(self, kind: type[T]) -> T:

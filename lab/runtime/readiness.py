@@ -72,7 +72,7 @@ def _bounded(port: int, ask: Callable[[], Awaitable[Answer]], what: str = "") ->
             return Answer("unready", f"no answer {what}within {TIMEOUT:g} s")
         except ConnectionRefusedError:
             return Answer("unready", f"port {port} refuses connections")
-        except (OSError, httptools.HttpParserError) as error:
+        except (OSError, RuntimeError, httptools.HttpParserError) as error:  # uvloop: RuntimeError when just closed
             return Answer("unready", f"port {port}: {error or type(error).__name__}")
 
     return probe

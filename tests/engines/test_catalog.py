@@ -1,0 +1,85 @@
+"""Which tier an engine takes, and what is said when it cannot be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.engines import catalog, sql
+from lab.engines import redis as redis_engine
+from lab.engines.launch import EngineUnavailable, Place
+from lab.system.model import Engine
+
+
+def place(folder: Path) -> Place:
+    return Place(data=folder, port=lambda: 20_001, users=("orders",))
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine on which nothing is installed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sql, "INSTALLED", ())
+    monkeypatch.setattr("lab.engines.rabbitmq.shutil.which", lambda *_, **__: None)
+
+
+def test_embedded_is_the_default_and_kinds_go_before_the_star() -> None:
+    assert catalog.choose("redis", {}, {}) == ("embedded", "")
+    assert catalog.choose("redis", {"*": "native", "redis": "embedded"}, {}) == ("embedded", "")
+
+
+def test_a_url_comes_from_the_options_or_the_environment() -> None:
+    assert catalog.choose("redis", {"redis": "redis://box:6379/3"}, {}) == ("url", "redis://box:6379/3")
+    assert catalog.choose("amqp", {}, {"LAB_AMQP_URL": "amqp://a:b@box/v"}) == ("url", "amqp://a:b@box/v")
+    assert catalog.choose("amqp", {"*": "embedded"}, {"LAB_AMQP_URL": "amqp://box"}) == ("embedded", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        ("redis", "url", "set LAB_REDIS_URL to its URL"),
+        ("redis", "rediss://box", "cannot look into TLS; give it a redis:// URL"),
+        ("redis", "http://box", "is not a URL like redis://host:port"),
+        ("amqp", "amqp://box:port", "is not a URL like amqp://host:port"),
+        ("sql", "nonsense", "is not a URL like postgresql://host:port"),
+    ],
+)
+def test_what_is_no_tier_is_refused(kind: str, asked: str, said: str) -> None:
+    with pytest.raises(EngineUnavailable, match=said):
+        catalog.choose(kind, {kind: asked}, {})
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    ("kind", "package"), [("redis", "redis-server"), ("amqp", "rabbitmq-server"), ("sql", "postgresql")]
+)
+def test_a_missing_engine_says_how_to_get_it(kind: str, package: str) -> None:
+    with pytest.raises(EngineUnavailable, match=f"apt install {package}"):
+        catalog.choose(kind, {"*": "native"}, {})
+
+
+def test_a_url_keeps_its_login_and_path_behind_the_tap(tmp_path: Path) -> None:
+    engine = Engine(name="broker", kind="amqp")
+    launch = catalog.launch(engine, {"amqp": "amqp://me:secret@box/v"}, place(tmp_path), {})
+    assert (launch.host, launch.port, launch.url) == ("box", 5672, "amqp://me:secret@{address}/v")
+    assert "secret" not in launch.title
+
+
+@pytest.mark.usefixtures("bare")
+def test_doctor_tells_what_is_missing_and_what_embedded_does_not_prove() -> None:
+    reports = {report.kind: report for report in catalog.doctor(env={"LAB_REDIS_URL": "redis://me:secret@box"})}
+    assert set(reports) == {"redis", "amqp", "sql"}
+    assert [tier.available for tier in reports["amqp"].tiers] == [True, False, False]
+    assert "brew install rabbitmq" in reports["amqp"].tiers[1].detail
+    assert reports["redis"].taken == "url"
+    assert reports["redis"].tiers[2].detail == "redis://me@box"
+    assert "one writer" in reports["sql"].caveat
+
+
+@pytest.mark.redis_server
+@pytest.mark.skipif(redis_engine.find() is None, reason="redis-server is not installed")
+def test_doctor_names_the_version_it_found() -> None:
+    report = next(report for report in catalog.doctor() if report.kind == "redis")
+    assert report.tiers[1].available
+    assert report.tiers[1].detail.startswith(("Redis ", "Valkey "))

@@ -1,0 +1,166 @@
+"""The engines on every tier this machine has: a client reaches each over its link's tap, and kills are survived."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import httpx
+import pika
+import pytest
+import redis
+import sqlalchemy
+
+from lab.engines import rabbitmq, sql
+from lab.engines import redis as redis_engine
+from lab.journal.event import EngineState, Flow
+from lab.system.model import Engine, Link, Service, System
+from tests.runtime.live import Live, marked, started
+from tests.waiting import eventually
+
+REDIS = [
+    "embedded",
+    pytest.param(
+        "native",
+        marks=[
+            pytest.mark.redis_server,
+            pytest.mark.skipif(redis_engine.find() is None, reason="redis-server is not installed"),
+        ],
+    ),
+]
+AMQP = [
+    "embedded",
+    pytest.param(
+        "native",
+        marks=[pytest.mark.rabbitmq, pytest.mark.skipif(rabbitmq.find() is None, reason="RabbitMQ is not installed")],
+    ),
+]
+POSTGRES = [
+    pytest.mark.postgres,
+    pytest.mark.skipif(sql.find() is None, reason="PostgreSQL is not installed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+
+
+def system(kind: str, suffix: str = "") -> System:
+    """An idle service with a link to one engine."""
+    return System(
+        name="toy",
+        services=(Service(name="user-one", command=("sleep", "600"), ready="started"),),
+        engines=(Engine(name="store", kind=kind),),  # type: ignore[arg-type]
+        links=(Link(source="user-one", target="store", protocol=kind, suffix=suffix),),  # type: ignore[arg-type]
+    )
+
+
+def restarted(live: Live) -> None:
+    live.control.act("store", "kill")
+    eventually(lambda: (p := live.process("store")).restarts == 1 and p.state == "ready", 60)
+
+
+def flows(live: Live) -> list[str]:
+    return [event.op for event in live.events() if isinstance(event, Flow)]
+
+
+@pytest.mark.parametrize("tier", REDIS)
+def test_redis(tier: str) -> None:
+    with started(system("redis", "/0"), tiers={"redis": tier}) as live:
+        live.ready()
+        assert live.status().tiers == {"store": tier}
+        client = redis.Redis.from_url(live.url("user-one->store"), socket_timeout=5)
+        client.set("greeting", "hello")
+        assert client.get("greeting") == b"hello"
+        eventually(lambda: {"SET greeting", "GET greeting"} <= set(flows(live)))
+        restarted(live)
+        client.set("again", "there")
+        assert client.get("again") == b"there"
+        client.close()
+
+
+@pytest.mark.parametrize("tier", AMQP)
+def test_amqp_keeps_what_is_durable_and_its_queues_are_watched(tier: str) -> None:
+    with started(system("amqp"), tiers={"amqp": tier}) as live:
+        live.ready(90)
+        url = live.url("user-one->store")
+        with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            channel.queue_declare("letters", durable=True)
+            for _ in range(3):
+                channel.basic_publish("", "letters", b"hello", pika.BasicProperties(delivery_mode=2))
+        states = eventually(
+            lambda: [
+                e
+                for e in live.events()
+                if isinstance(e, EngineState) and (q := e.queues.get("letters")) and q.ready == 3
+            ]
+        )
+        assert states[-1].source == "store"
+        restarted(live)
+        with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+            _, _, body = connection.channel().basic_get("letters")
+            assert body == b"hello"
+
+
+def test_sqlite_is_a_file_of_the_service() -> None:
+    with started(system("sql")) as live:
+        live.ready()
+        assert live.process("store").pid is None
+        url = live.url("user-one->store")
+        assert url == f"sqlite:///{live.record.folder}/data/user-one/user-one.db"
+        engine = sqlalchemy.create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("create table notes (text varchar)"))
+        engine.dispose()
+
+
+@pytest.mark.parametrize("_", [pytest.param(None, marks=POSTGRES, id="native")])
+def test_postgres_has_a_database_a_service_and_survives_a_kill(_: None) -> None:
+    with started(system("sql"), tiers={"sql": "native"}) as live:
+        live.ready(60)
+        url = live.url("user-one->store")
+        assert url.endswith("/user_one")
+        engine = sqlalchemy.create_engine(url, pool_pre_ping=True)
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.text("create table notes (text varchar)"))
+            connection.execute(sqlalchemy.text("insert into notes values ('kept')"))
+        restarted(live)
+        with engine.begin() as connection:
+            assert connection.execute(sqlalchemy.text("select text from notes")).scalar_one() == "kept"
+        live.control.act("store", "freeze")
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            sqlalchemy.create_engine(url, connect_args={"connect_timeout": 1}).connect()
+        live.control.act("store", "thaw")
+        with engine.begin() as connection:
+            assert connection.execute(sqlalchemy.text("select 1")).scalar_one() == 1
+        engine.dispose()
+        folder = live.record.folder
+    eventually(lambda: not marked(folder))
+
+
+def test_an_engine_by_url_is_tapped_but_not_started() -> None:
+    with started(system("redis"), tiers={"redis": "embedded"}) as provider:
+        provider.ready()
+        with started(system("redis"), tiers={"redis": provider.process("store").url}) as live:
+            live.ready()
+            assert live.status().tiers == {"store": "url"}
+            client = redis.Redis.from_url(live.url("user-one->store"), socket_timeout=5)
+            client.set("far", "away")
+            eventually(lambda: "SET far" in flows(live))
+            client.close()
+            with pytest.raises(Exception, match="store has no process now"):
+                live.control.act("store", "kill")
+            provider.control.stop()
+            assert "refuses connections" in live.until("store", "degraded").reason
+
+
+def test_httpx_is_not_confused_by_a_tcp_link() -> None:
+    python = shutil.which("python3") or "python3"
+    files = Service(name="files", command=(python, "-m", "http.server", "$PORT", "--bind", "$HOST"), ready="tcp")
+    raw = System(name="toy", services=(files,), links=(Link(source="client", target="files", protocol="tcp"),))
+    with started(raw) as live:
+        live.ready()
+        assert httpx.get(live.url("client->files").replace("tcp://", "http://")).status_code == 200
