@@ -24,22 +24,27 @@ class EmptyPool(Exception):
 
 
 class Pools:
-    """Values from earlier answers, by pool name. `now` is a clock in seconds."""
+    """Values from earlier answers, by pool name. `now` is a clock in seconds.
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    Picking has a `chance` of its own: what there is to pick from depends on the system's answers, and must not change
+    what else a visitor does.
+    """
+
+    def __init__(self, now: Callable[[], float], chance: Random) -> None:
         self._now = now
+        self._chance = chance
         self._values: dict[str, deque[tuple[float, Any]]] = {}
 
     def put(self, pool: str, value: Any) -> None:
         self._values.setdefault(pool, deque(maxlen=_KEEP)).append((self._now(), value))
 
-    def pick(self, pool: str, chance: Random) -> Any:
+    def pick(self, pool: str) -> Any:
         """A settled value, or any if none is settled yet. Raises EmptyPool."""
         values = self._values.get(pool)
         if not values:
             raise EmptyPool(pool)
         settled = _older_than(values, self._now() - SETTLED)
-        return values[chance.randrange(settled or len(values))][1]
+        return values[self._chance.randrange(settled or len(values))][1]
 
     def filled(self, pool: str) -> bool:
         return bool(self._values.get(pool))
@@ -109,6 +114,6 @@ def _value(found: re.Match[str], number: int, chance: Random, pools: Pools) -> A
         case "choice":
             return chance.choice(argument.split("|"))
         case "pick":
-            return pools.pick(argument, chance)
+            return pools.pick(argument)
         case _:
             raise ValueError(f"{found[0]} is not a placeholder; there are n, uuid, int, choice and pick")

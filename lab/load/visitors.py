@@ -30,7 +30,7 @@ class Visitors:
         self._urls = urls
         self._seed = seed
         self._tally = tally
-        self._pools = Pools(time.monotonic)
+        self._pools = Pools(time.monotonic, Random(f"{seed}:picks"))
         self._visiting: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(5.0, connect=2.0),

@@ -313,6 +313,25 @@ def test_publishing_without_a_connection_fails_at_once(embedded: Bench) -> None:
         publisher.publish(Outgoing("", "q", b"x")).result(1)
 
 
+def test_what_was_not_finished_is_delivered_to_somebody_else(bench: Bench) -> None:
+    """Acknowledged last: a consumer that goes away in the middle of its work has not used the message up."""
+    begun, done = threading.Event(), threading.Event()
+    never = threading.Event()
+
+    def hang(_: Event) -> None:
+        begun.set()
+        never.wait(20)
+
+    doomed = bench.service("consumer", {"happened": hang})
+    bench.tell(bench.service("producer"), "happened", 1)
+    assert begun.wait(10)
+    doomed.stop()
+    assert bench.depth(bench.queue("consumer", "happened")) == 1
+    bench.service("consumer", {"happened": lambda _: done.set()})
+    assert done.wait(10)
+    never.set()
+
+
 def test_a_slow_handler_does_not_cost_the_connection(embedded: Bench) -> None:
     """With a heartbeat of 1 s, four seconds of work on the connection's own thread would lose it."""
     got: list[int] = []
