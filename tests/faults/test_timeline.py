@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.faults.timeline import InvalidScenario, Scenario, Step, find, load, names
+
+GOOD = """
+title = "Trouble"
+duration = 30
+rate = 4
+
+[[step]]
+at = 0
+say = "Watch."
+
+[[step]]
+at = 5.5
+say = "Now."
+fault = "latency orders->payments 300ms"
+act = "restart broker"
+
+[[step]]
+at = 20
+say = "Over."
+heal = "latency"
+rate = 10
+"""
+
+
+def write(folder: Path, text: str, name: str = "trouble") -> Path:
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_a_scenario(tmp_path: Path) -> None:
+    assert load(write(tmp_path, GOOD)) == Scenario(
+        name="trouble",
+        title="Trouble",
+        duration=30,
+        rate=4,
+        steps=(
+            Step(at=0, say="Watch."),
+            Step(at=5.5, say="Now.", fault="latency orders->payments 300ms", act="restart broker"),
+            Step(at=20, say="Over.", heal="latency", rate=10),
+        ),
+    )
+
+
+def test_a_scenario_is_found_by_name_or_what_comes_close(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    write(tmp_path, GOOD, "happy")
+    assert names(tmp_path) == ["happy", "trouble"]
+    assert find(tmp_path, "trouble").title == "Trouble"
+    with pytest.raises(InvalidScenario, match='there is no scenario "hapy"; did you mean "happy"'):
+        find(tmp_path, "hapy")
+    with pytest.raises(InvalidScenario, match="there are: happy, trouble"):
+        find(tmp_path, "zzz")
+
+
+STEP = 'title = "T"\nduration = 10\n[[step]]\nat = 1\nsay = "s"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title = ", "trouble.toml: "),
+        ("duration = 10", "trouble.toml: title is missing"),
+        ('title = "T"', "trouble.toml: duration is missing"),
+        ('title = ""\nduration = 10', "trouble.toml.title: expected a text"),
+        ('title = "T"\nduration = -1', "trouble.toml.duration: expected a number that is not negative"),
+        ('title = "T"\nduration = true', "trouble.toml.duration: expected a number"),
+        ('title = "T"\nduration = 10\nlenght = 3', "unknown key 'lenght'"),
+        ('title = "T"\nduration = 10\nstep = 3', "trouble.toml: step: expected tables"),
+        ('title = "T"\nduration = 10\n[[step]]\nat = 1', "trouble.toml: step[0]: say is missing"),
+        (STEP + 'fualt = "kill x"', "step[0]: unknown key 'fualt'; did you mean fault?"),
+        (STEP + 'fault = "latencey a->b"', "step[0].fault: 'latencey' is not a fault"),
+        (STEP + 'act = "restart"', "step[0].act: expected"),
+        (STEP + 'act = "explode broker"', "step[0].act: expected"),
+        (STEP + '[[step]]\nat = 0.5\nsay = "s"', "step[1].at: 0.5 is before the step above it (1)"),
+        (STEP + '[[step]]\nat = 11\nsay = "s"', "step[1].at: 11 is after the end (10)"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InvalidScenario) as error:
+        load(write(tmp_path, text))
+    assert message in str(error.value)
