@@ -60,7 +60,7 @@ class Spec:
     restart: Restart = "on-failure"
     needs: tuple[tuple[str, Wait], ...] = ()
     prepare: Callable[[], str] = str
-    url: str = ""
+    url: Callable[[], str] = str
     title: str = ""
     boot: str = ""
 
@@ -209,7 +209,7 @@ class ManagedProcess:
             reason=self._reason(),
             pid=self.child.pid if self.child else None,
             restarts=self.restarts,
-            url=self.spec.url,
+            url=self.spec.url(),
             cpu=round(self._cpu, 1),
             rss=self._rss,
             tail=tuple(self.tail),

@@ -59,7 +59,7 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
         probe=lambda: wiring.engine_probe(engine.name),
         restart="always",
         prepare=prepare,
-        url=wiring.direct(engine.name),
+        url=partial(wiring.direct, engine.name),
         title=launch.title,
         boot=launch.boot,
     )
@@ -84,7 +84,7 @@ def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
         restart=service.restart,
         needs=tuple((link.target, link.wait) for link in wiring.system.links if link.source == service.name),
         prepare=prepare,
-        url=wiring.direct(service.name),
+        url=partial(wiring.direct, service.name),
     )
 
 
