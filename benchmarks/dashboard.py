@@ -10,7 +10,6 @@ Printed: percent of one core of the dashboard's process, bytes a second to the t
 from __future__ import annotations
 
 import argparse
-import asyncio
 import fcntl
 import os
 import pty
@@ -24,12 +23,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from lab.journal.event import to_line
-from lab.runtime.api import LoadStatus, ProcessStatus, RunStatus
 from tests.dashboard import shop
+from tests.dashboard.served import ServedRun
 
 WARM_UP = 5.0
 EVENTS_AN_ORDER = 18.6
@@ -54,72 +52,13 @@ class Result:
     code: int
 
 
-class FakeRuntime:
-    """Serves /run, /system and /events over a Unix socket, each event when its time comes."""
-
-    def __init__(self, lines: list[tuple[float, bytes]]) -> None:
-        self.lines = lines
-        self.sent = 0
-        self.began = 0.0
-
-    async def serve(self, path: Path) -> asyncio.Server:
-        return await asyncio.start_unix_server(self.answer, path)
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while request := await reader.readuntil(b"\r\n\r\n"):
-                path = request.split(b" ", 2)[1]
-                if path.startswith(b"/events"):
-                    await self.stream(writer)
-                    return
-                body = msgspec.json.encode(shop.SYSTEM if path == b"/system" else self.status())
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-                )
-                writer.write(body)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    async def stream(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-        self.began = time.monotonic()
-        at = 0
-        while at < len(self.lines):
-            now = time.monotonic() - self.began
-            end = at
-            while end < len(self.lines) and self.lines[end][0] <= now:
-                end += 1
-            if end > at:
-                chunk = b"".join(line for _, line in self.lines[at:end])
-                writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                await writer.drain()
-                self.sent, at = end, end
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(60)
-
-    def status(self) -> RunStatus:
-        names = [engine.name for engine in shop.SYSTEM.engines] + [service.name for service in shop.SYSTEM.services]
-        processes = (
-            ProcessStatus(name=name, role="service", state="ready", since=0.3, pid=4200, cpu=3.0, rss=60 << 20)
-            for name in names
-        )
-        elapsed = time.monotonic() - self.began if self.began else 0.0
-        return RunStatus(
-            id="0001-day3", system="day3", title="Event-driven shop", state="ready", elapsed=elapsed, seed=7,
-            scenario="", folder="", pid=1, tiers={"broker": "embedded"}, processes=tuple(processes), links=(),
-            faults=(), load=LoadStatus(rate=50.0),
-        )  # fmt: skip
-
-
 def measure(rate: int, seconds: float) -> Result:
     """One run of the dashboard."""
     stream = shop.stream(WARM_UP + seconds + 3, orders=rate / EVENTS_AN_ORDER)
-    runtime = FakeRuntime([(event.t, to_line(event)) for event in stream])
+    runtime = ServedRun([(event.t, to_line(event)) for event in stream])
     with tempfile.TemporaryDirectory() as folder:
         socket = Path(folder) / "control.sock"
-        loop = asyncio.new_event_loop()
-        threading.Thread(target=loop.run_forever, daemon=True).start()
-        asyncio.run_coroutine_threadsafe(runtime.serve(socket), loop).result()
+        runtime.open(socket)
         pid, terminal = pty.fork()
         if pid == 0:
             os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", PYTHONPATH=str(Path(__file__).parents[1]))
@@ -140,7 +79,7 @@ def measure(rate: int, seconds: float) -> Result:
         _, status, usage = os.wait4(pid, 0)
         left = time.monotonic() - pressed
         busy = usage.ru_utime + usage.ru_stime - busy
-        loop.call_soon_threadsafe(loop.stop)
+        runtime.close()
     code = os.waitstatus_to_exitcode(status)
     return Result(rate, events / took, used / took * 100, size / took, left, busy, code)
 

@@ -149,7 +149,8 @@ class DashboardApp(App[None]):
         if desk.feed.ended == THE_END:
             desk.banner = f"The run has ended at {at}. This is its last picture; q leaves."
         else:
-            desk.banner = f"The runtime is gone. This is the last picture, of {at}; q leaves. ({desk.feed.ended})"
+            why = "" if "gone" in desk.feed.ended else f" ({desk.feed.ended})"
+            desk.banner = f"The runtime is gone{why}. This is the last picture, of {at}; q leaves."
         desk.about = replace(desk.about, state="ended", behind=0.0)
 
     def _heard(self, status: RunStatus) -> None:

@@ -12,6 +12,9 @@ from lab.journal.state import RunPicture
 
 WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
 
+WARN_FOR = 15.0
+"""Seconds for which a warning of the lab's own stands where the scenario speaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -80,12 +83,10 @@ def story(picture: RunPicture, banner: str, width: int, height: int) -> list[Row
     if banner:
         lines = wrap(banner, width - 4, height)
         return [row((f" ! {line}".ljust(width), "alarm")) for line in lines]
-    note = picture.narration()
+    loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
+    note = next(loud, None) or picture.narration()
     if note is None:
-        important = next((note for note in reversed(picture.notes) if note.level != "info"), None)
-        if important is None or picture.now - important.t > 20:
-            return [row((f"   {line}", "dim")) for line in wrap(WELCOME, width - 4, height)]
-        note = important
+        return [row((f"   {line}", "dim")) for line in wrap(WELCOME, width - 4, height)]
     style = {"warning": "warn", "error": "bad"}.get(note.level, "note")
     lines = wrap(note.text, width - 4, height)
     return [row((" ▶ " if number == 0 else "   ", "key"), (line, style)) for number, line in enumerate(lines)]

@@ -140,7 +140,7 @@ def order_row(entity: EntityPicture, picture: RunPicture, width: int) -> Row:
     else:
         line += ((right(figures.ms((entity.since - entity.born) * 1000), 6) + " ", "dim"),)
     if width >= 60:
-        steps = [key for _, key in picture.sagas.get(entity.correlation, [])]
+        steps = [key.rpartition(".")[2] for _, key in picture.sagas.get(entity.correlation, [])]
         line += ((" → ".join(steps), "dim"),)
     if entity.reason:
         line += ((f" {entity.reason}" if width < 60 else f"  ({entity.reason})", style),)

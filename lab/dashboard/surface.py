@@ -29,7 +29,7 @@ class Surface(Widget):
         & > .surface--warn { color: $text-warning; }
         & > .surface--bad { color: $text-error; text-style: bold; }
         & > .surface--accent { color: $text-accent; text-style: bold; }
-        & > .surface--name { color: $text-secondary; }
+        & > .surface--name { color: $text-primary; }
         & > .surface--note { text-style: bold; }
         & > .surface--key { text-style: bold; color: $text-accent; }
         & > .surface--select { text-style: bold reverse; }

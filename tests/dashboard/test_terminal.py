@@ -15,6 +15,7 @@ import pytest
 
 from lab.journal.event import to_line
 from tests.dashboard import shop
+from tests.dashboard.served import ServedRun
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -26,6 +27,15 @@ from lab.dashboard import run_replay
 from tests.dashboard import shop
 Path(sys.argv[2]).write_text(str(os.getpid()))
 sys.exit(run_replay(Path(sys.argv[1]), shop.SYSTEM))
+"""
+
+
+LIVE = """
+import os, sys
+from pathlib import Path
+from lab.dashboard import run_live
+Path(sys.argv[2]).write_text(str(os.getpid()))
+sys.exit(run_live(Path(sys.argv[1]), stop_on_quit=True))
 """
 
 
@@ -71,12 +81,12 @@ def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Termina
     made.close()
 
 
-def start(terminal: Terminal, journal: Path) -> int:
-    """Replay the journal in the terminal; the pid of the screen's process."""
-    script = journal.with_name("replay.py")
-    script.write_text(REPLAY)
-    pid_file = journal.with_name("pid")
-    line = f"PYTHONPATH={Path.cwd()} {sys.executable} {script} {journal} {pid_file}"
+def start(terminal: Terminal, what: Path, how: str = REPLAY) -> int:
+    """Show a journal or a live run's socket in the terminal; the pid of the screen's process."""
+    script = what.with_name("show.py")
+    script.write_text(how)
+    pid_file = what.with_name("pid")
+    line = f"PYTHONPATH={Path.cwd()} {sys.executable} {script} {what} {pid_file}"
     # The word is broken up so that it stands on the screen only once the shell has said it.
     terminal.say(f"{line}; echo LE''FT-$?", "Enter")
     eventually(lambda: "● ready" in terminal.screen() and "broker→" in terminal.screen(), timeout=30)
@@ -130,3 +140,33 @@ def test_a_closed_terminal_ends_it(journal: Path, tmp_path: Path) -> None:
     pid = start(terminal, journal)
     terminal.close()
     eventually(lambda: gone(pid), timeout=5)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[ServedRun, Path]]:
+    run = ServedRun([(event.t, to_line(event)) for event in shop.stream(60, orders=5)])
+    socket = tmp_path / "control.sock"
+    run.open(socket)
+    yield run, socket
+    run.close()
+
+
+def test_a_live_run_is_read_over_its_socket_and_stopped_on_leaving(
+    terminal: Terminal, served: tuple[ServedRun, Path]
+) -> None:
+    run, socket = served
+    start(terminal, socket, LIVE)
+    eventually(lambda: "● live" in terminal.screen() and "engines embedded" in terminal.screen())
+    terminal.say("q")
+    eventually(lambda: "LEFT-0" in terminal.screen(), timeout=5)
+    assert run.stopped
+
+
+def test_the_last_picture_stays_when_the_runtime_dies(terminal: Terminal, served: tuple[ServedRun, Path]) -> None:
+    run, socket = served
+    start(terminal, socket, LIVE)
+    run.close()
+    eventually(lambda: "The runtime is gone" in terminal.screen(), timeout=5)
+    assert "payments" in terminal.screen()
+    terminal.say("q")
+    eventually(lambda: "LEFT-0" in terminal.screen(), timeout=5)
