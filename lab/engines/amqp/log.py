@@ -89,6 +89,8 @@ class Log:
         self._topology: dict[tuple[str, ...] | int | bytes, bytes] = {}
         self._live: dict[int, int] = {}
         """queue number << 48 | position -> file << 33 | record size << 1 | delivered"""
+        self._damaged = 0
+        """The newest file found damaged; it is rewritten at once, and with it all older ones."""
         self._sizes: dict[int, int] = {}
         self._live_bytes: dict[int, int] = {}
         self._fd = -1
@@ -266,7 +268,8 @@ class Log:
         """Removes the oldest files while they hold nothing alive, or while most of all that is stored is dead."""
         while len(self._sizes) > 1:
             oldest = min(self._sizes)
-            if self._live_bytes[oldest] and 2 * sum(self._live_bytes.values()) > sum(self._sizes.values()):
+            wanted = self._live_bytes[oldest] and oldest > self._damaged
+            if wanted and 2 * sum(self._live_bytes.values()) > sum(self._sizes.values()):
                 return
             self._append_again(oldest)
             self._write()
@@ -332,6 +335,7 @@ class Log:
         if torn > 0 and not _is_torn(data, good):
             damaged = True
         if damaged:
+            self._damaged = file
             aside = path.with_suffix(".log.damaged")
             shutil.copy2(path, aside)
             self._say(f"{path.name} is damaged: what could be read was kept, the file as it was is now {aside.name}")
@@ -428,7 +432,8 @@ def _is_torn(data: bytes, good: int) -> bool:
     if len(rest) < _HEAD.size or not rest.strip(b"\0"):
         return True
     size, _ = _HEAD.unpack_from(rest)
-    return bool(len(rest) <= _HEAD.size + size)
+    # Some file systems leave zeros where data was to come.
+    return bool(len(rest.rstrip(b"\0")) <= _HEAD.size + size)
 
 
 def _targets(payload: bytes) -> tuple[list[tuple[int, int, float, int]], int]:

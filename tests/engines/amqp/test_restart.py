@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pika
 import pytest
@@ -11,6 +14,8 @@ from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_in
 from tests.conftest import BOTH_BROKERS
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import fetch, publish, ready
+
+NOTHING = (None, None, None)
 
 
 @pytest.fixture(scope="module", params=BOTH_BROKERS)
@@ -95,3 +100,38 @@ def test_clients_are_told_of_a_stop(own_broker: PrivateBroker) -> None:
     own_broker.start()
     assert told.value.reply_code == 320
     assert told.value.reply_text == "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_confirmed_is_lost_to_a_kill(tmp_path: Path, seed: int) -> None:
+    """kill -9 at a random moment under load, again and again: what was confirmed and not acked is there, in order."""
+    chance = random.Random(seed)
+    with EmbeddedBroker(tmp_path) as broker:
+        client = Client(broker)
+        name = client.queue(client.channel(), durable=True)
+        confirmed: list[int] = []
+        acked: set[int] = set()
+        number = 0
+        for _ in range(4):
+            killer = threading.Timer(chance.uniform(0.1, 0.5), broker.kill)
+            channel = client.channel()
+            channel.confirm_delivery()
+            killer.start()
+            try:
+                while True:
+                    number += 1
+                    body = str(number).encode() + b"." * chance.randrange(2000)
+                    channel.basic_publish("", name, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+                    confirmed.append(number)
+                    if chance.random() < 0.3:
+                        method, _, got = channel.basic_get(name)
+                        acked.add(int(got.rstrip(b".")))
+                        channel.basic_ack(method.delivery_tag)
+            except pika.exceptions.AMQPError:
+                killer.join()
+            broker.start()
+        channel = client.channel()
+        found = [int(got.rstrip(b".")) for _, _, got in iter(lambda: channel.basic_get(name, auto_ack=True), NOTHING)]
+    assert found == sorted(found)
+    assert set(confirmed) - acked <= set(found)
+    assert len(found) == len(set(found))
