@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.disturb import LINK_KINDS, disturb, pace, touched
-from lab.wire.http_framing import Head, Kind, Reader
-from lab.wire.http_text import correlation, refusal, split_target
+from lab.wire.http_framing import BODY, BROKEN, END, HEAD, Reader
+from lab.wire.http_head import Head
+from lab.wire.http_text import refusal, split_target
 from lab.wire.session import Again, Close, Effect, GiveUp, Mute, Seen, Send, Side, Strike, Undecodable
 
 COPY_LIMIT = 1024 * 1024
@@ -37,17 +38,15 @@ class _Exchange:
         "lost",
         "method",
         "truncate",
-        "upgrade",
     )
 
     def __init__(self, head: Head, now: float, size: int) -> None:
         path, query = split_target(head.target)
-        self.flow = Flow(op=f"{head.method} {path}", correlation=correlation(head), bytes=size, detail=query)
+        self.flow = Flow(op=f"{head.method} {path}", correlation=head.correlation, bytes=size, detail=query)
         self.method = head.method
         self.at = now
         self.complete = False
         self.keep_alive = head.keep_alive
-        self.upgrade = head.upgrade
         self.fault: Fault | None = None
         self.canned: bytes | None = None
         self.lost: Fault | None = None
@@ -78,28 +77,28 @@ class HttpSession:
         flows: list[Flow] = []
         if side is Side.CLIENT:
             for kind, part, head in self._requests.feed(data):
-                if kind is Kind.HEAD:
+                if kind == HEAD:
                     assert head is not None
                     self._ask(head, now, len(part))
-                elif kind is Kind.BODY:
+                elif kind == BODY:
                     if self._asking is not None:
                         self._asking.flow.bytes += len(part)
-                elif kind is Kind.END:
+                elif kind == END:
                     self._asked_all(now)
-                elif kind is Kind.BROKEN:
+                elif kind == BROKEN:
                     raise Undecodable(self._requests.reason)
             return flows
         for kind, part, head in self._answers.feed(data):
-            if kind is Kind.HEAD:
+            if kind == HEAD:
                 assert head is not None
                 self._answer(head, len(part))
-            elif kind is Kind.BODY:
+            elif kind == BODY:
                 if self._exchanges:
                     self._exchanges[0].flow.bytes += len(part)
-            elif kind is Kind.END:
+            elif kind == END:
                 if self._exchanges and self._answered is not None:
                     flows.append(self._answered_all(now))
-            elif kind is Kind.BROKEN:
+            elif kind == BROKEN:
                 raise Undecodable(self._answers.reason)
         return flows
 
@@ -174,9 +173,9 @@ class HttpSession:
         self._answered = head
         flow.status = str(head.status)
         flow.outcome = "error" if head.status >= 500 else "ok"
-        flow.correlation = flow.correlation or correlation(head)
+        flow.correlation = flow.correlation or head.correlation
         if head.status == 101 or (exchange.method == "CONNECT" and 200 <= head.status < 300):
-            flow.detail = f"upgraded to {(head.upgrade or exchange.upgrade).decode('latin-1') or 'a tunnel'}"
+            flow.detail = f"upgraded to {head.upgrade or 'a tunnel'}"
             self._requests.become_raw()
 
     def _answered_all(self, now: float) -> Flow:
@@ -189,7 +188,7 @@ class HttpSession:
     def _requested(self, data: bytes, now: float, strike: Strike) -> list[Effect]:
         effects: list[Effect] = []
         for kind, part, head in self._requests.feed(data):
-            if kind is Kind.HEAD:
+            if kind == HEAD:
                 assert head is not None
                 gone, self._gone[Side.CLIENT] = self._gone[Side.CLIENT], 0
                 exchange = self._ask(head, now, len(part))
@@ -197,15 +196,15 @@ class HttpSession:
                     effects.append(Send(Side.SERVER, part[gone:]))
                 else:
                     effects += self._struck(exchange, head, part, strike)
-            elif kind is Kind.END:
+            elif kind == END:
                 if self._asking is not None:
                     effects += self._complete(self._asking, now, strike)
-            elif kind is Kind.BODY:
+            elif kind == BODY:
                 effects += self._more(part)
             else:
                 gone, self._gone[Side.CLIENT] = self._gone[Side.CLIENT], 0
                 effects.append(Send(Side.SERVER, part[gone:]))
-                if kind is Kind.BROKEN:
+                if kind == BROKEN:
                     effects += [*self.release(), GiveUp(self._requests.reason)]
         return effects
 
@@ -274,7 +273,7 @@ class HttpSession:
         effects: list[Effect] = []
         for kind, part, head in self._answers.feed(data):
             exchange = self._exchanges[0] if self._exchanges else None
-            if kind is Kind.HEAD:
+            if kind == HEAD:
                 assert head is not None
                 gone, self._gone[Side.SERVER] = self._gone[Side.SERVER], 0
                 self._answer(head, len(part))
@@ -287,7 +286,7 @@ class HttpSession:
                     return [*effects, *self._torn(now)]
                 if head.status == 101:
                     effects += self.release()
-            elif kind is Kind.BODY and exchange is not None:
+            elif kind == BODY and exchange is not None:
                 exchange.flow.bytes += len(part)
                 rate = pace(exchange.fault)
                 if exchange.truncate:
@@ -296,14 +295,14 @@ class HttpSession:
                 effects.append(Send(Side.CLIENT, part, rate=rate))
                 if exchange.truncate and not exchange.left:
                     return [*effects, *self._torn(now)]
-            elif kind is Kind.END:
+            elif kind == END:
                 if exchange is not None and self._answered is not None:
                     effects.append(Seen(self._answered_all(now)))
                     effects += self._given(now)
             else:
                 gone, self._gone[Side.SERVER] = self._gone[Side.SERVER], 0
                 effects.append(Send(Side.CLIENT, part[gone:]))
-                if kind is Kind.BROKEN:
+                if kind == BROKEN:
                     effects += [*self.release(), GiveUp(self._answers.reason)]
         return effects
 

@@ -6,7 +6,6 @@ import json
 from http import HTTPStatus
 
 from lab.faults.fault import Fault
-from lab.wire.http_framing import Head
 
 PATH_LIMIT = 200
 QUERY_LIMIT = 200
@@ -32,14 +31,6 @@ def _blanked(query: str) -> str:
         pairs.append(f"{name}=…" if secret else f"{name}{equals}{value}")
     blanked = "&".join(pairs)
     return blanked if len(blanked) <= QUERY_LIMIT else blanked[:QUERY_LIMIT] + "…"
-
-
-def correlation(head: Head) -> str:
-    """X-Request-ID, or else the trace id of a W3C traceparent."""
-    if head.request_id or not head.traceparent:
-        return head.request_id
-    parts = head.traceparent.split("-")
-    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else ""
 
 
 def refusal(fault: Fault, method: str, keep_alive: bool) -> bytes:

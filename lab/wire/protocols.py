@@ -20,8 +20,5 @@ def session_factory(protocol: str) -> Callable[[], Session]:
     if protocol not in _SESSIONS:
         return RawSession
     module, name = _SESSIONS[protocol]
-    try:
-        factory: Callable[[], Session] = getattr(import_module(module), name)
-    except ModuleNotFoundError:
-        return RawSession
+    factory: Callable[[], Session] = getattr(import_module(module), name)
     return factory

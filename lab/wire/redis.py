@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.disturb import LINK_KINDS, disturb, pace, touched
-from lab.wire.redis_commands import READS, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, ttl
+from lab.wire.redis_commands import READS, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, name_of, ttl
 from lab.wire.resp import Command, CommandReader, Reply, ReplyReader
 from lab.wire.session import Effect, GiveUp, Mute, Seen, Send, Side, Strike, Undecodable
 
@@ -60,7 +60,10 @@ class RedisSession:
         self._asked: deque[_Asked] = deque()
         self._commands = CommandReader()
         self._replies = ReplyReader()
-        self._carried = {Side.CLIENT: 0, Side.SERVER: 0}
+        self._ahead = 0
+        """Bytes of the command that has begun and not ended; `_held` are those of them that were not forwarded."""
+        self._behind = 0
+        """Bytes of the reply that has begun and not ended."""
         self._held = b""
         self._subscribed = False
         self._resp3 = False
@@ -72,21 +75,23 @@ class RedisSession:
         if self._over:
             return ()
         flows: list[Flow] = []
-        last = 0
         try:
             if side is Side.CLIENT:
+                last = -self._ahead
                 for command in self._commands.feed(data):
-                    self._ask(command, now, self._size(side, last, command.end))
+                    self._ask(command, now, command.end - last)
                     last = command.end
+                self._ahead = len(data) - last
             else:
+                last = -self._behind
                 for reply in self._replies.feed(data):
-                    flow = self._answer(reply, now, self._size(side, last, reply.end))
+                    flow = self._answer(reply, now, reply.end - last)
                     last = reply.end
                     if flow is not None:
                         flows.append(flow)
+                self._behind = len(data) - last
         except ValueError as error:
             raise Undecodable(str(error)) from None
-        self._carried[side] += len(data) - last
         return flows
 
     def intercept(self, side: Side, data: bytes, now: float, strike: Strike) -> Sequence[Effect]:
@@ -126,17 +131,11 @@ class RedisSession:
         self._asked.clear()
         return flows
 
-    def _size(self, side: Side, start: int, end: int) -> int:
-        carried = self._carried[side]
-        if carried:
-            self._carried[side] = 0
-        return end - start + carried
-
     def _ask(self, command: Command, now: float, size: int) -> _Asked | None:
         args = command.args
         if not args:
             return None
-        name = args[0].decode("latin-1").upper()
+        name = name_of(args[0])
         op, key = describe(name, args, command.count)
         asked = _Asked(name, Flow(op=op, key=key, bytes=size), now)
         if name in _UNUSUAL:
@@ -165,7 +164,7 @@ class RedisSession:
 
     def _answer(self, reply: Reply, now: float, size: int) -> Flow | None:
         """The Flow that the reply completes, if it does."""
-        if (reply.kind == 62 or (self._subscribed and reply.kind == 42)) and reply.items:
+        if reply.items and (reply.kind == 62 or (self._subscribed and reply.kind == 42)):
             word = reply.items[0]
             if not word.endswith(b"subscribe"):
                 if reply.kind == 62 or word in _MESSAGES:
@@ -191,7 +190,7 @@ class RedisSession:
 
     def _requested(self, data: bytes, now: float, strike: Strike) -> list[Effect]:
         effects: list[Effect] = []
-        gone = self._carried[Side.CLIENT] - len(self._held)
+        gone = self._ahead - len(self._held)
         bytes_before = len(self._held)
         self._held += data
         buffer, pos = self._held, 0
@@ -206,7 +205,7 @@ class RedisSession:
             effects += self._struck(asked, command, raw, strike) if asked and not gone else [Send(Side.SERVER, raw)]
             pos, gone = end, 0
         self._held = buffer[pos:]
-        self._carried[Side.CLIENT] = len(self._held) + gone
+        self._ahead = len(self._held) + gone
         if gone or len(self._held) > HOLD_LIMIT:
             effects += self.release()
         return [*effects, *self._given(now)]
@@ -248,14 +247,14 @@ class RedisSession:
             asked = self._asked[0] if self._asked else None
             if asked is not None and asked.instead is not None:
                 reply = Reply(45, asked.instead[1:-2], 0, [], reply.end)
-            flow = self._answer(reply, now, self._size(Side.SERVER, last, reply.end))
-            last = reply.end
+            flow = self._answer(reply, now, reply.end - last + self._behind)
+            last, self._behind = reply.end, 0
             if flow is not None:
                 if asked is not None and asked.instead is not None:
                     effects.append(Send(Side.CLIENT, asked.instead))
                 effects.append(Seen(flow))
             effects += self._given(now)
-        self._carried[Side.SERVER] += len(data) - last
+        self._behind += len(data) - last
         if last < len(data):
             effects += self._pass(data[last:])
         return effects

@@ -5,6 +5,7 @@ Values are never looked at, and of AUTH, HELLO, CONFIG, ACL nothing but the name
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 NAME_LIMIT = 120
@@ -21,8 +22,13 @@ _NO_KEY = _words(
     "UNWATCH WAIT WAITAOF XREAD XREADGROUP BLMPOP BZMPOP LMPOP ZMPOP ZUNION ZINTER ZDIFF ZINTERCARD SINTERCARD"
 )
 _FAMILIES = _words("ACL CLIENT CLUSTER COMMAND CONFIG FUNCTION LATENCY MODULE PUBSUB SCRIPT SLOWLOG")
-_KEY_AT = {"OBJECT": 2, "XGROUP": 2, "XINFO": 2, "MEMORY": 2, "BITOP": 2, "DEBUG": 2}
 _SCRIPTS = _words("EVAL EVALSHA EVAL_RO EVALSHA_RO FCALL FCALL_RO")
+_KEY_AT = {
+    **dict.fromkeys(_NO_KEY, 0),
+    **dict.fromkeys(_words("OBJECT XGROUP XINFO MEMORY BITOP"), 2),
+    **dict.fromkeys(_SCRIPTS, 3),
+}
+"""Where the first key stands, if not right after the name; 0: nowhere."""
 
 READS = _words("GET GETEX GETDEL HGET MGET HMGET HGETALL EXISTS LINDEX SMEMBERS")
 """Commands of which the reply says hit or miss."""
@@ -44,14 +50,18 @@ SUBSCRIBING = _words("SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE S
 """Commands that are answered by one confirmation for each channel."""
 
 
+@lru_cache(maxsize=1024)
+def name_of(word: bytes) -> str:
+    """A command's name as it is written in a Flow."""
+    return word.decode("latin-1").upper()[:NAME_LIMIT]
+
+
 def describe(name: str, args: list[bytes], count: int) -> tuple[str, str]:
     """The op of a Flow and the key, `GET user:7` and `user:7`."""
-    if name in _NO_KEY:
-        return (f"{name} {_text(args[1]).upper()}" if name in _FAMILIES and count > 1 else name), ""
     place = _KEY_AT.get(name, 1)
-    if name in _SCRIPTS:
-        place = 3 if count > 3 and args[2] != b"0" else count
-    if place >= len(args):
+    if place == 0:
+        return (f"{name} {_text(args[1]).upper()}" if name in _FAMILIES and count > 1 else name), ""
+    if place >= len(args) or (place == 3 and args[2] == b"0"):
         return name, ""
     key = _text(args[place])
     return f"{name} {key}", key

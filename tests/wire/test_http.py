@@ -118,6 +118,8 @@ def test_a_server_error_is_an_error() -> None:
         [(C, b"GET / HTTP/1.1\nHost: x\n\n")],
         [(C, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")],
         [(C, GET), (S, b"HELO mail.example\r\n")],
+        [(C, b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc")],
+        [(C, GET), (S, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc")],
     ],
 )
 def test_other_protocols_are_undecodable(said: list[Said]) -> None:
