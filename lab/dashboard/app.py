@@ -52,7 +52,7 @@ class DashboardApp(App[None]):
         self._leave_on_signals()
         self.push_screen(self.run_screen)
         if isinstance(self.desk.feed, LiveFeed):
-            self.run_worker(self.desk.feed.read(), exit_on_error=False)
+            self.run_worker(self._follow(self.desk.feed), exit_on_error=False)
         if self.controls is not None:
             self.run_worker(self._poll(self.controls), exit_on_error=False)
         else:
@@ -143,8 +143,12 @@ class DashboardApp(App[None]):
                 # Whether the run is really gone is the feed's to say; a slow answer is not the end.
                 self.run_screen.elapsed = None
             await asyncio.sleep(POLL)
-        self.run_screen.elapsed = None
+
+    async def _follow(self, feed: LiveFeed) -> None:
+        """Read to the end, then say how it ended; the last picture stays."""
+        await feed.read()
         desk = self.desk
+        self.run_screen.elapsed = None
         at = figures.clock(desk.picture.now)
         if desk.feed.ended == THE_END:
             desk.banner = f"The run has ended at {at}. This is its last picture; q leaves."
@@ -155,6 +159,8 @@ class DashboardApp(App[None]):
 
     def _heard(self, status: RunStatus) -> None:
         desk = self.desk
+        if desk.feed.ended:
+            return
         desk.vitals = {process.name: Vitals(process.cpu, process.rss) for process in status.processes}
         self.run_screen.elapsed = status.elapsed - monotonic()
         behind = status.elapsed - desk.picture.now

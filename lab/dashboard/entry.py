@@ -30,19 +30,19 @@ def run_live(socket_path: Path, *, stop_on_quit: bool) -> int:
     tapped = {link.id for link in status.links if not link.url.startswith("sqlite")}
     about = About(status.system, status.title, status.state, status.seed, status.scenario, tuple(status.tiers.items()))
 
-    async def show() -> int:
+    async def show() -> tuple[int, bool]:
         controls = AsyncControl(socket_path)
         try:
             desk = Desk(LiveFeed(controls.events(since=0, follow=True)), system, about, tapped)
             app = DashboardApp(desk, controls, ascii=wants_ascii())
             await app.run_async()
-            return app.return_code or 0
+            return app.return_code or 0, bool(desk.feed.ended)
         finally:
             await controls.close()
 
-    code = asyncio.run(show())
-    if stop_on_quit:
-        with suppress(ControlError):  # It is gone already, which is what was wanted.
+    code, over = asyncio.run(show())
+    if stop_on_quit and not over:
+        with suppress(ControlError):  # It went in this moment, which is what was wanted.
             control.stop()
     control.close()
     return code
