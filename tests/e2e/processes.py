@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.waiting import eventually
+
 LAB = str(Path(sys.executable).parent / "lab")
 
 
@@ -58,6 +60,15 @@ class Lab:
             for stream in (process.stdout, process.stderr):
                 if stream:
                     stream.close()
+
+    def at_work(self, least: int = 6) -> list[psutil.Process]:
+        """The processes of the run once there are so many of them."""
+
+        def enough() -> list[psutil.Process]:
+            found = self.processes()
+            return found if len(found) >= least else []
+
+        return eventually(enough, 30)
 
     def processes(self) -> list[psutil.Process]:
         """Everything alive that belongs to a run of this home: it works in a folder there, or was told of one."""

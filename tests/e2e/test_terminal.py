@@ -70,8 +70,7 @@ def terminal(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Terminal]:
 def test_run_opens_the_dashboard_and_q_stops_everything(terminal: Terminal, lab: Lab) -> None:
     terminal.type(f"{LAB} run day3 --scenario happy; echo ended with $?", "Enter")
     terminal.shows("day3", "orders", "payments", "broker", "confirm")
-    mine = lab.processes()
-    assert len(mine) >= 6
+    mine = lab.at_work()
     terminal.type("q")
     terminal.shows("0001-day3 is stopped", "ended with 0")
     assert not alive(mine)
@@ -80,10 +79,9 @@ def test_run_opens_the_dashboard_and_q_stops_everything(terminal: Terminal, lab:
 def test_a_closed_terminal_leaves_nothing_behind(terminal: Terminal, lab: Lab) -> None:
     terminal.type(f"{LAB} run day3", "Enter")
     terminal.shows("day3", "orders", "payments", "ready")
-    mine = lab.processes()
-    assert len(mine) >= 6
+    mine = lab.at_work()
     terminal.close()
-    eventually(lambda: not alive(mine), 8)
+    eventually(lambda: not alive(mine), 10)
 
 
 def test_leaving_an_attached_dashboard_leaves_the_run_alone(terminal: Terminal, lab: Lab) -> None:
