@@ -47,6 +47,7 @@ PRELOAD = (
     "encodings.idna",
     "fastapi",
     "fastapi.responses",
+    "pydantic.v1",
     "uvicorn",
     "uvicorn.loops.auto",
     "uvicorn.loops.uvloop",
@@ -58,13 +59,15 @@ PRELOAD = (
     "sqlalchemy",
     "sqlalchemy.orm",
     "sqlalchemy.dialects.sqlite",
+    "sqlite3",
     "redis",
     "httpx",
     "tenacity",
     "prometheus_client",
     "fakeredis",
 )
-"""What services and embedded engines import, in the order in which a run needs it; what is missing is skipped."""
+"""What services and embedded engines import (some of it late, at first use), in the order in which a run needs it. What
+is missing is skipped."""
 
 LENGTH = struct.Struct("!I")
 GRACE = 1.0
@@ -87,6 +90,7 @@ class ForkServer:
         self._waiting: list[tuple[dict[str, Any], list[int]]] = []
         self._began = time.monotonic()
         self._stop = False
+        gc.disable()
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
@@ -122,8 +126,7 @@ class ForkServer:
         with contextlib.suppress(ImportError):
             importlib.import_module(self._imports.pop())
         if not self._imports:
-            gc.collect()
-            gc.freeze()
+            gc.freeze()  # the collector would touch, and so copy, what the children share
             self._tell({"warm": round(time.monotonic() - self._began, 3)})
 
     def _fork(self, request: dict[str, Any], fds: list[int]) -> Job | None:
@@ -165,6 +168,7 @@ class ForkServer:
             os.write(report, f"{what}: {error.strerror}".encode())
             os._exit(127)
         os.close(report)
+        gc.enable()
         random.seed()
         sys.path[:0] = request["path"]
         return Job(request["module"], request["argv"])

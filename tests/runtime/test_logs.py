@@ -1,0 +1,75 @@
+"""Output becomes lines and Log events, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.runtime.logs import LINE, LinePipe, log_event, read_lines
+from tests.waiting import aeventually
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.notices: list[str] = []
+        self.pipe = LinePipe(self.lines.append, self.notices.append)
+
+
+@given(st.lists(st.binary(max_size=60)))
+def test_any_split_gives_the_same_lines(chunks: list[bytes]) -> None:
+    async def feed() -> Sink:
+        sink = Sink()
+        for chunk in chunks:
+            sink.pipe.data_received(chunk)
+        sink.pipe.connection_lost(None)
+        return sink
+
+    whole = b"".join(chunks)
+    expected = whole.split(b"\n")
+    if not expected[-1]:
+        expected.pop()
+    assert asyncio.run(feed()).lines == [line.rstrip(b"\r") for line in expected]
+
+
+async def test_a_line_without_an_end_takes_no_memory() -> None:
+    sink = Sink()
+    for _ in range(100):
+        sink.pipe.data_received(b"x" * LINE)
+    sink.pipe.data_received(b"\nshort\n")
+    assert [len(line) for line in sink.lines] == [LINE, 5]
+    assert sink.notices == [f"the line above was cut: {99 * LINE:,} more bytes"]
+
+
+async def test_a_pipe_is_read_to_its_end() -> None:
+    read, write = os.pipe()
+    lines: list[bytes] = []
+    pipe = await read_lines(read, lines.append, lambda _: None)
+    os.write(write, b"one\ntwo")
+    await aeventually(lambda: lines == [b"one"])
+    os.close(write)
+    await pipe.ended
+    assert lines == [b"one", b"two"]
+
+
+def test_a_json_line_is_lifted() -> None:
+    line = b'{"ts":"now","level":"WARN","service":"s","msg":"slow","event":"late","correlation_id":"c-1","ms":3}'
+    event = log_event("orders", "stdout", line)
+    assert (event.source, event.level, event.message, event.event) == ("orders", "warning", "slow", "late")
+    assert (event.correlation, event.data) == ("c-1", {"ms": 3})
+
+
+@pytest.mark.parametrize("line", [b"Traceback:", b"{not json", b'["a list"]', b"\xff\xfe", b"", b'{"a":' * 5000])
+def test_any_other_line_is_its_own_message(line: bytes) -> None:
+    event = log_event("orders", "stderr", line)
+    assert event.message == line.decode("utf-8", "backslashreplace")
+    assert event.level == "warning"
+
+
+def test_a_line_without_a_message_is_told_by_its_event() -> None:
+    event = log_event("orders", "stdout", b'{"event":"state","request_id":"r-1","id":7}')
+    assert (event.message, event.correlation) == ("state", "r-1")
