@@ -53,9 +53,10 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
         parts.append((2, row((f"{about.speed:g}×", "text"))))
     if picture.load is not None:
         parts.append((3, row((f"load {figures.rate(picture.load.rate)}", "text"))))
-    if about.tiers:
-        same = {tier for _, tier in about.tiers}
-        tiers = [f"engines {same.pop()}"] if len(same) == 1 else [f"{name} {tier}" for name, tier in about.tiers]
+    known = about.tiers or [(each.name, each.tier) for each in picture.processes.values() if each.tier]
+    if known:
+        same = {tier for _, tier in known}
+        tiers = [f"engines {same.pop()}"] if len(same) == 1 else [f"{name} {tier}" for name, tier in known]
         parts.append((4, row((", ".join(tiers), "text"))))
     if about.seed is not None:
         parts.append((5, row((f"seed {about.seed}", "dim"))))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,8 +15,12 @@ from lab.dashboard.desk import Desk
 from lab.dashboard.feed import LiveFeed, ReplayFeed
 from lab.dashboard.glyphs import wants_ascii
 from lab.journal import query
+from lab.journal.event import to_line
 from lab.runtime.client import AsyncControl, Control, ControlError
 from lab.system.model import System
+
+PACED = 2.0
+"""Seconds of a recorded run that are played in their own time before its picture is taken."""
 
 
 def run_live(socket_path: Path, *, stop_on_quit: bool) -> int:
@@ -57,19 +63,30 @@ def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:
 
 
 def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, int] = (120, 40)) -> str:
-    """The screen of a recorded run at `t` seconds as an SVG image, of `size` columns and rows; needs no terminal."""
+    """The screen as it was `t` seconds into a run, as an SVG image of `size` columns and rows; needs no terminal."""
 
     async def draw() -> str:
-        feed = _recording(journal_path, 1.0)
-        feed.seek(max(0.0, t - 1.0))
-        desk = Desk(feed, system, About(system.name, system.title, "replay", speed=1.0))
+        desk = Desk(LiveFeed(_as_it_came(journal_path, t)), system, About(system.name, system.title))
         app = DashboardApp(desk)
         async with app.run_test(size=size) as pilot:
-            while feed.head < t and not feed.ended:
+            while desk.picture.now < t - 0.1 and not desk.feed.ended:
                 await pilot.pause(0.05)
-            return app.export_screenshot(title=f"lab {system.name}")
+            return app.export_screenshot(title=f"lab run {system.name}")
 
     return asyncio.run(draw())
+
+
+async def _as_it_came(journal_path: Path, t: float) -> AsyncIterator[bytes]:
+    """The journal's lines until `t`, the last of them at their own pace, so that messages are on their way."""
+    began = time.monotonic()
+    for event in query.read(journal_path):
+        if event.t > t:
+            break
+        await asyncio.sleep(max(0.0, event.t - (t - PACED) - (time.monotonic() - began)))
+        yield to_line(event)
+    else:
+        return
+    await asyncio.Event().wait()
 
 
 def _recording(journal_path: Path, speed: float) -> ReplayFeed:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from lab.dashboard import picture_of
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
 from lab.dashboard.desk import Desk
 from lab.dashboard.feed import ReplayFeed
 from lab.dashboard.rows import text_of
 from lab.dashboard.surface import Surface
-from lab.journal.event import Event, Flow, Log, Note
+from lab.journal.event import Event, Flow, Log, Note, to_line
 from lab.system.model import Link, Service, System
 from tests.dashboard import shop
 from tests.dashboard.fakes import FakeRun, dashboard
@@ -394,3 +396,14 @@ async def test_a_replay_cannot_be_disturbed() -> None:
         assert feed.speed == 2.0
         await pilot.press("l", "k", "u")
         assert "latency" not in shown(app, "faults")
+
+
+def test_a_picture_of_a_recorded_run_needs_no_terminal(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.ndjson"
+    journal.write_bytes(b"".join(to_line(event) for event in shop.stream(6, orders=10)))
+    image = picture_of(journal, shop.SYSTEM, t=3.0, size=(80, 24))
+    assert image.startswith("<svg")
+    words = image.replace("&#160;", " ")
+    assert "payments" in words
+    assert "heal all" in words
+    assert "00:02" in words or "00:03" in words
