@@ -16,7 +16,8 @@ from lab.dashboard.map_view import Scene, Vitals
 from lab.dashboard.sampling import Sample
 from lab.dashboard.traffic import Traffic
 from lab.journal.event import Flow, Log
-from lab.journal.state import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, RunPicture
+from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture
+from lab.journal.state import RunPicture
 from lab.system.model import System
 
 Tab = Literal["flows", "orders", "queues", "processes", "logs", "faults"]

@@ -11,7 +11,8 @@ from lab.dashboard import figures
 from lab.dashboard.rows import Row, row, wrap
 from lab.faults.catalogue import KINDS
 from lab.journal.event import Flow, Log
-from lab.journal.state import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, RunPicture
+from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture
+from lab.journal.state import RunPicture
 from lab.journal.story import NoStory, story
 from lab.journal.telling import lines
 from lab.system.model import System

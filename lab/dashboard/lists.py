@@ -11,7 +11,8 @@ from lab.dashboard import figures, glyphs
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.dashboard.rows import Row, clip, fit, right, row, squeeze, wrap
 from lab.journal.event import Flow, Log
-from lab.journal.state import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, RunPicture, carries
+from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, carries
+from lab.journal.state import RunPicture
 
 GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
 BAD_ENDS = frozenset({"cancelled", "failed", "rejected", "declined", "refunded", "dead"})

@@ -13,7 +13,8 @@ from lab.dashboard.grid import Grid
 from lab.dashboard.layout import SHAPES, Box, Chart, Wire
 from lab.dashboard.rows import Row, clip, fit, row, selected
 from lab.dashboard.traffic import Traffic
-from lab.journal.state import FaultPicture, LinkPicture, ProcessPicture, RunPicture
+from lab.journal.parts import FaultPicture, LinkPicture, ProcessPicture
+from lab.journal.state import RunPicture
 from lab.system.model import CLIENT
 
 CUTS = frozenset({"refuse", "blackhole", "partition", "connect-hang", "one-way"})

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from lab.dashboard import bars, figures, lists, map_view
+from lab.dashboard import bars, figures, lists, map_view, selection
 from lab.dashboard.desk import TABS, Desk, Tab
 from lab.dashboard.feed import ReplayFeed
 from lab.dashboard.flow_filter import HELP, BadFilter
@@ -22,12 +22,10 @@ from lab.dashboard.keys import KEYS, Key, fitting, table
 from lab.dashboard.layout import Chart, arrange, nodes
 from lab.dashboard.rows import Row, row, selected
 from lab.dashboard.surface import Surface
-from lab.journal.state import LinkPicture
 
 FLUSHES_PER_SECOND = 10
 WIDE = 100
 """Columns from which orders and queues stand beside the list."""
-SIDE = 47
 TALL = 22
 MESSAGE_FOR = 6.0
 """Seconds for which an answer to a key stays in the foot."""
@@ -362,7 +360,7 @@ class RunScreen(Screen[None]):
         if clock < until:
             self._surface("said").show([row((f" {text}", style))])
         else:
-            said = bars.selection_line(desk.selection, self._selection_says(), width)
+            said = bars.selection_line(desk.selection, selection.says(desk.selection, desk.picture, desk.vitals), width)
             self._surface("said").show([said])
         keys = table(desk.live)
         if desk.live:
@@ -388,39 +386,5 @@ class RunScreen(Screen[None]):
             order = [named[name] for name in short if name in named]
         self._surface("keys").show([bars.keys_line(order, width)])
 
-    def _selection_says(self) -> list[tuple[str, str]]:
-        picture = self.desk.picture
-        link = picture.links.get(self.desk.selection)
-        if link is not None:
-            return _link_says(link, picture.now)
-        process = picture.processes.get(self.desk.selection)
-        if process is None:
-            load = picture.load
-            if load is None:
-                return [("the load of the lab has not begun", "dim")]
-            sent = f"{figures.rate(load.rate)} asked for · sent {load.sent} · ok {load.ok} · failed {load.failed}"
-            return [(sent, "text"), (f"p50 {figures.ms(load.p50)} p99 {figures.ms(load.p99)}", "dim")]
-        vitals = self.desk.vitals.get(process.name)
-        said = [(process.state, map_view.PROCESS_STYLE.get(process.state, "warn"))]
-        if process.pid:
-            said.append((f"pid {process.pid}", "text"))
-        if vitals is not None:
-            said.append((f"cpu {vitals.cpu:.0f}%  memory {figures.size(vitals.rss)}", "dim"))
-        return [*said, (process.reason, "dim")]
-
     def _surface(self, name: str) -> Surface:
         return self.query_one(f"#{name}", Surface)
-
-
-def _link_says(link: LinkPicture, now: float) -> list[tuple[str, str]]:
-    p50, p99 = link.spread.lately(now, 0.5, 0.99)
-    said = [(link.protocol, "dim"), (figures.rate(link.rate(now)), "text")]
-    if p50 is not None:
-        said.append((f"p50 {figures.ms(p50)}  p99 {figures.ms(p99)}", "text"))
-    said.append((f"{link.errors} errors" if link.errors else "no errors", "bad" if link.errors else "dim"))
-    others = [
-        f"{count} {name}" for name, count in sorted(link.outcomes.items()) if name in ("lost", "late", "duplicate")
-    ]
-    if others:
-        said.append((" · ".join(others), "warn"))
-    return [*said, (f"{figures.count(link.flows)} flows so far", "dim")]

@@ -13,7 +13,7 @@ from math import log2
 
 from lab.dashboard import glyphs
 from lab.journal.event import Flow
-from lab.journal.state import FAILED, LinkPicture, carries
+from lab.journal.parts import FAILED, LinkPicture, carries
 
 TRAVEL = 1.0
 """Seconds that a dot takes from end to end."""

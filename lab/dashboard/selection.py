@@ -1,0 +1,45 @@
+"""What the foot says of the selected link or process, in figures and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.dashboard import figures
+from lab.dashboard.map_view import PROCESS_STYLE, Vitals
+from lab.journal.parts import LinkPicture
+from lab.journal.state import RunPicture
+
+
+def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> list[tuple[str, str]]:
+    """(text, style) pairs about what is selected."""
+    link = picture.links.get(item)
+    if link is not None:
+        return _link(link, picture.now)
+    process = picture.processes.get(item)
+    if process is None:
+        load = picture.load
+        if load is None:
+            return [("the load of the lab has not begun", "dim")]
+        sent = f"{figures.rate(load.rate)} asked for · sent {load.sent} · ok {load.ok} · failed {load.failed}"
+        return [(sent, "text"), (f"p50 {figures.ms(load.p50)} p99 {figures.ms(load.p99)}", "dim")]
+    vitals = vitals_of.get(process.name)
+    said = [(process.state, PROCESS_STYLE.get(process.state, "warn"))]
+    if process.pid:
+        said.append((f"pid {process.pid}", "text"))
+    if vitals is not None:
+        said.append((f"cpu {vitals.cpu:.0f}%  memory {figures.size(vitals.rss)}", "dim"))
+    return [*said, (process.reason, "dim")]
+
+
+def _link(link: LinkPicture, now: float) -> list[tuple[str, str]]:
+    p50, p99 = link.spread.lately(now, 0.5, 0.99)
+    said = [(link.protocol, "dim"), (figures.rate(link.rate(now)), "text")]
+    if p50 is not None:
+        said.append((f"p50 {figures.ms(p50)}  p99 {figures.ms(p99)}", "text"))
+    said.append((f"{link.errors} errors" if link.errors else "no errors", "bad" if link.errors else "dim"))
+    others = [
+        f"{count} {name}" for name, count in sorted(link.outcomes.items()) if name in ("lost", "late", "duplicate")
+    ]
+    if others:
+        said.append((" · ".join(others), "warn"))
+    return [*said, (f"{figures.count(link.flows)} flows so far", "dim")]
