@@ -7,6 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from lab.engines.amqp.broker import MEMORY_LIMIT
 from lab.engines.amqp.log import StoreInUse
 from lab.engines.amqp.server import Server
 
@@ -26,19 +27,25 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--data", type=Path, help="folder for what is durable; without it nothing outlives the process")
     parser.add_argument("--vhost", action="append", default=[], help="a virtual host beside /; may be repeated")
+    parser.add_argument(
+        "--memory-limit",
+        type=int,
+        default=MEMORY_LIMIT >> 20,
+        help="MiB of messages above which publishers are blocked",
+    )
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(options.host, options.port, options.data, tuple(options.vhost)))
+        return runner.run(_serve(options))
 
 
-async def _serve(host: str, port: int, folder: Path | None, vhosts: tuple[str, ...]) -> int:
+async def _serve(options: argparse.Namespace) -> int:
     try:
-        server = Server(folder, say=_say, vhosts=vhosts)
-        port = await server.start(host, port)
+        server = Server(options.data, say=_say, vhosts=tuple(options.vhost), memory_limit=options.memory_limit << 20)
+        port = await server.start(options.host, options.port)
     except (StoreInUse, OSError) as error:
         _say(f"cannot start: {error}")
         return 1
-    print(f"AMQP broker ready on {host}:{port}", flush=True)  # noqa: T201
+    print(f"AMQP broker ready on {options.host}:{port}", flush=True)  # noqa: T201
     await server.run_until_signal()
     await server.stop()
     return 0

@@ -9,11 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lab.engines.amqp.spill import Spill
 from lab.engines.amqp.store import Forgetful, Store
 from lab.engines.amqp.vhost import VirtualHost
 
 if TYPE_CHECKING:
     from lab.engines.amqp.connection import Connection
+
+MEMORY_LIMIT = 1 << 30
 
 
 class Broker:
@@ -23,9 +26,11 @@ class Broker:
         self,
         store: Store | None = None,
         *,
+        spill: Spill | None = None,
         wall: Callable[[], float] = time.time,
         now: float = 0.0,
         users: dict[str, str] | None = None,
+        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self.now = now
         """Monotonic seconds."""
@@ -38,6 +43,13 @@ class Broker:
         """Connections with bytes to write or a socket to close."""
         self.memory = 0
         """Octets that messages take, about."""
+        self.spill = spill or Spill(None)
+        self.spill_above = memory_limit // 2
+        """With more memory than this in use, bodies that must wait go to disk."""
+        self.alarms: set[str] = set()
+        """What runs out, "memory" or "disk": while anything does, connections that publish are blocked."""
+        self.blocked: dict[Connection, None] = {}
+        self._memory_limit = memory_limit
         self.awaiting: deque[tuple[int, Callable[[], None]]] = deque()
         """What to do once the store is safe up to a position, in order."""
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -63,6 +75,21 @@ class Broker:
         while self._timers and self._timers[0][0] <= self.now:
             heapq.heappop(self._timers)[2]()
             self.settle()
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Raises the memory alarm above the limit; ends it well below."""
+        if "memory" in self.alarms:
+            if self.memory < self._memory_limit * 0.9:
+                self.end_alarm("memory")
+        elif self.memory > self._memory_limit:
+            self.alarms.add("memory")
+
+    def end_alarm(self, what: str) -> None:
+        self.alarms.discard(what)
+        if not self.alarms:
+            for connection in list(self.blocked):
+                connection.unblock()
 
     def settle(self) -> None:
         for vhost in self.vhosts.values():

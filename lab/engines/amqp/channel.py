@@ -76,6 +76,8 @@ class Channel:
         if index == b"\x00\x3c\x00\x28":
             self._address = payload[6:-1]
             self._publish_flags = payload[-1]
+            if self.broker.alarms:
+                self.connection.block()
         elif index == b"\x00\x3c\x00\x50" and len(payload) == 13:
             self._settle(int.from_bytes(payload[4:12], "big"), bool(payload[12] & 1), Queue.finish)
         else:

@@ -58,6 +58,8 @@ class Connection:
         self.channels: dict[int, Channel] = {}
         self.exclusive_queues: set[Queue] = set()
         self.vhost: VirtualHost = broker.vhosts["/"]
+        self.blocked = False
+        """It published while something ran out; nothing is to be read from it until `unblock`."""
         self._reader = frames.FrameReader(handshake.FRAME_MAX)
         self._out: list[bytes] = []
         self._early = b""
@@ -101,6 +103,7 @@ class Connection:
                 raise self._reader.failure
         except ConnectionFailure as failure:
             self._fail(failure, 0, 0)
+        self.broker.weigh()
 
     def take_output(self) -> bytes:
         """What is to be sent, in one piece."""
@@ -135,6 +138,28 @@ class Connection:
         """A channel has confirms to write: they go together at the end of what is being received."""
         self._confirming.append(channel)
         self.broker.changed[self] = None
+
+    def block(self) -> None:
+        """It published although something has run out."""
+        if self.blocked:
+            return
+        self.blocked = True
+        self.broker.blocked[self] = None
+        self.broker.changed[self] = None
+        if handshake.capability(self.client_properties, "connection.blocked"):
+            self._send(m.ConnectionBlocked("low on " + " & ".join(sorted(self.broker.alarms, reverse=True))))
+
+    def unblock(self) -> None:
+        """There is room again."""
+        self.blocked = False
+        self.broker.blocked.pop(self, None)
+        self.broker.changed[self] = None
+        if handshake.capability(self.client_properties, "connection.blocked"):
+            self._send(m.ConnectionUnblocked())
+
+    def crashed(self) -> None:
+        """The broker itself failed over what this client sent."""
+        self._fail(ConnectionFailure(541, "the broker could not handle this"), 0, 0)
 
     def force_close(self, reason: str) -> None:
         """The broker ends the connection."""
@@ -288,6 +313,9 @@ class Connection:
         if self.state is State.CLOSED:
             return
         now = self.broker.now
+        if self.blocked:
+            # Nothing is read from it, so its silence says nothing.
+            self._last_received = now
         if now - self._last_received > 2 * self._heartbeat:
             self._stop()
             return
@@ -314,6 +342,7 @@ class Connection:
         self._end_channels()
         self.state = State.CLOSED
         self.broker.connections.pop(self, None)
+        self.broker.blocked.pop(self, None)
         self.broker.changed[self] = None
 
     def _end_channels(self) -> None:

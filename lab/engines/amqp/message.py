@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from lab.engines.amqp.methods import short_string
 from lab.engines.amqp.properties import Properties, headers_of, with_changes
+from lab.engines.amqp.spill import Place
 from lab.engines.amqp.table import Field, Table
+
+OVERHEAD = 500
+"""Octets of memory a message takes beside its content."""
 
 
 class Message:
@@ -34,13 +38,13 @@ class Message:
     @property
     def size(self) -> int:
         """Octets it takes in memory, about."""
-        return len(self.body) + len(self.header) + 400
+        return len(self.body) + len(self.header) + OVERHEAD
 
 
 class Entry:
     """A message's place in one queue."""
 
-    __slots__ = ("attempts", "expires_at", "message", "position", "redelivered", "stored")
+    __slots__ = ("attempts", "expires_at", "message", "place", "position", "redelivered", "size", "stored")
 
     def __init__(self, message: Message, position: int, expires_at: float | None, stored: bool) -> None:
         self.message = message
@@ -50,6 +54,9 @@ class Entry:
         self.redelivered = False
         self.stored = stored
         """Whether the store knows it, so that its end must be written too."""
+        self.size = len(message.body)
+        self.place: Place | None = None
+        """Where the body is while memory has no room for it; the message's own is empty then."""
         self.attempts = 0
         """How often it was returned to the queue."""
 

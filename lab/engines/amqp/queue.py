@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from lab.engines.amqp.table import Table
     from lab.engines.amqp.vhost import VirtualHost
 
+SPILL_AT_LEAST = 256
+"""Octets of a body worth a place on disk."""
+
 
 class Queue:
     """See the module. It knows nothing of channels beyond its consumers, nor of exchanges."""
@@ -93,8 +96,7 @@ class Queue:
             if consumer is not None:
                 self._hand_over(entry, consumer)
                 return
-        self.ready.append(entry)
-        self.ready_bytes += len(message.body)
+        self._join(entry)
         if lifetime is not None:
             self._expire()
         if self._bounded:
@@ -104,8 +106,7 @@ class Queue:
         """A message read back from the store, in order of position."""
         self._position = max(self._position, entry.position)
         self.broker.memory += entry.message.size
-        self.ready.append(entry)
-        self.ready_bytes += len(entry.message.body)
+        self._join(entry)
 
     # delivering
 
@@ -116,8 +117,7 @@ class Queue:
             consumer = self._rota.next()
             if consumer is None:
                 break
-            entry = ready.pop()
-            self.ready_bytes -= len(entry.message.body)
+            entry = self._next()
             if entry.expires_at is not None and entry.expires_at <= self.broker.now:
                 self._die(entry, "expired")
                 continue
@@ -131,8 +131,7 @@ class Queue:
         self._expire()
         if not len(self.ready):
             return None
-        entry = self.ready.pop()
-        self.ready_bytes -= len(entry.message.body)
+        entry = self._next()
         self.unacked += 1
         if entry.stored:
             self.broker.store.delivered(self.number, entry.position)
@@ -142,6 +141,33 @@ class Queue:
     def as_delivered(self, entry: Entry) -> Message:
         """The message as a consumer sees it."""
         return counted(entry.message, entry.attempts) if self.rules.quorum else entry.message
+
+    def _join(self, entry: Entry) -> None:
+        """To the end of the line; the body to disk if memory is short."""
+        broker, size = self.broker, entry.size
+        self.ready.append(entry)
+        self.ready_bytes += size
+        if broker.memory > broker.spill_above and size >= SPILL_AT_LEAST:
+            message = entry.message
+            try:
+                entry.place = broker.spill.put(message.body)
+            except OSError:
+                return  # no room there either: it stays in memory, whose limit blocks publishers
+            entry.message = Message(message.address, message.header, b"", message.properties)
+            broker.memory -= size
+
+    def _next(self) -> Entry:
+        """The head of the line with its body. Raises IndexError when nothing is ready."""
+        entry = self.ready.pop()
+        self.ready_bytes -= entry.size
+        if entry.place is not None:
+            message = entry.message
+            body = self.broker.spill.get(entry.place)
+            self.broker.spill.release(entry.place)
+            entry.place = None
+            entry.message = Message(message.address, message.header, body, message.properties)
+            self.broker.memory += entry.size
+        return entry
 
     def _hand_over(self, entry: Entry, consumer: Consumer) -> None:
         consumer.deliver(entry, self.as_delivered(entry))
@@ -178,7 +204,7 @@ class Queue:
                 self._die(entry, "delivery_limit")
             else:
                 self.ready.put_back(entry)
-                self.ready_bytes += len(entry.message.body)
+                self.ready_bytes += entry.size
         if not self.deleted:
             self.dispatch()
             if self._bounded:
@@ -195,6 +221,9 @@ class Queue:
 
     def _forget(self, entry: Entry) -> None:
         self.broker.memory -= entry.message.size
+        if entry.place is not None:
+            self.broker.spill.release(entry.place)
+            entry.place = None
         if entry.stored:
             entry.stored = False
             self.broker.store.removed(self.number, entry.position)
@@ -210,9 +239,7 @@ class Queue:
             (rules.max_length is not None and len(self.ready) > rules.max_length)
             or (rules.max_bytes is not None and self.ready_bytes > rules.max_bytes)
         ):
-            entry = self.ready.pop()
-            self.ready_bytes -= len(entry.message.body)
-            self._die(entry, "maxlen")
+            self._die(self._next(), "maxlen")
 
     def _expire(self) -> None:
         """Drops expired messages from the head, where alone they expire, and sets the clock for the next."""
@@ -223,9 +250,7 @@ class Queue:
                     self._wake_at = head.expires_at
                     self.broker.at(head.expires_at, self._woken_by_clock)
                 return
-            self.ready.pop()
-            self.ready_bytes -= len(head.message.body)
-            self._die(head, "expired")
+            self._die(self._next(), "expired")
             head = self.ready.head()
 
     def _woken_by_clock(self) -> None:

@@ -6,14 +6,16 @@ import asyncio
 import os
 import signal
 import socket
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from lab.engines.amqp.broker import Broker
+from lab.engines.amqp.broker import MEMORY_LIMIT, Broker
 from lab.engines.amqp.connection import Connection
 from lab.engines.amqp.log import Log
 from lab.engines.amqp.recovery import restore
+from lab.engines.amqp.spill import Spill
 
 WRITE_BUFFER = 1 << 18
 """Octets the transport may hold for a client before deliveries to it pause."""
@@ -26,17 +28,24 @@ RETRY_WRITE = 1.0
 class Server:
     """Sockets, timers and the log around one Broker."""
 
-    def __init__(self, folder: Path | None, *, say: Callable[[str], None], vhosts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        say: Callable[[str], None],
+        vhosts: tuple[str, ...] = (),
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
         """Reads the folder's log. Raises StoreInUse, OSError."""
         self.loop = asyncio.get_running_loop()
         self.log = None if folder is None else Log(folder, say=say)
-        self.broker = Broker(self.log, now=self.loop.time())
+        self.broker = Broker(self.log, spill=Spill(folder), now=self.loop.time(), memory_limit=memory_limit)
         for vhost in vhosts:
             self.broker.add_vhost(vhost)
         if self.log is not None:
             restore(self.broker, self.log.saved)
             self.log.saved = type(self.log.saved)()
-        self._say = say
+        self.say = say
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -110,12 +119,14 @@ class Server:
         except OSError as error:
             if not self._disk_refused:
                 self._disk_refused = True
-                self._say(f"cannot write to {log.folder}: {error.strerror}; confirms wait until it can")
+                self.broker.alarms.add("disk")
+                self.say(f"cannot write to {log.folder}: {error.strerror}; confirms wait until it can")
             self.loop.call_later(RETRY_WRITE, self.after)
             return
         if self._disk_refused:
             self._disk_refused = False
-            self._say("the disk takes writes again")
+            self.broker.end_alarm("disk")
+            self.say("the disk takes writes again")
         if self.broker.awaiting and self._syncing is None:
             self._sync(log)
 
@@ -128,7 +139,7 @@ class Server:
     def _synced(self, log: Log, position: int, done: asyncio.Future[None]) -> None:
         self._syncing = None
         if done.exception() is not None:
-            self._say(f"cannot sync {log.folder}: {done.exception()}")
+            self.say(f"cannot sync {log.folder}: {done.exception()}")
             self.loop.call_later(RETRY_WRITE, self._sync_again)
             return
         self.broker.now = self.loop.time()
@@ -167,7 +178,11 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         server = self._server
         server.broker.now = server.loop.time()
-        self._connection.receive(data)
+        try:
+            self._connection.receive(data)
+        except Exception:
+            server.say(f"a defect of the broker, met by {self._connection.name}:\n{traceback.format_exc()}")
+            self._connection.crashed()
         server.after()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -190,6 +205,7 @@ class Link(asyncio.Protocol):
         if self._connection.closed:
             transport.close()
             return
+        self._choose_reading()
         if self._connection.room <= 0 and not self._resume_soon:
             # Room is given back in a later turn of the loop, so that one greedy consumer does not hold the others.
             self._resume_soon = True
@@ -203,13 +219,15 @@ class Link(asyncio.Protocol):
             return
         server = self._server
         server.broker.now = server.loop.time()
-        waiting = self._transport.get_write_buffer_size()
-        if waiting > READ_PAUSE:
-            self._transport.pause_reading()
-        elif not self._transport.is_reading():
-            self._transport.resume_reading()
-        self._connection.written(waiting)
+        self._choose_reading()
+        self._connection.written(self._transport.get_write_buffer_size())
         server.after()
+
+    def _choose_reading(self) -> None:
+        """Reads unless the client is blocked, or leaves too much unread itself."""
+        wanted = not self._connection.blocked and self._transport.get_write_buffer_size() <= READ_PAUSE
+        if wanted != self._transport.is_reading():
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
 
 
 def _fsync(handle: int) -> None:
