@@ -24,7 +24,8 @@ from pathlib import Path
 
 import psutil
 
-from lab.runtime.spawn import ForkClient, Program, start_server
+from lab.runtime.spawn import ForkClient, Program
+from lab.runtime.warmup import start_server
 from tests.brokers import free_port
 
 SERVICE = """

@@ -6,14 +6,17 @@ It ends on SIGTERM, SIGINT or SIGHUP, and when the other end of the lifeline, a 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lab.runtime.spawn import ForkServerProcess, start_server
+from lab.runtime.warmup import ForkServerProcess, start_server
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def main() -> None:
@@ -22,6 +25,8 @@ def main() -> None:
     parser.add_argument("--lifeline", type=int)
     options = parser.parse_args()
     fork_server = start_server(options.folder / "runtime.log")  # it warms up while we import what we need
+
+    import asyncio
 
     from lab.engines.launch import EngineUnavailable
     from lab.faults.timeline import InvalidScenario
@@ -35,6 +40,8 @@ def main() -> None:
 
 
 async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProcess) -> int:
+    import asyncio
+
     from lab.runtime import runs
     from lab.runtime.run import Run
 
@@ -58,6 +65,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:
+        import asyncio
+
         return asyncio.new_event_loop
     return uvloop.new_event_loop
 

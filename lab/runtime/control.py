@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +19,7 @@ from pydantic import BaseModel, Field
 
 from lab import __version__
 from lab.faults.text import FaultError
-from lab.journal.event import to_line
-from lab.journal.query import afollow, read
+from lab.journal.query import POLL, Tail, decode
 from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.runtime.process import ActionError
 
@@ -167,16 +167,27 @@ class _Server(uvicorn.Server):
 
 
 async def _events(run: Run, since: int, follow: bool) -> AsyncIterator[bytes]:
+    """The journal's lines as they are, many at a time; only those before number `since` are looked into."""
     run.journal.flush()
-    path = run.journal.path
-    if not path.exists() and not follow:
-        return
-    if follow:
-        async for event in afollow(path, since, lambda: run.over):
-            yield to_line(event)
-        return
-    for event in read(path, since):
-        yield to_line(event)
+    reached = since <= 1
+    with Tail(run.journal.path) as tail:
+        while True:
+            last = run.over or not follow
+            lines = tail.lines()
+            if not lines:
+                if last:
+                    return
+                await asyncio.sleep(POLL)
+                continue
+            if not reached:
+                lines = list(dropwhile(lambda line: _number(line) < since, lines))
+                reached = bool(lines)
+            yield b"".join(lines)
+
+
+def _number(line: bytes) -> int:
+    """The event's number; 0 for a line that is none."""
+    return next((event.seq for event in decode([line])), 0)
 
 
 def _problems(app: FastAPI) -> None:

@@ -27,8 +27,9 @@ from lab.runtime.ports import Ports
 from lab.runtime.process import ActionError, Yard
 from lab.runtime.queues import QueueProbe
 from lab.runtime.runs import Pid, Remains, RunFile, created, write
-from lab.runtime.spawn import ForkClient, ForkServerProcess
+from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
+from lab.runtime.warmup import ForkServerProcess
 from lab.runtime.wiring import Wiring
 from lab.system.model import Link
 from lab.wire.tap import Tap

@@ -7,14 +7,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lab.runtime.forkserver import LENGTH
+from lab.runtime.warmup import ForkServerProcess
 
 
 class SpawnError(Exception):
@@ -50,29 +48,6 @@ class Child:
     stderr: int
     stdin: int
     exited: asyncio.Future[int]
-
-
-@dataclass(slots=True)
-class ForkServerProcess:
-    """The fork server's process and our end of its socket."""
-
-    process: subprocess.Popen[bytes]
-    sock: socket.socket
-
-
-def start_server(log: Path) -> ForkServerProcess:
-    """Start a fork server; what it says itself goes to `log`. Raises OSError."""
-    ours, theirs = socket.socketpair()
-    with theirs, log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno())],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )
-    return ForkServerProcess(process, ours)
 
 
 class ForkClient:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.runtime.spawn import Child, ForkClient, Program, SpawnError, start_server
+from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
+from lab.runtime.warmup import start_server
 from tests.waiting import aeventually
 
 
