@@ -90,7 +90,7 @@ def test_pika_hears_of_it(client: Client) -> None:
     heard: list[str] = []
     connection.add_on_connection_blocked_callback(lambda _, frame: heard.append(frame.method.reason))
     connection.add_on_connection_unblocked_callback(lambda *_: heard.append("unblocked"))
-    for _ in range(3000):
+    for _ in range(6000):
         channel.basic_publish("", queue, b"x" * 200, pika.BasicProperties())
     eventually(lambda: (connection.process_data_events(0.01), heard)[1])
     client.channel().queue_purge(queue)
