@@ -233,7 +233,7 @@ def _print(rows: list[Row], fresh: float, after: float, journal: Path) -> None:
     print("".join(f"{name:>12}" if place else f"{name:<24}" for place, name in enumerate(head)))
     for row in rows:
         direct, tapped = min(row.direct, default=0.0), min(row.tapped, default=0.0)
-        added = statistics.median(t - d for t, d in zip(row.tapped, row.direct, strict=True)) if row.direct else 0.0
+        added = tapped - direct
         cpu = min(row.cpu, default=0.0)
         cells: list[float] = [direct, tapped, added, max(row.direct_rate, default=0), max(row.tapped_rate, default=0)]
         cells += [cpu, 1e6 / cpu if cpu else 0.0]

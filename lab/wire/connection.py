@@ -148,14 +148,14 @@ class Connection:
         self.settle()
 
     def reset(self, fault: str, detail: str = "") -> None:
-        """Cut both sides with an RST now; flows under way are errors of `fault`."""
+        """Cut both sides with an RST now; flows under way are errors of `fault`, or lost if it was none."""
         if self._cut:
             return
         self._cut = True
         flows = [flow for lane in self._lanes.values() for flow in lane.drop()]
         for flow in (*flows, *self._finish(Side.SERVER)):
-            flow.outcome, flow.status = "error", "reset"
-            flow.detail = detail or flow.detail
+            flow.outcome, flow.status = "error" if fault else "lost", "reset"
+            flow.detail = detail or "the connection was cut"
             if fault and fault not in flow.faults:
                 flow.faults = (*flow.faults, fault)
             self.tell(flow)

@@ -17,12 +17,12 @@ from tests.wire.rig import Rig, Web, serving, tapped
 
 @contextlib.asynccontextmanager
 async def shop() -> AsyncIterator[tuple[Rig, httpx.AsyncClient, Web]]:
-    """A web server behind a tap, and a client with a timeout of 0.4 s that has spoken to it once."""
+    """A web server behind a tap, and a client with a timeout of 0.6 s that has spoken to it once."""
     web = Web()
     async with (
         serving(web) as upstream,
         tapped("http", upstream) as rig,
-        httpx.AsyncClient(base_url=rig.url, timeout=0.4, trust_env=False) as client,
+        httpx.AsyncClient(base_url=rig.url, timeout=0.6, trust_env=False) as client,
     ):
         assert (await client.get("/hello")).status_code == 200
         yield rig, client, web
@@ -34,7 +34,7 @@ async def healthy(rig: Rig, client: httpx.AsyncClient) -> None:
     answer = await client.post("/orders", json={"item": 1})
     assert answer.status_code == 200
     assert answer.json()["number"] > 0
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.5
 
 
 def victims(rig: Rig) -> list[str]:
@@ -47,7 +47,7 @@ async def test_latency() -> None:
         fault = rig.fault("latency 150ms")
         began = time.monotonic()
         await client.get("/slow")
-        assert 0.14 < time.monotonic() - began < 0.35
+        assert 0.14 < time.monotonic() - began < 0.55
         flow = rig.flows[-1]
         assert (flow.op, flow.outcome, flow.faults) == ("GET /slow", "late", (fault.id,))
         assert flow.ms is not None

@@ -62,15 +62,15 @@ Client = aioredis.Redis
 
 @contextlib.asynccontextmanager
 async def cache(server: Address, protocol: int = 2) -> AsyncIterator[tuple[Rig, Client]]:
-    """Redis behind a tap, with `a` = 1 and no `b`; the client waits 0.4 s and never tries again."""
+    """Redis behind a tap, with `a` = 1 and no `b`; the client waits 0.6 s and never tries again."""
     async with tapped("redis", server) as rig:
         host, port = rig.address
         client = aioredis.Redis(
             host=host,
             port=port,
             protocol=protocol,
-            socket_timeout=0.4,
-            socket_connect_timeout=0.4,
+            socket_timeout=0.6,
+            socket_connect_timeout=0.6,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
         )
@@ -86,7 +86,7 @@ async def healthy(rig: Rig, client: Client) -> None:
     rig.heal()
     began = time.monotonic()
     assert await client.get("a") == "1"
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -127,7 +127,7 @@ async def test_latency(server: Address) -> None:
         rig.fault("latency 100ms")
         began = time.monotonic()
         await client.get("a")
-        assert 0.09 < time.monotonic() - began < 0.3
+        assert 0.09 < time.monotonic() - began < 0.5
         assert rig.flows[-1].outcome == "late"
         await healthy(rig, client)
 

@@ -228,11 +228,11 @@ async def test_what_waits_in_a_delay_is_bounded_too() -> None:
 @in_both_loops
 async def test_latency_takes_a_round_trip_longer_keeps_order_and_heals_at_once() -> None:
     async with serving(echo) as upstream, tapped("tcp", upstream) as rig, calling(rig) as caller:
-        assert await caller.timed() < 0.1
+        assert await caller.timed() < 0.15
         rig.fault("latency 200ms")
-        assert 0.19 < await caller.timed() < 0.4
+        assert 0.19 < await caller.timed() < 0.6
         rig.heal()
-        assert await caller.timed() < 0.1
+        assert await caller.timed() < 0.15
         rig.fault("latency 100ms jitter=100ms")
         numbers = b"".join(b"%06d" % n for n in range(2000))
         began = time.monotonic()
@@ -240,7 +240,7 @@ async def test_latency_takes_a_round_trip_longer_keeps_order_and_heals_at_once()
             caller.writer.write(numbers[start : start + 600])
             await asyncio.sleep(0.001)
         assert await caller.reader.readexactly(len(numbers)) == numbers
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 1.5
         rig.heal()
         rig.fault("latency 20s")
         caller.writer.write(b"held")
@@ -248,7 +248,7 @@ async def test_latency_takes_a_round_trip_longer_keeps_order_and_heals_at_once()
         rig.heal()
         began = time.monotonic()
         assert await caller.reader.readexactly(4) == b"held"
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 0.5
 
 
 @in_both_loops
