@@ -59,6 +59,9 @@ class Desk:
         self.cursor: Hashable = None
         self.cursor_at = 0
         self.banner = ""
+        self.motion = 0.0
+        """The clock of the dots, in seconds: it stands still while a replay does."""
+        self._clock: float | None = None
         self._filter: Test | None = None
         self._still: dict[str, list[Any]] = {}
         self._said: dict[tuple[str, int], list[tuple[str, str]]] = {}
@@ -70,6 +73,9 @@ class Desk:
 
     def flush(self, clock: float, elapsed: float | None = None) -> None:
         """Take in what came since the last flush. `elapsed` is the live run's own time, if it is known."""
+        if self._clock is not None and not (isinstance(self.feed, ReplayFeed) and self.feed.paused):
+            self.motion += clock - self._clock
+        self._clock = clock
         if isinstance(self.feed, ReplayFeed) and self.feed.rewound:
             self._anew()
             self.feed.rewound = False
@@ -84,7 +90,7 @@ class Desk:
                 break
         if caught_up:
             self._let_time_pass(self.feed.head if isinstance(self.feed, ReplayFeed) else elapsed)
-            self.traffic.see(flows, picture.links, picture.now, clock)
+            self.traffic.see(flows, picture.links, picture.now, self.motion)
         if not self.paused:
             wanted = self._filter
             self.sample.take(flows if wanted is None else [flow for flow in flows if wanted(flow)])
@@ -100,7 +106,7 @@ class Desk:
         key = (int(clock / FIGURES_EVERY), faults)
         if key != self._said_key:
             self._said, self._said_key = {}, key
-        return Scene(self.picture, self.traffic, clock, self.selection, self.vitals, self.files, self._said)
+        return Scene(self.picture, self.traffic, self.motion, self.selection, self.vitals, self.files, self._said)
 
     def set_filter(self, text: str) -> None:
         """Filter flows and logs. Raises BadFilter and keeps the old one if the text cannot be understood."""

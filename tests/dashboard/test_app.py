@@ -377,9 +377,10 @@ async def test_a_replay_plays_pauses_seeks_and_ends() -> None:
     async with replayed(some(30)) as (app, feed, pilot):
         await until(lambda: app.desk.picture.seq > 0)
         await pilot.press("space")
-        at = feed.head
         await pilot.pause(0.3)
-        assert feed.head == at
+        at, moved = feed.head, app.desk.motion
+        await pilot.pause(0.3)
+        assert (feed.head, app.desk.motion) == (at, moved)
         await pilot.press(".", ".")
         await until(lambda: app.desk.picture.now >= 20)
         seen = app.desk.picture.flow_count
