@@ -22,10 +22,12 @@ def dash(run_id: RunId = None) -> None:
             code=exits.MISSING,
         )
     from lab.cli import live
+    from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
     from lab.runtime.client import ControlError
 
     record = live.alive(run_id)
+    end_with_terminal()
     try:
         raise typer.Exit(run_live(record.socket, stop_on_quit=False))
     except ControlError as problem:

@@ -40,8 +40,10 @@ def replay(
     path = live.journal(record)
     system = live.system_of(record)
     if is_screen() and not (plain or as_json):
+        from lab.cli.hangup import end_with_terminal
         from lab.dashboard import run_replay
 
+        end_with_terminal()
         raise typer.Exit(run_replay(path, system, speed or 1.0))
     from lab.cli.summary import summarise
     from lab.cli.tellers import Json, Plain

@@ -129,9 +129,11 @@ def _detached(handle: Handle) -> None:
 
 
 def _on_screen(handle: Handle) -> None:
+    from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
     from lab.runtime.client import ControlError
 
+    end_with_terminal()
     try:
         code = run_live(handle.record.socket, stop_on_quit=True)
     except ControlError as problem:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Lab
+from tests.e2e.processes import Lab, alive
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     one = Lab(home)
     yield one
     one("down", "--all")
-    left = one.processes()
+    left = alive([*one.processes(), *one.commands()])
     for process in left:
         process.kill()
     assert not left, f"left behind: {left}"

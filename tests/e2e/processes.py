@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -69,6 +69,15 @@ class Lab:
             return found if len(found) >= least else []
 
         return eventually(enough, 30)
+
+    def commands(self) -> list[psutil.Process]:
+        """The `lab` commands themselves that were started for this home."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if LAB in process.cmdline() and process.environ().get("LAB_HOME") == str(self.home):
+                    found.append(process)
+        return found
 
     def processes(self) -> list[psutil.Process]:
         """Everything alive that belongs to a run of this home: it works in a folder there, or was told of one."""

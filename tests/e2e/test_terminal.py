@@ -78,8 +78,9 @@ def test_run_opens_the_dashboard_and_q_stops_everything(terminal: Terminal, lab:
 
 def test_a_closed_terminal_leaves_nothing_behind(terminal: Terminal, lab: Lab) -> None:
     terminal.type(f"{LAB} run day3", "Enter")
-    terminal.shows("day3", "orders", "payments", "ready")
-    mine = lab.at_work()
+    terminal.shows("day3", "orders", "payments", "confirm")
+    mine = [*lab.at_work(), *lab.commands()]
+    assert len(mine) >= 7
     terminal.close()
     eventually(lambda: not alive(mine), 10)
 
