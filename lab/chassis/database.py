@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event, make_url, text
-from sqlalchemy.orm import Session
+from sqlalchemy import CursorResult, Engine, Executable, MetaData, Table, create_engine, event, literal, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
 
 _BUSY_MS = 5000
 
@@ -55,6 +56,24 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def insert_missing(session: Session, table: type[DeclarativeBase] | Table, **values: Any) -> bool:
+    """Insert a row unless there is one with its key. Whether this call did: of any number at one moment, one does.
+
+    Looking first and inserting then is not the same: two can look before either inserts.
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    # Asked of the row itself: `rowcount` is for UPDATE and DELETE, and of an INSERT not every driver keeps it.
+    return session.execute(insert.returning(literal(True))).first() is not None
+
+
+def rows_of(session: Session, statement: Executable) -> int:
+    """Execute an UPDATE or DELETE; how many rows it changed."""
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def _engine(address: str) -> Engine:

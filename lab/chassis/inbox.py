@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 
 from sqlalchemy import Column, Float, MetaData, String, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+
+from lab.chassis.database import insert_missing
 
 metadata = MetaData()
 
@@ -25,7 +26,4 @@ _inbox = Table(
 
 def first_time(session: Session, consumer: str, event_id: str) -> bool:
     """Whether `consumer` meets this event for the first time; from the commit on it no longer does."""
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert(_inbox) if dialect == "postgresql" else sqlite.insert(_inbox)
-    entry = insert.values(consumer=consumer, event_id=event_id, handled=time.time()).on_conflict_do_nothing()
-    return bool(session.execute(entry).rowcount)  # type: ignore[attr-defined]
+    return insert_missing(session, _inbox, consumer=consumer, event_id=event_id, handled=time.time())

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from lab.chassis.database import rows_of
 from lab.chassis.events import Event
 
 metadata = MetaData()
@@ -91,7 +92,7 @@ def announce_again(session: Session, *, event_id: str = "", entity: str = "", ty
         again = again.where(_outbox.c.event_id == event_id)
     else:
         again = again.where(_outbox.c.entity == entity, _outbox.c.type.in_(list(types)))
-    return _rows(session, again)
+    return rows_of(session, again)
 
 
 def claim(session: Session, limit: int) -> list[Pending]:
@@ -134,13 +135,9 @@ def mark_failed(session: Session, event_ids: Iterable[str], retry_in: float) -> 
 
 def forget_old(session: Session) -> int:
     """Delete what was announced long ago."""
-    return _rows(session, delete(_outbox).where(_outbox.c.sent < time.time() - KEEP))
+    return rows_of(session, delete(_outbox).where(_outbox.c.sent < time.time() - KEEP))
 
 
 def pending(session: Session) -> int:
     """How many events wait to be announced."""
     return session.execute(select(func.count()).select_from(_outbox).where(_outbox.c.sent.is_(None))).scalar_one()
-
-
-def _rows(session: Session, statement: object) -> int:
-    return int(session.execute(statement).rowcount)  # type: ignore[call-overload]

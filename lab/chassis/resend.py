@@ -12,10 +12,11 @@ from __future__ import annotations
 import logging
 
 from pydantic import BaseModel
-from sqlalchemy import Column, Integer, MetaData, String, Table, select, update
+from sqlalchemy import Column, Integer, MetaData, String, Table, update
 from sqlalchemy.orm import Session
 
 from lab.chassis import outbox
+from lab.chassis.database import insert_missing, rows_of
 from lab.chassis.events import Event, happened, payload
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,9 @@ class ResendRequested(BaseModel):
 
 def ask(session: Session, service: str, event_id: str, queue: str) -> bool:
     """Ask for a clean copy of the event. False if it was asked for too often already."""
-    times = session.execute(select(_asked.c.times).where(_asked.c.event_id == event_id).with_for_update()).scalar()
-    if times is None:
-        session.execute(_asked.insert().values(event_id=event_id, times=1))
-    elif times < MAX_QUESTIONS:
-        session.execute(update(_asked).where(_asked.c.event_id == event_id).values(times=times + 1))
-    else:
+    insert_missing(session, _asked, event_id=event_id, times=0)
+    again = _asked.c.event_id == event_id, _asked.c.times < MAX_QUESTIONS
+    if not rows_of(session, update(_asked).where(*again).values(times=_asked.c.times + 1)):
         return False
     question = happened(TYPE, service, ResendRequested(event_id=event_id, queue=queue))
     outbox.add(session, question, entity=f"resend {event_id}")

@@ -1,13 +1,23 @@
-"""A broker for each test of the chassis: the embedded one, and RabbitMQ for tests that ask for `any_broker`."""
+"""Brokers and databases for the chassis: the embedded ones, and the real ones where they are installed."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
-from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_installed
+from lab.chassis.database import Database
+from lab.engines import sql
+from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, free_port, rabbitmq_installed
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -29,3 +39,54 @@ def any_broker(request: pytest.FixtureRequest) -> PrivateBroker:
     found = request.getfixturevalue("broker" if request.param == "embedded" else "rabbit")
     assert isinstance(found, PrivateBroker)
     return found
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The address of a private PostgreSQL cluster."""
+    programs = sql.find()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    port = free_port()
+    # Not under pytest's folder: PostgreSQL refuses root, and the user it runs as instead cannot enter root's.
+    folder = Path(tempfile.mkdtemp(prefix="lab-test-"))
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "lab.engines.postgres_native", "--programs", programs),
+            *("--port", str(port), "--data", str(folder)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"postgresql://lab@127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return Database(f"{url}/postgres").check() is None
+        except OperationalError:
+            return False
+
+    try:
+        eventually(answers, 60, every=0.2)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/test.db")
+    else:
+        cluster = request.getfixturevalue("cluster")
+        name = f"test_{uuid.uuid4().hex}"
+        admin = create_engine(f"{cluster}/postgres".replace("://", "+psycopg://"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        database = Database(f"{cluster}/{name}")
+    yield database
+    database.close()

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Integer, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lab.chassis.database import Database
+from lab.chassis.database import Database, insert_missing
 
 
 class Base(DeclarativeBase):
@@ -22,12 +22,9 @@ class Counter(Base):
     value: Mapped[int] = mapped_column(Integer)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/test.db")
+@pytest.fixture(autouse=True)
+def tables(database: Database) -> None:
     database.create_tables(Base.metadata)
-    yield database
-    database.close()
 
 
 def test_no_update_is_lost_between_threads(database: Database) -> None:
@@ -66,8 +63,8 @@ def test_reading_does_not_wait_for_the_writer(database: Database) -> None:
             assert reader.scalars(select(Counter)).all() == []
 
 
-def test_the_file_is_in_wal_mode(database: Database) -> None:
-    with database.read() as session:
+def test_the_file_is_in_wal_mode(tmp_path: Path) -> None:
+    with closing(Database(f"sqlite:///{tmp_path}/wal.db")) as database, database.read() as session:
         assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
 
@@ -77,6 +74,18 @@ def test_two_instances_may_create_the_tables_at_once(tmp_path: Path) -> None:
         list(pool.map(lambda database: database.create_tables(Base.metadata), databases))
     for database in databases:
         database.close()
+
+
+def test_of_many_that_insert_a_row_at_once_one_does(database: Database) -> None:
+    def insert(value: int) -> bool:
+        with database.write() as session:
+            return insert_missing(session, Counter, id=1, value=value)
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(insert, range(16)))
+    assert sum(done) == 1
+    with database.read() as session:
+        assert session.get_one(Counter, 1).value == done.index(True)
 
 
 def test_check_is_none_where_it_answers_and_raises_where_it_does_not(database: Database, tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import BaseModel
+from sqlalchemy import text
 
 from lab.chassis import inbox, outbox
 from lab.chassis.database import Database
@@ -17,12 +16,9 @@ class Fact(BaseModel):
     n: int = 0
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/test.db")
+@pytest.fixture(autouse=True)
+def tables(database: Database) -> None:
     database.create_tables(outbox.metadata, inbox.metadata)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -86,7 +82,7 @@ def test_one_that_was_never_confirmed_is_due_again_later_and_later(database: Dat
 def claim_due(database: Database, clock: list[float]) -> bool:
     """Whether something is due, without taking it."""
     with database.read() as session:
-        due = session.connection().exec_driver_sql("SELECT count(*) FROM outbox WHERE due <= ?", (clock[0],)).scalar()
+        due = session.execute(text("SELECT count(*) FROM outbox WHERE due <= :now"), {"now": clock[0]}).scalar()
     return bool(due)
 
 

@@ -7,6 +7,7 @@ import logging
 
 from pydantic import BaseModel
 
+from lab.chassis.database import insert_missing
 from lab.chassis.events import Event, payload
 from lab.chassis.messaging import Messaging
 from lab.day3_events.payments.models import Payment
@@ -58,21 +59,21 @@ class Handlers:
         """Compensate: give back what was, or may have been, charged."""
         order_id = payload(OrderCancelled, event).order_id
         with self._messaging.transaction() as transaction:
-            payment = transaction.session.get(Payment, order_id, with_for_update=True)
-            if payment is None:  # the cancelling overtook the order: see that nothing is charged when that arrives
-                transaction.session.add(Payment(order_id=order_id, status="void"))
-            elif payment.status in ("charging", "approved"):
+            # If the cancelling overtook the order: see that nothing is charged when that arrives.
+            insert_missing(transaction.session, Payment, order_id=order_id, amount=0, status="void")
+            payment = transaction.session.get_one(Payment, order_id, with_for_update=True)
+            if payment.status in ("charging", "approved"):
                 payment.status = "refund_due"
-        if payment is not None and payment.status == "refund_due":
+        if payment.status == "refund_due":
             self._refund(order_id)
 
     def _begin(self, order: OrderCreated) -> bool:
         """Whether the provider is to be asked now."""
         with self._messaging.transaction() as transaction:
-            payment = transaction.session.get(Payment, order.order_id, with_for_update=True)
-            if payment is None:
-                transaction.session.add(Payment(order_id=order.order_id, amount=order.amount, status="charging"))
-                return True
+            insert_missing(
+                transaction.session, Payment, order_id=order.order_id, amount=order.amount, status="charging"
+            )
+            payment = transaction.session.get_one(Payment, order.order_id, with_for_update=True)
             if payment.status in ("approved", "declined"):
                 # A duplicate, or orders asks because it never got our answer. Repeating it serves both.
                 transaction.announce_again("payment.approved", "payment.declined", entity=order.order_id)
