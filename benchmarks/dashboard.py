@@ -47,6 +47,7 @@ class Result:
     sent: float
     cpu: float
     bytes: float
+    rss: int
     leave: float
     leave_cpu: float
     code: int
@@ -74,6 +75,7 @@ def measure(rate: int, seconds: float) -> Result:
         time.sleep(seconds)
         took = time.monotonic() - began
         used, events, size = cpu(process) - before, runtime.sent - sent, drawn.total - seen
+        rss = process.memory_info().rss
         pressed, busy = time.monotonic(), cpu(process)
         os.write(terminal, b"q")
         _, status, usage = os.wait4(pid, 0)
@@ -81,7 +83,7 @@ def measure(rate: int, seconds: float) -> Result:
         busy = usage.ru_utime + usage.ru_stime - busy
         runtime.close()
     code = os.waitstatus_to_exitcode(status)
-    return Result(rate, events / took, used / took * 100, size / took, left, busy, code)
+    return Result(rate, events / took, used / took * 100, size / took, rss, left, busy, code)
 
 
 def cpu(process: psutil.Process) -> float:
@@ -106,10 +108,10 @@ class Drain(threading.Thread):
 
 
 def table(results: Iterable[Result]) -> str:
-    lines = ["events/s wanted  sent/s  dashboard CPU  to the terminal  leaves in (cpu)"]
+    lines = ["events/s wanted  sent/s  dashboard CPU  to the terminal  memory  leaves in (cpu)"]
     lines += [
         f"{r.rate:15,}  {r.sent:6,.0f}  {r.cpu:11.1f} %  {r.bytes / 1000:10.0f} kB/s"
-        f"  {r.leave:7.2f} s ({r.leave_cpu:.2f} s)"
+        f"  {r.rss / (1 << 20):3.0f} MB  {r.leave:7.2f} s ({r.leave_cpu:.2f} s)"
         for r in results
     ]
     return "\n".join(lines)

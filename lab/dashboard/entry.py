@@ -78,11 +78,14 @@ def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, in
 
 async def _as_it_came(journal_path: Path, t: float) -> AsyncIterator[bytes]:
     """The journal's lines until `t`, the last of them at their own pace, so that messages are on their way."""
-    began = time.monotonic()
+    first = t - PACED
+    began: float | None = None
     for event in query.read(journal_path):
         if event.t > t:
             break
-        await asyncio.sleep(max(0.0, event.t - (t - PACED) - (time.monotonic() - began)))
+        if event.t > first:
+            began = began or time.monotonic()
+            await asyncio.sleep(max(0.0, event.t - first - (time.monotonic() - began)))
         yield to_line(event)
     else:
         return
