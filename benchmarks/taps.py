@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -246,6 +247,7 @@ def _print(rows: list[Row], fresh: float, after: float, journal: Path) -> None:
                 print(f"    missed: {what} of {value:,.0f} against {PROMISED[what]:,.0f}")
     lines = sum(1 for _ in journal.open("rb"))
     print(f"memory of the taps' process: {fresh:.0f} MB at the start, {after:.0f} MB after {lines:,} journaled flows")
+    print(f"the machine: {os.cpu_count()} cores, a load of {os.getloadavg()[0]:.1f} (a quiet one has about 2 here)")
     if after >= PROMISED["rss"]:
         print(f"    missed: {PROMISED['rss']:.0f} MB")
 
