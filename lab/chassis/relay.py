@@ -23,7 +23,7 @@ _BATCH = 50
 _POLL = 0.5
 """Seconds between looks at the outbox when nobody calls: another instance may have written to it."""
 _RETRY = 1.0
-_TIDY = 60.0
+_TIDY = 10.0
 
 
 class Relay:

@@ -22,7 +22,7 @@ from typing import Any
 from lab.chassis.broker import QueueNames
 from lab.chassis.consumer import Message, Verdict
 from lab.chassis.events import Event, Unreadable, parse
-from lab.chassis.ids import correlated
+from lab.chassis.ids import correlated, correlation_id
 from lab.chassis.publisher import NotPublished, Outgoing, Publisher
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,8 @@ class Retrying:
         try:
             event = parse(message.body)
             if event.type in self.types:  # anything else is not for us, and no reason to stumble
-                self.handler(event)
+                with correlated(event.correlationid or correlation_id()):
+                    self.handler(event)
             return Verdict.ACK
         except Unreadable as error:
             self._park(message, f"unreadable: {error}")
