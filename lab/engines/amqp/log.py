@@ -205,7 +205,7 @@ class Log:
         if not self._buffer:
             return
         data = memoryview(b"".join(self._buffer))
-        start = os.lseek(self._fd, 0, os.SEEK_END)
+        start = self._sizes[self._file]
         try:
             rest = data
             while rest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import traceback
@@ -16,6 +15,7 @@ from lab.engines.amqp.connection import Connection
 from lab.engines.amqp.log import Log
 from lab.engines.amqp.recovery import restore
 from lab.engines.amqp.spill import Spill
+from lab.engines.amqp.syncer import Syncer
 
 WRITE_BUFFER = 1 << 18
 """Octets the transport may hold for a client before deliveries to it pause."""
@@ -49,7 +49,8 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._syncing: asyncio.Future[None] | None = None
+        self._syncer: Syncer | None = None
+        self._syncing = False
         self._disk_refused = False
 
     async def start(self, host: str, port: int) -> int:
@@ -79,8 +80,8 @@ class Server:
         self.broker.now = self.loop.time()
         self.broker.shut_down()
         self._send()
-        if self._syncing is not None:
-            await asyncio.wait([self._syncing])
+        if self._syncer is not None:
+            self._syncer.close()
         if self.log is not None:
             self.log.close()
 
@@ -127,19 +128,26 @@ class Server:
             self._disk_refused = False
             self.broker.end_alarm("disk")
             self.say("the disk takes writes again")
-        if self.broker.awaiting and self._syncing is None:
+        if self.broker.awaiting and not self._syncing:
             self._sync(log)
 
     def _sync(self, log: Log) -> None:
         """Group commit: one fsync at a time in a thread; all that was told meanwhile waits for the next."""
-        handle, position = log.sync_handle()
-        self._syncing = self.loop.run_in_executor(None, _fsync, handle)
-        self._syncing.add_done_callback(lambda done: self._synced(log, position, done))
+        if self._syncer is None:
+            self._syncer = Syncer(self._safe_in_thread)
+        self._syncing = True
+        self._syncer.order(*log.sync_handle())
 
-    def _synced(self, log: Log, position: int, done: asyncio.Future[None]) -> None:
-        self._syncing = None
-        if done.exception() is not None:
-            self.say(f"cannot sync {log.folder}: {done.exception()}")
+    def _safe_in_thread(self, position: int, error: OSError | None) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._synced, position, error)
+        except RuntimeError:
+            pass  # the loop has ended: nobody waits for a confirm any more
+
+    def _synced(self, position: int, error: OSError | None) -> None:
+        self._syncing = False
+        if error is not None:
+            self.say(f"cannot sync the log: {error.strerror}; confirms wait until it can")
             self.loop.call_later(RETRY_WRITE, self._sync_again)
             return
         self.broker.now = self.loop.time()
@@ -148,7 +156,7 @@ class Server:
         self._sync_again()
 
     def _sync_again(self) -> None:
-        if self.log is not None and self.broker.awaiting and self._syncing is None and not self._disk_refused:
+        if self.log is not None and self.broker.awaiting and not self._syncing and not self._disk_refused:
             self._sync(self.log)
 
 
@@ -228,10 +236,3 @@ class Link(asyncio.Protocol):
         wanted = not self._connection.blocked and self._transport.get_write_buffer_size() <= READ_PAUSE
         if wanted != self._transport.is_reading():
             (self._transport.resume_reading if wanted else self._transport.pause_reading)()
-
-
-def _fsync(handle: int) -> None:
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
