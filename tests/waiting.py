@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], timeout: float = 10.0, every: float = 0.02) -> T:
+def eventually(condition: Callable[[], T], timeout: float = 20.0, every: float = 0.02) -> T:
     """The first true value of `condition()`; AssertionError with its last value after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -20,7 +20,7 @@ def eventually(condition: Callable[[], T], timeout: float = 10.0, every: float =
     return value
 
 
-async def aeventually(condition: Callable[[], T], timeout: float = 10.0, every: float = 0.02) -> T:
+async def aeventually(condition: Callable[[], T], timeout: float = 20.0, every: float = 0.02) -> T:
     """The same without blocking the event loop."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

@@ -91,6 +91,7 @@ class RunOptions:
     rate: float | None = None
     scenario: str = ""
     duration: float | None = None
-    """Seconds until the run ends by itself; None: the scenario's end without a reader that stays, else never."""
+    """Seconds from ready until the run ends by itself, which it then also does if it cannot become ready. None: it goes
+    on until it is stopped."""
     tiers: dict[str, str] = field(default_factory=dict)
     detach: bool = False

@@ -7,18 +7,17 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable
 
 import psutil
 
 from lab.journal.event import Process
 from lab.runtime.api import ProcessStatus, State
 from lab.runtime.logs import LinePipe, Stream, read_lines
-from lab.runtime.readiness import Answer, Probe
+from lab.runtime.readiness import Answer
 from lab.runtime.spawn import Child, Program, SpawnError
-from lab.system.model import Restart, Wait
+from lab.runtime.yard import Spec, Yard
+from lab.system.model import Wait
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -36,67 +35,11 @@ TOLD = 5.0
 DRAIN = 0.3
 """Seconds to read what a dead process still has in its pipes."""
 
-Role = Literal["service", "stub", "engine", "load"]
 UP = ("ready", "degraded")
 
 
 class ActionError(Exception):
     """This cannot be done to this process now; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """What a process of the run is. Without a `program` it is a file or runs elsewhere, and is only probed.
-
-    `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
-    is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
-    for what takes long enough to wonder, and `title` what is starting.
-    """
-
-    name: str
-    role: Role
-    program: Callable[[], Program] | None
-    probe: Callable[[], Probe]
-    restart: Restart = "on-failure"
-    needs: tuple[tuple[str, Wait], ...] = ()
-    prepare: Callable[[], str] = str
-    url: Callable[[], str] = str
-    title: str = ""
-    boot: str = ""
-
-
-class Pulse:
-    """Something changed: wakes everybody who waits, again and again."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def beat(self) -> None:
-        event, self._event = self._event, asyncio.Event()
-        event.set()
-
-    async def wait(self) -> None:
-        await self._event.wait()
-
-
-@dataclass(slots=True, kw_only=True)
-class Yard:
-    """What surrounds a process: who starts it, who else is there, and whom it tells what happens.
-
-    `slow_start` gives the seconds by which a fault holds the next start back (0: none) and `slowed` is told when that
-    start is due.
-    """
-
-    spawn: Callable[[Program], Awaitable[Child]]
-    now: Callable[[], float]
-    emit: Callable[[Process], None]
-    line: Callable[[str, Stream, bytes], None]
-    notice: Callable[[str, str], None]
-    born: Callable[[str, int], None]
-    slow_start: Callable[[str], float] = lambda _: 0.0
-    slowed: Callable[[str], None] = lambda _: None
-    pulse: Pulse = field(default_factory=Pulse)
-    peers: dict[str, ManagedProcess] = field(default_factory=dict)
 
 
 class ManagedProcess:

@@ -24,13 +24,14 @@ from lab.runtime.faults import Faults
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
-from lab.runtime.process import ActionError, Yard
+from lab.runtime.process import ActionError
 from lab.runtime.queues import QueueProbe
 from lab.runtime.runs import Pid, Remains, RunFile, created, write
 from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.warmup import ForkServerProcess
 from lab.runtime.wiring import Wiring
+from lab.runtime.yard import Yard
 from lab.system.model import Link
 from lab.wire.tap import Tap
 

@@ -9,10 +9,10 @@ import msgspec
 import psutil
 
 from lab.runtime.ports import Ports, in_use
-from lab.runtime.process import Spec
 from lab.runtime.readiness import at_once
 from lab.runtime.spawn import Program
 from lab.runtime.wiring import Wiring
+from lab.runtime.yard import Spec
 from lab.system.model import CLIENT, Engine, Service
 
 LOAD = "load"

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from lab.runtime.api import Action, ProcessStatus
-from lab.runtime.process import ManagedProcess, Spec, Yard
+from lab.runtime.process import ManagedProcess
+from lab.runtime.yard import Spec, Yard
 from lab.system.validate import did_you_mean
 
 SAMPLE = 1.0

@@ -15,7 +15,7 @@ from lab.runtime.readiness import Probe, amqp, at_once, http, postgres, started,
 from lab.runtime.spawn import Program
 from lab.system.model import CLIENT, Link, Service, System
 
-OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|KAFKA_BOOTSTRAP|LAB_.*|PYTEST_.*|PYTHONPATH)")
+OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|KAFKA_BOOTSTRAP|LAB_.*|PYTEST_.*)")
 """Variables of the starter's environment that mean something else to a service, or belong to the lab."""
 
 

@@ -64,7 +64,7 @@ class Live:
         eventually(lambda: self.status().state == "ready", timeout)
         return self
 
-    def until(self, name: str, state: str, timeout: float = 15.0) -> ProcessStatus:
+    def until(self, name: str, state: str, timeout: float = 30.0) -> ProcessStatus:
         """Wait until the process is in this state."""
         eventually(lambda: self.process(name).state == state, timeout)
         return self.process(name)

@@ -172,6 +172,13 @@ def test_services_in_any_language(tmp_path: Path) -> None:
         eventually(lambda: not footprint.left(), 3)
 
 
+def test_a_module_is_executed_plainly_on_request() -> None:
+    with started(System(name="toy", services=(shop("forked"), shop("plain", exec=True)))) as live:
+        live.ready()
+        assert "tests.runtime.toy.shop" in psutil.Process(live.pid("plain")).cmdline()
+        assert "tests.runtime.toy.shop" not in psutil.Process(live.pid("forked")).cmdline()
+
+
 def test_what_cannot_be_started_says_so() -> None:
     with started(System(name="toy", services=(command("nobody", "no-such-program"), shop("back")))) as live:
         assert live.until("nobody", "failed").reason == "cannot start no-such-program: No such file or directory"
@@ -188,6 +195,7 @@ def test_a_fixed_port_in_use_is_named_with_its_owner() -> None:
             eventually(lambda: f"port {port} is in use" in live.process("back").reason)
             assert f"(pid {os.getpid()})" in live.process("back").reason, reason
             taken.close()
+            live.control.act("back", "restart")
             live.until("back", "ready")
             assert live.process("back").url == f"http://127.0.0.1:{port}"
 

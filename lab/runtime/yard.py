@@ -1,0 +1,74 @@
+"""What a process of a run is, and what surrounds it while it lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from lab.journal.event import Process
+from lab.runtime.logs import Stream
+from lab.runtime.readiness import Probe
+from lab.runtime.spawn import Child, Program
+from lab.system.model import Restart, Wait
+
+if TYPE_CHECKING:
+    from lab.runtime.process import ManagedProcess
+
+Role = Literal["service", "stub", "engine", "load"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What a process of the run is. Without a `program` it is a file or runs elsewhere, and is only probed.
+
+    `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
+    is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
+    for what takes long enough to wonder, and `title` what is starting.
+    """
+
+    name: str
+    role: Role
+    program: Callable[[], Program] | None
+    probe: Callable[[], Probe]
+    restart: Restart = "on-failure"
+    needs: tuple[tuple[str, Wait], ...] = ()
+    prepare: Callable[[], str] = str
+    url: Callable[[], str] = str
+    title: str = ""
+    boot: str = ""
+
+
+class Pulse:
+    """Something changed: wakes everybody who waits, again and again."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def beat(self) -> None:
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+@dataclass(slots=True, kw_only=True)
+class Yard:
+    """What surrounds a process: who starts it, who else is there, and whom it tells what happens.
+
+    `slow_start` gives the seconds by which a fault holds the next start back (0: none) and `slowed` is told when that
+    start is due.
+    """
+
+    spawn: Callable[[Program], Awaitable[Child]]
+    now: Callable[[], float]
+    emit: Callable[[Process], None]
+    line: Callable[[str, Stream, bytes], None]
+    notice: Callable[[str, str], None]
+    born: Callable[[str, int], None]
+    slow_start: Callable[[str], float] = lambda _: 0.0
+    slowed: Callable[[str], None] = lambda _: None
+    pulse: Pulse = field(default_factory=Pulse)
+    peers: dict[str, ManagedProcess] = field(default_factory=dict)
