@@ -34,8 +34,7 @@ async def carry_out(controls: Controls, decision: Decision) -> str:
     match decision:
         case AddFault(text):
             fault = await controls.add_fault(text, OWNER)
-            until = "" if fault.remaining is None else f" for {fault.remaining:.0f} s"
-            return f"{fault.id}: {fault.text}{until if ' for ' not in fault.text else ''}".replace("->", "→")
+            return f"{fault.id}: {fault.text}".replace("->", "→")
         case HealFault(ident, text):
             await controls.heal(ident)
             return f"healed {ident}: {text}".replace("->", "→")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS
 from lab.journal.state import RunPicture
 from lab.system.model import CLIENT, System
@@ -145,13 +146,22 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
         if kind.protocols and link.protocol not in kind.protocols:
             continue
         for fault in picture.active_faults():
-            if fault.kind == kind.name and fault.target == link.id and fault.owner == owner:
+            if fault.owner == owner and _same(fault.text, text.format(link.id)):
                 return HealFault(fault.id, fault.text)
         return AddFault(text.format(link.id))
     wanted = _either(protocol for name in key.kinds for protocol in KINDS[name].protocols)
     return Refusal(
         f"{key.name} needs {wanted}; {_shown(link.id)} speaks {link.protocol.upper()}. {_suggest(key, system)}"
     )
+
+
+def _same(laid: str, asked: str) -> bool:
+    """Whether a fault that was laid is the one that a key asks for, however long it lasts."""
+    try:
+        one, other = fault_text.parse(laid), fault_text.parse(asked)
+    except fault_text.FaultError:
+        return False
+    return (one.kind, one.target, one.params, one.share) == (other.kind, other.target, other.params, other.share)
 
 
 def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -> Decision:

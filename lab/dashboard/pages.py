@@ -22,6 +22,7 @@ LEGEND = (
     ("╰─db─╯", "the service keeps a database of this name, in a file: no wire leads there"),
     ("!latency", "a fault on this wire; it heals by itself after 30 s, or with the same key again"),
     ("unacked", "delivered to a consumer that has not acknowledged yet"),
+    ("odd signs?", "start with LAB_ASCII=1 and everything is drawn in plain characters"),
 )
 
 
@@ -92,5 +93,5 @@ def help_rows(keys: Sequence[Key]) -> list[Row]:
             if key.group == group:
                 rows.append(row((f"   {key.shown:<8}", "key"), (f"{key.name:<13}", "strong"), (key.help, "text")))
     rows += [(), row((" reading the map", "title"))]
-    rows += [row((f"   {sign:<10}", "key"), meaning) for sign, meaning in LEGEND]
+    rows += [row((f"   {sign:<12}", "key"), meaning) for sign, meaning in LEGEND]
     return rows[1:]

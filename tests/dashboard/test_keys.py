@@ -56,6 +56,7 @@ def test_the_same_key_again_lifts_it() -> None:
     added = FaultChange(t=1.0, id="f4", text=text, change="added", owner="you", duration=30.0)
     assert decision("latency", "client->orders", added) == HealFault("f4", text)
     assert isinstance(decision("latency", "client->users", added), AddFault)
+    assert decision("slow", "client->orders", added) == AddFault("latency client->orders 2s jitter=1s")
     theirs = FaultChange(t=1.0, id="f4", text=text, change="added", owner="scenario", duration=30.0)
     assert isinstance(decision("latency", "client->orders", theirs), AddFault)
 
