@@ -10,8 +10,9 @@ import tempfile
 from pathlib import Path
 
 from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_installed
+from tests.conformance import clients
 from tests.conformance.owner import control_port
-from tests.conformance.suites import Outcome, Suite, aio_pika_suites, program_suites, run
+from tests.conformance.suites import Outcome, Suite, run
 from tests.conformance.tls_front import tls_front
 
 KINDS: dict[str, type[PrivateBroker]] = {"rabbitmq": RabbitNode, "embedded": EmbeddedBroker}
@@ -24,10 +25,9 @@ def main() -> int:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-conformance-")))
         work = work.resolve()
         work.mkdir(parents=True, exist_ok=True)
-        suites = [*program_suites(work), *aio_pika_suites(work, options.all)]
-        suites = [suite for suite in suites if options.suite in suite.name]
+        suites = clients.suites(options.suite or list(clients.GROUPS), work, options.all)
         kinds = _kinds(options.broker)
-        table = {kind: [_run_on(kind, suite, work, tuple(options.pytest)) for suite in suites] for kind in kinds}
+        table = {kind: [_run_on(kind, suite, work, options.extra) for suite in suites] for kind in kinds}
         print(_table(table))
         for kind, outcomes in table.items():
             for outcome in outcomes:
@@ -40,9 +40,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run.sh", description=__doc__)
     parser.add_argument("--broker", choices=("both", *KINDS), default="both")
     parser.add_argument("--all", action="store_true", help="the TCP proxy and broker restart tests of aio-pika too")
-    parser.add_argument("--suite", default="", help="only the suites whose name contains this")
+    parser.add_argument("--suite", action="append", choices=clients.GROUPS, help="only this one; may be repeated")
     parser.add_argument("--work", type=Path, help="keep downloads, environments and reports in this folder")
-    parser.add_argument("pytest", nargs="*", help="after --: further arguments for pytest")
+    parser.add_argument("extra", nargs="*", help="after --: further arguments for the suite's pytest")
     return parser.parse_args()
 
 
@@ -55,19 +55,17 @@ def _kinds(wanted: str) -> list[str]:
     return ["embedded"]
 
 
-def _run_on(kind: str, suite: Suite, work: Path, extra: tuple[str, ...]) -> Outcome:
+def _run_on(kind: str, suite: Suite, work: Path, extra: list[str]) -> Outcome:
     """One suite on a fresh broker, so that none meets what another left behind."""
     name = "".join(char if char.isalnum() else "-" for char in f"{kind} {suite.name}")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"lab-{kind}-")))
         broker = stack.enter_context(KINDS[kind](folder))
-        environment = {
-            "CONFORMANCE_AMQP": str(broker.port),
-            "CONFORMANCE_AMQPS": str(stack.enter_context(tls_front(broker.port, folder))),
-        }
+        ports = {"amqp": str(broker.port), "amqps": str(stack.enter_context(tls_front(broker.port, folder)))}
+        environment = {f"CONFORMANCE_{name.upper()}": port for name, port in ports.items()}
         if suite.restarts_broker:
             environment["CONFORMANCE_CONTROL"] = str(stack.enter_context(control_port(broker)))
-        outcome = run(suite, environment, work / f"{name}.xml", extra)
+        outcome = run(suite, ports, environment, work / f"{name}.xml", extra)
         print(f"{kind}: {outcome.suite}: {outcome}", file=sys.stderr, flush=True)
         if not suite.restarts_broker and broker.process is not None and broker.process.poll() is not None:
             print(f"{kind} DIED:\n{broker.log.read_text(errors='replace')[-4000:]}", file=sys.stderr)
