@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
@@ -18,6 +19,11 @@ BYTES = 8_000_000
 """Bytes a second that are read of one stream; then the process waits, as it would for a slow terminal."""
 
 Stream = Literal["stdout", "stderr"]
+ERROR = re.compile(
+    r"\b(?:ERROR|CRITICAL|FATAL|PANIC)\b|\[(?:error|critical)\]|\b(?:error|fatal|panic): "
+    r"|^Traceback \(most recent call last\)|^[A-Za-z_][\w.]*(?:Error|Exception|SystemExit)\b"
+)
+WARNING = re.compile(r"\bWARN(?:ING)?\b|\[warn(?:ing)?\]|\bwarning: ")
 LEVELS = {"warn": "warning", "fatal": "critical", "err": "error"}
 
 
@@ -101,7 +107,7 @@ def log_event(source: str, stream: Stream, line: bytes) -> Log:
     text = line.decode("utf-8", "backslashreplace")
     fields = _fields(text)
     if fields is None:
-        return Log(source=source, stream=stream, level="info" if stream == "stdout" else "warning", message=text)
+        return Log(source=source, stream=stream, level=_level(text), message=text)
     level = str(fields.pop("level", "info")).lower()
     message = fields.pop("msg", None) or fields.pop("message", None)
     event = fields.pop("event", None)
@@ -117,6 +123,13 @@ def log_event(source: str, stream: Stream, line: bytes) -> Log:
         correlation=_text(correlation),
         data=fields,
     )
+
+
+def _level(text: str) -> str:
+    """The level of a line in nobody's format. The stream says nothing: many programs write all they say to stderr."""
+    if ERROR.search(text):
+        return "error"
+    return "warning" if WARNING.search(text) else "info"
 
 
 def _fields(text: str) -> dict[str, Any] | None:

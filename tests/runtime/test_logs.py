@@ -67,7 +67,24 @@ def test_a_json_line_is_lifted() -> None:
 def test_any_other_line_is_its_own_message(line: bytes) -> None:
     event = log_event("orders", "stderr", line)
     assert event.message == line.decode("utf-8", "backslashreplace")
-    assert event.level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ('127.0.0.1 - - "GET / HTTP/1.1" 200 -', "info"),
+        ("0 errors", "info"),
+        ("Traceback (most recent call last):", "error"),
+        ('  File "orders.py", line 3, in <module>', "info"),
+        ("sqlalchemy.exc.OperationalError: database is locked", "error"),
+        ("2026-11-22 11:24:21 [error] <0.132.0> BOOT FAILED", "error"),
+        ("panic: runtime error", "error"),
+        ("npm WARN deprecated", "warning"),
+        ("2026-11-22 UTC [49] FATAL:  the database system is starting up", "error"),
+    ],
+)
+def test_the_level_of_a_plain_line_is_read_from_it(line: str, level: str) -> None:
+    assert log_event("orders", "stderr", line.encode()).level == level
 
 
 def test_a_line_without_a_message_is_told_by_its_event() -> None:
