@@ -42,6 +42,7 @@ async def _serve(options: argparse.Namespace) -> int:
     try:
         server = Server(options.data, say=_say, vhosts=tuple(options.vhost), memory_limit=options.memory_limit << 20)
         port = await server.start(options.host, options.port)
+        await server.tell_status()
     except (StoreInUse, OSError) as error:
         _say(f"cannot start: {error}")
         return 1

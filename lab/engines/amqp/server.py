@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
 import socket
 import traceback
@@ -15,12 +17,15 @@ from lab.engines.amqp.connection import Connection
 from lab.engines.amqp.log import Log
 from lab.engines.amqp.recovery import restore
 from lab.engines.amqp.spill import Spill
+from lab.engines.amqp.status import SOCKET_NAME, status
 from lab.engines.amqp.syncer import Syncer
 
 WRITE_BUFFER = 1 << 18
 """Octets the transport may hold for a client before deliveries to it pause."""
 READ_PAUSE = 1 << 24
 """Octets that may wait for a client before nothing more is read from it."""
+LONGEST_SOCKET_PATH = 100
+"""Octets in a Unix socket's path, with a little to spare on every system."""
 RETRY_WRITE = 1.0
 """Seconds until a refused disk write is tried again."""
 
@@ -38,6 +43,7 @@ class Server:
     ) -> None:
         """Reads the folder's log. Raises StoreInUse, OSError."""
         self.loop = asyncio.get_running_loop()
+        self._folder = folder
         self.log = None if folder is None else Log(folder, say=say)
         self.broker = Broker(self.log, spill=Spill(folder), now=self.loop.time(), memory_limit=memory_limit)
         for vhost in vhosts:
@@ -65,6 +71,18 @@ class Server:
                 pass  # no IPv6 on this machine, or its port is taken: 127.0.0.1 is what was promised
         self.after()
         return port
+
+    async def tell_status(self) -> None:
+        """Answers on a Unix socket in the data folder with what the broker holds; see `status`. Raises OSError."""
+        if self._folder is None:
+            return
+        path = self._folder / SOCKET_NAME
+        path.unlink(missing_ok=True)
+        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            self.say(f"{path} is too long a name for a socket: the status cannot be asked")
+            return
+        self._listeners.append(await self.loop.create_unix_server(lambda: _Teller(self.broker), str(path)))
+        path.chmod(0o600)
 
     async def run_until_signal(self) -> None:
         """Serves until SIGTERM or SIGINT."""
@@ -161,6 +179,18 @@ class Server:
 
 
 _LINKS: dict[Connection, Link] = {}
+
+
+class _Teller(asyncio.Protocol):
+    """Somebody asks for the status."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        writer = cast(asyncio.Transport, transport)
+        writer.write(json.dumps(status(self._broker)).encode() + b"\n")
+        writer.close()
 
 
 class Link(asyncio.Protocol):
