@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,8 @@ class Launch:
 
     `url` is how clients reach it, with `{address}` for the host and port of a tap, and `{user}` for the service that
     asks (a database each). Without a `port` there is no connection to tap; `ports` are further ones of its own. `boot`
-    says how long a start usually takes, where that is worth a word. `paths` are for the lab to remove at the end.
+    says how long a start usually takes, where that is worth a word. `stop` asks for an orderly end without waiting for
+    clients to leave. `paths` are for the lab to remove at the end.
     """
 
     tier: Tier
@@ -47,6 +49,7 @@ class Launch:
     ports: tuple[int, ...] = ()
     ready: Readiness = "tcp"
     boot: str = ""
+    stop: signal.Signals = signal.SIGTERM
     paths: tuple[Path, ...] = ()
 
 

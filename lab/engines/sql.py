@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -46,6 +47,7 @@ def native(place: Place) -> Launch:
         port=port,
         ready="postgres",
         boot="usually 1-4 s",
+        stop=signal.SIGINT,
         paths=paths,
     )
 

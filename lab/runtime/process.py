@@ -316,7 +316,7 @@ class ManagedProcess:
         self.restarts += self._again
 
     async def _end(self, child: Child) -> None:
-        self._signal(signal.SIGTERM)
+        self._signal(self.spec.stop)
         self._signal_tree(signal.SIGCONT)
         done, _ = await asyncio.wait([child.exited], timeout=GRACE)
         if not done:

@@ -62,6 +62,7 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
         url=partial(wiring.direct, engine.name),
         title=launch.title,
         boot=launch.boot,
+        stop=launch.stop,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -25,7 +26,7 @@ class Spec:
 
     `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
     is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
-    for what takes long enough to wonder, and `title` what is starting.
+    for what takes long enough to wonder, and `title` what is starting; `stop` asks it to end in good order.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Spec:
     url: Callable[[], str] = str
     title: str = ""
     boot: str = ""
+    stop: signal.Signals = signal.SIGTERM
 
 
 class Pulse:

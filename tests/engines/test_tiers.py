@@ -136,6 +136,9 @@ def test_postgres_has_a_database_a_service_and_survives_a_kill(_: None) -> None:
         live.control.act("store", "thaw")
         with engine.begin() as connection:
             assert connection.execute(sqlalchemy.text("select 1")).scalar_one() == 1
+        live.control.act("store", "restart")  # with a session open: it is asked not to wait for that
+        eventually(lambda: (p := live.process("store")).restarts == 2 and p.state == "ready", 60)
+        assert any("database system is shut down" in line for line in live.logged("store"))
         engine.dispose()
         folder = live.record.folder
     eventually(lambda: not marked(folder))
