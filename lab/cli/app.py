@@ -1,23 +1,35 @@
-"""All commands of `lab` and what holds for each of them: how it fails, how it is interrupted, how its reader leaves."""
+"""The root of all commands: what there is, and what holds for each: how it fails, is interrupted, loses its reader."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from lab import __version__
-from lab.cli import dash, doctor, down, exits, faults, guide, load, logs, ps, replay, run, runs, tap, trace
+from lab.cli import exits
+from lab.cli.commands import COMMANDS
 from lab.cli.failure import Failure
 from lab.cli.output import out, say
 
 
 class Root(TyperGroup):
-    """Turns a Failure into its message and exit code, a reader that left (`| head`) into a quiet end."""
+    """Lists commands without loading them, and loads the one that is asked for.
+
+    Turns a Failure into its message and exit code, a reader that left (`| head`) into a quiet end.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=entry.summary, rich_help_panel=entry.panel))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, COMMANDS[name].load(name) if listed and name else None, rest
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -49,6 +61,8 @@ def _lab(
 ) -> None:
     """Learn architecture and system design on running systems: real processes, real faults, every message seen."""
     if ctx.invoked_subcommand is None:
+        from lab.cli import guide
+
         guide.welcome()
 
 
@@ -62,40 +76,3 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="$ lab run day3\n\nExit codes, faults and environment variables: lab help",
 )
-_fault = typer.Typer(
-    name="fault",
-    help="Disturb the run: add faults, list them, heal them.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    epilog="$ lab fault add latency orders:payments 300ms --for 30s",
-)
-
-
-def _examples(examples: Sequence[str]) -> str:
-    """Examples as Typer's help prints them, each on a line of its own and none read as markup."""
-    return "\n".join("$ " + example.replace("[", r"\[") for example in examples)
-
-
-def _add(name: str, command: Callable[..., None], panel: str, examples: Sequence[str], to: typer.Typer = app) -> None:
-    to.command(name, rich_help_panel=panel, epilog=_examples(examples))(command)
-
-
-RUNNING, LOOKING, DISTURBING, HELP = "Run a system", "Look at it", "Disturb it", "Help"
-
-_add("run", run.run, RUNNING, run.EXAMPLES)
-_add("down", down.down, RUNNING, down.EXAMPLES)
-_add("runs", runs.runs, RUNNING, runs.EXAMPLES)
-_add("replay", replay.replay, RUNNING, replay.EXAMPLES)
-_add("dash", dash.dash, LOOKING, dash.EXAMPLES)
-_add("ps", ps.ps, LOOKING, ps.EXAMPLES)
-_add("logs", logs.logs, LOOKING, logs.EXAMPLES)
-_add("trace", trace.trace, LOOKING, trace.EXAMPLES)
-app.add_typer(_fault, rich_help_panel=DISTURBING)
-_add("add", faults.add, "Commands", faults.ADD_EXAMPLES, to=_fault)
-_add("list", faults.list_, "Commands", faults.LIST_EXAMPLES, to=_fault)
-_add("heal", faults.heal, "Commands", faults.HEAL_EXAMPLES, to=_fault)
-_add("kinds", faults.kinds, "Commands", faults.KINDS_EXAMPLES, to=_fault)
-_add("load", load.load, DISTURBING, load.EXAMPLES)
-_add("tap", tap.tap, DISTURBING, tap.EXAMPLES)
-_add("doctor", doctor.doctor, HELP, doctor.EXAMPLES)
-_add("help", guide.help_, HELP, guide.EXAMPLES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits
+from lab.cli.commands import examples
 from lab.cli.failure import Failure
 from lab.cli.options import Json, RunId
 from lab.cli.output import out, paint, table
@@ -168,3 +169,17 @@ def _stdout_file() -> str:
 def _row(fault: FaultStatus) -> tuple[str, ...]:
     left = "until healed" if fault.remaining is None else f"{fault.remaining:.0f} s"
     return fault.id, str(fault.victims), left, fault.owner, fault.text
+
+
+group = typer.Typer(
+    name="fault",
+    help="Disturb the run: add faults, list them, heal them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    epilog=examples(ADD_EXAMPLES[:1]),
+)
+group.command("add", epilog=examples(ADD_EXAMPLES))(add)
+group.command("list", epilog=examples(LIST_EXAMPLES))(list_)
+group.command("heal", epilog=examples(HEAL_EXAMPLES))(heal)
+group.command("kinds", epilog=examples(KINDS_EXAMPLES))(kinds)

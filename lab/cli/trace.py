@@ -32,7 +32,10 @@ def trace(
     run_id: RunId = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what every process did for one order, in time and by cause. Without ID: the latest orders."""
+    """Tell what every process did for one order, in time and by cause.
+
+    Without ID it lists the latest orders.
+    """
     from lab.cli import live
     from lab.journal.query import read
     from lab.journal.story import NoStory, entities, story

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab.cli.app import app
+from lab.cli.commands import COMMANDS
 from tests.cli.recorded import record
 
 runner = CliRunner()
@@ -43,6 +44,11 @@ def test_every_command_explains_itself_with_examples(command: str) -> None:
     ran = lab(*command.split(), "-h")
     assert ran.exit_code == 0
     assert f"$ lab {command}" in ran.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    assert COMMANDS[name].load(name).help.split("\n")[0] == COMMANDS[name].summary
 
 
 def test_exit_codes_are_documented() -> None:

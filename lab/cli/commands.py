@@ -1,0 +1,59 @@
+"""Which commands there are, and where. A command's file is imported when the command is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command as `lab --help` lists it; `place` is module:name of its function or of its group."""
+
+    panel: str
+    place: str
+    summary: str
+
+    def load(self, name: str) -> Any:
+        """The command itself."""
+        module_name, _, attribute = self.place.partition(":")
+        module = import_module(f"lab.cli.{module_name}")
+        found = getattr(module, attribute)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
+            alone.command(name, epilog=examples(module.EXAMPLES))(found)
+            found = alone
+        return get_command(found)
+
+
+def examples(lines: Sequence[str]) -> str:
+    """Examples as Typer's help prints them, each on a line of its own and none read as markup."""
+    return "\n".join("$ " + line.replace("[", r"\[") for line in lines)
+
+
+RUNNING, LOOKING, DISTURBING, HELP = "Run a system", "Look at it", "Disturb it", "Help"
+
+COMMANDS = {
+    "run": Entry(
+        RUNNING, "run:run", "Start a system: its engines and services as real processes, a tap on every link, traffic."
+    ),
+    "down": Entry(RUNNING, "down:down", "Stop a live run with all its processes."),
+    "runs": Entry(
+        RUNNING, "runs:runs", "List the runs that are kept, the latest last. Each can be replayed and traced."
+    ),
+    "replay": Entry(RUNNING, "replay:replay", "Show a recorded run again, in the dashboard or in plain lines."),
+    "dash": Entry(LOOKING, "dash:dash", "Watch a live run. Leaving the dashboard leaves the run alone."),
+    "ps": Entry(LOOKING, "ps:ps", "Show the processes of every live run, with the reason of each state."),
+    "logs": Entry(LOOKING, "logs:logs", "Print the log lines of a run, alive or ended."),
+    "trace": Entry(LOOKING, "trace:trace", "Tell what every process did for one order, in time and by cause."),
+    "fault": Entry(DISTURBING, "faults:group", "Disturb the run: add faults, list them, heal them."),
+    "load": Entry(DISTURBING, "load:load", "Show the traffic that the lab makes, or change it."),
+    "tap": Entry(DISTURBING, "tap:tap", "Watch and disturb one connection of a service of your own. Ctrl-C ends it."),
+    "doctor": Entry(HELP, "doctor:doctor", "See what this machine has: engines, terminal, disk. It changes nothing."),
+    "help": Entry(HELP, "guide:help_", "Explain exit codes, faults, systems of your own, environment variables."),
+}
