@@ -20,8 +20,9 @@ CLOSE_TIMEOUT = 5.0
 """Seconds a client has to answer connection.close."""
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds a client has from its first byte to connection.open."""
-ROOM = 1 << 19
-"""Octets that may wait to be sent before deliveries pause."""
+ROOM = (1 << 19) + 1
+"""Octets that may be written before deliveries pause: a little more than twice what the driver's socket may hold, so
+that deliveries wait only where the socket will say that it has room again."""
 
 
 class State(Enum):
