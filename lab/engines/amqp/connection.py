@@ -109,7 +109,7 @@ class Connection:
     def take_output(self) -> bytes:
         """What is to be sent, in one piece."""
         for channel in self._confirming:
-            channel.flush_confirms()
+            channel.publishing.flush_confirms()
         self._confirming.clear()
         out = self._out
         self._out = []
@@ -201,9 +201,9 @@ class Connection:
             if kind == frames.METHOD:
                 channel.method_frame(payload)
             elif kind == frames.HEADER:
-                channel.header_frame(payload)
+                channel.publishing.header(payload)
             else:
-                channel.body_frame(payload)
+                channel.publishing.body(payload)
         except ChannelFailure as failure:
             channel.fail(failure, *_method_numbers(kind, payload))
         except methods.UnknownMethod as error:
@@ -211,8 +211,8 @@ class Connection:
         except methods.BadMethod:
             self._fail(ConnectionFailure(501, "cannot decode <<>>"), *_method_numbers(kind, payload))
         except ConnectionFailure as failure:
-            numbers = (60, 40) if channel.in_content else _method_numbers(kind, payload)
-            if failure.code == 505 and not channel.in_content:
+            numbers = (60, 40) if channel.publishing.open else _method_numbers(kind, payload)
+            if failure.code == 505 and not channel.publishing.open:
                 numbers = 0, 0
             self._fail(failure, *numbers)
 
@@ -350,7 +350,7 @@ class Connection:
         channels = list(self.channels.values())
         self.channels.clear()
         for channel in channels:
-            channel.flush_confirms()
+            channel.publishing.flush_confirms()
             # None of them may be handed what another gives back.
             channel.flowing = False
         for channel in channels:

@@ -73,17 +73,19 @@ class Consumer:
             return True
         if self.limit and self.unacked >= self.limit:
             return False
-        return not channel.limit or channel.load < channel.limit
+        deliveries = channel.deliveries
+        return not deliveries.limit or deliveries.load < deliveries.limit
 
     def deliver(self, entry: Entry, message: Message) -> None:
         """Writes the delivery; the entry is the channel's from here unless the consumer acks nothing."""
         channel = self.channel
         connection = channel.connection
-        tag = channel.delivery_tag = channel.delivery_tag + 1
+        deliveries = channel.deliveries
+        tag = deliveries.tag = deliveries.tag + 1
         if not self.no_ack:
             self.unacked += 1
-            channel.load += 1
-            channel.unacked[tag] = (entry, self.queue, self)  # type: ignore[assignment]
+            deliveries.load += 1
+            deliveries.unacked[tag] = (entry, self.queue, self)  # type: ignore[assignment]
         connection.write(
             frames.content(
                 channel.number,
@@ -97,7 +99,7 @@ class Consumer:
     def released(self) -> None:
         """One of its deliveries was acked, rejected or requeued."""
         self.unacked -= 1
-        self.channel.load -= 1
+        self.channel.deliveries.load -= 1
 
     def wake(self) -> None:
         """Something changed in its favour; back into the rota if it was parked."""
