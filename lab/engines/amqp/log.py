@@ -13,57 +13,40 @@ import shutil
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.exchange import Binding
-from lab.engines.amqp.methods import short_string
-from lab.engines.amqp.queue import Queue
-from lab.engines.amqp.table import Table, decode_table, encode_table
+from lab.engines.amqp.records import (
+    HEAD,
+    KEY,
+    LONG,
+    MAGIC,
+    TARGET,
+    Saved,
+    SavedMessage,
+    binding_record,
+    is_torn,
+    read_strings,
+    read_targets,
+    records,
+    strings,
+)
+from lab.engines.amqp.table import decode_table, encode_table
 
 if TYPE_CHECKING:
     from lab.engines.amqp.exchange import Exchange
     from lab.engines.amqp.message import Message
+    from lab.engines.amqp.queue import Queue
     from lab.engines.amqp.store import Target
 
-MAGIC = b"LABAMQ\x00\x01"
 FILE_BYTES = 16 << 20
-_HEAD = struct.Struct(">II")
-_KEY = struct.Struct(">IQ")
-_TARGET = struct.Struct(">IQdB")
-_LONG = struct.Struct(">I")
-_LONGEST = 1 << 30
+"""Octets after which a new file is begun."""
 
 
 class StoreInUse(Exception):
     """Another broker works on this folder."""
-
-
-@dataclass
-class SavedMessage:
-    """A message of one queue as the log has it. `expires` is a wall clock time; None is never."""
-
-    address: bytes
-    header: bytes
-    body: bytes
-    expires: float | None
-    redelivered: bool
-
-
-@dataclass
-class Saved:
-    """All that the log holds."""
-
-    exchanges: dict[tuple[str, str], tuple[str, bool, bool, Table]] = field(default_factory=dict)
-    """(vhost, name) -> (type, auto_delete, internal, arguments)"""
-    queues: dict[int, tuple[str, str, bool, Table]] = field(default_factory=dict)
-    """number -> (vhost, name, auto_delete, arguments)"""
-    bindings: dict[bytes, tuple[str, str, str, str, str, Table]] = field(default_factory=dict)
-    """record -> (vhost, source, "queue" or "exchange", destination, routing key, arguments)"""
-    messages: dict[int, dict[int, SavedMessage]] = field(default_factory=dict)
-    """queue number -> position -> message"""
 
 
 class Log:
@@ -115,33 +98,33 @@ class Log:
 
     def exchange_declared(self, vhost: str, exchange: Exchange) -> None:
         flags = bytes((exchange.auto_delete | exchange.internal << 1,))
-        record = b"X" + _strings(vhost, exchange.name, exchange.kind) + flags + encode_table(exchange.arguments)
+        record = b"X" + strings(vhost, exchange.name, exchange.kind) + flags + encode_table(exchange.arguments)
         self._declare((vhost, exchange.name), record)
 
     def exchange_deleted(self, vhost: str, name: str) -> None:
-        self._withdraw((vhost, name), b"x" + _strings(vhost, name))
+        self._withdraw((vhost, name), b"x" + strings(vhost, name))
 
     def queue_declared(self, vhost: str, queue: Queue) -> None:
-        head = b"Q" + _LONG.pack(queue.number)
-        record = head + _strings(vhost, queue.name) + bytes((queue.auto_delete,)) + encode_table(queue.arguments)
+        head = b"Q" + LONG.pack(queue.number)
+        record = head + strings(vhost, queue.name) + bytes((queue.auto_delete,)) + encode_table(queue.arguments)
         self._declare(queue.number, record)
 
     def queue_deleted(self, vhost: str, name: str, number: int) -> None:
         del vhost, name
-        self._withdraw(number, b"q" + _LONG.pack(number))
+        self._withdraw(number, b"q" + LONG.pack(number))
 
     def bound(self, vhost: str, binding: Binding) -> None:
-        record = _binding_record(vhost, binding)
+        record = binding_record(vhost, binding)
         self._declare(record, b"B" + record)
 
     def unbound(self, vhost: str, binding: Binding) -> None:
-        record = _binding_record(vhost, binding)
+        record = binding_record(vhost, binding)
         self._withdraw(record, b"b" + record)
 
     def published(self, message: Message, targets: list[Target]) -> None:
         wall = self._wall()
         packed = b"".join(
-            _TARGET.pack(number, position, 0.0 if lifetime is None else wall + lifetime, 0)
+            TARGET.pack(number, position, 0.0 if lifetime is None else wall + lifetime, 0)
             for number, position, lifetime in targets
         )
         self._message(
@@ -149,9 +132,9 @@ class Log:
             packed,
             b"%b%b%b%b%b"
             % (
-                _LONG.pack(len(message.address)),
+                LONG.pack(len(message.address)),
                 message.address,
-                _LONG.pack(len(message.header)),
+                LONG.pack(len(message.header)),
                 message.header,
                 message.body,
             ),
@@ -162,13 +145,13 @@ class Log:
         place = self._live.get(key)
         if place is not None and not place & 1:
             self._live[key] = place | 1
-            self._append(b"D" + _KEY.pack(number, position))
+            self._append(b"D" + KEY.pack(number, position))
 
     def removed(self, number: int, position: int) -> None:
         place = self._live.pop(number << 48 | position, None)
         if place is not None:
             self._live_bytes[place >> 33] -= place >> 1 & 0xFFFFFFFF
-            self._append(b"A" + _KEY.pack(number, position))
+            self._append(b"A" + KEY.pack(number, position))
 
     # writing
 
@@ -219,7 +202,7 @@ class Log:
         self._sizes[self._file] = start + len(data)
 
     def _append(self, payload: bytes) -> int:
-        record = _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+        record = HEAD.pack(len(payload), zlib.crc32(payload)) + payload
         size = len(record)
         self._buffer.append(record)
         self._buffered += size
@@ -259,7 +242,7 @@ class Log:
         kept, self._buffer = self._buffer, []
         for record in self._topology.values():
             self._append(record)
-        self._append(b"N" + _LONG.pack(self._number))
+        self._append(b"N" + LONG.pack(self._number))
         self._buffer += kept
         self._write()
         _sync_folder(self.folder)
@@ -280,17 +263,17 @@ class Log:
     def _append_again(self, file: int) -> None:
         if not self._live_bytes[file]:
             return
-        for payload, _ in _records(self._path(file).read_bytes()):
+        for payload, _ in records(self._path(file).read_bytes()):
             if payload[:1] != b"M":
                 continue
-            targets, content = _targets(payload)
+            targets, content = read_targets(payload)
             keys, packed = [], []
             for number, position, expires, _ in targets:
                 key = number << 48 | position
                 place = self._live.get(key)
                 if place is not None and place >> 33 == file:
                     keys.append((key, place & 1))
-                    packed.append(_TARGET.pack(number, position, expires, place & 1))
+                    packed.append(TARGET.pack(number, position, expires, place & 1))
             if keys:
                 self._message([key for key, _ in keys], b"".join(packed), payload[content:])
                 for key, delivered in keys:
@@ -321,8 +304,8 @@ class Log:
         good = len(MAGIC)
         damaged = data[: len(MAGIC)] != MAGIC and bool(data) and not MAGIC.startswith(data)
         lost = 0
-        for payload, end in _records(data):
-            if end - good != len(payload) + _HEAD.size:
+        for payload, end in records(data):
+            if end - good != len(payload) + HEAD.size:
                 damaged = True
                 lost += 1
             good = end
@@ -332,7 +315,7 @@ class Log:
                 damaged = True
                 lost += 1
         torn = len(data) - good
-        if torn > 0 and not _is_torn(data, good):
+        if torn > 0 and not is_torn(data, good):
             damaged = True
         if damaged:
             self._damaged = file
@@ -347,14 +330,14 @@ class Log:
     def _apply(self, file: int, payload: bytes) -> None:
         kind, saved = payload[:1], self.saved
         if kind == b"M":
-            targets, offset = _targets(payload)
-            (size,) = _LONG.unpack_from(payload, offset)
+            targets, offset = read_targets(payload)
+            (size,) = LONG.unpack_from(payload, offset)
             address = payload[offset + 4 : offset + 4 + size]
             offset += 4 + size
-            (size,) = _LONG.unpack_from(payload, offset)
+            (size,) = LONG.unpack_from(payload, offset)
             header = payload[offset + 4 : offset + 4 + size]
             body = payload[offset + 4 + size :]
-            share = (len(payload) + _HEAD.size) // len(targets)
+            share = (len(payload) + HEAD.size) // len(targets)
             for number, position, expires, delivered in targets:
                 key = number << 48 | position
                 delivered |= self._live.get(key, 0) & 1
@@ -363,7 +346,7 @@ class Log:
                     address, header, body, expires or None, bool(delivered)
                 )
         elif kind in b"AD":
-            number, position = _KEY.unpack_from(payload, 1)
+            number, position = KEY.unpack_from(payload, 1)
             messages = saved.messages.get(number, {})
             if position not in messages:
                 return
@@ -374,7 +357,7 @@ class Log:
                 messages[position].redelivered = True
                 self._live[number << 48 | position] |= 1
         elif kind == b"X":
-            (vhost, name, exchange_kind), offset = _read_strings(payload, 3)
+            (vhost, name, exchange_kind), offset = read_strings(payload, 3)
             flags = payload[offset]
             saved.exchanges[vhost, name] = (
                 exchange_kind,
@@ -384,16 +367,16 @@ class Log:
             )
             self._topology[vhost, name] = payload
         elif kind == b"x":
-            (vhost, name), _ = _read_strings(payload, 2)
+            (vhost, name), _ = read_strings(payload, 2)
             saved.exchanges.pop((vhost, name), None)
             self._topology.pop((vhost, name), None)
         elif kind == b"Q":
-            (number,) = _LONG.unpack_from(payload, 1)
-            (vhost, name), offset = _read_strings(payload, 2, 5)
+            (number,) = LONG.unpack_from(payload, 1)
+            (vhost, name), offset = read_strings(payload, 2, 5)
             saved.queues[number] = vhost, name, bool(payload[offset]), decode_table(payload, offset + 1)[0]
             self._topology[number] = payload
         elif kind == b"q":
-            (number,) = _LONG.unpack_from(payload, 1)
+            (number,) = LONG.unpack_from(payload, 1)
             saved.queues.pop(number, None)
             self._topology.pop(number, None)
             for position in saved.messages.pop(number, {}):
@@ -404,65 +387,11 @@ class Log:
                 saved.bindings.pop(record, None)
                 self._topology.pop(record, None)
                 return
-            (vhost, source, what, name, key_), offset = _read_strings(payload, 5)
+            (vhost, source, what, name, key_), offset = read_strings(payload, 5)
             saved.bindings[record] = vhost, source, what, name, key_, decode_table(payload, offset)[0]
             self._topology[record] = payload
         elif kind == b"N":
-            self._number = max(self._number, _LONG.unpack_from(payload, 1)[0])
-
-
-def _records(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """(payload, offset of its end) for every sound record; unsound ones are stepped over where their length still
-    leads to a sound one."""
-    offset = len(MAGIC)
-    while offset + _HEAD.size <= len(data):
-        size, checksum = _HEAD.unpack_from(data, offset)
-        end = offset + _HEAD.size + size
-        if end > len(data) or size > _LONGEST:
-            return
-        payload = data[offset + _HEAD.size : end]
-        if zlib.crc32(payload) == checksum and payload:
-            yield payload, end
-        offset = end
-
-
-def _is_torn(data: bytes, good: int) -> bool:
-    """Whether what follows the last good record looks like one that was being written when the power went."""
-    rest = data[good:]
-    if len(rest) < _HEAD.size or not rest.strip(b"\0"):
-        return True
-    size, _ = _HEAD.unpack_from(rest)
-    # Some file systems leave zeros where data was to come.
-    return bool(len(rest.rstrip(b"\0")) <= _HEAD.size + size)
-
-
-def _targets(payload: bytes) -> tuple[list[tuple[int, int, float, int]], int]:
-    count = int.from_bytes(payload[1:3], "big")
-    offset = 3
-    targets = []
-    for _ in range(count):
-        targets.append(_TARGET.unpack_from(payload, offset))
-        offset += _TARGET.size
-    return targets, offset
-
-
-def _strings(*values: str) -> bytes:
-    return b"".join(short_string(value) for value in values)
-
-
-def _read_strings(payload: bytes, count: int, offset: int = 1) -> tuple[list[str], int]:
-    values = []
-    for _ in range(count):
-        end = offset + 1 + payload[offset]
-        values.append(payload[offset + 1 : end].decode("utf-8", "surrogateescape"))
-        offset = end
-    return values, offset
-
-
-def _binding_record(vhost: str, binding: Binding) -> bytes:
-    what = "queue" if isinstance(binding.destination, Queue) else "exchange"
-    names = _strings(vhost, binding.source.name, what, binding.destination.name, binding.routing_key)
-    return names + encode_table(binding.arguments)
+            self._number = max(self._number, LONG.unpack_from(payload, 1)[0])
 
 
 def _sync_folder(folder: Path) -> None:

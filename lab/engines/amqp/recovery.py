@@ -5,9 +5,9 @@ from __future__ import annotations
 from lab.engines.amqp.arguments import queue_rules
 from lab.engines.amqp.broker import Broker
 from lab.engines.amqp.exchange import Binding, Exchange
-from lab.engines.amqp.log import Saved
 from lab.engines.amqp.message import Entry, Message
 from lab.engines.amqp.queue import Queue
+from lab.engines.amqp.records import Saved
 
 
 def restore(broker: Broker, saved: Saved) -> None:
