@@ -21,8 +21,9 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
-from lab.chassis import broker, metrics
-from lab.chassis.broker import QueueNames
+from lab.chassis import metrics, topology
+from lab.chassis.connection import backoff, parameters
+from lab.chassis.topology import QueueNames
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Consumer:
     """Consumes from several queues on one connection; reconnects and declares everything again until it is stopped."""
 
     def __init__(self, url: str, name: str, inlets: Sequence[Inlet], *, prefetch: int, workers: int) -> None:
-        self._parameters = broker.parameters(url, f"{name} consumer")
+        self._parameters = parameters(url, f"{name} consumer")
         self._inlets = inlets
         self._prefetch = prefetch
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handler")
@@ -99,7 +100,7 @@ class Consumer:
                 log.exception("the consumer broke down")
             self._connected.clear()
             self._failures += 1
-            self._stopping.wait(broker.backoff(self._failures))
+            self._stopping.wait(backoff(self._failures))
 
     def _consume(self) -> None:
         connection = pika.BlockingConnection(self._parameters)
@@ -121,7 +122,7 @@ class Consumer:
 
     def _subscribe(self, connection: pika.BlockingConnection, channel: BlockingChannel) -> None:
         for inlet in self._inlets:
-            broker.declare(channel, inlet.names, inlet.types)
+            topology.declare(channel, inlet.names, inlet.types)
         channel.basic_qos(prefetch_count=self._prefetch)
         for inlet in self._inlets:
             channel.basic_consume(inlet.names.queue, partial(self._received, connection, inlet))

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import pika
 
-from lab.chassis.broker import QueueNames, parameters
+from lab.chassis.connection import parameters
 from lab.chassis.publisher import Outgoing, Publisher
+from lab.chassis.topology import QueueNames
 
 _CONFIRM_WITHIN = 5.0
 

@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from lab.chassis import dlq, inbox, outbox, resend
-from lab.chassis.broker import QueueNames
 from lab.chassis.consumer import Consumer, Inlet
 from lab.chassis.database import Database
 from lab.chassis.events import Event, happened
@@ -21,6 +20,7 @@ from lab.chassis.publisher import NotPublished, Publisher
 from lab.chassis.relay import Relay
 from lab.chassis.retry import Retrying
 from lab.chassis.settings import MessagingSettings
+from lab.chassis.topology import QueueNames
 
 TABLES = (outbox.metadata, inbox.metadata, resend.metadata)
 

@@ -25,8 +25,9 @@ from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from lab.chassis import metrics
-from lab.chassis.broker import EXCHANGE, backoff, parameters
+from lab.chassis.connection import backoff, parameters
 from lab.chassis.events import CONTENT_TYPE
+from lab.chassis.topology import EXCHANGE
 
 log = logging.getLogger(__name__)
 

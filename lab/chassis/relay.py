@@ -13,9 +13,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from lab.chassis import metrics, outbox
-from lab.chassis.broker import EXCHANGE
 from lab.chassis.database import Database
 from lab.chassis.publisher import Confirmed, Outgoing, Publisher
+from lab.chassis.topology import EXCHANGE
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from concurrent.futures import TimeoutError as NoConfirm
 from dataclasses import dataclass
 from typing import Any
 
-from lab.chassis.broker import QueueNames
 from lab.chassis.consumer import Message, Verdict
 from lab.chassis.events import Event, Unreadable, parse
 from lab.chassis.ids import correlated, correlation_id
 from lab.chassis.publisher import NotPublished, Outgoing, Publisher
+from lab.chassis.topology import QueueNames
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
+from lab.load.pools import EmptyPool, Pools
 from lab.load.report import Tally
-from lab.load.template import EmptyPool, Pools, fill, fills, picks
+from lab.load.template import fill, fills, picks
 from lab.system.model import Journey, Request
 
 _PATIENCE = 10.0

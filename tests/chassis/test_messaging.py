@@ -15,7 +15,6 @@ import pika
 import pytest
 from pydantic import BaseModel
 
-from lab.chassis.broker import EXCHANGE
 from lab.chassis.database import Database
 from lab.chassis.events import Event, happened
 from lab.chassis.ids import correlated, correlation_id
@@ -23,6 +22,7 @@ from lab.chassis.messaging import TABLES, Messaging
 from lab.chassis.publisher import NotPublished, Outgoing, Publisher, Unroutable
 from lab.chassis.retry import Rejected, TryLater
 from lab.chassis.settings import MessagingSettings
+from lab.chassis.topology import EXCHANGE
 from tests.brokers import PrivateBroker
 from tests.waiting import eventually
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from lab.load.pools import EmptyPool, Pools
 from lab.load.report import Tally, percentile
-from lab.load.template import EmptyPool, Pools, fill, fills, picks
+from lab.load.template import fill, fills, picks
 from lab.system.model import Journey, Request
 
 
