@@ -111,10 +111,12 @@ class Publishing:
             properties = Properties(header)
         message = Message(address, header, content, properties)
         copies: list[str] = []
-        if properties.headers_at and b"CC" in header:
-            copies = copies_of(message, "CC", "BCC")
-            if b"BCC" in header:
-                headers = {name: field for name, field in message.headers.items() if name != "BCC"}
+        if properties.headers_at:
+            headers = message.headers  # read once here, so that a malformed table is its publisher's failure
+            if b"CC" in header:
+                copies = copies_of(message, "CC", "BCC")
+            if "BCC" in headers:
+                del headers["BCC"]
                 message = Message(address, with_changes(header, headers=headers), content)
         mandatory = bool(flags & 1)
         transaction = self._channel.transaction

@@ -106,7 +106,8 @@ class Server:
     def after(self) -> None:
         """To be called after everything that happened to the broker: writes, sends, sets the clock."""
         log = self.log
-        if log is not None and log.pending:
+        if log is not None and log.pending and not self._syncing:
+            # While the disk works on the file's last page, a write to it would wait and everybody with it.
             self._write(log)
         if self.broker.changed:
             self._send()
