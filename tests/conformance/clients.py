@@ -75,9 +75,9 @@ def _aio_pika(work: Path, everything: bool) -> list[Suite]:
 
 def _aiormq(work: Path, _everything: bool) -> list[Suite]:
     source = _source(work, "aiormq", AIORMQ)
-    shutil.copy(HERE / "docker_stand_in.py", source / "tests" / "docker_client.py")
-    arguments = ("-o", "log_cli=false", "-p", "no:asyncio", "tests")
-    return [pytest_suite(f"aiormq {AIORMQ}", _asynchronous(work), source, *arguments)]
+    environment = {"PYTHONPATH": str(HERE)}
+    arguments = ("-p", "aiormq_stand_in", "-o", "log_cli=false", "tests")
+    return [pytest_suite(f"aiormq {AIORMQ}", _asynchronous(work), source, *arguments, environment=environment)]
 
 
 def _py_amqp(work: Path, _everything: bool) -> list[Suite]:

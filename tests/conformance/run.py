@@ -15,6 +15,7 @@ from tests.conformance.owner import control_port
 from tests.conformance.suites import Outcome, Suite, run
 from tests.conformance.tls_front import tls_front
 
+SHOWN = 20
 KINDS: dict[str, type[PrivateBroker]] = {"rabbitmq": RabbitNode, "embedded": EmbeddedBroker}
 
 
@@ -31,8 +32,10 @@ def main() -> int:
         print(_table(table))
         for kind, outcomes in table.items():
             for outcome in outcomes:
-                for failure in outcome.failures:
+                for failure in outcome.failures[:SHOWN]:
                     print(f"{kind}: {outcome.suite}: {failure}")
+                if (more := len(outcome.failures) - SHOWN) > 0:
+                    print(f"{kind}: {outcome.suite}: and {more} more; --work keeps the reports")
     return int(any(outcome.failed for outcomes in table.values() for outcome in outcomes))
 
 
