@@ -93,7 +93,7 @@ class Broker:
 
     def settle(self) -> None:
         for vhost in self.vhosts.values():
-            if vhost.dead_letters:
+            if vhost.unsettled:
                 vhost.settle()
 
     def when_safe(self, call: Callable[[], None]) -> None:

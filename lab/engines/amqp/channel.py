@@ -233,7 +233,9 @@ class Channel:
 
     def queue_gone(self, consumer: Consumer) -> None:
         """The queue of one of its consumers was deleted."""
-        self.consumers.pop(consumer.tag, None)
+        if self.consumers.get(consumer.tag) is not consumer:
+            return
+        del self.consumers[consumer.tag]
         if self.connection.wants_cancel_notify and not self.closing:
             self._reply(False, m.BasicCancel(consumer.tag, True))
 

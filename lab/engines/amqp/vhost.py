@@ -26,6 +26,7 @@ from lab.engines.amqp.table import TYPE_NAMES, Table, as_text
 if TYPE_CHECKING:
     from lab.engines.amqp.broker import Broker
     from lab.engines.amqp.connection import Connection
+    from lab.engines.amqp.consumer import Consumer
 
 PREDECLARED = {
     "amq.direct": "direct",
@@ -53,6 +54,8 @@ class VirtualHost:
         """Channels that wait for direct replies, by address."""
         self.dead_letters: deque[tuple[Queue | ReplyInbox, Message, str]] = deque()
         """Messages given up by their queues, not yet published to the dead letter exchange."""
+        self._orphans: deque[Consumer] = deque()
+        """Consumers whose queue went, not yet told: whoever deleted it hears of that first."""
         self._routes: dict[bytes, tuple[Taker, ...]] = {}
         for exchange, kind in {"": "direct", **PREDECLARED}.items():
             self.exchanges[exchange] = Exchange(
@@ -203,8 +206,7 @@ class VirtualHost:
             self.broker.store.queue_deleted(self.name, queue.name, queue.number)
         for binding in list(queue.incoming):
             self.unbind(binding)
-        for consumer in list(queue.consumers):
-            consumer.channel.queue_gone(consumer)
+        self._orphans.extend(queue.consumers)
         queue.consumers.clear()
         return count
 
@@ -264,8 +266,16 @@ class VirtualHost:
                 queue.push(message, False)
         return queues, not refusing
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether `settle` has something to do."""
+        return bool(self.dead_letters or self._orphans)
+
     def settle(self) -> None:
-        """Publishes what queues gave up to their dead letter exchanges, until nothing is left."""
+        """Tells consumers that their queue went; publishes what queues gave up to their dead letter exchanges."""
+        while self._orphans:
+            consumer = self._orphans.popleft()
+            consumer.channel.queue_gone(consumer)
         while self.dead_letters:
             queue, message, reason = self.dead_letters.popleft()
             rules = queue.rules

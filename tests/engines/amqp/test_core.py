@@ -172,3 +172,12 @@ def test_the_end_of_a_connection_gives_back_all_it_held(broker: Broker) -> None:
     assert broker.memory > 0
     other.connection.lost()
     assert broker.memory == sum(entry.message.size for entry in broker.vhosts["/"].queues["q"].ready)
+
+
+def test_a_headers_table_that_is_none_is_its_publishers_failure(broker: Broker) -> None:
+    talk = Talk(broker).open()
+    good = frame.marshal(header.ContentHeader(0, 0, commands.Basic.Properties(headers={"a": 1})), 1)
+    assert good.count(b"\x01ab") == 1
+    talk.say((1, commands.Basic.Publish(0, "", "nowhere")))
+    (close,) = talk.say_bytes(good.replace(b"\x01ab", b"\x01a?"))
+    assert close.reply_code == 502

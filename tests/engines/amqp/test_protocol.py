@@ -267,3 +267,17 @@ def test_confirm_and_return_keep_their_order(amqp_broker: PrivateBroker) -> None
         assert (returned.reply_code, returned.reply_text) == (312, "NO_ROUTE")
         wire.expect(header.ContentHeader)
         assert wire.expect(commands.Basic.Ack).delivery_tag == 1
+
+
+def test_who_deletes_a_queue_hears_of_that_before_the_cancel(amqp_broker: PrivateBroker) -> None:
+    with Wire(amqp_broker.port).login() as wire:
+        wire.channel()
+        wire.send(1, commands.Queue.Declare(0, "", exclusive=True))
+        queue = wire.expect(commands.Queue.DeclareOk).queue
+        wire.send(1, commands.Basic.Consume(0, queue, "tag"))
+        wire.expect(commands.Basic.ConsumeOk)
+        wire.send(1, commands.Queue.Delete(0, queue))
+        wire.expect(commands.Queue.DeleteOk)
+        assert wire.expect(commands.Basic.Cancel).consumer_tag == "tag"
+        wire.send(1, commands.Basic.Cancel("tag"))
+        assert wire.expect(commands.Basic.CancelOk).consumer_tag == "tag"
