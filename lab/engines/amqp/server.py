@@ -52,6 +52,7 @@ class Server:
             restore(self.broker, self.log.saved)
             self.log.saved = type(self.log.saved)()
         self.say = say
+        self.links: dict[Connection, Link] = {}
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -129,7 +130,7 @@ class Server:
         changed = self.broker.changed
         while changed:
             connection, _ = changed.popitem()
-            link = _LINKS.get(connection)
+            link = self.links.get(connection)
             if link is not None:
                 link.send()
 
@@ -179,9 +180,6 @@ class Server:
             self._sync(self.log)
 
 
-_LINKS: dict[Connection, Link] = {}
-
-
 class _Teller(asyncio.Protocol):
     """Somebody asks for the status."""
 
@@ -212,7 +210,7 @@ class Link(asyncio.Protocol):
         peer = transport.get_extra_info("peername") or ("?", 0)
         self._server.broker.now = self._server.loop.time()
         self._connection = Connection(self._server.broker, f"{peer[0]}:{peer[1]}")
-        _LINKS[self._connection] = self
+        self._server.links[self._connection] = self
 
     def data_received(self, data: bytes) -> None:
         server = self._server
@@ -228,7 +226,7 @@ class Link(asyncio.Protocol):
         del exc
         server = self._server
         server.broker.now = server.loop.time()
-        _LINKS.pop(self._connection, None)
+        server.links.pop(self._connection, None)
         self._connection.lost()
         server.after()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +136,20 @@ def test_nothing_confirmed_is_lost_to_a_kill(tmp_path: Path, seed: int) -> None:
     assert found == sorted(found)
     assert set(confirmed) - acked <= set(found)
     assert len(found) == len(set(found))
+
+
+def test_what_expires_while_the_broker_is_away_is_dead_lettered_when_it_is_back(own_broker: PrivateBroker) -> None:
+    client = Client(own_broker)
+    channel = client.channel()
+    grave = client.queue(channel, "grave", durable=True)
+    letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": grave, "x-message-ttl": 1000}
+    delay = client.queue(channel, "delay", durable=True, arguments=letters)
+    channel.confirm_delivery()
+    publish(channel, delay, "a", "b", delivery_mode=2)
+    own_broker.stop()
+    time.sleep(1)  # the time the messages have, spent away
+    own_broker.start()
+    channel = client.channel()
+    assert [body for body, _, _ in fetch(channel, grave, 2)] == ["a", "b"]
+    assert ready(channel, delay) == 0
+    client.clean()
