@@ -237,6 +237,8 @@ class Link(asyncio.Protocol):
         """Writes what the connection has to say; closes the socket when that was all."""
         transport = self._transport
         data = self._connection.take_output()
+        if transport.is_closing():
+            return
         if data:
             transport.write(data)
         if self._connection.closed:
