@@ -88,7 +88,7 @@ async def compare(folder: Path, rounds: int) -> None:
     """Measure and print the table."""
     (folder / "orders_service.py").write_text(SERVICE)
     began = time.perf_counter()
-    server = start_server(folder / "fork-server.log")
+    server = start_server(folder)
     forks = ForkClient(server, lambda: None)
     await forks.warm
     warm = time.perf_counter() - began

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lifeline", type=int)
     options = parser.parse_args()
-    fork_server = start_server(options.folder / "runtime.log")  # it warms up while we import what we need
+    fork_server = start_server(options.folder)  # it warms up while we import what we need
 
     import asyncio
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -17,15 +18,19 @@ class ForkServerProcess:
     sock: socket.socket
 
 
-def start_server(log: Path) -> ForkServerProcess:
-    """Start a fork server; what it says itself goes to `log`. Raises OSError."""
+def start_server(folder: Path) -> ForkServerProcess:
+    """Start the fork server of the run in `folder`; what it says itself goes to `runtime.log`. Raises OSError.
+
+    Whatever it forks shows the server's own first environment to the system, so the run's mark must be in there.
+    """
     ours, theirs = socket.socketpair()
-    with theirs, log.open("ab") as output:
+    with theirs, (folder / "runtime.log").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env={**os.environ, "LAB_RUN": str(folder)},
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )

@@ -81,6 +81,7 @@ def test_a_killed_runtime_leaves_no_process_and_the_next_command_removes_its_soc
     with started(pair()) as live:
         live.ready()
         footprint = live.footprint()
+        assert live.pid("back") in marked(live.record.folder), "a forked service carries the run's mark, too"
         os.kill(live.record.pid, signal.SIGKILL)
         eventually(lambda: not footprint.left(), 3)
         runs.clean_leftovers()
@@ -137,7 +138,7 @@ def test_strangers_with_a_recorded_pid_are_left_alone() -> None:
         with started(pair()) as live:
             live.ready()
             os.kill(live.record.pid, signal.SIGKILL)
-            eventually(live.ended)
+            eventually(lambda: not marked(live.record.folder))
             path = live.record.folder / "pids.json"
             runs.write(path, runs.Remains([runs.Pid("front", stranger.pid, 12345.0)], []))
             assert runs.clean_leftovers() == []

@@ -22,7 +22,7 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         self.lost = asyncio.Event()
-        self.client = ForkClient(start_server(folder / "runtime.log"), self.lost.set)
+        self.client = ForkClient(start_server(folder), self.lost.set)
         self.folder = folder
 
     async def python(self, code: str, **more: object) -> Child:
