@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lab.runtime.api import FaultStatus
 
 ADD_EXAMPLES = (
-    "lab fault add latency orders:payments 300ms --for 30s",
-    "lab fault add status orders:payments 503 --share 20% --on 'POST /charges*'",
+    "lab fault add latency payments:provider 300ms --for 30s",
+    "lab fault add status payments:provider 503 --share 20% --on 'POST /charges*'",
     "lab fault add lose-ack payments:broker --count 3",
     "lab fault add kill payments",
 )
@@ -51,6 +51,7 @@ def add(
     """Add a fault to the run. It heals by itself, or with lab fault heal."""
     _mind_redirection(text)
     from lab.cli import live
+    from lab.faults.catalogue import KINDS
     from lab.faults.text import FaultError, parse
 
     words = compose(text, duration=duration, on=on, share=share, count=count)
@@ -61,7 +62,9 @@ def add(
     with live.control(run_id) as control:
         fault = control.add_fault(words, owner="you")
     out(f"{paint(fault.id, 'title')} {fault.text}")
-    if fault.remaining is not None:
+    if KINDS[fault.kind].instant:
+        out(paint("that is done; lab ps shows what became of it", "dim"))
+    elif fault.remaining is not None:
         out(paint(f"heals by itself in {fault.remaining:.0f} s; at once: lab fault heal {fault.id}", "dim"))
 
 
@@ -78,7 +81,7 @@ def list_(run_id: RunId = None, as_json: Json = False) -> None:
     elif active:
         table(("ID", "HIT", "LEFT", "BY", "FAULT"), [_row(fault) for fault in active])
     else:
-        out("No fault is active. Add one: lab fault add latency orders:payments 300ms")
+        out("No fault is active. Add one: lab fault add latency payments:provider 300ms")
 
 
 def heal(
@@ -103,6 +106,7 @@ def heal(
 def kinds(as_json: Json = False) -> None:
     """List every kind of fault with what its victim sees."""
     from lab.faults.catalogue import KINDS
+    from lab.faults.text import write
 
     if as_json:
         import msgspec
@@ -116,7 +120,10 @@ def kinds(as_json: Json = False) -> None:
         if number:
             out()
         out(paint(HEADINGS.get(where, f"On a link that speaks {where}"), "title"))
-        rows = [(kind.name, " ".join(f"[{param.name}]" for param in kind.params), kind.promise) for kind in members]
+        rows = []
+        for kind in members:
+            takes = " ".join(f"{param.name}={write(param, param.default)}" for param in kind.params)
+            rows.append((kind.name, takes, kind.promise))
         table(("KIND", "TAKES", "WHAT THE VICTIM SEES"), rows, {0: ["name"] * len(rows)})
 
 
@@ -146,7 +153,7 @@ def _mind_redirection(words: Sequence[str]) -> None:
     name = _stdout_file()
     target = name or "TARGET"
     why = f'Your shell read the ">" in {cut}>{target} as "send the output to a file'
-    why += f' named {name}". That file is there now; it holds nothing of yours: rm {name}' if name else '".'
+    why += f' named {name}". That file is there now, and empty: rm {name}' if name else '".'
     form = " ".join(f"{cut[:-1]}:{target}" if word == cut else word for word in words)
     quoted = " ".join(f"'{cut}>{target}'" if word == cut else word for word in words)
     raise Failure(

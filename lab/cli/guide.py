@@ -15,13 +15,13 @@ EXAMPLES = ("lab help exit-codes", "lab help faults")
 FAULTS = """\
 A fault is written as KIND TARGET [VALUE] [name=value ...] [N%] [xN] [on "PATTERN"] [for 30s]:
 
-  latency orders:payments 300ms jitter=100ms 20% for 30s
-  refuse orders:payments on "POST /charges*"
+  latency payments:provider 300ms jitter=100ms 20% for 30s
+  refuse payments:provider on "POST /charges*"
   partition orders:users
   kill payments
 
 TARGET is a link, CONSUMER:PROVIDER, or the name of a service or engine. The lab itself writes a link as
-orders->payments; in a shell that needs quotes, because > alone sends the output to a file.
+payments->provider; in a shell that needs quotes, because > alone sends the output to a file.
 
   20%             hits that share of the messages, chosen by the run's seed
   x3              hits three messages and is over

@@ -193,7 +193,7 @@ def control(run_id: str | None) -> Iterator[Control]:
             yield opened
     except ControlError as problem:
         code = exits.USAGE if problem.status in (404, 422) else exits.FAILED
-        hint = "in a shell, write a link with a colon: orders:payments" if "->" in str(problem) else ""
+        hint = "in a shell, write a link with a colon: payments:provider" if "->" in str(problem) else ""
         raise Failure(str(problem), next=hint, code=code) from None
 
 

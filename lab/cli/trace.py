@@ -43,7 +43,7 @@ def trace(
 
     events = list(read(live.journal(live.record(run_id))))
     if ident is None:
-        _latest(entities(events))
+        _latest(entities(events), as_json)
         return
     try:
         told = story(events, _whole(events, ident))
@@ -62,7 +62,13 @@ def trace(
         out("".join(paint(text, role) for text, role in line))
 
 
-def _latest(found: dict[str, tuple[str, str]]) -> None:
+def _latest(found: dict[str, tuple[str, str]], as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        latest = [{"id": ident, "entity": kind, "state": state} for ident, (kind, state) in found.items()]
+        out(msgspec.json.encode({"schema_version": 1, "latest": latest[-LATEST:]}).decode())
+        return
     if not found:
         out("No service has told of an order yet.")
         return

@@ -91,7 +91,7 @@ class DashboardApp(App[None]):
                 self._ask_run(lambda controls: control.change_load(controls, control.LESS))
             case "any fault":
                 link = desk.selection if "->" in desk.selection else ""
-                example = "latency orders->payments 300ms 20% for 30s"
+                example = "latency payments->provider 300ms 20% for 30s"
                 self.run_screen.ask("fault", "fault", f"latency {link} " if link else "", example)
             case "help":
                 self.push_screen(pages.Pages("Keys", pages.help_rows(table(desk.live)), ascii=self.ascii))

@@ -56,9 +56,9 @@ def format(fault: Fault) -> str:
     for place, param in enumerate(kind.params):
         value = fault.params[param.name]
         if place == 0:
-            words.append(_write(param, value))
+            words.append(write(param, value))
         elif value != param.default:
-            words.append(f"{param.name}={_write(param, value)}")
+            words.append(f"{param.name}={write(param, value)}")
     if fault.share < 1:
         words.append(f"{fault.share * 100:.10g}%")
     if fault.count is not None:
@@ -213,7 +213,8 @@ def _read_word(param: Param, word: str) -> str:
     raise FaultError(f"{word!r} is not a {param.name}{instead(word.upper(), param.words)}")
 
 
-def _write(param: Param, value: Value) -> str:
+def write(param: Param, value: Value) -> str:
+    """A parameter's value as one writes it: `300ms`, `32KB/s`, `LOADING`."""
     if param.unit == "time":
         return write_time(float(value))
     if param.unit in ("rate", "bytes"):
@@ -243,8 +244,8 @@ def _close(word: str, known: Collection[str]) -> str:
 
 
 def _example(kind: Kind) -> str:
-    target = {"link": "orders->payments", "pair": "orders<->payments", "process": "payments"}[kind.scope]
-    value = f" {_write(kind.params[0], kind.params[0].default)}" if kind.params else ""
+    target = {"link": "payments->provider", "pair": "orders<->broker", "process": "payments"}[kind.scope]
+    value = f" {write(kind.params[0], kind.params[0].default)}" if kind.params else ""
     return f"`{kind.name} {target}{value}`"
 
 

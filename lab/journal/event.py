@@ -24,7 +24,7 @@ class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     correlation: str = ""
 
 
-class Flow(Base, tag="flow"):
+class Flow(Base, tag="flow", gc=False):
     """One exchange seen on a Link: an HTTP request and its response, a Redis command and its reply, an AMQP publish,
     deliver, ack... `t` is when it was complete, `ms` how long it took (request complete to response complete).
 

@@ -32,7 +32,7 @@ PROBLEM = "application/problem+json"
 class NewFault(BaseModel):
     """A fault in its text form, and who asks for it."""
 
-    text: str = Field(examples=['latency orders->payments 300ms 20% on "POST /charges*" for 30s'])
+    text: str = Field(examples=['latency payments->provider 300ms 20% on "POST /charges*" for 30s'])
     owner: str = "you"
 
 

@@ -97,6 +97,8 @@ def test_without_an_id_the_latest_orders_are_listed() -> None:
     record()
     lines = [line.split() for line in lab("trace").stdout.splitlines()]
     assert lines[1:3] == [["5f3a9c1e", "order", "confirmed"], ["77b0d2aa", "order", "cancelled"]]
+    latest = json.loads(lab("trace", "--json").stdout)["latest"]
+    assert latest[0] == {"id": "5f3a9c1e", "entity": "order", "state": "confirmed"}
 
 
 def test_a_story_that_is_not_there_says_what_an_id_is() -> None:
