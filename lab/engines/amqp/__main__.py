@@ -46,8 +46,9 @@ async def _serve(options: argparse.Namespace) -> int:
     except (StoreInUse, OSError) as error:
         _say(f"cannot start: {error}")
         return 1
+    stop = server.told_to_stop()
     print(f"AMQP broker ready on {options.host}:{port}", flush=True)  # noqa: T201
-    await server.run_until_signal()
+    await stop.wait()
     await server.stop()
     return 0
 

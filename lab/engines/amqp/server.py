@@ -85,12 +85,12 @@ class Server:
         self._listeners.append(await self.loop.create_unix_server(lambda: _Teller(self.broker), str(path)))
         path.chmod(0o600)
 
-    async def run_until_signal(self) -> None:
-        """Serves until SIGTERM or SIGINT."""
+    def told_to_stop(self) -> asyncio.Event:
+        """Set by SIGTERM or SIGINT from now on."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, stop.set)
-        await stop.wait()
+        return stop
 
     async def stop(self) -> None:
         """Closes every connection and the log."""
