@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,11 @@ import pytest
 from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_installed
 
 BOTH_BROKERS = [pytest.param("embedded", id="embedded"), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+
+
+def pytest_configure() -> None:
+    """A shell starts background jobs deaf to Ctrl-C, and so would be every command that the tests interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
