@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ KINDS: dict[str, type[PrivateBroker]] = {"rabbitmq": RabbitNode, "embedded": Emb
 def main() -> int:
     options = _options()
     os.nice(10)  # the suites are long and nobody waits for them
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the brokers go first
     with contextlib.ExitStack() as stack:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-conformance-")))
         work = work.resolve()
