@@ -42,6 +42,9 @@ COMMANDS = {
     "run": Entry(
         RUNNING, "run:run", "Start a system: its engines and services as real processes, a tap on every link, traffic."
     ),
+    "broker": Entry(
+        RUNNING, "broker:group", "Run the embedded AMQP broker alone, for anybody's tests. Ctrl-C ends it."
+    ),
     "down": Entry(RUNNING, "down:down", "Stop a live run with all its processes."),
     "runs": Entry(
         RUNNING, "runs:runs", "List the runs that are kept, the latest last. Each can be replayed and traced."

@@ -55,6 +55,11 @@ def paint(text: str, role: str) -> str:
     return typer.style(text, **style) if style and text and coloured() else text
 
 
+def visible(text: str) -> str:
+    """A stranger's text on one line, with nothing in it that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
 def mood(state: str) -> str:
     """The role of a process' state."""
     return MOODS.get(state, "plain")

@@ -53,13 +53,16 @@ def test_every_contract_says_why() -> None:
         assert len(contract["name"]) > 20
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--help"], ["help", "exit-codes"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["run", "--help"], ["broker", "-h"], ["help", "exit-codes"]]
+)
 def test_help_is_quick_because_it_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     assert not imported_by(*words, home=tmp_path) & set(SLOW_AT_HELP)
 
 
 @pytest.mark.parametrize(
-    "words", [["ps"], ["runs"], ["fault", "list"], ["fault", "kinds"], ["logs"], ["down", "--all"]]
+    "words",
+    [["ps"], ["runs"], ["fault", "list"], ["fault", "kinds"], ["logs"], ["down", "--all"], ["broker", "status"]],
 )
 def test_commands_never_import_what_only_services_and_screens_need(words: list[str], tmp_path: Path) -> None:
     assert not imported_by(*words, home=tmp_path) & set(HEAVY)

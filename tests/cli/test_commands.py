@@ -37,6 +37,7 @@ def test_alone_it_says_what_to_type_next() -> None:
     "command",
     [
         *("run", "down", "runs", "replay", "dash", "ps", "logs", "trace", "load", "tap", "doctor", "help"),
+        *("broker", "broker status", "broker tail"),
         *("fault add", "fault list", "fault heal", "fault kinds"),
     ],
 )
@@ -155,6 +156,14 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
         (["logs"], 1, "there is no run yet"),
         (["trace", "x"], 1, "there is no run yet"),
         (["replay", "9999-nothing"], 1, "9999-nothing"),
+        (["broker", "status"], 1, "no broker is running"),
+        (["broker", "status", "--data", "nowhere"], 1, "no broker is running on nowhere"),
+        (["broker", "status", "--data", ".", "--run", "1"], 2, "exclude each other"),
+        (["broker", "tail", "events"], 1, "no broker is running"),
+        (["broker", "tail", "events", "--url", "127.0.0.1"], 2, "no AMQP URL"),
+        (["broker", "tail", "events", "--url", "amqp://127.0.0.1:x"], 2, "no AMQP URL"),
+        (["broker", "tail", ""], 2, "default exchange"),
+        (["broker", "--data", ".", "status"], 2, "stand after its name"),
         (["dash"], 3, "a dashboard needs a terminal"),
         (["down", "9999-nothing"], 1, "9999-nothing"),
         (["down", "1", "--all"], 2, "not both"),

@@ -9,15 +9,8 @@ from pathlib import Path
 
 from lab.engines.amqp.broker import MEMORY_LIMIT
 from lab.engines.amqp.log import StoreInUse
+from lab.engines.amqp.loop import new_loop
 from lab.engines.amqp.server import Server
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    try:
-        import uvloop
-    except ImportError:  # not on this platform: asyncio's own loop serves as well, if slower
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 def main() -> int:
@@ -34,7 +27,7 @@ def main() -> int:
         help="MiB of messages above which publishers are blocked",
     )
     options = parser.parse_args()
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_serve(options))
 
 

@@ -52,6 +52,8 @@ class Server:
             restore(self.broker, self.log.saved)
             self.log.saved = type(self.log.saved)()
         self.say = say
+        self.url = ""
+        """Where clients connect to, once it listens."""
         self.links: dict[Connection, Link] = {}
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -65,6 +67,7 @@ class Server:
         listener = await self.loop.create_server(lambda: Link(self), host, port, backlog=1024)
         self._listeners.append(listener)
         port = listener.sockets[0].getsockname()[1]
+        self.url = f"amqp://guest:guest@{f'[{host}]' if ':' in host else host}:{port}"
         if host in ("127.0.0.1", "localhost") and socket.has_ipv6:
             try:
                 self._listeners.append(await self.loop.create_server(lambda: Link(self), "::1", port, backlog=1024))
@@ -74,7 +77,7 @@ class Server:
         return port
 
     async def tell_status(self) -> None:
-        """Answers on a Unix socket in the data folder with what the broker holds; see `status`. Raises OSError."""
+        """Answers on a Unix socket in the data folder with `url` and what `status` tells. Raises OSError."""
         if self._folder is None:
             return
         path = self._folder / SOCKET_NAME
@@ -82,7 +85,7 @@ class Server:
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             self.say(f"{path} is too long a name for a socket: the status cannot be asked")
             return
-        self._listeners.append(await self.loop.create_unix_server(lambda: _Teller(self.broker), str(path)))
+        self._listeners.append(await self.loop.create_unix_server(lambda: _Teller(self), str(path)))
         path.chmod(0o600)
 
     def told_to_stop(self) -> asyncio.Event:
@@ -183,12 +186,13 @@ class Server:
 class _Teller(asyncio.Protocol):
     """Somebody asks for the status."""
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         writer = cast(asyncio.Transport, transport)
-        writer.write(json.dumps(status(self._broker)).encode() + b"\n")
+        told = {"url": self._server.url, **status(self._server.broker)}
+        writer.write(json.dumps(told).encode() + b"\n")
         writer.close()
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SOCKET_NAME = "status.sock"
 """A running broker listens on a Unix socket of this name in its data folder: it answers a connection with one JSON
-object, the status, and closes."""
+object, its `url` and the status, and closes."""
 
 
 def status(broker: Broker) -> dict[str, Any]:

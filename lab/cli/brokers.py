@@ -1,0 +1,114 @@
+"""Brokers that run on this machine, as `lab broker status` and `lab broker tail` find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.cli import complete
+from lab.cli.failure import Failure
+from lab.cli.output import say
+
+if TYPE_CHECKING:
+    from lab.runtime.runs import RunRecord
+
+PATIENCE = 5.0
+"""Seconds that a broker gets to tell its status."""
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Of the lab broker that was given this folder.", file_okay=False),
+]
+OfRun = Annotated[str | None, typer.Option("--run", help="Of this run, by its id.", autocompletion=complete.live_runs)]
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that was found: how people call it, its URL past every tap, and what an embedded one tells of itself.
+
+    `tier` is that of its engine; `status` is as lab.engines.amqp.status describes it.
+    """
+
+    name: str
+    url: str
+    tier: str
+    status: dict[str, Any] | None = None
+
+
+def own_folder() -> Path:
+    """Where `lab broker` keeps its data unless it is told otherwise."""
+    from lab.runtime.runs import home
+
+    return home() / "broker"
+
+
+def find(data: Path | None, run_id: str | None) -> list[Broker]:
+    """The broker of that folder, those of that run, or all that the lab knows of; at least one. Raises Failure."""
+    if data is not None and run_id is not None:
+        raise typer.BadParameter("--data and --run exclude each other")
+    from lab.cli import live
+
+    if data is not None:
+        if found := _alone(data):
+            return [found]
+        raise Failure(f"no broker is running on {data}", next=f"lab broker --data {data}")
+    if run_id is not None:
+        record = live.alive(run_id)
+        if of_run := list(_of_run(record)):
+            return of_run
+        raise Failure(f"{record.id} has no AMQP broker that is up", next=f"lab ps --run {record.id}")
+    alone = _alone(own_folder())
+    found_all = [*([alone] if alone else []), *(one for record in live.records() for one in _of_run(record))]
+    if not found_all:
+        why = f"Neither on {own_folder()} nor in a live run.\nOne on another folder: add --data DIR"
+        raise Failure("no broker is running", why=why, next="lab broker")
+    return found_all
+
+
+def _alone(folder: Path) -> Broker | None:
+    status = _ask(folder)
+    return Broker("lab broker", status["url"], "embedded", status) if status else None
+
+
+def _of_run(record: RunRecord) -> Iterator[Broker]:
+    from lab.cli import live
+
+    run = live.status(record)
+    if run is None:
+        return
+    urls = {process.name: process.url for process in run.processes}
+    for engine in live.system_of(record).engines:
+        if engine.kind != "amqp":
+            continue
+        name, tier = f"{engine.name} of {record.id}", run.tiers.get(engine.name, "")
+        if tier != "embedded":
+            yield Broker(name, urls.get(engine.name, ""), tier)
+        elif status := _ask(record.folder / "data" / engine.name):
+            yield Broker(name, status["url"], tier, status)
+        else:
+            say(f"{name} is down at this moment")
+
+
+def _ask(folder: Path) -> dict[str, Any] | None:
+    """What the broker on this folder tells; None if there is none, or (saying so) if it does not answer."""
+    import json
+    import socket
+
+    from lab.engines.amqp.status import SOCKET_NAME
+
+    path = folder / SOCKET_NAME
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(PATIENCE)
+            line.connect(str(path))
+            told: dict[str, Any] = json.loads(line.makefile("rb").read())
+    except TimeoutError:
+        say(f"the broker on {folder} does not answer; is it frozen?")
+        return None
+    except (OSError, ValueError):
+        return None
+    return told
