@@ -16,7 +16,7 @@ from lab.cli.output import say
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
 
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds that a broker gets to tell its status."""
 
 Data = Annotated[
@@ -94,21 +94,25 @@ def _of_run(record: RunRecord) -> Iterator[Broker]:
 
 
 def _ask(folder: Path) -> dict[str, Any] | None:
-    """What the broker on this folder tells; None if there is none, or (saying so) if it does not answer."""
+    """What the broker on this folder tells; None if there is none. Raises Failure if it cannot be asked."""
     import json
+    import os
     import socket
 
-    from lab.engines.amqp.status import SOCKET_NAME
+    from lab.engines.amqp.status import LONGEST_SOCKET_PATH, SOCKET_NAME
 
-    path = folder / SOCKET_NAME
+    path = (folder / SOCKET_NAME).absolute()
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        why = f"{folder.absolute()} is too long a name for the socket that is asked; a tail can do without: --url"
+        raise Failure("a broker on this folder cannot be asked", why=why, next="lab broker --data DIR")
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(PATIENCE)
             line.connect(str(path))
             told: dict[str, Any] = json.loads(line.makefile("rb").read())
     except TimeoutError:
-        say(f"the broker on {folder} does not answer; is it frozen?")
-        return None
+        why = f"It may be frozen, or very busy; its folder is {folder}"
+        raise Failure(f"the broker does not answer within {PATIENCE:g} s", why=why, next="lab ps") from None
     except (OSError, ValueError):
         return None
     return told

@@ -128,6 +128,22 @@ def test_status(lab: Lab) -> None:
         assert "\x1b" not in plain
 
 
+def test_silent(lab: Lab) -> None:
+    """A broker that cannot be asked is not said to be gone."""
+    with broker(lab) as (command, _):
+        command.send_signal(signal.SIGSTOP)
+        ran = lab("broker", "status")
+        command.send_signal(signal.SIGCONT)
+        assert ran.returncode == 1
+        assert "does not answer within 3 s" in ran.stderr
+    deep = "d" * 90
+    with broker(lab, "--data", deep) as (command, url):
+        assert "the status cannot be asked" in heard(command)
+        assert "too long a name" in lab("broker", "status", "--data", deep).stderr
+        with lab.started("broker", "tail", "amq.topic", "--url", url) as tail:
+            assert "from now on" in heard(tail)
+
+
 def test_tail(lab: Lab) -> None:
     """What passes any kind of exchange is printed on one line each; nobody misses it, and Ctrl-C leaves nothing."""
     with broker(lab) as (_, url), channel(url) as at:

@@ -17,15 +17,13 @@ from lab.engines.amqp.connection import Connection
 from lab.engines.amqp.log import Log
 from lab.engines.amqp.recovery import restore
 from lab.engines.amqp.spill import Spill
-from lab.engines.amqp.status import SOCKET_NAME, status
+from lab.engines.amqp.status import LONGEST_SOCKET_PATH, SOCKET_NAME, status
 from lab.engines.amqp.syncer import Syncer
 
 WRITE_BUFFER = 1 << 18
 """Octets the transport may hold for a client before deliveries to it pause."""
 READ_PAUSE = 1 << 24
 """Octets that may wait for a client before nothing more is read from it."""
-LONGEST_SOCKET_PATH = 100
-"""Octets in a Unix socket's path, with a little to spare on every system."""
 RETRY_WRITE = 1.0
 """Seconds until a refused disk write is tried again."""
 

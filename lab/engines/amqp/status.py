@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SOCKET_NAME = "status.sock"
 """A running broker listens on a Unix socket of this name in its data folder: it answers a connection with one JSON
 object, its `url` and the status, and closes."""
+LONGEST_SOCKET_PATH = 100
+"""Octets in that socket's path, with a little to spare on every system; in a deeper folder there is none."""
 
 
 def status(broker: Broker) -> dict[str, Any]:
