@@ -303,17 +303,14 @@ class Log:
     def _replay(self, file: int, path: Path, data: bytes) -> None:
         good = len(MAGIC)
         damaged = data[: len(MAGIC)] != MAGIC and bool(data) and not MAGIC.startswith(data)
-        lost = 0
         for payload, end in records(data):
             if end - good != len(payload) + HEAD.size:
                 damaged = True
-                lost += 1
             good = end
             try:
                 self._apply(file, payload)
             except (struct.error, IndexError, ValueError, KeyError):
                 damaged = True
-                lost += 1
         torn = len(data) - good
         if torn > 0 and not is_torn(data, good):
             damaged = True

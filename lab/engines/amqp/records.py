@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,12 @@ KEY = struct.Struct(">IQ")
 TARGET = struct.Struct(">IQdB")
 LONG = struct.Struct(">I")
 LONGEST = 1 << 30
+LONGEST_OF_OTHERS = 1 << 20
+"""Octets of a payload that is no message's."""
+LONGEST_ADDRESS = 512
+"""Octets of a message's address, two short strings."""
+_HEADS = re.compile(rb"(?=.{8}[ABDMNQXbqx])", re.DOTALL)
+"""Places that may be a record's: eight octets, then what its payload may begin with."""
 
 
 @dataclass
@@ -46,18 +53,52 @@ class Saved:
 
 
 def records(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """(payload, offset of its end) for every sound record; unsound ones are stepped over where their length still
-    leads to a sound one."""
+    """(payload, offset of its end) for every sound record; where one is unsound, the next sound one is searched."""
     offset = len(MAGIC)
-    while offset + HEAD.size <= len(data):
-        size, checksum = HEAD.unpack_from(data, offset)
-        end = offset + HEAD.size + size
-        if end > len(data) or size > LONGEST:
-            return
-        payload = data[offset + HEAD.size : end]
-        if zlib.crc32(payload) == checksum and payload:
-            yield payload, end
-        offset = end
+    while offset < len(data):
+        end = _sound_end(data, offset)
+        if end:
+            yield data[offset + HEAD.size : end], end
+            offset = end
+        else:
+            offset = _next_sound(data, offset)
+
+
+def _sound_end(data: bytes, offset: int) -> int:
+    """Where the record ends that begins at `offset`; 0 if there is no sound one."""
+    if offset + HEAD.size >= len(data):
+        return 0
+    size, checksum = HEAD.unpack_from(data, offset)
+    end = offset + HEAD.size + size
+    if not 0 < size <= LONGEST or end > len(data):
+        return 0
+    return end if zlib.crc32(memoryview(data)[offset + HEAD.size : end]) == checksum else 0
+
+
+def _next_sound(data: bytes, offset: int) -> int:
+    """Where the first sound record after an unsound one begins; the end of the data if there is none.
+
+    Its length is tried first. It may be what is damaged, though, and then every later place may be a record's.
+    """
+    if offset + HEAD.size <= len(data):
+        after: int = offset + HEAD.size + HEAD.unpack_from(data, offset)[0]
+        if after == len(data) or _sound_end(data, after):
+            return after
+    for candidate in _HEADS.finditer(data, offset + 1):
+        start = candidate.start()
+        if _plausible(data, start) and _sound_end(data, start):
+            return start
+    return len(data)
+
+
+def _plausible(data: bytes, offset: int) -> bool:
+    """Whether a checksum is worth its time: of any few megabytes, thousands of places look like a long record's."""
+    size = HEAD.unpack_from(data, offset)[0]
+    at = offset + HEAD.size
+    if data[at : at + 1] != b"M":
+        return bool(size <= LONGEST_OF_OTHERS)
+    at += 3 + TARGET.size * int.from_bytes(data[at + 1 : at + 3], "big")
+    return int.from_bytes(data[at : at + LONG.size], "big") <= LONGEST_ADDRESS
 
 
 def is_torn(data: bytes, good: int) -> bool:

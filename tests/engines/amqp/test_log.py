@@ -121,7 +121,8 @@ def test_a_torn_tail_is_cut_off(tmp_path_factory: pytest.TempPathFactory, data: 
     assert set(contents(folder)) == whole | {99}
 
 
-def test_a_damaged_file_is_kept_aside_and_the_sound_rest_is_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["body", "length too long", "length too short"])
+def test_a_damaged_file_is_kept_aside_and_the_sound_rest_is_used(tmp_path: Path, what: str) -> None:
     log, number = with_queue(tmp_path)
     path = max(tmp_path.glob("*.log"))
     for position in range(1, 6):
@@ -129,7 +130,12 @@ def test_a_damaged_file_is_kept_aside_and_the_sound_rest_is_used(tmp_path: Path)
     log.close()
     broken = bytearray(path.read_bytes())
     at = broken.index(b"body 3")
-    broken[at] ^= 0xFF
+    if what == "body":
+        broken[at] ^= 0xFF
+    else:
+        # The head of the third record stands right behind the second.
+        length = broken.index(b"body 2") + len("body 2")
+        broken[length if what == "length too long" else length + 3] ^= 0x20
     path.write_bytes(broken)
     told = Told()
     log = opened(tmp_path, told)
