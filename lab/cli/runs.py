@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lab.cli.options import Json
 from lab.cli.output import out, paint, size, table
 
@@ -10,7 +12,6 @@ EXAMPLES = ("lab runs", "lab runs --json")
 
 def runs(as_json: Json = False) -> None:
     """List the runs that are kept, the latest last. Each can be replayed and traced."""
-    from lab.cli import live
     from lab.runtime.runs import home, list_runs
 
     records = list_runs()
@@ -32,21 +33,27 @@ def runs(as_json: Json = False) -> None:
     if not records:
         out("No run is kept yet. Start one: lab run day3")
         return
-    rows = []
-    for record in records:
-        path = live.journal(record)
-        rows.append(
-            (
-                record.id,
-                "alive" if record.alive else "ended",
-                record.started[:19].replace("T", " "),
-                record.options.scenario or "-",
-                size(path.stat().st_size) if path.exists() else "-",
-            )
+    rows = [
+        (
+            record.id,
+            "alive" if record.alive else "ended",
+            record.started[:19].replace("T", " "),
+            record.options.scenario or "-",
+            _size(record.journal),
         )
+        for record in records
+    ]
     table(
         ("RUN", "STATE", "STARTED", "SCENARIO", "JOURNAL"),
         rows,
         {0: ["name"] * len(rows), 1: ["good" if record.alive else "dim" for record in records]},
     )
     out(paint(f"\nkept in {home()}", "dim"))
+
+
+def _size(journal: Path) -> str:
+    """How much was written. A run that is just starting, or that never could, has no journal; the list is for all."""
+    try:
+        return size(journal.stat().st_size)
+    except OSError:
+        return "-"

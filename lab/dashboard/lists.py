@@ -60,8 +60,6 @@ def _mark(flow: Flow) -> tuple[str, str]:
         words.append(f"{glyphs.OUTCOME[flow.outcome]} {flow.outcome}")
     if flow.redelivered:
         words.append("↻ again")
-    if flow.hit is not None:
-        words.append("hit" if flow.hit else "miss")
     if flow.faults:
         words.append("!" + ",".join(flow.faults))
     style = "bad" if flow.outcome in ("error", "lost", "refused") else "warn" if words else "text"

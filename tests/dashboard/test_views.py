@@ -132,6 +132,13 @@ def test_what_went_wrong_has_a_word_and_a_symbol() -> None:
     assert "↻ again" in text_of([lists.flow_row(again, 80)])
 
 
+@pytest.mark.parametrize("word", ["hit", "miss"])
+def test_a_cache_read_says_hit_or_miss_once(word: str) -> None:
+    read = Flow(t=1, link="web->redis", protocol="redis", op="GET user:7", status=word, hit=word == "hit")
+    shown = text_of([lists.flow_row(read, 80)])
+    assert shown.split().count(word) == 1
+
+
 @pytest.mark.parametrize("width", [120, 80, 40])
 def test_top_line_keeps_what_matters(width: int) -> None:
     about = About("day3", "Event-driven shop", "live", 7, "happy", (("broker", "embedded"),))
