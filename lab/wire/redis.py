@@ -296,6 +296,8 @@ def _judge(flow: Flow, name: str, reply: Reply) -> None:
         if kind == 45:
             flow.status, _, message = reply.line.decode("utf-8", "replace").partition(" ")
             flow.detail = message.partition(", with args")[0][:120]
+            if message.startswith("unknown command"):
+                flow.op, flow.key = name, ""  # perhaps a misspelt AUTH: what follows is no key
         else:
             flow.status = "ERR"
         return

@@ -90,8 +90,8 @@ def test_secrets_and_values_are_not_written_down(ask: bytes, op: str) -> None:
 
 def test_arguments_in_an_error_are_not_written_down() -> None:
     reply = b"-ERR unknown command 'FOO', with args beginning with: 'hunter2' \r\n"
-    (flow,) = observed(RedisSession(), [(C, cmd("FOO")), (S, reply)])
-    assert flow.detail == "unknown command 'FOO'"
+    (flow,) = observed(RedisSession(), [(C, cmd("FOO", "hunter2")), (S, reply)])
+    assert (flow.op, flow.key, flow.detail) == ("FOO", "", "unknown command 'FOO'")
 
 
 def test_pipelined_commands_are_answered_in_order() -> None:
