@@ -71,16 +71,25 @@ def cancel(_connection: Connection, channel: Channel, data: bytes, pos: int, now
 
 
 def _cancelled(channel: Channel, tag: bytes) -> Flow:
-    # The consumer stays known: deliveries may still be on their way.
+    # The consumer stays known until the broker says that it is gone: deliveries may still be on their way.
     consumer = channel.consumers.get(tag)
     queue = consumer.queue if consumer else ""
     return Flow(protocol="amqp", op=f"cancel {queue}", queue=queue)
 
 
+def cancel_ok(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
+    channel.consumers.pop(data[pos + 1 : pos + 1 + data[pos]], None)
+    flow = _answered(channel, wire.BASIC_CANCEL_OK, now)
+    if flow is not None:
+        flows.append(flow)
+
+
 def cancelled_by_broker(
     _connection: Connection, channel: Channel, data: bytes, pos: int, _now: float, flows: list[Flow]
 ) -> None:
-    flow = _cancelled(channel, data[pos + 1 : pos + 1 + data[pos]])
+    tag = data[pos + 1 : pos + 1 + data[pos]]
+    flow = _cancelled(channel, tag)
+    channel.consumers.pop(tag, None)
     flow.status = "cancelled by the broker"
     flow.outcome = "error"
     flows.append(flow)

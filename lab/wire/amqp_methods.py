@@ -46,6 +46,7 @@ FROM_SERVER: dict[int, Handler] = (
         wire.BASIC_NACK: messages.confirmed(wire.BASIC_NACK),
         wire.BASIC_RECOVER_OK: messages.recovered,
         wire.BASIC_CANCEL: calls.cancelled_by_broker,
+        wire.BASIC_CANCEL_OK: calls.cancel_ok,
         wire.BASIC_CONSUME_OK: calls.consuming,
         wire.QUEUE_DECLARE_OK: calls.declared,
         wire.CONNECTION_BLOCKED: calls.blocked,
@@ -54,7 +55,6 @@ FROM_SERVER: dict[int, Handler] = (
     | {
         answer_id: calls.ok(answer_id)
         for answer_id in (
-            wire.BASIC_CANCEL_OK,
             wire.CONNECTION_OPEN_OK,
             wire.EXCHANGE_DECLARE_OK,
             wire.EXCHANGE_DELETE_OK,

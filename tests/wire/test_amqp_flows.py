@@ -200,7 +200,21 @@ def test_cancelling_from_either_side() -> None:
         "deliver orders.mail m1",
         "cancel orders.mail OK",
     ]
+    play = consuming(opened(Play()))
     assert play.server(say(Basic.Cancel("c"))) == ["cancel orders.mail cancelled by the broker error"]
+
+
+def test_consumers_that_come_and_go_leave_nothing_in_the_books() -> None:
+    play = opened(Play())
+    for number in range(3):
+        tag = f"c{number}"
+        play.client(say(Basic.Consume(queue="q")))
+        play.server(say(Basic.ConsumeOk(tag)))
+        play.client(say(Basic.Cancel(tag)))
+        play.server(say(Basic.CancelOk(tag)))
+    play.client(say(Basic.Consume(queue="q")))
+    play.server(say(Basic.ConsumeOk("last")), say(Basic.Cancel("last")))
+    assert not any(channel.consumers for channel in play.session._connection.channels.values())
 
 
 def test_recover_gives_everything_back() -> None:
