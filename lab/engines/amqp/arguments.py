@@ -9,6 +9,8 @@ from lab.engines.amqp.table import TYPE_NAMES, Field, Table, as_text, is_integer
 
 OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
 HIGHEST_PRIORITY = 255
+LONGEST_TIME = 10 * 365 * 86_400_000
+"""Milliseconds of the longest time to live or to lie unused."""
 
 _COMMON = frozenset(
     {
@@ -65,7 +67,7 @@ def queue_rules(
     def invalid(argument: str, why: str) -> ChannelFailure:
         return precondition(f"invalid arg '{argument}' for {place}: {why}")
 
-    def number(argument: str, *, low: int = 0) -> int | None:
+    def number(argument: str, *, low: int = 0, high: int | None = None) -> int | None:
         field = arguments.get(argument)
         if field is None:
             return None
@@ -75,6 +77,8 @@ def queue_rules(
             raise invalid(argument, f"{{value_negative,{field.value}}}")
         if field.value < low:
             raise invalid(argument, f"{{value_zero,{field.value}}}")
+        if high is not None and field.value > high:
+            raise invalid(argument, f"{{value_too_large,{field.value}}}")
         return int(field.value)
 
     def word(argument: str, *, typed: str = "") -> str | None:
@@ -122,8 +126,8 @@ def queue_rules(
     if priority is not None and priority > HIGHEST_PRIORITY:
         raise invalid("x-max-priority", f"{{max_value_exceeded,{priority}}}")
     limit = arguments.get("x-delivery-limit")
-    ttl = number("x-message-ttl")
-    expires = number("x-expires", low=1)
+    ttl = number("x-message-ttl", high=LONGEST_TIME)
+    expires = number("x-expires", low=1, high=LONGEST_TIME)
     return QueueRules(
         ttl=None if ttl is None else ttl / 1000,
         expires=None if expires is None else expires / 1000,
@@ -177,13 +181,15 @@ def consumer_priority(queue: str, vhost: str, arguments: Table) -> int:
 
 
 def check_expiration(raw: bytes) -> None:
-    """Raises ChannelFailure 406 for an expiration property that is no number of milliseconds."""
-    if raw.isdigit():
+    """Raises ChannelFailure 406 for an expiration property that is no number of milliseconds, or too large."""
+    if raw.isdigit() and int(raw) <= LONGEST_TIME:
         return
     shown = raw.decode("utf-8", "replace")
     digits = len(shown) - len(shown.lstrip("0123456789"))
     if shown.startswith("-") and shown[1:].isdigit():
         why = f"{{value_negative,{shown}}}"
+    elif raw.isdigit():
+        why = f"{{value_too_large,{shown}}}"
     elif digits:
         why = f'{{leftover_string,"{shown[digits:]}"}}'
     else:

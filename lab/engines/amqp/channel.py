@@ -43,8 +43,9 @@ class Channel:
         self.consumers: dict[str, Consumer] = {}
         self.inbox: ReplyInbox | None = None
         """Where direct replies come in, once it consumes them."""
-        self.transaction: list[Callable[[], None]] | None = None
-        """What the open transaction will do when it is committed; None is no transactional channel."""
+        self.transaction: list[Callable[[], bool]] | None = None
+        """What the open transaction will do when it is committed; each says whether it took effect. None is no
+        transactional channel."""
         self._prefetch = 0
         self._last_queue = ""
 
@@ -129,9 +130,7 @@ class Channel:
         self._reply(method.nowait, m.QueueDeclareOk(queue.name, len(queue.ready), len(queue.consumers)))
 
     def _queue_bind(self, method: m.QueueBind) -> None:
-        key = method.routing_key
-        if method.queue == "" and key == "":
-            key = self._queue_name("")
+        key = self._binding_key(method.queue, method.routing_key)
         source = self._bindable(method.exchange)
         self.vhost.bind(Binding(source, self._queue(method.queue), key, method.arguments))
         self._reply(method.nowait, m.QueueBindOk())
@@ -142,7 +141,8 @@ class Channel:
         source, queue = self.vhost.exchanges.get(method.exchange), self.vhost.queues.get(name)
         if source is not None and queue is not None:
             self.vhost.check_owner(queue, self.connection)
-            self.vhost.unbind(Binding(source, queue, method.routing_key, method.arguments))
+            key = self._binding_key(method.queue, method.routing_key)
+            self.vhost.unbind(Binding(source, queue, key, method.arguments))
         self._reply(False, m.QueueUnbindOk())
 
     def _queue_purge(self, method: m.QueuePurge) -> None:
@@ -155,6 +155,12 @@ class Channel:
         count = 0
         if queue is not None:
             self.vhost.check_owner(queue, self.connection)
+            for flag, asked in (("if-unused", method.if_unused), ("if-empty", method.if_empty)):
+                if asked and queue.rules.quorum:
+                    raise not_implemented(
+                        f"cannot delete queue '{name}' in vhost '{self.vhost.name}'. "
+                        f"queue.delete operations with {flag} flag set are not supported by quorum queues"
+                    )
             if method.if_unused and queue.consumers:
                 raise precondition(f"queue '{name}' in vhost '{self.vhost.name}' in use")
             if method.if_empty and len(queue.ready):
@@ -171,6 +177,10 @@ class Channel:
         if not self._last_queue:
             raise ChannelFailure(404, "no previously declared queue")
         return self._last_queue
+
+    def _binding_key(self, queue: str, key: str) -> str:
+        """Neither a queue nor a key: the last declared queue is bound by its own name."""
+        return key or (self._last_queue if not queue else "")
 
     def _bindable(self, name: str) -> Exchange:
         self._no_default_exchange(name)
@@ -196,7 +206,9 @@ class Channel:
             self._consume_replies(method, tag)
             return
         queue = self._queue(method.queue)
-        if queue.exclusively_consumed or (method.exclusive and queue.consumers):
+        if queue.rules.quorum and self.deliveries.limit:
+            raise not_implemented(f"queue '{queue.name}' in vhost '{self.vhost.name}' does not support global qos")
+        if queue.exclusively_consumed or (method.exclusive and (queue.consumers or queue.rules.single_active)):
             raise refused(f"queue '{queue.name}' in vhost '{self.vhost.name}' in exclusive use")
         consumer = Consumer(
             self,
@@ -241,6 +253,12 @@ class Channel:
 
     def _get(self, method: m.BasicGet) -> None:
         queue = self._queue(method.queue)
+        if queue.rules.quorum and queue.rules.single_active:
+            raise ChannelFailure(
+                405,
+                f"cannot obtain access to locked queue '{queue.name}' in vhost '{self.vhost.name}'. "
+                "basic.get operations are not supported by quorum queues with single active consumer",
+            )
         entry = queue.take()
         if entry is None:
             self._reply(False, m.BasicGetEmpty(""))
@@ -304,8 +322,9 @@ class Channel:
         before = self.broker.store.position
         self.transaction = []
         self.deliveries.committed()
-        for step in steps:
-            step()
+        took_effect = [step() for step in steps]
+        if not all(took_effect):
+            raise precondition("partial tx completion")
         if self.broker.store.position == before:
             self._reply(False, m.TxCommitOk())
         else:
@@ -317,7 +336,7 @@ class Channel:
         self.deliveries.roll_back()
         self._reply(False, m.TxRollbackOk())
 
-    def _require_transaction(self) -> list[Callable[[], None]]:
+    def _require_transaction(self) -> list[Callable[[], bool]]:
         if self.transaction is None:
             raise precondition("channel is not transactional")
         return self.transaction

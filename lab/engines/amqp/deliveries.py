@@ -85,7 +85,7 @@ class Deliveries:
             del unacked[each]
         return taken
 
-    def _end(self, taken: list[Held], end: End) -> None:
+    def _end(self, taken: list[Held], end: End) -> bool:
         if end is None:
             self._requeue(taken)
         else:
@@ -94,6 +94,7 @@ class Deliveries:
                 if consumer is not None:
                     consumer.released()
         self._wake(taken)
+        return True
 
     def _requeue(self, taken: list[Held]) -> None:
         by_queue: dict[Queue, list[Entry]] = {}

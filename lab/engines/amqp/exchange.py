@@ -36,7 +36,7 @@ class Exchange:
         self.auto_delete = auto_delete
         self.internal = internal
         self.arguments = arguments
-        self.alternate = as_text(arguments.get("alternate-exchange"))
+        self.alternate = as_text(arguments.get("alternate-exchange")) or None  # the default exchange serves as none
         self.bindings: dict[tuple[object, str, bytes], Binding] = {}
         self.incoming: dict[Binding, None] = {}
         """Bindings that end here."""

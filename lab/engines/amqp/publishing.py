@@ -9,6 +9,7 @@ from lab.engines.amqp.arguments import check_expiration
 from lab.engines.amqp.errors import ConnectionFailure, not_implemented, precondition, unexpected_frame
 from lab.engines.amqp.message import Message
 from lab.engines.amqp.properties import Properties, body_size, with_changes
+from lab.engines.amqp.queue import Queue
 from lab.engines.amqp.reply_to import PSEUDO_QUEUE
 from lab.engines.amqp.vhost import copies_of
 
@@ -127,14 +128,16 @@ class Publishing:
             self._published += 1
         self._publish(message, copies, mandatory, self._published)
 
-    def _publish(self, message: Message, copies: list[str], mandatory: bool, sequence: int) -> None:
+    def _publish(self, message: Message, copies: list[str], mandatory: bool, sequence: int) -> bool:
+        """Whether all queues that it was routed to took it."""
         store = self._broker.store
         before = store.position
         queues, accepted = self._channel.vhost.publish(message, copies)
-        if not queues and mandatory:
+        if mandatory and not any(isinstance(queue, Queue) for queue in queues):
+            # A waiting reply consumer is no queue: RabbitMQ returns even what it hands over to one.
             self._return(message, 312, "NO_ROUTE")
         if not sequence:
-            return
+            return accepted
         if not accepted:
             self.flush_confirms()
             self._connection.write(frames.nack(self._channel.number, sequence, False))
@@ -143,6 +146,7 @@ class Publishing:
             self._broker.when_safe(lambda: self._now_safe(sequence))
         else:
             self._confirm(sequence)
+        return accepted
 
     def _now_safe(self, sequence: int) -> None:
         if self._unsafe.pop(sequence, sequence) is None:

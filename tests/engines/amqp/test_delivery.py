@@ -332,8 +332,12 @@ def test_direct_reply_to(client: Client) -> None:
     address = properties.reply_to
     assert address.startswith("amq.rabbitmq.reply-to.")
     assert server.queue_declare(address, passive=True).method.consumer_count == 1
-    server.basic_publish("", address, b"so!", mandatory=True)
+    server.basic_publish("", address, b"so!")
     assert replies.wait(1) == ["so!"]
+    server.confirm_delivery()
+    with pytest.raises(pika.exceptions.UnroutableError):  # it is no queue, even while somebody listens
+        server.basic_publish("", address, b"and so on", mandatory=True)
+    assert replies.wait(2) == ["so!", "and so on"]
     assert properties.correlation_id == "7"
 
 

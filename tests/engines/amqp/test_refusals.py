@@ -24,6 +24,8 @@ WRONG_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"x-message-ttl": "abc"}, "invalid arg 'x-message-ttl' for {q}: \"expected integer, got longstr\""),
     ({"x-message-ttl": True}, "invalid arg 'x-message-ttl' for {q}: \"expected integer, got bool\""),
     ({"x-expires": 0}, "invalid arg 'x-expires' for {q}: {{value_zero,0}}"),
+    ({"x-message-ttl": 315360000001}, "invalid arg 'x-message-ttl' for {q}: {{value_too_large,315360000001}}"),
+    ({"x-expires": 315360000001}, "invalid arg 'x-expires' for {q}: {{value_too_large,315360000001}}"),
     ({"x-expires": -5}, "invalid arg 'x-expires' for {q}: {{value_negative,-5}}"),
     ({"x-max-length": -1}, "invalid arg 'x-max-length' for {q}: {{value_negative,-1}}"),
     ({"x-max-length": "x"}, "invalid arg 'x-max-length' for {q}: \"expected integer, got longstr\""),
@@ -274,6 +276,10 @@ REFUSALS: dict[str, tuple[Callable[[BlockingChannel], object], tuple[int, str]]]
         published(P(expiration="-1")),
         (406, "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}"),
     ),
+    "expiration in ten years": (
+        published(P(expiration="315360000001")),
+        (406, "PRECONDITION_FAILED - invalid expiration '315360000001': {value_too_large,315360000001}"),
+    ),
     "somebody else's user id": (
         published(P(user_id="bob")),
         (406, "PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user was 'guest'"),
@@ -350,6 +356,64 @@ def test_refusal(client: Client, refusal: Refusal, case: str) -> None:
     act, expected = REFUSALS[case]
     channel = client.channel()
     assert refusal(lambda: act(channel)) == expected
+
+
+def test_an_exclusive_consumer_beside_a_single_active_one(client: Client, refusal: Refusal) -> None:
+    channel = client.channel()
+    queue = client.queue(channel, arguments={"x-single-active-consumer": True})
+    refused = refusal(lambda: consumed({"exclusive": True}, queue=queue)(channel))
+    assert refused == (403, f"ACCESS_REFUSED - queue '{queue}' in vhost '/' in exclusive use")
+
+
+def test_a_transaction_that_a_full_queue_refuses(client: Client, refusal: Refusal) -> None:
+    channel = client.channel()
+    queue = client.queue(channel, arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    channel.tx_select()
+    for _ in range(2):
+        channel.basic_publish("", queue, b"x")
+    assert refusal(channel.tx_commit) == (406, "PRECONDITION_FAILED - partial tx completion")
+
+
+QUORUM: dict[str, tuple[Callable[[BlockingChannel, str], object], tuple[int, str]]] = {
+    "global prefetch": (
+        lambda c, q: (c.basic_qos(prefetch_count=3, global_qos=True), c.basic_consume(q, lambda *_: None)),
+        (540, "NOT_IMPLEMENTED - {q} does not support global qos"),
+    ),
+    "delete if unused": (
+        lambda c, q: c.queue_delete(q, if_unused=True),
+        (
+            540,
+            "NOT_IMPLEMENTED - cannot delete {q}. queue.delete operations with if-unused flag set are not supported "
+            "by quorum queues",
+        ),
+    ),
+    "delete if empty": (
+        lambda c, q: c.queue_delete(q, if_empty=True),
+        (
+            540,
+            "NOT_IMPLEMENTED - cannot delete {q}. queue.delete operations with if-empty flag set are not supported "
+            "by quorum queues",
+        ),
+    ),
+    "get beside a single active consumer": (
+        lambda c, q: c.basic_get(q),
+        (
+            405,
+            "RESOURCE_LOCKED - cannot obtain access to locked {q}. basic.get operations are not supported by quorum "
+            "queues with single active consumer",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", QUORUM)
+def test_what_a_quorum_queue_cannot(client: Client, refusal: Refusal, case: str) -> None:
+    act, (code, text) = QUORUM[case]
+    channel = client.channel()
+    queue = client.queue(
+        channel, durable=True, arguments={"x-queue-type": "quorum", "x-single-active-consumer": "beside" in case}
+    )
+    assert refusal(lambda: act(channel, queue)) == (code, text.format(q=f"queue '{queue}' in vhost '/'"))
 
 
 def test_publishing_to_an_internal_exchange(client: Client, refusal: Refusal) -> None:

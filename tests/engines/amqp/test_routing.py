@@ -115,6 +115,14 @@ def test_an_alternate_exchange_takes_what_finds_no_queue(client: Client) -> None
         channel.basic_publish(exchange, "unknown", b"", mandatory=True)
 
 
+def test_the_default_exchange_is_nobodys_alternate(client: Client) -> None:
+    channel = client.channel()
+    exchange, queue = client.exchange(channel, "direct", arguments={"alternate-exchange": ""}), client.queue(channel)
+    channel.confirm_delivery()
+    with pytest.raises(pika.exceptions.UnroutableError):
+        channel.basic_publish(exchange, queue, b"", mandatory=True)
+
+
 def test_an_internal_exchange_is_reached_by_bindings(client: Client) -> None:
     channel = client.channel()
     inner = client.exchange(channel, "fanout", "inner", internal=True)
@@ -159,6 +167,10 @@ def test_the_empty_name_is_the_last_declared_queue(client: Client) -> None:
     channel.basic_publish("amq.direct", name, b"two")
     eventually(lambda: ready(channel, name) == 2)
     assert [body for body, _, _ in fetch(channel, "", 2)] == ["one", "two"]
+    channel.queue_unbind("", "amq.direct", "")
+    channel.confirm_delivery()
+    with pytest.raises(pika.exceptions.UnroutableError):
+        channel.basic_publish("amq.direct", name, b"three", mandatory=True)
 
 
 def test_binding_twice_is_binding_once(client: Client) -> None:
