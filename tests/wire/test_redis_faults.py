@@ -62,15 +62,15 @@ Client = aioredis.Redis
 
 @contextlib.asynccontextmanager
 async def cache(server: Address, protocol: int = 2) -> AsyncIterator[tuple[Rig, Client]]:
-    """Redis behind a tap, with `a` = 1 and no `b`; the client waits 0.6 s and never tries again."""
+    """Redis behind a tap, with `a` = 1 and no `b`; the client waits 1.5 s and never tries again."""
     async with tapped("redis", server) as rig:
         host, port = rig.address
         client = aioredis.Redis(
             host=host,
             port=port,
             protocol=protocol,
-            socket_timeout=0.6,
-            socket_connect_timeout=0.6,
+            socket_timeout=1.5,
+            socket_connect_timeout=1.5,
             decode_responses=True,
             retry=Retry(NoBackoff(), 0),
         )
