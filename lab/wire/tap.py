@@ -70,6 +70,7 @@ class Tap:
         self._copies: set[asyncio.Task[None]] = set()
         self._dials: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
+        self._passable = asyncio.Event()
         self._count = 0
 
     @property
@@ -122,6 +123,10 @@ class Tap:
         self.marks = [fault for fault in whole if fault.kind in SLOW or fault.kind in HOLD]
         self.rate = min((float(fault.params["rate"]) for fault in whole if fault.kind == "bandwidth"), default=None)
         self._open(whole)
+        if self.holds:
+            self._passable.clear()
+        else:
+            self._passable.set()
 
         healed = [fault for ident, fault in before.items() if ident not in self.active and not self.plan.spent(ident)]
         self.healed_hold = next((fault for fault in healed if fault.kind in HOLD), None)
@@ -196,12 +201,12 @@ class Tap:
         loop = asyncio.get_running_loop()
         self._count += 1
         connection = Connection(self, self._count, self._session())
-        host, port = self.upstream
         try:
-            await loop.create_connection(lambda: connection.server, host, port)
+            await self._dial(connection)
         except OSError as error:
             linger_zero(sock)
             sock.close()
+            host, port = self.upstream
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             detail = f"{self.link.target} does not answer at {host}:{port} ({reason})"
             self.tell(
@@ -219,3 +224,15 @@ class Tap:
             sock.close()
             connection.reset("")
             raise
+
+    async def _dial(self, connection: Connection) -> None:
+        """Connect to the provider. Raises OSError if it refuses, but only once a refusal may pass: behind a blackhole
+        the caller hears nothing, not even that nobody is there."""
+        while True:
+            try:
+                await asyncio.get_running_loop().create_connection(lambda: connection.server, *self.upstream)
+                return
+            except OSError:
+                if not self.holds:
+                    raise
+            await self._passable.wait()

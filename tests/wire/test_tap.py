@@ -130,6 +130,37 @@ async def test_a_provider_that_is_down_is_a_reset_and_a_refused_flow() -> None:
 
 
 @in_both_loops
+@pytest.mark.parametrize("kind", ["blackhole", "partition"])
+async def test_behind_a_blackhole_a_provider_that_is_down_is_silence_until_it_heals(kind: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        async with tapped("tcp", taken.getsockname()) as rig:
+            rig.fault(kind)
+            async with calling(rig) as gone, calling(rig) as back:
+                assert await gone.silent()
+                assert rig.flows == []
+                rig.heal()
+                for caller in (gone, back):
+                    with pytest.raises(ConnectionResetError):
+                        await caller.reader.readexactly(1)
+                assert [flow.outcome for flow in rig.flows] == ["refused", "refused"]
+
+
+@in_both_loops
+async def test_behind_a_blackhole_a_provider_that_comes_back_is_reached_when_it_heals() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        async with serving(echo) as upstream, tapped("tcp", taken.getsockname()) as rig:
+            rig.fault("blackhole")
+            async with calling(rig) as caller:
+                caller.writer.write(b"one")
+                assert await caller.silent()
+                rig.tap.set_upstream(*upstream)
+                rig.heal()
+                assert await caller.reader.readexactly(3) == b"one"
+
+
+@in_both_loops
 async def test_a_new_upstream_is_for_new_connections() -> None:
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write((await reader.readexactly(2)).upper())
