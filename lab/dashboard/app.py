@@ -151,7 +151,9 @@ class DashboardApp(App[None]):
         self.run_screen.elapsed = None
         at = figures.clock(desk.picture.now)
         if desk.feed.ended == THE_END:
-            desk.banner = f"The run has ended at {at}. This is its last picture; q leaves."
+            failure = desk.picture.failure()
+            ended = f"The run failed at {at}: {failure}." if failure else f"The run has ended at {at}."
+            desk.banner = f"{ended} This is its last picture; q leaves."
         else:
             why = "" if "gone" in desk.feed.ended else f" ({desk.feed.ended})"
             desk.banner = f"The runtime is gone{why}. This is the last picture, of {at}; q leaves."

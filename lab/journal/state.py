@@ -118,6 +118,12 @@ class RunPicture:
         """The last line of narration, if there was one."""
         return next((note for note in reversed(self.notes) if note.topic == "scenario"), None)
 
+    def failure(self) -> str:
+        """Why the run as a whole failed, in the runtime's own words; empty if it did not."""
+        states = (note.data for note in reversed(self.notes) if note.topic == "run" and "state" in note.data)
+        last = next(states, {})
+        return str(last.get("reason", "")) if last.get("state") == "failed" else ""
+
     def summary(self) -> Summary:
         links = []
         for link in self.links.values():

@@ -285,6 +285,16 @@ async def test_a_run_that_ended_says_so() -> None:
         assert "◐ ended" in shown(app, "top")
 
 
+async def test_a_run_that_failed_under_the_screen_says_why() -> None:
+    reason = "the fork server died"
+    last = Note(text=f"stopped: {reason}", topic="run", data={"state": "failed", "reason": reason})
+    last.t = 61.0
+    run = FakeRun([*some(), last])
+    async with opened(run) as (app, _):
+        run.end()
+        await until(lambda: "The run failed at 01:01: the fork server died. This is its last" in shown(app, "story"))
+
+
 @pytest.mark.parametrize(("width", "height"), [(60, 20), (40, 12), (200, 60), (20, 6)])
 async def test_any_size_is_survived(width: int, height: int) -> None:
     async with opened(FakeRun(some(2)), (width, height)) as (app, pilot):
