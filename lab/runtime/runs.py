@@ -264,8 +264,16 @@ def _prune() -> None:
 
 
 def claim(folder: Path) -> RunFile:
-    """This process carries the run from now on. Raises OSError."""
+    """This process carries the run from now on, and alone knows the credentials in its engines' URLs: the file that
+    stays has none. Raises OSError."""
     pid = os.getpid()
     file = replace(load(folder), pid=pid, created=created(pid) or 0.0)
-    write(folder / "run.json", file)
+    tiers = {kind: _bare(tier) for kind, tier in file.options.tiers.items()}
+    write(folder / "run.json", replace(file, options=replace(file.options, tiers=tiers)))
     return file
+
+
+def _bare(tier: str) -> str:
+    """A URL without user, password and options; the name of a tier as it is."""
+    scheme, mark, rest = tier.partition("://")
+    return f"{scheme}{mark}{rest.partition('?')[0].rpartition('@')[2]}"
