@@ -62,6 +62,7 @@ class Connection:
         self._release = False
         self._stalls: set[str] = set()
         self._mutes: set[str] = set()
+        self._caught: set[str] = set()
         self._hole = False
         self._healed: tuple[Fault, float] | None = None
         self._first: Side | None = None
@@ -284,8 +285,16 @@ class Connection:
         if send.to is Side.CLIENT and self._muted:
             self._hole = True
             return False
+        self.catch()
         self._lanes[send.to].send(send.data, send.delay + self.tap.way(), send.rate)
         return True
+
+    def catch(self) -> None:
+        """Something of this connection is held: it is a victim of what holds the link, once."""
+        for fault in self.tap.holds:
+            if fault.id not in self._caught:
+                self._caught.add(fault.id)
+                self.tap.hit(fault, "connection")
 
     def _attend(self, flow: Flow, to: Side, passed: bool) -> None:
         flow = self._marked(flow)
@@ -314,7 +323,8 @@ class Connection:
                 self.settle()
         for fault in self.tap.marks:
             touched(flow, fault)
-            self.tap.hit(fault, flow.op)
+            if fault not in self.tap.holds:
+                self.tap.hit(fault, flow.op)
         return flow
 
     def _stall(self, lane: Lane, stalled: bool) -> None:

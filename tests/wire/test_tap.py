@@ -135,10 +135,11 @@ async def test_behind_a_blackhole_a_provider_that_is_down_is_silence_until_it_he
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         async with tapped("tcp", taken.getsockname()) as rig:
-            rig.fault(kind)
+            fault = rig.fault(kind)
             async with calling(rig) as gone, calling(rig) as back:
                 assert await gone.silent()
                 assert rig.flows == []
+                assert rig.plan.victims(fault.id) == 2
                 rig.heal()
                 for caller in (gone, back):
                     with pytest.raises(ConnectionResetError):
@@ -298,12 +299,14 @@ async def test_bandwidth() -> None:
 async def test_a_blackhole_is_silence_and_what_was_held_flows_on() -> None:
     async with serving(echo) as upstream, tapped("tcp", upstream) as rig, calling(rig) as old:
         await old.asks()
-        rig.fault("blackhole")
+        fault = rig.fault("blackhole")
+        assert rig.plan.victims(fault.id) == 0
         old.writer.write(b"one")
         async with calling(rig) as new:
             new.writer.write(b"two")
             assert await old.silent()
             assert await new.silent()
+            assert rig.plan.victims(fault.id) == 2, "each connection counts once, while it is held"
             rig.heal()
             assert await old.reader.readexactly(3) == b"one"
             assert await new.reader.readexactly(3) == b"two"
