@@ -29,6 +29,9 @@ def dash(run_id: RunId = None) -> None:
     record = live.alive(run_id)
     end_with_terminal()
     try:
-        raise typer.Exit(run_live(record.socket, stop_on_quit=False))
+        code = run_live(record.socket, stop_on_quit=False)
     except ControlError as problem:
         raise Failure(str(problem), next=f"lab replay {record.id}") from None
+    if live.Handle(record).ended() and (bad := live.bad_end(record)):
+        raise bad
+    raise typer.Exit(code)

@@ -142,6 +142,26 @@ def launch(system: System, options: RunOptions) -> Handle:
         raise Failure("the run could not be started", why=str(problem), next="lab doctor", code=exits.MISSING) from None
 
 
+def bad_end(record: RunRecord) -> Failure | None:
+    """What went wrong with a run that is over; None if it ended in good order. Removes what a dead runtime left."""
+    from lab.journal.ending import read
+
+    end = read(record.journal)
+    again = f"lab replay {record.id}"
+    if end.state == "stopped":
+        return None
+    if end.state == "failed":
+        return Failure(f"{record.id} failed", why=end.reason, next=again)
+    _clean()
+    return Failure(f"{record.id} broke off: its runtime was killed, or it crashed", why=_log(record), next=again)
+
+
+def _log(record: RunRecord) -> str:
+    """Where the runtime's own complaints are, if it had any."""
+    log = record.folder / "runtime.log"
+    return f"its own words are in {log}" if log.exists() and log.stat().st_size else ""
+
+
 def record(run_id: str | None) -> RunRecord:
     """The run of that id; without one the latest, alive or not. Raises Failure."""
     from lab.runtime.runs import UnknownRun, find, list_runs

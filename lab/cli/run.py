@@ -100,7 +100,8 @@ def _unattended(system: System, scenario: str | None, duration: float | None) ->
 
 
 def _told(handle: Handle, system: System, *, as_json: bool) -> int:
-    """Print the run as it goes; the exit code."""
+    """Print the run as it goes; the exit code. Raises Failure if it did not end in good order."""
+    from lab.cli import live
     from lab.cli.summary import summarise
     from lab.cli.tellers import Json, Plain
     from lab.cli.watch import watch
@@ -112,10 +113,16 @@ def _told(handle: Handle, system: System, *, as_json: bool) -> int:
         summarise(teller.picture, handle.record)
     if interrupted:
         return exits.INTERRUPTED
+    bad = live.bad_end(handle.record)
     if not teller.readiness.reached:
-        say(f"lab: the system never became ready; still missing: {', '.join(teller.readiness.missing)}")
-        say(f"  Next: lab logs --run {handle.record.id}")
-        return exits.FAILED
+        missing = ", ".join(teller.readiness.missing)
+        raise Failure(
+            f"the system never became ready; still missing: {missing}",
+            why="\n".join(filter(None, (bad.what, bad.why))) if bad else "",
+            next=f"lab logs --run {handle.record.id}",
+        )
+    if bad:
+        raise bad
     return exits.OK
 
 
@@ -129,6 +136,7 @@ def _detached(handle: Handle) -> None:
 
 
 def _on_screen(handle: Handle) -> None:
+    from lab.cli import live
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
     from lab.runtime.client import ControlError
@@ -140,5 +148,7 @@ def _on_screen(handle: Handle) -> None:
         raise Failure(str(problem), next=f"lab replay {handle.record.id}") from None
     finally:
         handle.wait_ended()
+    if bad := live.bad_end(handle.record):
+        raise bad
     say(f"{handle.record.id} is stopped. Again: lab replay {handle.record.id}")
     raise typer.Exit(code)

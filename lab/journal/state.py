@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.journal.ending import ending
 from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.parts import FAILED, GONE, EntityPicture, FaultPicture, LinkPicture, ProcessPicture, QueuePicture
 from lab.system.model import System
@@ -120,9 +121,7 @@ class RunPicture:
 
     def failure(self) -> str:
         """Why the run as a whole failed, in the runtime's own words; empty if it did not."""
-        states = (note.data for note in reversed(self.notes) if note.topic == "run" and "state" in note.data)
-        last = next(states, {})
-        return str(last.get("reason", "")) if last.get("state") == "failed" else ""
+        return ending(self.notes).reason
 
     def summary(self) -> Summary:
         links = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -69,6 +70,11 @@ class Lab:
             return found if len(found) >= least else []
 
         return eventually(enough, 30)
+
+    def runtime(self, number: int = 1) -> int:
+        """The pid of the runtime of that run."""
+        (folder,) = (self.home / "runs").glob(f"{number:04}-*")
+        return int(json.loads((folder / "run.json").read_text())["pid"])
 
     def commands(self) -> list[psutil.Process]:
         """The `lab` commands themselves that were started for this home."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.architecture.test_walls import HEAVY, imported_by
@@ -167,6 +168,28 @@ def test_a_system_that_never_becomes_ready_exits_with_1_and_says_what_is_missing
     assert ran.returncode == 1
     assert "no settings" in ran.stdout
     assert "never became ready; still missing: web" in ran.stderr
+
+
+@pytest.mark.parametrize("killed", ["runtime", "fork server"])
+def test_a_run_that_breaks_off_exits_with_1_and_says_why(lab: Lab, web: str, killed: str) -> None:
+    with lab.started("run", web, "--plain", "--for", "5m") as run:
+        assert run.stdout
+        for line in run.stdout:
+            if "the run is ready" in line:
+                break
+        mine = lab.at_work(least=3)
+        runtime = psutil.Process(lab.runtime())
+        (fork_server,) = (child for child in runtime.children() if "lab.runtime.forkserver" in child.cmdline())
+        (runtime if killed == "runtime" else fork_server).kill()
+        out, err = run.communicate(timeout=30)
+    assert run.returncode == 1
+    assert "Run 0001-web: " in out
+    says = {
+        "runtime": "0001-web broke off: its runtime was killed",
+        "fork server": "0001-web failed\n  the fork server",
+    }
+    assert says[killed] in err
+    eventually(lambda: not alive(mine), 3)
 
 
 def test_a_system_of_ones_own_runs_with_its_own_command(lab: Lab, web: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -74,6 +76,17 @@ def test_run_opens_the_dashboard_and_q_stops_everything(terminal: Terminal, lab:
     terminal.type("q")
     terminal.shows("0001-day3 is stopped", "ended with 0")
     assert not alive(mine)
+
+
+def test_a_runtime_that_is_killed_is_told_after_the_screen(terminal: Terminal, lab: Lab) -> None:
+    terminal.type(f"{LAB} run day3; echo ended with $?", "Enter")
+    terminal.shows("day3", "orders", "payments", "confirm")
+    mine = lab.at_work()
+    os.kill(lab.runtime(), signal.SIGKILL)
+    terminal.shows("The runtime is gone", "q leaves")
+    terminal.type("q")
+    terminal.shows("0001-day3 broke off: its runtime was killed", "lab replay 0001-day3", "ended with 1")
+    eventually(lambda: not alive(mine), 3)
 
 
 def test_a_closed_terminal_leaves_nothing_behind(terminal: Terminal, lab: Lab) -> None:

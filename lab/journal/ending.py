@@ -1,0 +1,42 @@
+"""How a run ended, as its journal tells it: in good order, failed, or broken off without a last word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.journal.event import Event, Note
+from lab.journal.query import decode
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The last `state` that the run gave for itself (`stopped` and `failed` are ends; "" is none at all), and for a
+    failed one the `reason` in the runtime's own words."""
+
+    state: str = ""
+    reason: str = ""
+
+
+def ending(events: Iterable[Event]) -> Ending:
+    """How the run of these events ended, or stands."""
+    state, why = "", ""
+    for event in events:
+        if not isinstance(event, Note) or event.topic != "run" or "state" not in event.data:
+            continue
+        state = str(event.data["state"])
+        if state == "failed":
+            # What failed is told when it does; the last line of all only repeats why the run was stopped then.
+            why = event.text if event.level == "error" else why or str(event.data.get("reason", ""))
+    return Ending(state, why if state == "failed" else "")
+
+
+def read(path: Path) -> Ending:
+    """How the run of this journal ended. A journal that cannot be read has no last word."""
+    try:
+        with path.open("rb") as file:
+            # Remarks are rare among the flows, so most lines need no decoding.
+            return ending(decode(line for line in file if b'"note"' in line))
+    except OSError:
+        return Ending()
