@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lab.engines.amqp.message import Entry, Message
 from lab.engines.amqp.spill import Spill
 from lab.engines.amqp.store import Forgetful, Store
 from lab.engines.amqp.vhost import VirtualHost
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lab.engines.amqp.connection import Connection
 
 MEMORY_LIMIT = 1 << 30
+SPILL_AT_LEAST = 256
+"""Octets of a body worth a place on disk."""
 
 
 class Broker:
@@ -76,6 +79,36 @@ class Broker:
             heapq.heappop(self._timers)[2]()
             self.settle()
         self.weigh()
+
+    def set_aside(self, entry: Entry) -> None:
+        """Writes the body of a message that must wait to disk, if it is worth a place there."""
+        if entry.size < SPILL_AT_LEAST:
+            return
+        message = entry.message
+        try:
+            entry.place = self.spill.put(message.body)
+        except OSError:
+            return  # no room there either: it stays in memory, whose limit blocks publishers
+        entry.message = Message(message.address, message.header, b"", message.properties)
+        self.memory -= entry.size
+
+    def bring_back(self, entry: Entry) -> None:
+        """The body back into memory, if it was set aside. Raises OSError."""
+        if entry.place is None:
+            return
+        message = entry.message
+        body = self.spill.get(entry.place)
+        self.spill.release(entry.place)
+        entry.place = None
+        entry.message = Message(message.address, message.header, body, message.properties)
+        self.memory += entry.size
+
+    def let_go(self, entry: Entry) -> None:
+        """The message is not waited for any more: frees what it takes, in memory or on disk."""
+        self.memory -= entry.message.size
+        if entry.place is not None:
+            self.spill.release(entry.place)
+            entry.place = None
 
     def weigh(self) -> None:
         """Raises the memory alarm above the limit; ends it well below."""

@@ -124,10 +124,12 @@ class Connection:
             for channel in list(self.channels.values()):
                 channel.wake()
             self.broker.settle()
+            self.broker.weigh()
 
     def lost(self) -> None:
         """The socket is gone."""
         self._stop()
+        self.broker.weigh()
 
     def write(self, data: bytes) -> None:
         """For channels and consumers."""

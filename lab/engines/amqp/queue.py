@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from lab.engines.amqp.table import Table
     from lab.engines.amqp.vhost import VirtualHost
 
-SPILL_AT_LEAST = 256
-"""Octets of a body worth a place on disk."""
-
 
 class Queue:
     """See the module. It knows nothing of channels beyond its consumers, nor of exchanges."""
@@ -144,29 +141,17 @@ class Queue:
 
     def _join(self, entry: Entry) -> None:
         """To the end of the line; the body to disk if memory is short."""
-        broker, size = self.broker, entry.size
+        broker = self.broker
         self.ready.append(entry)
-        self.ready_bytes += size
-        if broker.memory > broker.spill_above and size >= SPILL_AT_LEAST:
-            message = entry.message
-            try:
-                entry.place = broker.spill.put(message.body)
-            except OSError:
-                return  # no room there either: it stays in memory, whose limit blocks publishers
-            entry.message = Message(message.address, message.header, b"", message.properties)
-            broker.memory -= size
+        self.ready_bytes += entry.size
+        if broker.memory > broker.spill_above:
+            broker.set_aside(entry)
 
     def _next(self) -> Entry:
         """The head of the line with its body. Raises IndexError when nothing is ready."""
         entry = self.ready.pop()
         self.ready_bytes -= entry.size
-        if entry.place is not None:
-            message = entry.message
-            body = self.broker.spill.get(entry.place)
-            self.broker.spill.release(entry.place)
-            entry.place = None
-            entry.message = Message(message.address, message.header, body, message.properties)
-            self.broker.memory += entry.size
+        self.broker.bring_back(entry)
         return entry
 
     def _hand_over(self, entry: Entry, consumer: Consumer) -> None:
@@ -220,10 +205,7 @@ class Queue:
         return count
 
     def _forget(self, entry: Entry) -> None:
-        self.broker.memory -= entry.message.size
-        if entry.place is not None:
-            self.broker.spill.release(entry.place)
-            entry.place = None
+        self.broker.let_go(entry)
         if entry.stored:
             entry.stored = False
             self.broker.store.removed(self.number, entry.position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.message import Entry
@@ -15,16 +16,26 @@ if TYPE_CHECKING:
 PSEUDO_QUEUE = "amq.rabbitmq.reply-to"
 
 
+HELD_IN_MEMORY = 1 << 24
+"""Octets of replies that wait in memory for one client; beyond, their bodies wait on disk."""
+
+
 class ReplyInbox:
-    """Where replies to one channel are addressed; it holds nothing, so a reply to a client that left is lost."""
+    """Where replies to one channel are addressed. It lives while they are consumed: a reply to a client that left is
+    lost, and so is what still waits when the client leaves. Replies that a client does not read wait here, as messages
+    do in a queue: counted by the broker's memory, which blocks those who publish when it runs out."""
 
     number = 0
 
     def __init__(self, vhost: VirtualHost, name: str, rules: QueueRules) -> None:
         self.vhost = vhost
+        self.broker = vhost.broker
         self.name = name
         self.rules = rules
         self._consumer: Consumer | None = None
+        self._waiting: deque[Entry] = deque()
+        self._held = 0
+        """Octets of the bodies that wait in memory."""
 
     def opened(self, consumer: Consumer) -> None:
         self._consumer = consumer
@@ -34,9 +45,19 @@ class ReplyInbox:
         if self._consumer is consumer:
             self._consumer = None
             del self.vhost.inboxes[self.name]
+            while self._waiting:
+                self.broker.let_go(self._waiting.popleft())
 
     def woken(self, consumer: Consumer) -> None:
-        """It never parks a consumer, so it never waits for one."""
+        """The client reads again."""
+        while self._waiting and consumer.able():
+            entry = self._waiting.popleft()
+            if entry.place is None:
+                self._held -= entry.size
+            self.broker.bring_back(entry)
+            consumer.deliver(entry, entry.message)
+            self.broker.let_go(entry)
+        consumer.parked = bool(self._waiting)
 
     def refuses(self, message: Message) -> bool:
         del message
@@ -50,5 +71,18 @@ class ReplyInbox:
         return None
 
     def push(self, message: Message, stored: bool) -> None:
-        if self._consumer is not None:
-            self._consumer.deliver(Entry(message, 0, None, stored), message)
+        consumer = self._consumer
+        if consumer is None:
+            return
+        entry = Entry(message, 0, None, stored)
+        if not self._waiting and consumer.able():
+            consumer.deliver(entry, message)
+            return
+        self._waiting.append(entry)
+        consumer.parked = True
+        broker = self.broker
+        broker.memory += message.size
+        if self._held + entry.size > HELD_IN_MEMORY or broker.memory > broker.spill_above:
+            broker.set_aside(entry)
+        if entry.place is None:
+            self._held += entry.size

@@ -155,6 +155,23 @@ def test_deliveries_pause_when_the_socket_takes_no_more(broker: Broker) -> None:
     assert writer.ready("q") == 0
 
 
+@pytest.mark.parametrize("left", [False, True])
+def test_publishers_go_on_as_soon_as_a_reader_made_room(left: bool) -> None:
+    """Nothing else need happen on the broker: that the reader reads, or is gone, is enough."""
+    broker = Broker(memory_limit=2 << 20)
+    reader, writer = Talk(broker).open(), Talk(broker).open()
+    reader.say((1, commands.Queue.Declare(0, "q", exclusive=True)), (1, commands.Basic.Consume(0, "q", no_ack=True)))
+    for _ in range(10_000):
+        writer.publish("q", b"x" * 200)
+    assert list(broker.blocked) == [writer.connection]
+    if left:
+        reader.connection.lost()
+    while not left and reader.connection.take_output():
+        reader.connection.written(0)
+    assert not broker.blocked
+    assert broker.memory == 0
+
+
 def test_the_end_of_a_connection_gives_back_all_it_held(broker: Broker) -> None:
     one, other = Talk(broker).open(), Talk(broker).open()
     one.say((1, commands.Queue.Declare(0, "q")), (1, commands.Queue.Declare(0, "mine", exclusive=True)))

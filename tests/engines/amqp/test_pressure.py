@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pika
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from lab.engines.amqp.spill import Spill
 from tests.brokers import EmbeddedBroker
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import Inbox, ready
+from tests.engines.amqp.test_process import told
 from tests.engines.amqp.wire import CAPABILITIES, Wire
 from tests.waiting import eventually
 
@@ -96,6 +98,60 @@ def test_pika_hears_of_it(client: Client) -> None:
     client.channel().queue_purge(queue)
     eventually(lambda: (connection.process_data_events(0.01), heard[-1] == "unblocked")[1])
     assert heard[0] == "low on memory"
+
+
+def asked(asker: Wire, replier: Wire) -> str:
+    """Where replies to `asker` go."""
+    asker.channel()
+    asker.send(1, commands.Basic.Consume(0, "amq.rabbitmq.reply-to", no_ack=True))
+    asker.expect(commands.Basic.ConsumeOk)
+    replier.channel()
+    replier.send(1, commands.Queue.Declare(0, "", exclusive=True))
+    queue = replier.expect(commands.Queue.DeclareOk).queue
+    replier.send(1, commands.Basic.Consume(0, queue, no_ack=True))
+    replier.expect(commands.Basic.ConsumeOk)
+    properties = commands.Basic.Properties(reply_to="amq.rabbitmq.reply-to")
+    asker.send(1, commands.Basic.Publish(0, "", queue), header.ContentHeader(0, 1, properties), body.ContentBody(b"?"))
+    replier.expect(commands.Basic.Deliver)
+    address = replier.expect(header.ContentHeader).properties.reply_to
+    replier.expect(body.ContentBody)
+    return str(address)
+
+
+def test_replies_that_nobody_reads_wait_on_disk(tmp_path: Path) -> None:
+    """100 MB of direct replies to a client that stopped reading: neither memory nor the replier suffers."""
+    with EmbeddedBroker(tmp_path) as broker, Wire(broker.port).login() as asker, Wire(broker.port).login() as replier:
+        address = asked(asker, replier)
+        process = psutil.Process(broker.server().pid)
+        before = process.memory_info().rss
+        fill(replier, address, 100_000_000, 100_000)
+        replier.send(1, commands.Queue.Declare(0, "", exclusive=True))
+        replier.expect(commands.Queue.DeclareOk)
+        assert process.memory_info().rss - before < 40 << 20
+        assert told(broker)["memory"] < 20 << 20
+        got: list[int] = []
+        while len(got) < 1000:
+            seen = asker.read()
+            assert seen is not None
+            if isinstance(seen[1], body.ContentBody):
+                got.append(int(seen[1].value.rstrip(b".")))
+        assert got == list(range(1000))
+        eventually(lambda: told(broker)["memory"] == 0)
+
+
+def test_small_replies_that_nobody_reads_block_the_replier(client: Client) -> None:
+    """They are counted as messages of a queue are, and forgotten with the client that did not read them."""
+    with Wire(client.port).login() as replier:
+        with Wire(client.port).login() as asker:
+            address = asked(asker, replier)
+            asker.stop_reading()
+            # What the sockets and the broker's buffer take beside its memory differs from system to system.
+            fill(replier, address, 4_000_000, 200)
+            assert replier.expect(commands.Connection.Blocked).reason == "low on memory"
+        replier.expect(commands.Connection.Unblocked)
+        replier.send(1, commands.Queue.Declare(0, "", exclusive=True))
+        replier.expect(commands.Queue.DeclareOk)
+    eventually(lambda: told(client.broker)["memory"] == 0)
 
 
 @given(st.lists(st.tuples(st.binary(min_size=1, max_size=50), st.integers(0, 10)), max_size=40))
