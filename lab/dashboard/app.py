@@ -72,6 +72,9 @@ class DashboardApp(App[None]):
     @on(RunScreen.Pressed)
     def _pressed(self, event: RunScreen.Pressed) -> None:
         key, desk = event.key, self.desk
+        if key not in table(desk.live):
+            self.run_screen.say(f"This is a recording: {key.name} is for live runs.", "warn")
+            return
         if key.text or key.act:
             decision = decide(key, desk.selection, desk.system, desk.picture, control.OWNER)
             if isinstance(decision, Refusal):
@@ -121,9 +124,7 @@ class DashboardApp(App[None]):
         self.push_screen(pages.Pages(title, rows, ascii=self.ascii))
 
     def _ask_run(self, what: Callable[[Controls], object]) -> None:
-        if self.controls is None:
-            self.run_screen.say("This is a recording: nothing in it can be changed any more.", "warn")
-        else:
+        if self.controls is not None:
             self.run_worker(self._ask(what(self.controls)), exit_on_error=False)
 
     async def _ask(self, request: object) -> None:

@@ -11,6 +11,10 @@ from lab.dashboard.rows import Row, clip, row, width_of, wrap
 from lab.journal.state import RunPicture
 
 WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
+RECORDING = (
+    "This is a recording. Space pauses it, comma and full stop go back and on by 10 s; Tab and the arrows select. "
+    "Faults are for live runs."
+)
 
 WARN_FOR = 15.0
 """Seconds for which a warning of the lab's own stands where the scenario speaks."""
@@ -79,15 +83,15 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
     return clip((*line, (" " * gap, "text"), *alarm), width)
 
 
-def story(picture: RunPicture, banner: str, width: int, height: int) -> list[Row]:
-    """The scenario's narration, or what to try first; a banner (the runtime is gone) comes before both."""
+def story(picture: RunPicture, banner: str, width: int, height: int, first: str = WELCOME) -> list[Row]:
+    """The scenario's narration, or what to try `first`; a banner (the runtime is gone) comes before both."""
     if banner:
         lines = wrap(banner, width - 4, height)
         return [row((f" ! {line}".ljust(width), "alarm")) for line in lines]
     loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
     note = next(loud, None) or picture.narration()
     if note is None:
-        return [row((f"   {line}", "dim")) for line in wrap(WELCOME, width - 4, height)]
+        return [row((f"   {line}", "dim")) for line in wrap(first, width - 4, height)]
     style = {"warning": "warn", "error": "bad"}.get(note.level, "note")
     lines = wrap(note.text, width - 4, height)
     return [row((" ▶ " if number == 0 else "   ", "key"), (line, style)) for number, line in enumerate(lines)]

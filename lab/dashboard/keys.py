@@ -89,6 +89,7 @@ REPLAY_KEYS: tuple[Key, ...] = (
     Key("full_stop", ".", "on", "10 seconds on", "the run"),
     Key("plus,equals_sign", "+", "faster", "double the speed", "the run"),
     Key("minus", "-", "slower", "half the speed", "the run"),
+    Key("q", "q", "quit", "leave the recording", "the run"),
 )
 
 REPLAY_OFF = frozenset({"faults on a link", "faults on a process"})

@@ -134,7 +134,8 @@ class RunScreen(Screen[None]):
         desk = self.desk
         self._surface("top").show([bars.top(desk.about, desk.picture, width)])
         story = self._surface("story")
-        story.show(bars.story(desk.picture, desk.banner, width, max(1, story.size.height)))
+        first = bars.WELCOME if desk.live else bars.RECORDING
+        story.show(bars.story(desk.picture, desk.banner, width, max(1, story.size.height), first))
         if not self.has_class("-zoomed"):
             self._draw_map(clock)
         self._draw_list()
@@ -332,6 +333,8 @@ class RunScreen(Screen[None]):
                 return f"{desk.selection} has not written a line yet. Select a link to see everybody's lines."
             case "logs":
                 return "No process has written a line yet."
+            case "faults" if not desk.live:
+                return "Nothing was disturbed up to this moment of the recording."
             case _:
                 return lists.why_empty(tab, picture)
 

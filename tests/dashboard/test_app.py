@@ -402,10 +402,23 @@ async def test_a_replay_plays_pauses_seeks_and_ends() -> None:
 
 
 async def test_a_replay_cannot_be_disturbed() -> None:
-    async with replayed(some(5)) as (app, feed, pilot):
+    async with replayed(some(0.5)) as (app, feed, pilot):
+        await pilot.press("6")
+        assert "Nothing was disturbed" in shown(app, "list")
         await pilot.press("plus")
         assert feed.speed == 2.0
-        await pilot.press("l", "k", "u")
+        assert "This is a recording" in shown(app, "story")
+        for selection, key, name in (
+            ("client->orders", "l", "latency"),
+            ("client->orders", "k", "kill"),
+            ("orders", "k", "kill"),
+            ("orders", "u", "heal all"),
+            ("orders", ":", "any fault"),
+        ):
+            app.desk.selection = selection
+            await pilot.press(key)
+            assert shown(app, "said").strip() == f"This is a recording: {name} is for live runs."
+            assert not app.run_screen.has_class("-asking")
         assert "latency" not in shown(app, "faults")
 
 
