@@ -82,7 +82,7 @@ def story(events: Iterable[Event], ident: str) -> Story:
     ]
     flows = [event for event in own if isinstance(event, Flow) and carries(event)]
     logs = [event for event in own if isinstance(event, Log) and tells(event)]
-    steps = _chain([*((_flow_step(flow), flow) for flow in flows), *((_log_step(log), None) for log in logs)])
+    steps = chain([*flows, *logs])
     if not steps:
         raise NoStory(ident)
     began, ended = min(step.t for step in steps), max(event.t for event in own)
@@ -242,12 +242,13 @@ class _Arrival:
     depth: int
 
 
-def _chain(steps: Sequence[tuple[Step, Flow | None]]) -> list[Step]:
-    """The steps in the order of their beginnings, each one level below its cause.
+def chain(events: Sequence[Flow | Log]) -> list[Step]:
+    """What these flows and log lines tell, in the order of their beginnings, each one level below its cause.
 
     A confirm or an ack that went well is no step of its own: it becomes the result of what it answers.
     """
-    chain: list[Step] = []
+    steps = [(_flow_step(event), event) if isinstance(event, Flow) else (_log_step(event), None) for event in events]
+    told: list[Step] = []
     arrivals: list[_Arrival] = []
     published: dict[str, int] = {}
     unconfirmed: dict[tuple[str, str], int] = {}
@@ -265,11 +266,11 @@ def _chain(steps: Sequence[tuple[Step, Flow | None]]) -> list[Step]:
             pass
         elif step.kind == "deliver":
             if flow.message in published:
-                depth = chain[published[flow.message]].depth + 1
+                depth = told[published[flow.message]].depth + 1
             arrivals.append(_Arrival(step.to, step.t, float("inf"), depth))
-            delivered[flow.message, flow.source, flow.queue] = len(chain), arrivals[-1]
+            delivered[flow.message, flow.source, flow.queue] = len(told), arrivals[-1]
         elif step.kind == "publish":
-            published[flow.message] = unconfirmed[flow.message, flow.source] = len(chain)
+            published[flow.message] = unconfirmed[flow.message, flow.source] = len(told)
         elif step.kind == "settle":
             asked = None
             if step.who == flow.target:  # the broker answers the publisher
@@ -278,14 +279,14 @@ def _chain(steps: Sequence[tuple[Step, Flow | None]]) -> list[Step]:
                 asked, arrival = delivered[flow.message, flow.source, flow.queue]
                 arrival.until = step.t
             if asked is not None:
-                depth = chain[asked].depth + 1
+                depth = told[asked].depth + 1
                 if result := _went_well(step):
-                    chain[asked] = replace(chain[asked], result=result, ms=(step.t - chain[asked].t) * 1000)
+                    told[asked] = replace(told[asked], result=result, ms=(step.t - told[asked].t) * 1000)
                     continue
         else:
             arrivals.append(_Arrival(step.to, step.t, step.t + (step.ms or 0.0) / 1000, depth))
-        chain.append(replace(step, depth=depth))
-    return chain
+        told.append(replace(step, depth=depth))
+    return told
 
 
 def _beginning(pair: tuple[Step, Flow | None]) -> tuple[float, float, int]:
