@@ -123,7 +123,7 @@ def test_actions_on_a_process() -> None:
         url = live.process("back").url
 
         assert live.control.act("back", "freeze").state == "frozen"
-        assert psutil.Process(back).status() == psutil.STATUS_STOPPED
+        eventually(lambda: psutil.Process(back).status() == psutil.STATUS_STOPPED)
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(url + "/healthz", timeout=0.3)
         live.control.act("back", "thaw")
