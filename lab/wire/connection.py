@@ -284,14 +284,15 @@ class Connection:
             return False
         if send.to is Side.CLIENT and self._muted:
             self._hole = True
+            self.catch(self.tap.mutes)
             return False
-        self.catch()
+        self.catch(self.tap.holds)
         self._lanes[send.to].send(send.data, send.delay + self.tap.way(), send.rate)
         return True
 
-    def catch(self) -> None:
-        """Something of this connection is held: it is a victim of what holds the link, once."""
-        for fault in self.tap.holds:
+    def catch(self, faults: Iterable[Fault]) -> None:
+        """Something of this connection is held or lost, be it a flow or not: it is a victim of these, once."""
+        for fault in faults:
             if fault.id not in self._caught:
                 self._caught.add(fault.id)
                 self.tap.hit(fault, "connection")
@@ -308,7 +309,6 @@ class Connection:
         flow.outcome = "lost"
         for fault in self.tap.mutes:
             touched(flow, fault)
-            self.tap.hit(fault, flow.op)
         flow.faults = (*flow.faults, *(ident for ident in self._mutes if ident not in flow.faults))
         self.tell(flow)
 
@@ -338,6 +338,7 @@ class Connection:
         lane = self._lanes[Side.CLIENT]
         if self._muted:
             self._hole = True
+            self.catch(self.tap.mutes)
             for flow in flows:
                 self._fell(flow)
             return

@@ -147,7 +147,7 @@ class Tap:
         return sum(self.plan.delay(fault.id, self._link) for fault in self._slow) / 2 if self._slow else 0.0
 
     def hit(self, fault: Fault, op: str) -> None:
-        """A fault on the whole link touched the flow `op`, or holds a `connection`."""
+        """A fault on the whole link touched the flow `op`, or holds or robs a `connection`."""
         self.plan.hit(fault.id, self._link, self.now(), op=op)
 
     def tell(self, flow: Flow) -> None:
@@ -235,5 +235,5 @@ class Tap:
             except OSError:
                 if not self.holds:
                     raise
-            connection.catch()
+            connection.catch(self.holds)
             await self._passable.wait()

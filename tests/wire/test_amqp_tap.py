@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 from pika.exceptions import AMQPConnectionError, AMQPError, UnroutableError
 
 from tests.brokers import PrivateBroker
@@ -322,6 +323,19 @@ def test_after_a_chosen_publish_the_broker_is_not_heard(
     asking.join(5)
     assert isinstance(outcome[0], AMQPConnectionError)
     assert names(consume(connect(tap), queue, 1)) == [("m1", False)]
+
+
+def test_who_hears_nothing_in_its_handshake_is_a_victim_once(tap: ThreadedTap) -> None:
+    fault = tap.fault("one-way")
+    parameters = pika.URLParameters(tap.url)
+    parameters.stack_timeout = 1
+    for attempt in (1, 2):
+        with pytest.raises(AMQPConnectorStackTimeout):
+            pika.BlockingConnection(parameters)
+        assert tap.victims(fault) == attempt
+    tap.heal()
+    connect(tap).connection.close()
+    assert tap.victims(fault) == 2
 
 
 def test_under_all_faults_at_once_nothing_is_lost_and_no_channel_breaks(

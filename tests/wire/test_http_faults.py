@@ -152,6 +152,7 @@ async def test_one_way_does_the_work_and_loses_the_answer() -> None:
         assert web.requests[-1] == "POST /orders"
         lost = [flow for flow in rig.flows if flow.op == "POST /orders"]
         assert [(flow.outcome, flow.status, flow.faults) for flow in lost] == [("lost", "200", (fault.id,))]
+        assert rig.plan.victims(fault.id) == 1
         await healthy(rig, client)
 
 

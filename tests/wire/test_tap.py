@@ -388,14 +388,16 @@ async def test_one_way_loses_replies_for_good() -> None:
     ):
         await caller.asks(b"1")
         await idle.asks(b"2")
-        rig.fault("one-way")
-        caller.writer.write(b"3")
-        assert await caller.silent()
-        assert got == b"123"
+        fault = rig.fault("one-way")
+        for said in (b"3", b"4"):
+            caller.writer.write(said)
+            assert await caller.silent()
+        assert got == b"1234"
+        assert rig.plan.victims(fault.id) == 1, "a connection counts once, and only if a reply of it was lost"
         rig.heal()
         with pytest.raises(ConnectionResetError):
             await caller.reader.readexactly(1)
-        await idle.asks(b"4")
+        await idle.asks(b"5")
 
 
 @in_both_loops
