@@ -7,7 +7,7 @@ from typing import Literal
 
 State = Literal["pending", "starting", "ready", "degraded", "frozen", "stopping", "stopped", "backoff", "failed"]
 RunState = Literal["starting", "ready", "failed", "stopping", "stopped"]
-Action = Literal["kill", "terminate", "freeze", "thaw", "restart"]
+Action = Literal["kill", "terminate", "freeze", "thaw", "restart", "start", "stop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,8 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How a run was asked for. `tiers` maps an engine's kind (or `*`) to `embedded`, `native` or a URL."""
+    """How a run was asked for. `tiers` maps an engine's kind (or `*`) to `embedded`, `native` or a URL. `grace` is the
+    time between SIGTERM and SIGKILL, in seconds."""
 
     seed: int = 0
     rate: float | None = None
@@ -95,3 +96,4 @@ class RunOptions:
     on until it is stopped."""
     tiers: dict[str, str] = field(default_factory=dict)
     detach: bool = False
+    grace: float = 5.0

@@ -9,18 +9,15 @@ import signal
 from collections import deque
 from collections.abc import Callable
 
-import psutil
-
 from lab.journal.event import Process
 from lab.runtime.api import ProcessStatus, State
+from lab.runtime.family import Family
 from lab.runtime.logs import LinePipe, Stream, read_lines
 from lab.runtime.readiness import Answer
 from lab.runtime.spawn import Child, Program, SpawnError
 from lab.runtime.yard import Spec, Yard
 from lab.system.model import Wait
 
-GRACE = 5.0
-"""Seconds between SIGTERM and SIGKILL."""
 STEADY = 10.0
 """A process that was ready for so many seconds starts counting its deaths anew."""
 DEATHS = 5
@@ -43,7 +40,7 @@ class ActionError(Exception):
 
 
 class ManagedProcess:
-    """The life of one process. `live()` runs until `stop()`; the actions may be called at any time in between."""
+    """The life of one process. `live()` runs until `end()`; the actions may be called at any time in between."""
 
     def __init__(self, spec: Spec, yard: Yard) -> None:
         self.spec = spec
@@ -55,46 +52,74 @@ class ManagedProcess:
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.ever_ready = False
         self._yard = yard
-        self._stop = asyncio.Event()
+        self._over = False
+        self._wanted = spec.start == "with-run"
         self._again = False
         self._deliberate = ""
+        self._doomed = False
         self._deaths = 0
         self._ready_since: float | None = None
         self._began = 0.0
         self._thawed: State = "starting"
         self._ending: asyncio.Task[None] | None = None
         self._pipes: list[LinePipe] = []
-        self._meter: psutil.Process | None = None
-        self._cpu, self._rss = 0.0, 0
+        self._family: Family | None = None
 
     async def live(self) -> None:
-        """Wait, start, watch, start again as the restart policy says; ends after `stop()`."""
-        while not self._stop.is_set():
+        """Wait, start, watch, start again as the restart policy says; ends after `end()`."""
+        while not self._over:
+            if not self._wanted:
+                self._enter("stopped", self.reason or "starts on request")
+                await self._until(lambda: self._over or self._wanted)
             await self._wait_for_providers()
             await self._wait_for_slow_start()
-            if self._stop.is_set():
-                break
+            if self._halted():
+                continue
             if self.spec.program is None:
                 await self._watch_only()
                 break
             ended, code = await self._one_life(self.spec.program)
-            if not self._stop.is_set():
+            if not self._over:
                 await self._decide(ended, code)
         self._enter("stopped")
 
-    async def stop(self) -> None:
-        """SIGTERM, then after GRACE seconds SIGKILL, to the whole group."""
-        self._stop.set()
+    async def end(self) -> None:
+        """The run is over: SIGTERM, then after the run's grace SIGKILL, to the whole group."""
+        self._over = True
         self._yard.pulse.beat()
         if self.child:
             self._enter("stopping")
             await self._end(self.child)
 
+    def start(self) -> None:
+        """Have it started at once if it is dead, whatever the restart policy says."""
+        self._ours()
+        if self.child and not (self.state == "stopping" or self._doomed):
+            raise ActionError(f"{self.spec.name} is alive already, it is {self.state}")
+        self._wanted = self._again = True
+        self._yard.pulse.beat()
+
+    def stop(self) -> None:
+        """Have it ended in the orderly way; it stays stopped until somebody starts it."""
+        self._ours()
+        self._wanted = self._again = False
+        if self.child:
+            self._enter("stopping", "stopped on request")
+            self._ending = asyncio.create_task(self._end(self.child))
+        else:
+            self._enter("stopped", "stopped on request")
+
     def kill(self, why: str = "") -> None:
-        self._die(signal.SIGKILL, why)
+        """SIGKILL it with all its descendants."""
+        self._living()
+        self._deliberate, self._doomed = why or "by hand", True
+        self._signal(signal.SIGKILL)
 
     def terminate(self, why: str = "") -> None:
-        self._die(signal.SIGTERM, why)
+        """SIGTERM its group, and see what it does."""
+        family = self._living()
+        self._deliberate = why or "by hand"
+        family.signal_group(signal.SIGTERM)
 
     def freeze(self) -> None:
         """Stop the process where it stands, its descendants too."""
@@ -102,23 +127,20 @@ class ManagedProcess:
         if self.state == "frozen":
             return
         self._thawed = self.state
-        self._signal_tree(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
         self._enter("frozen", "SIGSTOP")
 
     def thaw(self) -> None:
         self._living()
         if self.state != "frozen":
             raise ActionError(f"{self.spec.name} is not frozen, it is {self.state}")
-        self._signal_tree(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
         self._enter(self._thawed)
 
     def restart(self) -> None:
         """Have it stopped in the orderly way and started again at once, also after it was given up."""
-        if self.spec.program is None:
-            raise ActionError(f"{self.spec.name} is not started by the lab")
-        if self._stop.is_set():
-            raise ActionError(f"{self.spec.name} is stopping")
-        self._again = True
+        self._ours()
+        self._wanted = self._again = True
         self._yard.pulse.beat()
         if self.child:
             self._enter("stopping", "restart")
@@ -132,16 +154,8 @@ class ManagedProcess:
 
     def measure(self) -> None:
         """Take the processor time and memory since the last call (about once a second)."""
-        if self._meter is None:
-            return
-        try:
-            family = [self._meter]
-            if self.child and self.spec.role == "engine":
-                family += self._meter.children(recursive=True)
-            self._cpu = self._meter.cpu_percent()
-            self._rss = sum(member.memory_info().rss for member in family)
-        except psutil.Error:
-            self._cpu, self._rss = 0.0, 0
+        if self._family:
+            self._family.measure()
 
     def status(self) -> ProcessStatus:
         return ProcessStatus(
@@ -153,8 +167,8 @@ class ManagedProcess:
             pid=self.child.pid if self.child else None,
             restarts=self.restarts,
             url=self.spec.url(),
-            cpu=round(self._cpu, 1),
-            rss=self._rss,
+            cpu=round(self._family.cpu, 1) if self._family else 0.0,
+            rss=self._family.rss if self._family else 0,
             tail=tuple(self.tail),
         )
 
@@ -173,10 +187,10 @@ class ManagedProcess:
     # -- waiting
 
     async def _wait_for_providers(self) -> None:
-        while not self._stop.is_set() and (reason := self._waiting_reason()):
+        while not self._halted() and (reason := self._waiting_reason()):
             self._enter("pending", reason)
             before = self._blockers()
-            await self._until(lambda: self._stop.is_set() or self._blockers() != before, TOLD)  # noqa: B023
+            await self._until(lambda: self._halted() or self._blockers() != before, TOLD)  # noqa: B023
 
     def _blockers(self) -> list[tuple[ManagedProcess, State]]:
         """Who keeps it waiting, and how each of them is."""
@@ -189,7 +203,7 @@ class ManagedProcess:
         if not waiting:
             return ""
         first, *others = waiting
-        why = first.reason if first.reason and first.state in ("starting", "backoff") else first.state
+        why = first.reason if first.reason and first.state in ("starting", "backoff", "stopped") else first.state
         more = f"; then for {', '.join(other.spec.name for other in others)}" if others else ""
         return f"waiting for {first.spec.name}{since}: {why}{more}"
 
@@ -200,18 +214,26 @@ class ManagedProcess:
     @property
     def finished(self) -> bool:
         """It did what it had to and ended well, as a migration does."""
-        return self.state == "stopped" and not self._stop.is_set()
+        return self.state == "stopped" and not self._halted()
+
+    @property
+    def due(self) -> bool:
+        """Whether the run waits for it to become ready."""
+        return self._wanted and not (self.ever_ready or self.finished)
+
+    def _halted(self) -> bool:
+        return self._over or not self._wanted
 
     async def _wait_for_slow_start(self) -> None:
         began = self._yard.now()
         slowed = False
-        while not self._stop.is_set() and (delay := self._yard.slow_start(self.spec.name)) > 0:
+        while not self._halted() and (delay := self._yard.slow_start(self.spec.name)) > 0:
             slowed = True
             left = began + delay - self._yard.now()
             if left <= 0:
                 break
             self._enter("starting", f"slow start: held back for {delay:g} s")
-            await self._until(lambda: self._stop.is_set(), min(left, 0.1))
+            await self._until(self._halted, min(left, 0.1))
         if slowed:
             self._yard.slowed(self.spec.name)
 
@@ -219,7 +241,7 @@ class ManagedProcess:
 
     async def _one_life(self, program: Callable[[], Program]) -> tuple[str, int | None]:
         """From start to exit: what happened, in words, and the exit code (None if it could not be started)."""
-        self._again, self._deliberate, self._ready_since = False, "", None
+        self._again, self._deliberate, self._doomed, self._ready_since = False, "", False, None
         if problem := self.spec.prepare():
             return problem, 1
         self._enter("starting")
@@ -228,11 +250,12 @@ class ManagedProcess:
         except (SpawnError, OSError) as error:
             return f"cannot start {error}", None
         self._yard.born(self.spec.name, child.pid)
-        self._meter = _meter(child.pid)
+        self._family = Family(child.pid)
         self._began = self._yard.now()
         self._enter("starting", self._boot(), always=True)
         self._pipes = [await self._read(child.stdout, "stdout"), await self._read(child.stderr, "stderr")]
-        if self._stop.is_set() or self._again:
+        if self._halted() or self._again:  # somebody asked for its end while it was being started
+            self._enter("stopping")
             self._ending = asyncio.create_task(self._end(child))
         watch = asyncio.create_task(self._watch(child))
         try:
@@ -242,8 +265,7 @@ class ManagedProcess:
         await self._drain()
         if child.stdin >= 0:
             os.close(child.stdin)
-        self.child, self._meter = None, None
-        self._cpu, self._rss = 0.0, 0
+        self.child = self._family = None
         return _in_words(code, self._deliberate), code
 
     async def _read(self, fd: int, stream: Stream) -> LinePipe:
@@ -271,9 +293,9 @@ class ManagedProcess:
         """What the lab does not start (a file, a URL) is ready when its probe says so."""
         self._enter("starting")
         probe = self.spec.probe()
-        while not self._stop.is_set():
+        while not self._over:
             self._judge(await probe())
-            await self._until(lambda: self._stop.is_set(), CALM if self.state in UP else PATIENT)
+            await self._until(lambda: self._over, CALM if self.state in UP else PATIENT)
 
     def _judge(self, answer: Answer) -> None:
         if self.state not in ("starting", *UP):
@@ -291,9 +313,13 @@ class ManagedProcess:
     # -- the end, and what then
 
     async def _decide(self, ended: str, code: int | None) -> None:
-        """After a death: start again now, start again later, or give up until somebody restarts it by hand."""
+        """After a death: start again now, start again later, or give up until somebody starts it by hand."""
         if self._again:
             self.restarts += 1
+            return
+        if not self._wanted:
+            self._deaths = 0
+            self._enter("stopped", f"stopped on request: {ended}", code=code)
             return
         failed = code != 0 or bool(self._deliberate)
         if self._ready_since is not None and self._yard.now() - self._ready_since >= STEADY:
@@ -308,43 +334,37 @@ class ManagedProcess:
         else:
             delay = min(BACKOFF * 2 ** max(0, self._deaths - 1), BACKOFF_CAP)
             self._enter("backoff", f"{ended}; starts again in {delay:g} s", code=code)
-            await self._until(lambda: self._stop.is_set() or self._again, delay)
-            self.restarts += not self._stop.is_set()
+            await self._until(lambda: self._halted() or self._again, delay)
+            self.restarts += not self._halted()
             return
-        await self._until(lambda: self._stop.is_set() or self._again)
+        await self._until(lambda: self._halted() or self._again)
         self._deaths = 0
         self.restarts += self._again
 
     async def _end(self, child: Child) -> None:
-        self._signal(self.spec.stop)
-        self._signal_tree(signal.SIGCONT)
-        done, _ = await asyncio.wait([child.exited], timeout=GRACE)
+        if self._family:
+            self._family.signal_group(self.spec.stop)
+        self._signal(signal.SIGCONT)
+        done, _ = await asyncio.wait([child.exited], timeout=self._yard.grace)
         if not done:
             self._signal(signal.SIGKILL)
             await asyncio.wait([child.exited])
 
-    def _die(self, number: signal.Signals, why: str) -> None:
-        self._living()
-        self._deliberate = why or "by hand"
-        self._signal(number)
-
-    def _living(self) -> None:
-        if self.child is None:
+    def _living(self) -> Family:
+        self._ours()
+        if self._family is None:
             raise ActionError(f"{self.spec.name} has no process now, it is {self.state}")
+        return self._family
+
+    def _ours(self) -> None:
+        if self.spec.program is None:
+            raise ActionError(f"{self.spec.name} is not started by the lab")
+        if self._over:
+            raise ActionError(f"{self.spec.name} is stopping, as the run is")
 
     def _signal(self, number: signal.Signals) -> None:
-        if self.child and not self.child.exited.done():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.child.pid, number)
-
-    def _signal_tree(self, number: signal.Signals) -> None:
-        """The group and descendants that left it (PostgreSQL's sessions do)."""
-        self._signal(number)
-        if self._meter is None:
-            return
-        with contextlib.suppress(psutil.Error):
-            for descendant in self._meter.children(recursive=True):
-                descendant.send_signal(number)
+        if self._family and self.child and not self.child.exited.done():
+            self._family.signal(number)
 
     # -- state
 
@@ -375,13 +395,6 @@ class ManagedProcess:
                     await self._yard.pulse.wait()
         except TimeoutError:
             return
-
-
-def _meter(pid: int) -> psutil.Process | None:
-    try:
-        return psutil.Process(pid)
-    except psutil.NoSuchProcess:
-        return None
 
 
 def _in_words(code: int, by: str) -> str:

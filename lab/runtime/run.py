@@ -80,6 +80,7 @@ class Run:
             line=self._line,
             notice=self._notice,
             born=self._remember,
+            grace=self.options.grace,
             slow_start=self.faults.slow_start,
             slowed=self.faults.slowed,
         )
@@ -147,15 +148,22 @@ class Run:
         """Choose tiers and ports. Raises EngineUnavailable, OSError."""
         launches = {}
         for engine in self.system.engines:
-            users = tuple(link.source for link in self.system.links if link.target == engine.name)
+            users = self._users(engine.name)
             data = self.folder / "data" / engine.name
             data.mkdir(parents=True, exist_ok=True)
             place = Place(data=data, port=self._ports.take, users=users)
             launches[engine.name] = catalog.launch(engine, self.options.tiers, place)
             self._paths += [str(path) for path in launches[engine.name].paths]
-        fixed = {service.name: service.env.get("PORT", "") for service in self.system.services}
+        here = [service for service in self.system.services if service.address is None]
+        fixed = {service.name: service.env.get("PORT", "") for service in here}
         ports = {name: int(port) if port.isdigit() else self._ports.take() for name, port in fixed.items()}
         return Wiring(self.system, self.folder, launches, ports, {})
+
+    def _users(self, engine: str) -> tuple[str, ...]:
+        """The services that use it; replicas are one with their original."""
+        originals = {service.name: service.replica_of or service.name for service in self.system.services}
+        users = [originals.get(link.source, link.source) for link in self.system.links if link.target == engine]
+        return tuple(dict.fromkeys(users))
 
     async def _begin(self) -> None:
         self._tell("starting", state="starting")

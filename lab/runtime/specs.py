@@ -57,7 +57,7 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
         role="engine",
         program=program if runs_here else None,
         probe=lambda: wiring.engine_probe(engine.name),
-        restart="always",
+        restart=engine.restart,
         prepare=prepare,
         url=partial(wiring.direct, engine.name),
         title=launch.title,
@@ -67,6 +67,12 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
 
 
 def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
+    needs = tuple((link.target, link.wait) for link in wiring.system.links if link.source == service.name)
+    url = partial(wiring.direct, service.name)
+    probe = partial(wiring.service_probe, service)
+    if service.address is not None:
+        return Spec(name=service.name, role=service.role, program=None, probe=probe, needs=needs, url=url)
+
     def prepare() -> str:
         port = wiring.ports[service.name]
         ports.release(port)
@@ -81,11 +87,12 @@ def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
         name=service.name,
         role=service.role,
         program=lambda: wiring.program(service),
-        probe=lambda: wiring.service_probe(service),
+        probe=probe,
         restart=service.restart,
-        needs=tuple((link.target, link.wait) for link in wiring.system.links if link.source == service.name),
+        start=service.start,
+        needs=needs,
         prepare=prepare,
-        url=partial(wiring.direct, service.name),
+        url=url,
     )
 
 

@@ -31,14 +31,14 @@ class Supervisor:
             task.add_done_callback(ended)
 
     def waiting(self) -> list[ManagedProcess]:
-        """Those that were never ready so far; the run is ready when there is none."""
-        return [process for process in self.processes.values() if not (process.ever_ready or process.finished)]
+        """Those that shall be ready and never were so far; the run is ready when there is none."""
+        return [process for process in self.processes.values() if process.due]
 
     async def stop(self, waves: Sequence[Sequence[str]]) -> None:
         """Stop wave after wave; who is in none comes first."""
         named = {name for wave in waves for name in wave}
         for wave in [[name for name in self.processes if name not in named], *waves]:
-            await asyncio.gather(*(self.processes[name].stop() for name in wave))
+            await asyncio.gather(*(self.processes[name].end() for name in wave))
         await asyncio.gather(*self._lives, return_exceptions=True)
         if self._sampler:
             self._sampler.cancel()
@@ -46,12 +46,20 @@ class Supervisor:
     def status(self) -> tuple[ProcessStatus, ...]:
         return tuple(process.status() for process in self.processes.values())
 
-    def act(self, name: str, action: Action, why: str = "") -> None:
-        """Do `action` to the process. Raises KeyError with a hint for an unknown name, ActionError if it cannot be."""
+    def find(self, name: str) -> ManagedProcess:
+        """The process called `name`. Raises KeyError with a hint for an unknown name."""
         if name not in self.processes:
             raise KeyError(f'no process is named "{name}"{did_you_mean(name, self.processes)}')
-        process = self.processes[name]
+        return self.processes[name]
+
+    def act(self, name: str, action: Action, why: str = "") -> None:
+        """Do `action` to the process. Raises KeyError with a hint for an unknown name, ActionError if it cannot be."""
+        process = self.find(name)
         match action:
+            case "start":
+                process.start()
+            case "stop":
+                process.stop()
             case "kill":
                 process.kill(why)
             case "terminate":

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -28,19 +28,23 @@ class Wiring:
     launches: Mapping[str, Launch]
     ports: dict[str, int]
     taps: dict[str, int]
+    overrides: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By service: what it is told on top of its declaration when it starts the next time."""
 
     def upstream(self, link: Link) -> tuple[str, int] | None:
         """Where the link's tap leads, or None for a link that is no connection (a SQLite file)."""
         if launch := self.launches.get(link.target):
             return (launch.host, launch.port) if launch.port is not None else None
-        return HOST, self.ports[link.target]
+        return self._address(link.target)
 
     def url(self, link: Link) -> str:
         """What the consumer is told: the tap's address in the provider's URL, and the link's suffix."""
         launch = self.launches.get(link.target)
         pattern = launch.url if launch else f"{'http' if link.protocol == 'http' else link.protocol}://{{address}}"
         address = f"{HOST}:{self.taps[link.id]}" if link.id in self.taps else ""
-        user = link.source if launch is None or launch.port is None else link.source.replace("-", "_")
+        user = self._original(link.source)
+        if launch is not None and launch.port is not None:
+            user = user.replace("-", "_")
         url = pattern.replace("{address}", address).replace("{user}", user)
         return _join(url, link.suffix)
 
@@ -49,12 +53,14 @@ class Wiring:
         if launch := self.launches.get(name):
             address = f"{launch.host}:{launch.port}" if launch.port else ""
             return launch.url.replace("{address}", address).replace("{user}", "<service>")
-        return f"http://{HOST}:{self.ports[name]}"
+        host, port = self._address(name)
+        return f"http://{host}:{port}"
 
     def program(self, service: Service) -> Program:
         """How `service` is started now."""
-        folder = self.folder / "data" / service.name
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self.data(service.name)
+        for needed in (folder, self.data(self._original(service.name))):
+            needed.mkdir(parents=True, exist_ok=True)
         env = self.environment(service)
         cwd = service.dir or str(folder)
         if service.module and not service.exec:
@@ -72,10 +78,10 @@ class Wiring:
         given = {
             "HOST": HOST,
             "PORT": str(self.ports[service.name]),
-            "SERVICE_NAME": service.name,
-            "INSTANCE_ID": f"{service.name}-1",
+            "SERVICE_NAME": self._original(service.name),
+            "INSTANCE_ID": service.name if service.replica_of else f"{service.name}-1",
         }
-        return {**self.inherited(), **given, **links, **service.env}
+        return {**self.inherited(), **given, **links, **service.env, **self.overrides.get(service.name, {})}
 
     def client_urls(self) -> dict[str, str]:
         """The addresses on which visitors reach the services, by service."""
@@ -87,10 +93,10 @@ class Wiring:
         return {**kept, "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
 
     def service_probe(self, service: Service) -> Probe:
-        port = self.ports[service.name]
+        host, port = self._address(service.name)
         if service.ready == "started":
             return started
-        return tcp(HOST, port) if service.ready == "tcp" else http(HOST, port, service.ready)
+        return tcp(host, port) if service.ready == "tcp" else http(host, port, service.ready)
 
     def engine_probe(self, name: str) -> Probe:
         launch = self.launches[name]
@@ -98,6 +104,23 @@ class Wiring:
             return at_once
         ask = {"postgres": postgres, "amqp": amqp, "tcp": tcp}[launch.ready]
         return ask(launch.host, launch.port)
+
+    def data(self, name: str) -> Path:
+        """The working folder of a service or engine, with what it keeps in files."""
+        return self.folder / "data" / name
+
+    def _address(self, name: str) -> tuple[str, int]:
+        """Where a service listens."""
+        declared = next(service.address for service in self.system.services if service.name == name)
+        if declared is None:
+            return HOST, self.ports[name]
+        host, _, port = declared.rpartition(":")
+        return host, int(port)
+
+    def _original(self, name: str) -> str:
+        """The service whose replica this is, or itself."""
+        replicas = {service.name: service.replica_of for service in self.system.services}
+        return replicas.get(name) or name
 
 
 def _join(url: str, suffix: str) -> str:

@@ -12,7 +12,7 @@ from lab.journal.event import Process
 from lab.runtime.logs import Stream
 from lab.runtime.readiness import Probe
 from lab.runtime.spawn import Child, Program
-from lab.system.model import Restart, Wait
+from lab.system.model import Restart, Start, Wait
 
 if TYPE_CHECKING:
     from lab.runtime.process import ManagedProcess
@@ -34,6 +34,7 @@ class Spec:
     program: Callable[[], Program] | None
     probe: Callable[[], Probe]
     restart: Restart = "on-failure"
+    start: Start = "with-run"
     needs: tuple[tuple[str, Wait], ...] = ()
     prepare: Callable[[], str] = str
     url: Callable[[], str] = str
@@ -58,7 +59,8 @@ class Pulse:
 
 @dataclass(slots=True, kw_only=True)
 class Yard:
-    """What surrounds a process: who starts it, who else is there, and whom it tells what happens.
+    """What surrounds a process: who starts it, who else is there, and whom it tells what happens. `grace` is the time
+    that it has to end when it is asked to, in seconds.
 
     `slow_start` gives the seconds by which a fault holds the next start back (0: none) and `slowed` is told when that
     start is due.
@@ -70,6 +72,7 @@ class Yard:
     line: Callable[[str, Stream, bytes], None]
     notice: Callable[[str, str], None]
     born: Callable[[str, int], None]
+    grace: float
     slow_start: Callable[[str], float] = lambda _: 0.0
     slowed: Callable[[str], None] = lambda _: None
     pulse: Pulse = field(default_factory=Pulse)

@@ -11,6 +11,7 @@ EngineKind = Literal["redis", "amqp", "sql"]
 Wait = Literal["ready", "started", "no"]
 Restart = Literal["always", "on-failure", "never"]
 Role = Literal["service", "stub"]
+Start = Literal["with-run", "on-request"]
 
 CLIENT = "client"
 """The outside world: a Link may start here, and the load generator then travels on it."""
@@ -18,22 +19,28 @@ CLIENT = "client"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A program of the system. Exactly one of `module` and `command` says how it is started.
+    """A program of the system. Exactly one of `module`, `command` and `address` says what it is.
 
-    `module` is run as `python -m module` by the fork server, or plainly with `exec`; `command` is an argv.
+    `module` is run as `python -m module` by the fork server, or plainly with `exec`; `command` is an argv. What has an
+    `address` (`127.0.0.1:4711`) runs already, elsewhere: it is asked whether it is ready, and taps lead to it.
     It is told everything by its environment: `HOST`, `PORT`, `SERVICE_NAME`, `INSTANCE_ID`, one URL a Link, and `env`.
     `ready` is an HTTP path that answers 200, `tcp` (the port is open) or `started` (the process lives).
     A `stub` stands for a system of somebody else's (a payment provider, a mail server) and is drawn as such.
+    One that starts `on-request` waits for somebody to ask for it; the run is ready without it. A `replica_of` another
+    service is one more instance of it: it carries that one's SERVICE_NAME and uses its database.
     """
 
     name: str
     module: str | None = None
     command: tuple[str, ...] = ()
+    address: str | None = None
     dir: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     exec: bool = False
     ready: str = "/readyz"
     restart: Restart = "on-failure"
+    start: Start = "with-run"
+    replica_of: str | None = None
     role: Role = "service"
     summary: str = ""
 
@@ -44,6 +51,7 @@ class Engine:
 
     name: str
     kind: EngineKind
+    restart: Restart = "always"
     summary: str = ""
 
 

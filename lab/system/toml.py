@@ -1,7 +1,7 @@
 """A System written by the reader as a TOML file, with commands of their own.
 
 [service.orders]
-run = "python -m orders"       # or module = "orders" for a warm start
+run = "python -m orders"       # or module = "orders" for a warm start, or address = "127.0.0.1:4711": it runs already
 dir = "orders"                 # relative to this file, which is also the default
 ready = "/readyz"              # an HTTP path, "tcp" (the default: the port is open) or "started"
 env = { LOG_LEVEL = "debug" }
@@ -32,8 +32,10 @@ from lab.system.model import Engine, Journey, Link, Request, Service, System
 from lab.system.validate import InvalidSystem, did_you_mean, validate
 
 TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey")
-SERVICE = ("run", "module", "dir", "env", "ready", "restart", "exec", "role", "summary")
-ENGINE = ("kind", "summary")
+SERVICE = (
+    "run", "module", "address", "dir", "env", "ready", "restart", "start", "replica_of", "exec", "role", "summary",
+)  # fmt: skip
+ENGINE = ("kind", "restart", "summary")
 LINK = ("from", "to", "protocol", "env", "wait", "suffix", "summary")
 JOURNEY = ("name", "requests", "weight")
 REQUEST = ("method", "service", "path", "json", "save")
@@ -94,7 +96,8 @@ class _Reader:
             except ValueError as error:
                 self.problems.append(f"{place} run: {error}".lower())
         module = self._get(place, table, "module", str, "")
-        if not command and not module:
+        address = self._get(place, table, "address", str, "")
+        if not (command or module or address):
             self.problems.append(f'{place} run: say how {name} is started, for example run = "python -m {name}"')
         folder = self.folder / self._get(place, table, "dir", str, ".")
         if not folder.is_dir():
@@ -107,11 +110,14 @@ class _Reader:
             name=name,
             module=module or None,
             command=command,
-            dir=str(folder),
+            address=address or None,
+            dir=None if address and "dir" not in table else str(folder),
             env={key: str(value) for key, value in env.items()},
             exec=self._get(place, table, "exec", bool, False),
             ready=self._get(place, table, "ready", str, "tcp"),
             restart=self._get(place, table, "restart", str, "on-failure"),
+            start=self._get(place, table, "start", str, "with-run"),
+            replica_of=self._get(place, table, "replica_of", str, "") or None,
             role=self._get(place, table, "role", str, "service"),
             summary=self._get(place, table, "summary", str, ""),
         )
@@ -120,7 +126,8 @@ class _Reader:
         place = f"[engine.{name}]"
         self._known(place, table, ENGINE)
         kind = self._need(place, table, "kind", str)
-        return Engine(name=name, kind=kind, summary=self._get(place, table, "summary", str, ""))
+        restart = self._get(place, table, "restart", str, "always")
+        return Engine(name=name, kind=kind, restart=restart, summary=self._get(place, table, "summary", str, ""))
 
     def _link(self, place: str, table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Link:
         self._known(place, table, LINK)

@@ -8,12 +8,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
-from lab.system.model import CLIENT, Engine, EngineKind, Link, Protocol, Restart, Role, Service, System, Wait
+from lab.system.model import CLIENT, Engine, EngineKind, Link, Protocol, Restart, Role, Service, Start, System, Wait
 from lab.system.order import waiting_cycle
 
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PICK = re.compile(r"\{pick:([^{}]*)\}")
+ADDRESS = re.compile(r"[^\s:/@]+:(\d{1,5})")
+RUNS_HERE = ("dir", "env", "exec", "restart", "start", "replica_of")
+"""What can only be said of a service that the lab starts."""
 GIVEN = frozenset({"HOST", "PORT", "SERVICE_NAME", "INSTANCE_ID"})
 """Variables that the lab itself sets for every service."""
 
@@ -31,6 +34,7 @@ def validate(system: System) -> None:
     problems = [
         *_names(system),
         *(p for i, service in enumerate(system.services) for p in _service(f"services[{i}]", service)),
+        *_replicas(system),
         *(p for i, engine in enumerate(system.engines) for p in _engine(f"engines[{i}]", engine)),
         *_links(system),
         *_journeys(system),
@@ -67,8 +71,10 @@ def _names(system: System) -> Iterator[str]:
 
 
 def _service(place: str, service: Service) -> Iterator[str]:
-    if (service.module is None) == (not service.command):
-        yield f"{place}: exactly one of module and command says how {service.name} is started"
+    if [service.module is None, not service.command, service.address is None].count(False) != 1:
+        yield f"{place}: exactly one of module, command and address says what {service.name} is"
+    if service.address is not None:
+        yield from _elsewhere(place, service)
     if service.exec and service.command:
         yield f"{place}.exec: a command is always executed plainly; exec is for a module"
     if not (service.ready.startswith("/") or service.ready in ("tcp", "started")):
@@ -77,14 +83,44 @@ def _service(place: str, service: Service) -> Iterator[str]:
             f'use an HTTP path ("/readyz"), "tcp" or "started"'
         )
     yield from _choice(f"{place}.restart", service.restart, Restart)
+    yield from _choice(f"{place}.start", service.start, Start)
     yield from _choice(f"{place}.role", service.role, Role)
     for key in service.env:
         if not VARIABLE.fullmatch(key):
             yield f"{place}.env: {key!r} is not the name of an environment variable"
 
 
+def _elsewhere(place: str, service: Service) -> Iterator[str]:
+    matched = ADDRESS.fullmatch(service.address or "")
+    if not matched or not 0 < int(matched[1]) < 65_536:
+        yield f'{place}.address: {service.address!r} is not an address; use a host and a port ("127.0.0.1:4711")'
+    usual = Service(name=service.name)
+    for field in RUNS_HERE:
+        if getattr(service, field) != getattr(usual, field):
+            yield f"{place}.{field}: {service.name} has an address, so it is not the lab that starts it"
+    if service.ready == "started":
+        yield f'{place}.ready: {service.name} is not started by the lab; use an HTTP path ("/readyz") or "tcp"'
+
+
+def _replicas(system: System) -> Iterator[str]:
+    services = {service.name: service for service in system.services}
+    for i, service in enumerate(system.services):
+        place, name = f"services[{i}].replica_of", service.replica_of
+        if name is None:
+            continue
+        if name == service.name:
+            yield f'{place}: "{name}" is a replica of itself'
+        elif name not in services:
+            yield f'{place}: no service is named "{name}"{did_you_mean(name, services)}'
+        elif services[name].replica_of is not None:
+            yield f'{place}: "{name}" is a replica itself; name the original, "{services[name].replica_of}"'
+        elif services[name].address is not None:
+            yield f'{place}: "{name}" is not started by the lab'
+
+
 def _engine(place: str, engine: Engine) -> Iterator[str]:
     yield from _choice(f"{place}.kind", engine.kind, EngineKind)
+    yield from _choice(f"{place}.restart", engine.restart, Restart)
 
 
 def _links(system: System) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.system.model import Engine, Link, Request
+from lab.system.model import Engine, Link, Request, Service
 from lab.system.toml import load
 from lab.system.validate import InvalidSystem
 
@@ -22,8 +22,18 @@ env = { LOG_LEVEL = "debug", WORKERS = 2 }
 [service.users]
 run = ["node", "server.js"]
 
+[service.users-2]
+run = ["node", "server.js"]
+replica_of = "users"
+start = "on-request"
+
+[service.mail]
+address = "127.0.0.1:4711"
+role = "stub"
+
 [engine.redis]
 kind = "redis"
+restart = "never"
 
 [[link]]
 from = "client"
@@ -58,13 +68,15 @@ def refused(folder: Path, text: str) -> str:
 
 def test_a_file_becomes_a_system(tmp_path: Path) -> None:
     system = load(write(tmp_path, GOOD))
-    orders, users = system.services
+    orders, users, more_users, mail = system.services
     assert (system.name, system.title) == ("my-shop", "My shop")
     assert orders.command == ("python", "-m", "orders", "--workers", "1")
     assert orders.dir == str(tmp_path.resolve() / "orders")
     assert orders.env == {"LOG_LEVEL": "debug", "WORKERS": "2"}
     assert (users.command, users.ready, users.dir) == (("node", "server.js"), "tcp", str(tmp_path.resolve()))
-    assert system.engines == (Engine(name="redis", kind="redis"),)
+    assert (more_users.replica_of, more_users.start) == ("users", "on-request")
+    assert mail == Service(name="mail", address="127.0.0.1:4711", role="stub", ready="tcp")
+    assert system.engines == (Engine(name="redis", kind="redis", restart="never"),)
     assert system.links[1] == Link(source="orders", target="redis", protocol="redis", suffix="/0")
     assert system.links[1].variable == "REDIS_URL"
     assert system.journeys[0].requests[0] == Request(

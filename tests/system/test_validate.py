@@ -15,6 +15,10 @@ def service(name: str, **more: Any) -> Service:
     return Service(name=name, **{"module": f"shop.{name}", **more})
 
 
+def elsewhere(address: str, **more: Any) -> Service:
+    return Service(name="a", address=address, **more)
+
+
 def link(source: str, target: str, protocol: Any = "http", **more: Any) -> Link:
     return Link(source=source, target=target, protocol=protocol, **more)
 
@@ -64,7 +68,10 @@ def test_every_problem_is_listed_at_once() -> None:
     [
         ({"name": "My Shop"}, "name: 'My Shop' is not a name"),
         ({"services": (service("client"),), "links": (), "journeys": ()}, 'services[0].name: "client" is taken'),
-        ({"services": (Service(name="a"),), "links": (), "journeys": ()}, "services[0]: exactly one of module and"),
+        (
+            {"services": (Service(name="a"),), "links": (), "journeys": ()},
+            "services[0]: exactly one of module, command",
+        ),
         ({"services": (service("a", restart="alway"),), "links": (), "journeys": ()}, 'did you mean "always"?'),
         ({"services": (service("a", env={"A-B": "1"}),), "links": (), "journeys": ()}, "services[0].env: 'A-B'"),
         ({"engines": (Engine(name="broker", kind="kafka"),), "links": ()}, "engines[0].kind: 'kafka' is none of"),  # type: ignore[arg-type]
@@ -92,6 +99,36 @@ def test_every_problem_is_listed_at_once() -> None:
             },
             'journeys[0].requests[0]: nothing saves into the pool "usr"; did you mean "user"?',
         ),
+        (
+            {"services": (service("a", address="h:1"),), "links": (), "journeys": ()},
+            "exactly one of module, command and",
+        ),
+        ({"services": (elsewhere("h"),), "links": (), "journeys": ()}, "services[0].address: 'h' is not an address"),
+        ({"services": (elsewhere("h:0"),), "links": (), "journeys": ()}, "services[0].address: 'h:0' is not an"),
+        (
+            {"services": (elsewhere("h:1", restart="never"),), "links": (), "journeys": ()},
+            "services[0].restart: a has an address, so it is not the lab that starts it",
+        ),
+        (
+            {"services": (elsewhere("h:1", ready="started"),), "links": (), "journeys": ()},
+            "services[0].ready: a is not",
+        ),
+        ({"services": (service("a", start="later"),), "links": (), "journeys": ()}, "services[0].start: 'later' is"),
+        ({"services": (service("a", replica_of="b"),), "links": (), "journeys": ()}, 'no service is named "b"'),
+        ({"services": (service("a", replica_of="a"),), "links": (), "journeys": ()}, "is a replica of itself"),
+        (
+            {
+                "services": (service("a"), service("b", replica_of="a"), service("c", replica_of="b")),
+                "links": (),
+                "journeys": (),
+            },
+            'services[2].replica_of: "b" is a replica itself; name the original, "a"',
+        ),
+        (
+            {"services": (elsewhere("h:1"), service("b", replica_of="a")), "links": (), "journeys": ()},
+            'services[1].replica_of: "a" is not started by the lab',
+        ),
+        ({"engines": (Engine(name="broker", kind="amqp", restart="no"),), "links": ()}, "engines[0].restart: 'no' is"),  # type: ignore[arg-type]
         ({"scenarios": "scenarios"}, "scenarios: 'scenarios' is not an absolute path"),
     ],
 )
