@@ -1,0 +1,213 @@
+"""HTTP/1.1 for stubs: keep-alive, no Nagle, a long backlog; requests of one connection are answered in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import httptools
+import msgspec
+
+from lab.grading.stubs.request import Reply, Seen
+from lab.wire.listener import Listener, linger_zero
+
+if TYPE_CHECKING:
+    from lab.grading.stubs.stub import Turn
+
+Arrived = Callable[[Seen], "Turn"]
+
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+BODILESS = (204, 304)
+
+
+class Server:
+    """A port and what is connected to it. All of it happens in the stubs' loop."""
+
+    def __init__(self, arrived: Arrived) -> None:
+        self.arrived = arrived
+        self.connected: set[Connection] = set()
+        self._listener = Listener(self._take)
+        self._made = 0
+        self._greetings: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
+
+    async def open(self, host: str, port: int) -> None:
+        self._listener.start(host, port)
+
+    async def close(self) -> None:
+        self._listener.close()
+        self._reset_all()
+
+    async def refuse(self) -> None:
+        self._listener.refuse()
+        self._reset_all()
+
+    async def accept(self) -> None:
+        self._listener.open()
+
+    def _reset_all(self) -> None:
+        for connection in list(self.connected):
+            connection.reset()
+
+    def _take(self, sock: socket.socket) -> None:
+        self._made += 1
+        connection = Connection(self, self._made)
+        greeting = asyncio.get_running_loop().create_task(_greet(sock, connection))
+        self._greetings.add(greeting)
+        greeting.add_done_callback(self._greetings.discard)
+
+
+class Connection(asyncio.Protocol):
+    """One connection: bytes become requests, requests wait for their turn, replies become bytes."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self._server = server
+        self._number = number
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Turn, bool, bool]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.connected.add(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Whoever asked has gone: nothing more is done for it."""
+        self._transport = None
+        self._server.connected.discard(self)
+        if self._task is not None:
+            self._task.cancel()
+        while self._waiting:
+            self._waiting.popleft()[0].over(None)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # Some clients offer HTTP/2 with every request. An offer may be passed over; the parser has to be a new one.
+            self._parser = httptools.HttpRequestParser(self)
+            if rest := data[upgrade.args[0] :]:
+                self.data_received(rest)
+        except httptools.HttpParserError:
+            if self._transport is not None:
+                self._transport.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                self._transport.close()
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = {}
+        self._body = []
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, part: bytes) -> None:
+        self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        target = urlsplit(self._target.decode("latin-1"))
+        body = b"".join(self._body)
+        method = self._parser.get_method().decode()
+        seen = Seen(
+            at=time.monotonic(),
+            method=method,
+            path=unquote(target.path) or "/",
+            query=dict(parse_qsl(target.query, keep_blank_values=True)),
+            headers=self._headers,
+            body=body,
+            json=_json(body),
+            conn=self._number,
+        )
+        turn = self._server.arrived(seen)
+        self._waiting.append((turn, method == "HEAD", self._parser.should_keep_alive()))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._serve())
+
+    def reset(self) -> None:
+        """End it with an RST."""
+        if self._transport is not None:
+            linger_zero(self._transport.get_extra_info("socket"))
+            self._transport.abort()
+
+    async def _serve(self) -> None:
+        """Answer whoever waits, one after the other."""
+        while self._waiting:
+            turn, head_only, keep_alive = self._waiting.popleft()
+            try:
+                reply = await turn.reply()
+                if reply is None:
+                    turn.over(None)
+                    self.reset()
+                    return
+                await self._answer(turn, reply, head_only, keep_alive)
+            finally:
+                turn.over(None)
+            if not keep_alive and self._transport is not None:
+                self._transport.close()
+                return
+        self._task = None
+
+    async def _answer(self, turn: Turn, reply: Reply, head_only: bool, keep_alive: bool) -> None:
+        """The exchange is over just before its last byte goes out, so that who has the answer finds it counted."""
+        head, body = _head(reply, keep_alive), reply.body
+        if head_only or reply.status in BODILESS:
+            body = b""
+        if reply.pace and body:
+            self._write(head)
+            for byte in body[:-1]:
+                await asyncio.sleep(reply.pace)
+                self._write(bytes((byte,)))
+            await asyncio.sleep(reply.pace)
+            head, body = b"", body[-1:]
+        turn.over(reply.status)
+        self._write(head + body)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+async def _greet(sock: socket.socket, connection: Connection) -> None:
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+    except OSError:  # it left before it was taken
+        sock.close()
+
+
+def _head(reply: Reply, keep_alive: bool) -> bytes:
+    lines = [f"HTTP/1.1 {reply.status} {PHRASES.get(reply.status, '')}"]
+    if reply.status not in BODILESS:
+        lines += [f"content-type: {reply.type}", f"content-length: {len(reply.body)}"]
+    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+    if not keep_alive:
+        lines.append("connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _json(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body) if body else None
+    except msgspec.DecodeError:
+        return None
