@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +54,14 @@ class Control:
     def act(self, name: str, action: Action) -> ProcessStatus:
         return self._ask(ProcessStatus, "POST", f"/processes/{name}/{action}")
 
+    def set_environment(self, name: str, variables: Mapping[str, str]) -> ProcessStatus:
+        """What a service is told on top of its declaration, from its next start on; {} takes it all away."""
+        return self._ask(ProcessStatus, "PUT", f"/processes/{name}/environment", dict(variables))
+
+    def wipe(self, name: str) -> ProcessStatus:
+        """Empty the data folder of a service or embedded engine that is not running."""
+        return self._ask(ProcessStatus, "POST", f"/processes/{name}/wipe")
+
     def faults(self) -> list[FaultStatus]:
         return self._ask(list[FaultStatus], "GET", "/faults")
 
@@ -69,6 +77,10 @@ class Control:
 
     def set_rate(self, rate: float) -> LoadStatus:
         return self._ask(LoadStatus, "PATCH", "/load", {"rate": rate})
+
+    def flush(self) -> int:
+        """Have everything that was seen so far in the journal's file; the number of the last event there."""
+        return self._ask(dict[str, int], "POST", "/journal/flush")["seq"]
 
     def stop(self) -> None:
         """Ask the run to end; it takes a moment after this returns."""
@@ -125,6 +137,12 @@ class AsyncControl:
     async def act(self, name: str, action: Action) -> ProcessStatus:
         return await self._ask(ProcessStatus, "POST", f"/processes/{name}/{action}")
 
+    async def set_environment(self, name: str, variables: Mapping[str, str]) -> ProcessStatus:
+        return await self._ask(ProcessStatus, "PUT", f"/processes/{name}/environment", dict(variables))
+
+    async def wipe(self, name: str) -> ProcessStatus:
+        return await self._ask(ProcessStatus, "POST", f"/processes/{name}/wipe")
+
     async def faults(self) -> list[FaultStatus]:
         return await self._ask(list[FaultStatus], "GET", "/faults")
 
@@ -139,6 +157,9 @@ class AsyncControl:
 
     async def set_rate(self, rate: float) -> LoadStatus:
         return await self._ask(LoadStatus, "PATCH", "/load", {"rate": rate})
+
+    async def flush(self) -> int:
+        return (await self._ask(dict[str, int], "POST", "/journal/flush"))["seq"]
 
     async def stop(self) -> None:
         await self._ask(dict[str, Any], "POST", "/stop")

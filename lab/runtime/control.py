@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 PROBLEM = "application/problem+json"
 
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Value = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+
 
 class NewFault(BaseModel):
     """A fault in its text form, and who asks for it."""
@@ -40,6 +43,12 @@ class NewRate(BaseModel):
     """Journeys of visitors a second."""
 
     rate: float = Field(ge=0, le=100_000)
+
+
+class Flushed(BaseModel):
+    """The number of the last event in the journal's file."""
+
+    seq: int
 
 
 class Problem(BaseModel):
@@ -72,6 +81,18 @@ def create_app(run: Run) -> FastAPI:
     @app.get("/processes")
     async def get_processes() -> tuple[ProcessStatus, ...]:
         return run.supervisor.status()
+
+    @app.put("/processes/{name}/environment")
+    async def set_environment(name: str, variables: dict[Variable, Value]) -> ProcessStatus:
+        """Variables on top of those that are declared, from the service's next start on; `{}` takes them away."""
+        run.provisions.set_environment(name, variables)
+        return run.supervisor.processes[name].status()
+
+    @app.post("/processes/{name}/wipe")
+    async def wipe(name: str) -> ProcessStatus:
+        """Empty the data folder of a service (its SQLite database is in it) or embedded engine that is not running."""
+        run.provisions.wipe(name)
+        return run.supervisor.processes[name].status()
 
     @app.post("/processes/{name}/{action}")
     async def act(name: str, action: Action) -> ProcessStatus:
@@ -114,6 +135,11 @@ def create_app(run: Run) -> FastAPI:
     ) -> StreamingResponse:
         """The journal as NDJSON."""
         return StreamingResponse(_events(run, since, follow), media_type="application/x-ndjson")
+
+    @app.post("/journal/flush")
+    async def flush() -> Flushed:
+        """When this answers, the journal's file has everything that was seen before it was asked."""
+        return Flushed(seq=await run.flush())
 
     @app.post("/stop", status_code=202)
     async def stop() -> dict[str, str]:

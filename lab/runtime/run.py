@@ -25,6 +25,7 @@ from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
 from lab.runtime.process import ActionError
+from lab.runtime.provisions import Provisions
 from lab.runtime.queues import QueueProbe
 from lab.runtime.runs import Pid, Remains, RunFile, created, write
 from lab.runtime.spawn import ForkClient
@@ -86,6 +87,7 @@ class Run:
         )
         self.supervisor = Supervisor(specs.specs(self._wiring, self._ports, self._first_load), self._yard)
         self.faults.supervisor = self.supervisor
+        self.provisions = Provisions(self._wiring, self.supervisor)
 
     async def live(self) -> None:
         """Start everything, wait until `stop()`, and end it all. Raises OSError, EngineUnavailable before the start."""
@@ -113,6 +115,15 @@ class Run:
             raise ActionError(f"{self.system.name} has no visitors: it declares no journeys")
         self.load = replace(self.load, rate=rate)
         self.supervisor.processes[specs.LOAD].write(msgspec.json.encode({"rate": rate}))
+
+    async def flush(self) -> int:
+        """Write down everything that was seen so far; the last event's number. Raises ActionError if it cannot be."""
+        for _ in range(2):  # two rounds of the loop: what is in pipes and sockets by now is read first
+            await asyncio.sleep(0)
+        self.journal.flush()
+        if self.journal.error:
+            raise ActionError(self.journal.error)
+        return self.journal.seq
 
     def status(self) -> RunStatus:
         return RunStatus(

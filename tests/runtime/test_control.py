@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 
-from lab.journal.event import FaultChange, Flow, from_line
+from lab.journal.event import FaultChange, Flow, Log, from_line
 from lab.runtime.api import Action, RunOptions
 from lab.runtime.client import AsyncControl, Control, ControlError
 from lab.runtime.runs import UnknownRun, find, list_runs
@@ -76,10 +76,13 @@ def test_it_describes_itself(live: Live) -> None:
             "/system": ["get"],
             "/processes": ["get"],
             "/processes/{name}/{action}": ["post"],
+            "/processes/{name}/environment": ["put"],
+            "/processes/{name}/wipe": ["post"],
             "/faults": ["delete", "get", "post"],
             "/faults/{ident}": ["delete"],
             "/load": ["get", "patch"],
             "/events": ["get"],
+            "/journal/flush": ["post"],
             "/stop": ["post"],
         }
         action = document["paths"]["/processes/{name}/{action}"]["post"]["parameters"][1]
@@ -156,6 +159,13 @@ def test_load_is_adjustable(live: Live) -> None:
         (lambda c: c.act("bakc", "kill"), 404, 'no process is named "bakc"; did you mean "back"?'),
         (lambda c: c.act("back", "thaw"), 409, "back is not frozen, it is ready"),
         (lambda c: c.act("back", "explode"), 422, "action"),
+        (lambda c: c.set_environment("bakc", {}), 404, 'did you mean "back"?'),
+        (lambda c: c.set_environment("load", {}), 409, "load is no service that the lab starts"),
+        (lambda c: c.set_environment("back", {"PORT": "1"}), 409, "PORT stays as it is"),
+        (lambda c: c.set_environment("back", {"A-B": "1"}), 422, "A-B"),
+        (lambda c: c.set_environment("back", {"A": "\0"}), 422, "A"),
+        (lambda c: c.wipe("bakc"), 404, 'did you mean "back"?'),
+        (lambda c: c.wipe("back"), 409, "stop back first: it is ready, and its data is in use"),
         (lambda c: c.heal("f999"), 404, 'no fault "f999" is active'),
         (lambda c: c.add_fault("latncy front->back"), 422, "latency"),
         (lambda c: c.add_fault("latency front->bakc"), 422, "front->back"),
@@ -167,6 +177,16 @@ def test_refusals_are_in_words(live: Live, ask: object, status: int, said: str) 
         ask(live.control)  # type: ignore[operator]
     assert caught.value.status == status
     assert said in str(caught.value)
+
+
+def test_after_a_flush_everything_is_in_the_file(live: Live) -> None:
+    for number in range(20):
+        httpx.get(live.url("client->front") + "/hello", headers={"X-Request-ID": f"flush-{number}"})
+        last = live.control.flush()
+        events = live.events()
+        assert events[-1].seq == last
+        seen = {type(event) for event in events if event.correlation == f"flush-{number}"}
+        assert {Flow, Log} <= seen
 
 
 def test_errors_are_problem_documents(live: Live) -> None:

@@ -1,0 +1,52 @@
+"""What a process finds when it starts the next time: variables on top of its declaration, and its data folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+
+from lab.runtime.process import ActionError, ManagedProcess
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.wiring import Wiring
+
+DEAD = ("stopped", "failed")
+
+
+class Provisions:
+    """Changes them for one process at a time. Both raise KeyError with a hint for an unknown name, and ActionError."""
+
+    def __init__(self, wiring: Wiring, supervisor: Supervisor) -> None:
+        self._wiring = wiring
+        self._supervisor = supervisor
+
+    def set_environment(self, name: str, variables: Mapping[str, str]) -> None:
+        """From its next start on, tell a service these variables, too, and no longer those of the last call."""
+        process = self._supervisor.find(name)
+        if process.spec.role not in ("service", "stub") or process.spec.program is None:
+            raise ActionError(f"{name} is no service that the lab starts, so there is nobody to tell")
+        if "PORT" in variables:
+            raise ActionError(f"PORT stays as it is: the taps lead to the port that {name} has")
+        self._wiring.overrides[name] = dict(variables)
+
+    def wipe(self, name: str) -> None:
+        """Empty the data folder of a dead service (its SQLite database is in there) or embedded engine."""
+        process = self._supervisor.find(name)
+        if process.spec.program is None:
+            raise ActionError(f"{name} is not started by the lab and keeps no data of its own in the run's folder")
+        launch = self._wiring.launches.get(name)
+        if launch is not None and launch.tier != "embedded":
+            raise ActionError(f"{name} is {launch.title}: only the data of an embedded engine can be wiped")
+        for user in self._users(name):
+            if user.state not in DEAD:
+                raise ActionError(f"stop {user.spec.name} first: it is {user.state}, and its data is in use")
+        folder = self._wiring.data(name)
+        for entry in folder.iterdir() if folder.is_dir() else ():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    def _users(self, name: str) -> list[ManagedProcess]:
+        """The process itself and the replicas that share its database."""
+        replicas = [service.name for service in self._wiring.system.services if service.replica_of == name]
+        return [self._supervisor.find(user) for user in (name, *replicas)]
