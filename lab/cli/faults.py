@@ -174,8 +174,10 @@ def _stdout_file() -> str:
 
 
 def _row(fault: FaultStatus) -> tuple[str, ...]:
+    from lab.faults.catalogue import toll
+
     left = "until healed" if fault.remaining is None else f"{fault.remaining:.0f} s"
-    return fault.id, str(fault.victims), left, fault.owner, fault.text
+    return fault.id, toll(fault.kind, fault.victims), left, fault.owner, fault.text
 
 
 group = typer.Typer(

@@ -32,6 +32,8 @@ def ps(run_id: RunId = None, as_json: Json = False) -> None:
 
 
 def _run(status: RunStatus) -> None:
+    from lab.faults.catalogue import toll
+
     engines = ", ".join(f"{name} {tier}" for name, tier in status.tiers.items())
     out(
         f"{paint(status.id, 'title')} is {paint(status.state, mood(status.state))} · {span(status.elapsed)}"
@@ -48,7 +50,7 @@ def _run(status: RunStatus) -> None:
     )
     for fault in status.faults:
         left = f", {fault.remaining:.0f} s left" if fault.remaining is not None else ""
-        out(paint(f"fault {fault.id}: {fault.text}, {fault.victims} hit{left}", "warn"))
+        out(paint(f"fault {fault.id}: {fault.text}, {toll(fault.kind, fault.victims)}{left}", "warn"))
 
 
 def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lab.cli.output import out, paint, span, table
+from lab.faults.catalogue import toll
 from lab.journal.state import LinkSummary, RunPicture
 from lab.journal.telling import milliseconds
 
@@ -54,6 +55,6 @@ def _lines(picture: RunPicture) -> Iterator[str]:
         load = summary.load
         yield f"Load: {load.sent} requests, {load.ok} ok, {load.failed} failed"
     for fault in summary.faults:
-        yield f"Fault {fault.id} by {fault.owner}: {fault.text}; {fault.victims} hit, {fault.ended}"
+        yield f"Fault {fault.id} by {fault.owner}: {fault.text}; {toll(fault.kind, fault.victims)}, {fault.ended}"
     for name, count in summary.restarts.items():
         yield f"Restarts: {name} {count}"

@@ -9,7 +9,7 @@ import msgspec
 
 from lab.dashboard import figures
 from lab.dashboard.rows import Row, row, wrap
-from lab.faults.catalogue import KINDS
+from lab.faults.catalogue import KINDS, toll
 from lab.journal.event import Flow, Log
 from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture
 from lab.journal.state import RunPicture
@@ -129,7 +129,7 @@ def _fault(fault: FaultPicture, picture: RunPicture, width: int) -> list[Row]:
             ("by", fault.owner),
             ("began at", f"{fault.since:.1f} s"),
             ("state", fault.ended or ("until healed" if left is None else f"active, {left:.0f} s left")),
-            ("hit", f"{fault.victims} so far"),
+            ("hit", toll(fault.kind, fault.victims) + ("" if fault.ended else " so far")),
         ]
     )
     for hit in fault.hits:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from lab.dashboard import figures, glyphs
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.dashboard.rows import Row, clip, fit, right, row, squeeze, wrap
+from lab.faults.catalogue import toll
 from lab.journal.event import Flow, Log
 from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, carries
 from lab.journal.state import RunPicture
@@ -250,7 +251,7 @@ def log_row(log: Log, width: int) -> Row:
 def fault_row(fault: FaultPicture, now: float, width: int) -> Row:
     left = fault.remaining(now)
     when = fault.ended or ("until healed" if left is None else f"{left:.0f} s left")
-    hit = f"hit {fault.victims}" if fault.victims else "hit nothing yet" if not fault.ended else "hit nothing"
+    hit = toll(fault.kind, fault.victims) + (" yet" if not fault.victims and not fault.ended else "")
     style = "dim" if fault.ended else "warn"
     return clip(
         row(

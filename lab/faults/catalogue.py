@@ -33,7 +33,8 @@ class Kind:
 
     The first of `params` is the VALUE that may stand without its name. `protocols` empty means any. `selective` kinds
     take a share, a pattern and a count; `instant` ones happen once and are over, so they take no duration. A `lasting`
-    one goes on after its count is spent, until it heals. `promise` is what the client sees.
+    one goes on after its count is spent, until it heals. `promise` is what the client sees; `counts` names those of its
+    victims that can be counted, if that is not all of them.
     """
 
     name: str
@@ -47,9 +48,18 @@ class Kind:
     selective: bool = False
     instant: bool = False
     lasting: bool = False
+    counts: str = "victims"
 
 
-def _link(name: str, summary: str, promise: str, *params: Param, lasting: bool = False, selective: bool = True) -> Kind:
+def _link(
+    name: str,
+    summary: str,
+    promise: str,
+    *params: Param,
+    lasting: bool = False,
+    selective: bool = True,
+    counts: str = "victims",
+) -> Kind:
     return Kind(
         name=name,
         scope="link",
@@ -58,6 +68,7 @@ def _link(name: str, summary: str, promise: str, *params: Param, lasting: bool =
         params=params,
         lasting=lasting,
         selective=selective,
+        counts=counts,
     )
 
 
@@ -108,8 +119,10 @@ _ALL = (
     _link(
         "refuse",
         "the port is closed, and live connections are cut",
-        "connection reset once, then connection refused at once",
+        "connection reset once, then connection refused at once; only cut connections count, since the system refuses "
+        "callers before anyone sees them",
         selective=False,
+        counts="cut connections",
     ),
     _link(
         "reset",
@@ -131,8 +144,10 @@ _ALL = (
     _link(
         "connect-hang",
         "connecting takes for ever, and live connections are cut",
-        "connection reset once, then its connect times out (where the system cannot do that, it connects to silence)",
+        "connection reset once, then its connect times out (where the system cannot do that, it connects to silence); "
+        "only cut connections count, since the system keeps callers waiting before anyone sees them",
         selective=False,
+        counts="cut connections",
     ),
     Kind(
         name="partition",
@@ -241,6 +256,12 @@ def fits(kind: str, protocol: str) -> bool:
     """Whether faults of this kind make sense on a link of this protocol."""
     protocols = KINDS[kind].protocols
     return not protocols or protocol in protocols
+
+
+def toll(kind: str, victims: int) -> str:
+    """What a fault of this kind hit, in words: `3 victims`, `1 cut connection`. The kind may be a stranger's."""
+    counts = KINDS[kind].counts if kind in KINDS else "victims"
+    return f"{victims} {counts if victims != 1 else counts.removesuffix('s')}"
 
 
 def whole(fault: Fault) -> bool:

@@ -170,7 +170,7 @@ class Plan:
         if ended:
             self._changed()
         for fault in ended:
-            self._tell(fault, change)
+            self._tell(fault, change, detail=catalogue.toll(fault.kind, self.victims(fault.id)))
         return ended
 
     def _drawn(self, active: _Active, link: str) -> Fault:

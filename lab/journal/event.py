@@ -89,7 +89,8 @@ class EngineState(Base, tag="engine"):
 
 
 class FaultChange(Base, tag="fault"):
-    """A fault was added, hit something, healed by hand or expired. `victims` counts what it has hit so far."""
+    """A fault was added, hit something, healed by hand or expired. `victims` counts what it has hit so far;
+    `detail` is what was hit just now, and at the end all of it in words."""
 
     id: str = ""
     text: str = ""

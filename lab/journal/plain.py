@@ -191,7 +191,8 @@ def always(event: Process | EngineState | FaultChange | Note) -> str:
             return f"FAULT {event.id} begins: {event.text}{time}"
         case FaultChange():
             word = "is healed" if event.change == "healed" else "is over"
-            return f"FAULT {event.id} {word} after {event.victims} {_plural(event.victims, 'victim')}: {event.text}"
+            hit = event.detail or f"{event.victims} {_plural(event.victims, 'victim')}"
+            return f"FAULT {event.id} {word} after {hit}: {event.text}"
         case Note():
             level = "" if event.level == "info" else f"{event.level.upper()}: "
             return f"{level}{'the run is ' if 'state' in event.data else ''}{event.text}"

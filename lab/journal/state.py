@@ -41,6 +41,7 @@ class LinkSummary:
 @dataclass(frozen=True, slots=True)
 class FaultSummary:
     id: str
+    kind: str
     text: str
     owner: str
     victims: int
@@ -128,7 +129,9 @@ class RunPicture:
         for link in self.links.values():
             p50, p99 = link.spread.overall(0.5, 0.99)
             links.append(LinkSummary(link.id, link.protocol, link.flows, link.errors, dict(link.outcomes), p50, p99))
-        faults = (FaultSummary(f.id, f.text, f.owner, f.victims, f.ended or "active") for f in self.faults.values())
+        faults = (
+            FaultSummary(f.id, f.kind, f.text, f.owner, f.victims, f.ended or "active") for f in self.faults.values()
+        )
         return Summary(
             elapsed=self.now,
             flows=self.flow_count,

@@ -134,6 +134,14 @@ def test_hits_on_a_whole_link_are_counted_all_and_told_now_and_then() -> None:
     assert 3 <= sum(change.change == "hit" for change in changes) <= 5
 
 
+def test_the_end_says_what_was_hit_and_which_victims_count() -> None:
+    plan, changes = plan_with("latency orders->payments", "refuse orders->payments", "connect-hang orders->users")
+    plan.hit("f1", LINK, 1.0, op="GET /")
+    plan.hit("f2", LINK, 1.0, victims=2, op="connection")
+    plan.heal(None, 2.0)
+    assert [c.detail for c in changes if c.change == "healed"] == ["1 victim", "2 cut connections", "0 cut connections"]
+
+
 def test_processes() -> None:
     plan, _ = plan_with("freeze payments", "kill orders")
     assert [fault.kind for fault in plan.on_process("payments")] == ["freeze"]

@@ -76,6 +76,7 @@ def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
         EngineState(t=1.5, source="broker", tier="embedded", state="ready"),
         FaultChange(t=1.5, id="f1", text="refuse orders->payments", change="added", duration=30),
         FaultChange(t=1.5, id="f1", text="refuse orders->payments", change="expired", victims=1),
+        FaultChange(t=1.6, id="f2", text="refuse a->b", change="healed", victims=2, detail="2 cut connections"),
         Log(t=1.5, source="orders", event="breaker", data={"name": "payments", "state": "open"}),
     ]
     busy: list[Event] = [http(1.0 + n / 2000, f"c{n}") for n in range(1000)]
@@ -84,6 +85,7 @@ def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
     assert lines.count("BREAKER payments of orders is open") == 20
     assert lines.count("FAULT f1 begins: refuse orders->payments, for 30 s") == 20
     assert lines.count("FAULT f1 is over after 1 victim: refuse orders->payments") == 20
+    assert lines.count("FAULT f2 is healed after 2 cut connections: refuse a->b") == 20
     assert "payments is failed: exit code 1" in lines
     assert "    payments | ValueError" in lines
     assert "broker (embedded) is ready" in lines

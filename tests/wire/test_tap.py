@@ -344,13 +344,15 @@ async def test_a_reset_cuts_live_connections_once() -> None:
 async def test_refuse_closes_the_port_and_heals_on_the_same_one() -> None:
     async with serving(echo) as upstream, tapped("tcp", upstream) as rig, calling(rig) as old:
         await old.asks()
-        for _ in range(3):
-            rig.fault("refuse")
+        for cut in (1, 0, 0):
+            fault = rig.fault("refuse")
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection(*rig.address)
+            assert rig.plan.victims(fault.id) == cut, "a connection that was cut; a refused caller is seen by nobody"
             rig.heal()
             async with calling(rig) as caller:
                 await caller.asks()
+            await aeventually(lambda: not rig.tap.connections)
         with pytest.raises(ConnectionResetError):
             await old.reader.readexactly(1)
 
