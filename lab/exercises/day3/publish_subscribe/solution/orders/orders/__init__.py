@@ -1,0 +1,1 @@
+"""Takes orders from users it has heard of."""

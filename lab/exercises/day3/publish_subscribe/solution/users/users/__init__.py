@@ -1,0 +1,1 @@
+"""Registers users and tells everybody who wants to know."""
