@@ -36,7 +36,8 @@ def examples(lines: Sequence[str]) -> str:
     return "\n".join("$ " + line.replace("[", r"\[") for line in lines)
 
 
-RUNNING, LOOKING, DISTURBING, HELP = "Run a system", "Look at it", "Disturb it", "Help"
+RUNNING, LOOKING, DISTURBING = "Run a system", "Look at it", "Disturb it"
+BUILDING, HELP = "Build it yourself", "Help"
 
 COMMANDS = {
     "run": Entry(
@@ -57,6 +58,7 @@ COMMANDS = {
     "fault": Entry(DISTURBING, "faults:group", "Disturb the run: add faults, list them, heal them."),
     "load": Entry(DISTURBING, "load:load", "Show the traffic that the lab makes, or change it."),
     "tap": Entry(DISTURBING, "tap:tap", "Watch and disturb one connection of a service of your own. Ctrl-C ends it."),
+    "dev": Entry(HELP, "dev:group", "Prove exercises, for their authors."),
     "doctor": Entry(HELP, "doctor:doctor", "See what this machine has: engines, terminal, disk. It changes nothing."),
     "help": Entry(HELP, "guide:help_", "Explain exit codes, faults, systems of your own, environment variables."),
 }

@@ -100,6 +100,14 @@ def live_runs(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def exercises(_: typer.Context) -> Iterable[tuple[str, str]]:
+    """Their ids with their titles, read without what else an exercise needs."""
+    from lab.course import titles
+
+    return titles.titles()
+
+
+@_quietly
 def topics(_: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.cli.guide import TOPICS
 

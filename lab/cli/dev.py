@@ -1,0 +1,238 @@
+"""`lab dev`: for authors of exercises."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete, exits
+from lab.cli.commands import examples
+from lab.cli.failure import Failure, unknown
+from lab.cli.options import Json
+from lab.cli.output import out, paint, say, span, table
+
+if TYPE_CHECKING:
+    from lab.cli.progress_line import ProgressLine
+    from lab.course.exercise import Exercise
+    from lab.course.gate import Grade, Row, Trial
+    from lab.course.variants import Variant
+    from lab.grading.model import Assignment, Report
+
+CHECK_EXAMPLES = (
+    "lab dev check",
+    "lab dev check day5.3 --seeds 20",
+    "lab dev check day5.3 --solution --behaviour C4",
+    "lab dev check day5.3 --wrong no-lock",
+)
+SEEDS = 5
+"""Seeds with which the gate grades a solution unless it is told otherwise."""
+
+
+def check(
+    idents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="day5.3, day5 or all.", autocompletion=complete.exercises),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help=f"Grade the solution with so many seeds; {SEEDS} if left out."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    solution: Annotated[bool, typer.Option("--solution", help="Only the solution, with its report.")] = False,
+    starter: Annotated[bool, typer.Option("--starter", help="Only the starter, with its report.")] = False,
+    wrong: Annotated[str, typer.Option(metavar="NAME", help="Only that wrong service, with its report.")] = "",
+    language: Annotated[str, typer.Option(help="With --solution or --starter: which.")] = "python",
+    behaviour: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only that behaviour, and what it needs; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove exercises: the starter fails, the solution passes, each wrong service fails what it declares.
+
+    The whole gate grades solutions while every core is kept busy. Of one program alone it shows the report, and
+    keeps the cores busy only with --seeds.
+    """
+    from lab.cli import named
+
+    words = idents or ["all"]
+    if sum((solution, starter, bool(wrong))) > 1:
+        raise typer.BadParameter("--solution, --starter and --wrong exclude each other")
+    if solution or starter or wrong:
+        if len(words) != 1:
+            raise typer.BadParameter("one program is of one exercise; name it, like day5.3")
+        exercise = named.one(words[0])
+        kind = "solution" if solution else "starter" if starter else "wrong"
+        variant = _variant(exercise, kind, language, wrong)
+        only = _with_needs(exercise, behaviour or [])
+        raise typer.Exit(_one(exercise, variant, _seeds(seed, seeds or 1), only, busy=bool(seeds), as_json=as_json))
+    if behaviour:
+        raise typer.BadParameter("--behaviour goes with --solution, --starter or --wrong")
+    raise typer.Exit(_gate(words, _seeds(seed, seeds or SEEDS), as_json=as_json))
+
+
+def _seeds(first: int, count: int) -> Sequence[int]:
+    return range(first, first + count)
+
+
+def _variant(exercise: Exercise, kind: str, language: str, wrong: str) -> Variant:
+    from lab.course.variants import Variant, missing_tool, variants
+
+    names = {variant.name: variant for variant in variants(exercise)}
+    if kind == "wrong":
+        if f"wrong/{wrong}" not in names:
+            raise unknown("wrong service", wrong, [one.name for one in exercise.wrong])
+        return names[f"wrong/{wrong}"]
+    wanted = Variant("solution" if kind == "solution" else "starter", language)
+    if wanted.name not in names:
+        raise unknown("program", wanted.name, names)
+    if missing := missing_tool(exercise, wanted):
+        raise Failure(f"{missing} is not installed", code=exits.MISSING)
+    return wanted
+
+
+def _with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
+    """The behaviours named, with those that they need, in the exercise's order."""
+    wanted: set[str] = set()
+
+    def add(ident: str) -> None:
+        wanted.add(ident)
+        for need in exercise.behaviour(ident).needs:
+            add(need)
+
+    for ident in idents:
+        try:
+            add(ident)
+        except KeyError:
+            raise unknown("behaviour", ident, [behaviour.id for behaviour in exercise.behaviours]) from None
+    return [behaviour.id for behaviour in exercise.behaviours if behaviour.id in wanted]
+
+
+def _one(
+    exercise: Exercise, variant: Variant, seeds: Sequence[int], only: Sequence[str], *, busy: bool, as_json: bool
+) -> int:
+    """Grade one program and print its reports; the exit code."""
+    from lab.cli.progress_line import ProgressLine
+    from lab.course import gate
+
+    done = []
+    with tempfile.TemporaryDirectory(prefix="lab-dev-") as records, ProgressLine() as line:
+        for seed in seeds:
+            grade = _grader(Path(records), line)
+            done.append(gate.trial(exercise, variant, grade, seed, busy=busy, only=only or None))
+            line.clear()
+            if not as_json and (report := done[-1].report):
+                from lab.cli.reports import show
+
+                show(report)
+    if as_json:
+        _json({"trials": done})
+    for trial in done:
+        for hole in trial.holes:
+            say(paint(f"hole: {variant.name}, seed {trial.seed}: {hole}", "bad"))
+    return exits.FAILED if any(trial.holes for trial in done) else exits.OK
+
+
+def _gate(words: Sequence[str], seeds: Sequence[int], *, as_json: bool) -> int:
+    """The whole gate; prints the matrix, and says each hole as soon as it is found."""
+    from lab.cli import named
+    from lab.cli.progress_line import ProgressLine
+    from lab.course import catalog
+    from lab.course.gate import Row, row
+    from lab.course.lint import lint
+
+    known, unreadable = catalog.read()
+    broken = [problem for problem in unreadable if any(map(problem.means, words))]
+    chosen = {exercise.id: exercise for word in words for exercise in named.several(word, but=broken)}.values()
+    rows = [Row(exercise=problem.id or problem.folder.name, holes=list(problem.problems)) for problem in broken]
+    with tempfile.TemporaryDirectory(prefix="lab-dev-") as records, ProgressLine() as line:
+        for exercise in chosen:
+            missing = lint(exercise, known)
+            for sentence in missing:
+                line.clear()
+                say(f"{exercise.id}: {sentence}")
+            done = []
+            for trial in _trials(exercise, _grader(Path(records), line), seeds):
+                line.clear()
+                say(_told(trial))
+                done.append(trial)
+            rows.append(row(exercise, missing, done))
+    if as_json:
+        _json({"rows": rows})
+    else:
+        _matrix(rows)
+    return exits.FAILED if any(one.holes for one in rows) else exits.OK
+
+
+def _trials(exercise: Exercise, grade: Grade, seeds: Sequence[int]) -> Iterator[Trial]:
+    from lab.course.gate import trials
+
+    if exercise.checks.is_file() and (exercise.folder / "solution").is_dir():
+        yield from trials(exercise, grade, seeds)
+
+
+def _grader(records: Path, line: ProgressLine) -> Grade:
+    from lab.cli.grading import grade
+
+    def start(assignment: Assignment, seed: int, only: Sequence[str]) -> Report:
+        return grade(assignment, seed=seed, only=only, records=records, line=line)
+
+    return start
+
+
+def _told(trial: Trial) -> str:
+    about = f"{trial.exercise} {trial.variant}"
+    if trial.skipped:
+        return f"{about}: skipped, {trial.skipped}"
+    about += f", seed {trial.seed}: " + ("; ".join(trial.holes) or "as it should be")
+    return f"{about} ({trial.seconds:.1f} s)"
+
+
+def _matrix(rows: Sequence[Row]) -> None:
+    table(
+        ("EXERCISE", "BEHAVIOURS", "WRONG CAUGHT", "SOLUTION", "ALL", "HOLES"),
+        [
+            (
+                one.exercise,
+                f"{one.must} + {one.gold} gold" if one.gold else str(one.must),
+                f"{one.caught}/{one.wrong}",
+                f"{one.solution:.1f} s",
+                span(one.seconds),
+                str(len(one.holes)) if one.holes else "none",
+            )
+            for one in rows
+        ],
+        {0: ["name"] * len(rows)},
+    )
+    for one in rows:
+        for skipped in one.skipped:
+            out(paint(f"skipped  {one.exercise} {skipped}", "warn"))
+        for hole in one.holes:
+            out(paint(f"hole     {one.exercise} {hole}", "bad"))
+    out(f"\n{len(rows)} exercises, {span(sum(one.seconds for one in rows))}")
+
+
+def _json(data: dict[str, object]) -> None:
+    import msgspec
+
+    out(msgspec.json.encode({"schema_version": 1, **data}).decode())
+
+
+group = typer.Typer(
+    name="dev",
+    help="For authors of exercises.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+
+@group.callback()
+def _group() -> None:
+    """For authors of exercises."""
+
+
+group.command("check", epilog=examples(CHECK_EXAMPLES))(check)

@@ -1,0 +1,30 @@
+"""Reports on the terminal."""
+
+from __future__ import annotations
+
+import locale
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from lab.cli.output import coloured, out
+
+if TYPE_CHECKING:
+    from lab.grading.model import Report
+
+WIDEST = 110
+"""Columns that a report takes at most: a longer line is hard to read."""
+
+
+def show(report: Report, language: str = "en") -> None:
+    """Print the report as this terminal takes it."""
+    from lab.grading.terminal import render
+
+    columns = min(shutil.get_terminal_size().columns, WIDEST)
+    out(render(report, language=language, width=columns, colour=coloured(), unicode=speaks_unicode()).rstrip())
+
+
+def speaks_unicode() -> bool:
+    """Whether stdout can carry signs like → and ─."""
+    encoding = getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(False)
+    return "utf" in encoding.lower()

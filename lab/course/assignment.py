@@ -1,0 +1,129 @@
+"""An exercise with somebody's services in it becomes an Assignment, which the grader takes."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.course.exercise import DATABASE, ENGINES, Exercise, LearnerService
+from lab.grading.model import Assignment, Build
+from lab.system.model import CLIENT, Engine, Link, Service, System
+
+ANY_PORT = "127.0.0.1:0"
+"""Where a stub is until the grader has started it."""
+BROKER_OPTIONS = "?heartbeat=5"
+PYTHON = ("python", "python3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One service's program: the folder it lives in, and the commands that build and run it there."""
+
+    dir: Path
+    run: str
+    build: str = ""
+    language: str = "python"
+
+
+def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[str, Source]:
+    """The services of `folder` (a starter or a solution), which has one folder a service.
+
+    Raises KeyError for a language in which the exercise says nothing of how to run.
+    """
+    command = exercise.run[language]
+    return {
+        service.name: Source(
+            dir=folder / service.name,
+            run=command.run.replace("{service}", service.name),
+            build=command.build.replace("{service}", service.name),
+            language=language,
+        )
+        for service in exercise.services
+    }
+
+
+def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment:
+    """What the grader is given. `programs` has a Source for every service of the exercise, else KeyError."""
+    return Assignment(
+        id=exercise.id,
+        title=exercise.title,
+        system=system(exercise, programs),
+        learners=tuple(service.name for service in exercise.services),
+        checks=exercise.checks,
+        behaviours=exercise.behaviours,
+        stubs=exercise.stubs,
+        replicas={service.name: service.instances[1:] for service in exercise.services},
+        wrong=exercise.wrong,
+        builds=tuple(
+            Build(service=service.name, dir=str(programs[service.name].dir), command=programs[service.name].build)
+            for service in exercise.services
+            if programs[service.name].build
+        ),
+        not_proved=exercise.not_proved,
+        budget=exercise.budget,
+    )
+
+
+def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
+    """The topology in which the services are graded: every address that they get is a tap's."""
+    instances = [instance for service in exercise.services for instance in _instances(service, programs)]
+    stubs = [Service(name=name, address=ANY_PORT, role="stub") for name in exercise.stubs]
+    engines = [Engine(name=name, kind=ENGINES[name]) for name in exercise.engines]
+    if any(DATABASE in service.links for service in exercise.services):
+        engines.append(Engine(name=DATABASE, kind="sql"))
+    return System(
+        name=exercise.id.replace(".", "-"),
+        title=exercise.title["en"],
+        services=(*instances, *stubs),
+        engines=tuple(engines),
+        links=tuple(link for service in exercise.services for link in _links(exercise, service)),
+    )
+
+
+def _instances(service: LearnerService, programs: Mapping[str, Source]) -> Iterator[Service]:
+    source = programs[service.name]
+    module, command = _start(source)
+    for name in service.instances:
+        yield Service(
+            name=name,
+            module=module,
+            command=command,
+            dir=str(source.dir.absolute()),
+            env=service.env,
+            ready="/readyz",
+            restart="never",
+            start="on-request",
+            replica_of=None if name == service.name else service.name,
+        )
+
+
+def _start(source: Source) -> tuple[str | None, tuple[str, ...]]:
+    """The module that can be forked warm, or the argv that is executed.
+
+    A folder with a `.venv` brings its own Python and packages.
+    """
+    argv = shlex.split(source.run)
+    own = source.dir.absolute() / ".venv" / "bin" / "python"
+    if argv[0] in PYTHON:
+        if own.exists():
+            return None, (str(own), *argv[1:])
+        if argv[1:2] == ["-m"] and len(argv) == 3:
+            return argv[2], ()
+        return None, (sys.executable, *argv[1:])
+    return None, tuple(argv)
+
+
+def _links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
+    for instance in service.instances:
+        yield Link(source=CLIENT, target=instance, protocol="http", wait="no")
+        for target in service.links:
+            if target == DATABASE:
+                yield Link(source=instance, target=DATABASE, protocol="sql", wait="no")
+            elif target in exercise.engines:
+                suffix = BROKER_OPTIONS if target == "amqp" else ""
+                yield Link(source=instance, target=target, protocol=ENGINES[target], wait="no", suffix=suffix)
+            else:
+                yield Link(source=instance, target=target, protocol="http", wait="no")

@@ -1,0 +1,58 @@
+"""Which exercises there are: each is a folder `lab/exercises/dayN/<slug>/`, and nothing is registered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.course.exercise import Exercise
+from lab.course.manifest import InvalidExercise, load
+from lab.course.titles import folders
+
+_NUMBER = re.compile(r"(?:day)?(\d+)(?:\.(\d+))?")
+
+
+class UnknownExercise(LookupError):
+    """There is no such exercise. `word` was asked for; `known` are the ids that there are."""
+
+    def __init__(self, word: str, known: Sequence[str]) -> None:
+        super().__init__(f'no exercise is called "{word}"')
+        self.word = word
+        self.known = tuple(known)
+
+
+def exercises(root: Path | None = None) -> list[Exercise]:
+    """All exercises in the order of the course, without those that are broken."""
+    return read(root)[0]
+
+
+def read(root: Path | None = None) -> tuple[list[Exercise], list[InvalidExercise]]:
+    """All exercises in the order of the course, and what is wrong with those that cannot be read."""
+    found, broken = [], []
+    for folder in folders(root):
+        try:
+            found.append(load(folder))
+        except InvalidExercise as problem:
+            broken.append(problem)
+    return sorted(found, key=lambda exercise: exercise.order), broken
+
+
+def find(word: str, known: Sequence[Exercise]) -> Exercise:
+    """The exercise meant by `day5.3`, `5.3` or its slug. Raises UnknownExercise."""
+    found = [exercise for exercise in known if word in (exercise.id, exercise.number, exercise.slug)]
+    if not found:
+        raise UnknownExercise(word, [exercise.id for exercise in known])
+    return found[0]
+
+
+def select(word: str, known: Sequence[Exercise]) -> list[Exercise]:
+    """Those meant by `day5`, `5`, `all` or by the name of one. Raises UnknownExercise; it is never empty."""
+    if word == "all" and known:
+        return list(known)
+    match = _NUMBER.fullmatch(word)
+    if match and not match[2]:
+        day = [exercise for exercise in known if exercise.day == f"day{match[1]}"]
+        if day:
+            return day
+    return [find(word, known)]

@@ -1,0 +1,103 @@
+"""An exercise as plain frozen data: what is asked of the learner, and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.grading.model import Behaviour, Text, WrongService
+from lab.system.model import EngineKind
+
+ENGINES: Mapping[str, EngineKind] = {"redis": "redis", "amqp": "amqp"}
+"""Engines that an exercise may ask for, with their kind."""
+DATABASE = "db"
+"""A link to it gives a service a SQL database of its own, which its replicas share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """How a service is started, and built before that. `{service}` stands for its name."""
+
+    run: str
+    build: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerService:
+    """A service that the learner writes.
+
+    `links` are stubs, engines, `db` or other services of the exercise. `carries` is the exercise whose service of the
+    same name goes on here.
+    """
+
+    name: str
+    links: tuple[str, ...] = ()
+    replicas: int = 1
+    carries: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """The names of all its processes: `gateway`, `gateway-2` ..."""
+        return (self.name, *(f"{self.name}-{number}" for number in range(2, self.replicas + 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """One graded task. `minutes` are the learner's, `budget` is seconds of a grading, `size` lines of our solution."""
+
+    id: str
+    folder: Path
+    title: Text
+    kind: str
+    points: int
+    minutes: int
+    size: int
+    budget: float
+    concepts: tuple[str, ...]
+    needs: tuple[str, ...]
+    engines: tuple[str, ...]
+    stubs: tuple[str, ...]
+    services: tuple[LearnerService, ...]
+    run: Mapping[str, Command]
+    behaviours: tuple[Behaviour, ...]
+    not_proved: Text
+    wrong: tuple[WrongService, ...] = ()
+
+    @property
+    def day(self) -> str:
+        return self.id.partition(".")[0]
+
+    @property
+    def number(self) -> str:
+        """`5.3`."""
+        return self.id.removeprefix("day")
+
+    @property
+    def slug(self) -> str:
+        return self.folder.name.replace("_", "-")
+
+    @property
+    def checks(self) -> Path:
+        return self.folder / "checks.py"
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Its place in the course."""
+        day, _, number = self.number.partition(".")
+        return int(day), int(number)
+
+    def service(self, name: str) -> LearnerService:
+        """Raises KeyError."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise KeyError(name)
+
+    def behaviour(self, ident: str) -> Behaviour:
+        """Raises KeyError."""
+        for behaviour in self.behaviours:
+            if behaviour.id == ident:
+                return behaviour
+        raise KeyError(ident)

@@ -1,0 +1,185 @@
+"""The author gate: proof that an exercise's checks pass what is right and catch what is wrong.
+
+The starter fails, the solution passes whatever the seed and however busy the machine, each wrong service fails the
+behaviour that it declares and none before it, and every behaviour that must hold is shown to be able to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import psutil
+
+from lab.course.assignment import assignment
+from lab.course.busy import busy_cores
+from lab.course.exercise import Exercise
+from lab.course.variants import PYTHON, Unusable, Variant, missing_tool, prepared, variants
+from lab.grading.model import Assignment, Finding, Report, WrongService
+
+Grade = Callable[[Assignment, int, Sequence[str]], Report]
+"""Grades an assignment with a seed; of its behaviours only those named, or all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One grading of a stored program: what it showed, and the holes that this is."""
+
+    exercise: str
+    variant: str
+    seed: int
+    seconds: float
+    holes: tuple[str, ...] = ()
+    skipped: str = ""
+    report: Report | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """One exercise in the matrix. `seconds` are all its trials together, `solution` the slowest of its solution."""
+
+    exercise: str
+    must: int = 0
+    gold: int = 0
+    wrong: int = 0
+    caught: int = 0
+    seconds: float = 0.0
+    solution: float = 0.0
+    holes: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def trials(exercise: Exercise, grade: Grade, seeds: Sequence[int]) -> Iterator[Trial]:
+    """Grade everything that the exercise stores: the solution with each seed, the others with the first."""
+    for variant in variants(exercise):
+        if missing := missing_tool(exercise, variant):
+            yield _skipped(exercise, variant, f"{missing} is not installed")
+            continue
+        every = variant.kind == "solution" and variant.language == PYTHON
+        for seed in seeds if every else seeds[:1]:
+            yield trial(exercise, variant, grade, seed, busy=variant.kind == "solution")
+
+
+def trial(
+    exercise: Exercise,
+    variant: Variant,
+    grade: Grade,
+    seed: int,
+    *,
+    busy: bool = False,
+    only: Sequence[str] | None = None,
+) -> Trial:
+    """Grade one stored program and judge what came of it."""
+    wrong = next((one for one in exercise.wrong if variant.kind == "wrong" and one.name == variant.wrong), None)
+    behaviours = only if only is not None else before(exercise, wrong) if wrong else ()
+    began = time.monotonic()
+    report, holes = None, []
+    present = _ours()
+    try:
+        with prepared(exercise, variant) as programs, busy_cores() if busy else nullcontext():
+            report = grade(assignment(exercise, programs), seed, behaviours)
+    except Unusable as problem:
+        holes.append(str(problem))
+    else:
+        holes += wrong_holes(report, exercise, wrong) if wrong else HOLES[variant.kind](report)
+    holes += [f"left behind: {what}" for what in sorted(_ours() - present)]
+    return Trial(
+        exercise=exercise.id,
+        variant=variant.name,
+        seed=seed,
+        seconds=time.monotonic() - began,
+        holes=tuple(holes),
+        report=report,
+    )
+
+
+def before(exercise: Exercise, wrong: WrongService) -> list[str]:
+    """The behaviours that show a wrong service: those above the one it fails, and that one.
+
+    Gold ones count only where it is a gold one that it fails.
+    """
+    declared = exercise.behaviour(wrong.fails)
+    above = exercise.behaviours[: exercise.behaviours.index(declared)]
+    return [*(one.id for one in above if declared.gold or not one.gold), declared.id]
+
+
+def starter_holes(report: Report) -> list[str]:
+    """The untouched starter fails something that must hold, and nothing about it is unclear."""
+    holes = [_unclear(finding) for finding in report.findings if finding.verdict in ("unknown", "error")]
+    if not any(finding.verdict == "fail" and not finding.gold for finding in report.findings):
+        holes.append("it fails nothing that must hold")
+    return holes
+
+
+def solution_holes(report: Report) -> list[str]:
+    """The solution passes everything, gold ones too."""
+    holes = [_unclear(finding) for finding in report.findings if finding.verdict != "pass"]
+    return holes if report.findings else ["nothing was graded"]
+
+
+def wrong_holes(report: Report, exercise: Exercise, wrong: WrongService) -> list[str]:
+    """It fails the behaviour that it declares, with a code that it declares, and none before that one."""
+    findings = {finding.behaviour: finding for finding in report.findings}
+    *above, declared = before(exercise, wrong)
+    holes = [
+        f"already {_unclear(findings[ident])}"
+        for ident in above
+        if ident in findings and findings[ident].verdict != "pass"
+    ]
+    found = findings.get(declared)
+    if found is None or found.verdict == "pass":
+        holes.append(f"it passes {declared}, which it should fail")
+    elif found.verdict != "fail":
+        holes.append(_unclear(found))
+    elif found.code not in wrong.codes:
+        holes.append(f"it fails {declared} with the code {found.code}, not {' or '.join(wrong.codes)}")
+    return holes
+
+
+HOLES: dict[str, Callable[[Report], list[str]]] = {"starter": starter_holes, "solution": solution_holes}
+
+
+def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Row:
+    """The exercise's line of the matrix, from what lint says is missing and from its trials."""
+    line = Row(
+        exercise=exercise.id,
+        must=sum(not behaviour.gold for behaviour in exercise.behaviours),
+        gold=sum(behaviour.gold for behaviour in exercise.behaviours),
+        wrong=len(exercise.wrong),
+        holes=list(missing),
+    )
+    for one in done:
+        line.seconds += one.seconds
+        line.caught += one.variant.startswith("wrong/") and not one.holes
+        line.holes += [f"{one.variant}, seed {one.seed}: {hole}" for hole in one.holes]
+        if one.variant == "solution" and one.report:
+            line.solution = max(line.solution, one.report.seconds)
+        if one.skipped:
+            line.skipped.append(f"{one.variant}: {one.skipped}")
+    return line
+
+
+def _skipped(exercise: Exercise, variant: Variant, why: str) -> Trial:
+    return Trial(exercise=exercise.id, variant=variant.name, seed=0, seconds=0.0, skipped=why)
+
+
+def _unclear(finding: Finding) -> str:
+    """`C4 fail half-open-flood: 20 requests reached users`."""
+    why = finding.got or finding.reason
+    return f"{finding.behaviour} {finding.verdict} {finding.code}".rstrip() + (f": {why}" if why else "")
+
+
+def _ours() -> set[str]:
+    """The processes and open ports of this process, in words."""
+    me = psutil.Process()
+    found = set()
+    for child in me.children(recursive=True):
+        try:
+            found.add(f"process {child.pid} {child.name()}")
+        except psutil.Error:
+            continue
+    ports = [one for one in me.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+    return found | {f"port {one.laddr.port} of process {os.getpid()}" for one in ports}

@@ -1,0 +1,139 @@
+"""What can be said of an exercise without running it: texts in each language, a check for every behaviour, its folders.
+
+A missing piece is a sentence; an exercise without any is complete.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from lab.course import texts
+from lab.course.exercise import Exercise
+from lab.course.tables import LANGUAGES
+
+MARK = "behaviour"
+"""The decorator that says which behaviour a check proves."""
+
+
+def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
+    """Everything that is missing. `known` are all exercises, for those that this one names."""
+    return [
+        *_briefs(exercise),
+        *_hints(exercise),
+        *_checks(exercise),
+        *_programs(exercise),
+        *_killed(exercise),
+        *_others(exercise, known),
+    ]
+
+
+def proved(source: str) -> dict[str, list[str]]:
+    """Check functions by the behaviour that they prove, as the file's text has them; `""` are those that prove none.
+
+    Raises SyntaxError.
+    """
+    found: dict[str, list[str]] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef):
+            marks = [mark for mark in map(_marked, node.decorator_list) if mark]
+            if marks or node.name.startswith("check_"):
+                found.setdefault(marks[0] if marks else "", []).append(node.name)
+    return found
+
+
+def _marked(decorator: ast.expr) -> str:
+    if not isinstance(decorator, ast.Call) or not decorator.args:
+        return ""
+    called, first = decorator.func, decorator.args[0]
+    name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
+    return first.value if name == MARK and isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+
+
+def _briefs(exercise: Exercise) -> Iterator[str]:
+    for language in LANGUAGES:
+        name = f"brief.{language}.md"
+        try:
+            text = texts.brief(exercise.folder, language)
+        except (OSError, UnicodeDecodeError):
+            yield f"{name}: missing, or no text"
+            continue
+        if len(texts.sections(text)) < texts.PARTS:
+            yield f"{name}: has fewer than {texts.PARTS} sections: hook, explanation, what will be tested, notes"
+        for behaviour in exercise.behaviours:
+            if not re.search(rf"\b{re.escape(behaviour.id)}\b", text):
+                yield f"{name}: does not name {behaviour.id}"
+
+
+def _hints(exercise: Exercise) -> Iterator[str]:
+    for language in LANGUAGES:
+        name = f"hints.{language}.md"
+        try:
+            hints = texts.hints(exercise.folder, language)
+        except (OSError, UnicodeDecodeError):
+            yield f"{name}: missing, or no text"
+            continue
+        if len(hints) != texts.HINTS:
+            yield f"{name}: has {len(hints)} hints, not {texts.HINTS}"
+        for number, hint in enumerate(hints, 1):
+            if not hint.question.endswith("?"):
+                yield f"{name}: the title of hint {number} is no question"
+            if not hint.text:
+                yield f"{name}: hint {number} says nothing"
+
+
+def _checks(exercise: Exercise) -> Iterator[str]:
+    name = exercise.checks.name
+    try:
+        found = proved(exercise.checks.read_text(encoding="utf-8"))
+    except OSError:
+        yield f"{name}: missing"
+        return
+    except (SyntaxError, UnicodeDecodeError) as error:
+        yield f"{name}: {error}"
+        return
+    for function in found.pop("", []):
+        yield f"{name}: {function} does not say which behaviour it proves"
+    promised = {behaviour.id for behaviour in exercise.behaviours}
+    for ident in sorted(promised - set(found)):
+        yield f"{name}: nothing proves {ident}"
+    for ident in sorted(set(found) - promised):
+        yield f"{name}: {', '.join(found[ident])} proves {ident}, which is no behaviour of {exercise.id}"
+
+
+def _programs(exercise: Exercise) -> Iterator[str]:
+    for folder in ("starter", "solution"):
+        for service in exercise.services:
+            if not (exercise.folder / folder / service.name).is_dir():
+                yield f"{folder}/{service.name}: missing"
+    for path in sorted(exercise.folder.glob("s*.*/")):
+        kind, _, language = path.name.partition(".")
+        if kind not in ("starter", "solution"):
+            continue
+        if language not in exercise.run:
+            yield f"{path.name}: exercise.toml does not say how {language} is run"
+        for service in exercise.services:
+            if not (path / service.name).is_dir():
+                yield f"{path.name}/{service.name}: missing"
+
+
+def _killed(exercise: Exercise) -> Iterator[str]:
+    for behaviour in exercise.behaviours:
+        if not behaviour.gold and not any(wrong.fails == behaviour.id for wrong in exercise.wrong):
+            yield f"wrong: no wrong service fails {behaviour.id}, so nothing shows that its check can fail"
+
+
+def _others(exercise: Exercise, known: Sequence[Exercise]) -> Iterator[str]:
+    by_id = {other.id: other for other in known}
+    for ident in exercise.needs:
+        if ident not in by_id:
+            yield f"exercise.toml: needs {ident}, which there is not"
+    for service in exercise.services:
+        if not service.carries:
+            continue
+        earlier = by_id.get(service.carries)
+        if earlier is None:
+            yield f"exercise.toml: {service.name} carries on {service.carries}, which there is not"
+        elif service.name not in {other.name for other in earlier.services}:
+            yield f"exercise.toml: {service.carries} has no service {service.name} to carry on"

@@ -1,0 +1,263 @@
+"""Reads an exercise's folder: `exercise.toml` and the stored wrong services. Says everything that is wrong there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lab.course.exercise import DATABASE, ENGINES, Command, Exercise, LearnerService
+from lab.course.tables import Reader, Table, Unreadable, parse
+from lab.course.titles import FILE
+from lab.grading.model import Behaviour, WrongService
+from lab.system.model import CLIENT
+from lab.system.validate import GIVEN, NAME, VARIABLE
+
+FORMAT = 1
+
+ID = re.compile(r"day(\d+)\.(\d+)")
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+KINDS = ("build",)
+
+TOP = (
+    "format", "id", "kind", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs", "title",
+    "not_proved", "services", "run", "behaviours",
+)  # fmt: skip
+SERVICE = ("links", "replicas", "carries", "env")
+RUN = ("build", "run")
+BEHAVIOUR = ("id", "gold", "needs", "en", "uz", "why")
+WRONG = ("fails", "codes", "seen_in", "title", "text")
+
+
+class InvalidExercise(ValueError):
+    """The exercise's files are wrong. `problems` holds one sentence each, beginning with file and place.
+
+    `id` is what the file says it is, if it does.
+    """
+
+    def __init__(self, folder: Path, problems: Sequence[str], ident: str = "") -> None:
+        self.folder = folder
+        self.id = ident
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{folder.parent.name}/{folder.name}/{problem}" for problem in problems))
+
+    def means(self, word: str) -> bool:
+        """Whether `word` (`all`, `day5`, `5.3`, a slug) names this exercise, as far as can be told."""
+        day, slug = self.folder.parent.name, self.folder.name.replace("_", "-")
+        return word in ("all", day, slug) or (bool(self.id) and word in (self.id, self.id.removeprefix("day")))
+
+
+def load(folder: Path) -> Exercise:
+    """The exercise in `folder`. Raises InvalidExercise with every problem there is."""
+    reader = Reader()
+    try:
+        data = parse(folder / FILE)
+    except Unreadable as error:
+        raise InvalidExercise(folder, [str(error)]) from None
+    except OSError as error:
+        raise InvalidExercise(folder, [f"{FILE}: {error.strerror}"]) from None
+    exercise = _exercise(reader, folder, data)
+    problems = [f"{FILE}: {problem}" for problem in reader.problems]
+    wrong, more = _wrong_services(folder, exercise)
+    if problems + more:
+        raise InvalidExercise(folder, problems + more, exercise.id)
+    return _with_wrong(exercise, wrong)
+
+
+def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
+    reader.known("", data, TOP)
+    if (version := reader.need("", data, "format", int)) != FORMAT:
+        reader.problem("format", f"{version} is unknown; this lab reads {FORMAT}")
+    ident = reader.need("", data, "id", str)
+    if not ID.fullmatch(ident):
+        reader.problem("id", f'"{ident}" is not like day5.3')
+    elif folder.parent.name != ident.partition(".")[0]:
+        reader.problem("id", f'"{ident}" stands in the folder {folder.parent.name}')
+    if not folder.name.isidentifier():
+        reader.problem("", f"the folder's name {folder.name!r} is no Python identifier")
+    if (kind := reader.need("", data, "kind", str)) not in KINDS:
+        reader.problem("kind", f'"{kind}" is none of {", ".join(KINDS)}')
+    engines, stubs = reader.words("", data, "engines"), reader.words("", data, "stubs")
+    for engine in engines:
+        if engine not in ENGINES:
+            reader.problem("engines", f'"{engine}" is none of {", ".join(ENGINES)}')
+    services = _services(reader, data, engines, stubs)
+    return Exercise(
+        id=ident,
+        folder=folder,
+        title=reader.text("", data, "title"),
+        kind=kind,
+        points=_above_zero(reader, data, "points"),
+        minutes=_above_zero(reader, data, "minutes"),
+        size=_above_zero(reader, data, "size"),
+        budget=_above_zero(reader, data, "budget"),
+        concepts=reader.words("", data, "concepts"),
+        needs=_ids(reader, "needs", reader.words("", data, "needs")),
+        engines=engines,
+        stubs=stubs,
+        services=services,
+        run=_commands(reader, data),
+        behaviours=_behaviours(reader, data),
+        not_proved=reader.text("", data, "not_proved"),
+    )
+
+
+def _above_zero(reader: Reader, data: Table, key: str) -> int:
+    value = reader.need("", data, key, int)
+    if value <= 0 and key in data:
+        reader.problem(key, f"{value} is not above 0")
+    return value
+
+
+def _ids(reader: Reader, place: str, idents: tuple[str, ...]) -> tuple[str, ...]:
+    for ident in idents:
+        if not ID.fullmatch(ident):
+            reader.problem(place, f'"{ident}" is not like day5.3')
+    return idents
+
+
+def _services(
+    reader: Reader, data: Table, engines: tuple[str, ...], stubs: tuple[str, ...]
+) -> tuple[LearnerService, ...]:
+    tables = reader.tables(data, "services")
+    if not tables:
+        reader.problem("services", "an exercise has at least one, [services.NAME]")
+    taken = {CLIENT: "the outside world", DATABASE: "the database", **dict.fromkeys(ENGINES, "an engine")}
+    for name in stubs:
+        if not NAME.fullmatch(name) or name in taken:
+            reader.problem("stubs", f'"{name}" is no name for a stub')
+    taken |= dict.fromkeys(stubs, "a stub")
+    found = []
+    for name, table in tables.items():
+        place = f"[services.{name}]"
+        reader.known(place, table, SERVICE)
+        if not NAME.fullmatch(name):
+            reader.problem(place, "use small letters, digits and hyphens, a letter first")
+        if name in taken:
+            reader.problem(place, f'"{name}" is the name of {taken[name]}')
+        found.append(_service(reader, place, name, table, {*engines, *stubs, *tables, DATABASE}))
+    instances = [instance for service in found for instance in service.instances]
+    for name in sorted({name for name in instances if instances.count(name) > 1}):
+        reader.problem("services", f'"{name}" would be two: a service and a replica')
+    return tuple(found)
+
+
+def _service(reader: Reader, place: str, name: str, table: Table, targets: set[str]) -> LearnerService:
+    links = reader.words(place, table, "links")
+    for link in links:
+        if link not in targets:
+            reader.problem(f"{place} links", f'"{link}" is no stub, engine or service of this exercise')
+        elif link == name:
+            reader.problem(f"{place} links", f'"{link}" is linked to itself')
+    if len(set(links)) < len(links):
+        reader.problem(f"{place} links", "a name stands there twice")
+    replicas = reader.get(place, table, "replicas", int, 1)
+    if not 1 <= replicas <= 9:
+        reader.problem(f"{place} replicas", f"{replicas} is not between 1 and 9")
+    carries = reader.get(place, table, "carries", str, "")
+    env = reader.get(place, table, "env", dict, {})
+    for key, value in env.items():
+        if not VARIABLE.fullmatch(key) or key in GIVEN:
+            reader.problem(f"{place} env.{key}", "is not a variable that a service may be given")
+        if not isinstance(value, str):
+            reader.problem(f"{place} env.{key}", "expected a string")
+    return LearnerService(
+        name=name,
+        links=links,
+        replicas=max(1, min(replicas, 9)),
+        carries=_ids(reader, f"{place} carries", (carries,))[0] if carries else "",
+        env={str(key): str(value) for key, value in env.items()},
+    )
+
+
+def _commands(reader: Reader, data: Table) -> dict[str, Command]:
+    commands = {}
+    for language, table in reader.tables(data, "run").items():
+        place = f"[run] {language}"
+        reader.known(place, table, RUN)
+        run, build = reader.need(place, table, "run", str), reader.get(place, table, "build", str, "")
+        commands[language] = Command(run=run, build=build)
+    if "python" not in commands:
+        reader.problem("[run]", "python: missing")
+    return commands
+
+
+def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
+    tables = reader.get("", data, "behaviours", list, [])
+    if not tables or not all(isinstance(table, dict) for table in tables):
+        reader.problem("behaviours", "an exercise promises something: [[behaviours]]")
+        return ()
+    found: list[Behaviour] = []
+    for number, table in enumerate(tables, 1):
+        ident = reader.need(f"[[behaviours]] {number}", table, "id", str)
+        place = f"[[behaviours]] {ident or number}"
+        reader.known(place, table, BEHAVIOUR)
+        needs = reader.words(place, table, "needs")
+        earlier = [behaviour.id for behaviour in found]
+        if ident in earlier:
+            reader.problem(place, "stands there twice")
+        for need in needs:
+            if need not in earlier:
+                reader.problem(f"{place} needs", f'"{need}" is no behaviour above it')
+        found.append(
+            Behaviour(
+                id=ident,
+                says=reader.text(place, table),
+                why=reader.text(place, table, "why"),
+                gold=reader.get(place, table, "gold", bool, False),
+                needs=needs,
+            )
+        )
+    if all(behaviour.gold for behaviour in found):
+        reader.problem("behaviours", "at least one must not be gold")
+    return tuple(found)
+
+
+def _wrong_services(folder: Path, exercise: Exercise) -> tuple[tuple[WrongService, ...], list[str]]:
+    found, problems = [], []
+    for path in sorted((folder / "wrong").glob("*/")):
+        if path.name.startswith((".", "__")):
+            continue
+        reader = Reader()
+        try:
+            table = parse(path / "wrong.toml")
+        except Unreadable as error:
+            problems.append(f"wrong/{path.name}/{error}")
+            continue
+        except OSError as error:
+            problems.append(f"wrong/{path.name}/wrong.toml: {error.strerror}")
+            continue
+        found.append(_wrong(reader, path, table, exercise))
+        problems += [f"wrong/{path.name}/wrong.toml: {problem}" for problem in reader.problems]
+        if not (path / "change.patch").is_file():
+            problems.append(f"wrong/{path.name}/change.patch: missing")
+    return tuple(found), problems
+
+
+def _wrong(reader: Reader, path: Path, table: Table, exercise: Exercise) -> WrongService:
+    reader.known("", table, WRONG)
+    fails, codes = reader.need("", table, "fails", str), reader.words("", table, "codes")
+    if fails and fails not in {behaviour.id for behaviour in exercise.behaviours}:
+        reader.problem("fails", f'"{fails}" is no behaviour of {exercise.id}')
+    if not codes:
+        reader.problem("codes", "missing")
+    for code in codes:
+        if not CODE.fullmatch(code):
+            reader.problem("codes", f'"{code}" is not in kebab-case')
+    seen_in = reader.get("", table, "seen_in", str, "")
+    if seen_in and not seen_in.startswith("https://"):
+        reader.problem("seen_in", f"{seen_in!r} is no https address")
+    return WrongService(
+        name=path.name,
+        fails=fails,
+        codes=codes,
+        title=reader.text("", table, "title"),
+        text=reader.text("", table, "text"),
+        seen_in=seen_in,
+    )
+
+
+def _with_wrong(exercise: Exercise, wrong: tuple[WrongService, ...]) -> Exercise:
+    order = [behaviour.id for behaviour in exercise.behaviours]
+    return replace(exercise, wrong=tuple(sorted(wrong, key=lambda one: (order.index(one.fails), one.name))))

@@ -1,0 +1,118 @@
+"""Reading a TOML file that people write: every problem is collected with its place instead of stopping at the first."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lab.system.validate import did_you_mean
+
+T = TypeVar("T")
+Table = Mapping[str, Any]
+
+LANGUAGES = ("en", "uz")
+"""Languages that every text of the course is in."""
+AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+
+class Unreadable(ValueError):
+    """The file is not TOML, or no text. The message has the line."""
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """The file's tables. Raises Unreadable, OSError."""
+    text = path.read_bytes()
+    try:
+        return tomllib.loads(text.decode())
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"{path.name}: line {line} is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Unreadable(f"{path.name}: {_with_line(str(error), text.decode())}") from None
+
+
+class Reader:
+    """Takes values out of tables; what is wrong goes into `problems`, each beginning with its place."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def known(self, place: str, table: Table, keys: Iterable[str]) -> None:
+        """Complain about every key that there is not."""
+        keys = tuple(keys)
+        for key in table:
+            if key not in keys:
+                self.problem(f"{place} {key}", f"no such key{did_you_mean(key, keys)}")
+
+    def get(self, place: str, table: Table, key: str, kind: type[T], default: T) -> T:
+        """The value of `key`, or `default` where it is missing or of another kind."""
+        if key not in table:
+            return default
+        value = table[key]
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self.problem(f"{place} {key}", f"expected {_name(kind)}, got {_name(type(value))}")
+            return default
+        return value
+
+    def need(self, place: str, table: Table, key: str, kind: type[T]) -> T:
+        """The same for a key that must be there; an empty value counts as missing."""
+        value = self.get(place, table, key, kind, kind())
+        if key not in table or value == "":
+            self.problem(f"{place} {key}", "missing")
+        return value
+
+    def words(self, place: str, table: Table, key: str) -> tuple[str, ...]:
+        """A list of strings; empty where it is missing."""
+        value = self.get(place, table, key, list, [])
+        if not all(isinstance(word, str) for word in value):
+            self.problem(f"{place} {key}", "expected a list of strings")
+            return ()
+        return tuple(value)
+
+    def text(self, place: str, table: Table, key: str = "") -> dict[str, str]:
+        """The same sentence in every language, from the table `key` or from `table` itself."""
+        inside = self.get(place, table, key, dict, {}) if key else table
+        place = f"{place} {key}".strip()
+        said = {language: inside.get(language, "") for language in LANGUAGES}
+        for language, words in said.items():
+            if not isinstance(words, str) or not words.strip():
+                self.problem(f"{place}.{language}" if place else language, "missing")
+        return {language: str(words) for language, words in said.items()}
+
+    def tables(self, data: Table, key: str) -> dict[str, Table]:
+        """The named tables under `key`."""
+        found = self.get("", data, key, dict, {})
+        for name, table in found.items():
+            if not isinstance(table, dict):
+                self.problem(f"[{key}.{name}]", f"expected a table, got {_name(type(table))}")
+        return {name: table for name, table in found.items() if isinstance(table, dict)}
+
+    def problem(self, place: str, what: str) -> None:
+        self.problems.append(f"{place.strip()}: {what}" if place.strip() else what)
+
+
+def _with_line(message: str, text: str) -> str:
+    """Python's `... (at line 3, column 7)` with the line first, the line itself after it."""
+    if not (match := AT_LINE.search(message)):
+        return message
+    number = int(match[1])
+    lines = text.splitlines()
+    shown = f": {lines[number - 1].strip()}" if number <= len(lines) else ""
+    return f"line {number}: {AT_LINE.sub('', message).lower()}{shown}"
+
+
+def _name(kind: type) -> str:
+    names: dict[type, str] = {
+        str: "a string",
+        dict: "a table",
+        list: "a list",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+    }
+    return names.get(kind, kind.__name__)

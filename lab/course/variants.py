@@ -1,0 +1,101 @@
+"""The programs that an exercise stores: starter, solution (each in some languages) and wrong services.
+
+They are run in a temporary copy, so that what a build or a run writes never stays beside them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab.course.assignment import Source, sources
+from lab.course.exercise import Exercise
+
+PYTHON = "python"
+Kind = Literal["starter", "solution", "wrong"]
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".venv", "node_modules", "bin")
+
+
+class Unusable(Exception):
+    """The stored program cannot be made: a patch that does not apply, a missing tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One stored program. `name` is what people say: `starter`, `solution.go`, `wrong/no-lock`."""
+
+    kind: Kind
+    language: str = PYTHON
+    wrong: str = ""
+
+    @property
+    def name(self) -> str:
+        if self.kind == "wrong":
+            return f"wrong/{self.wrong}"
+        return self.kind if self.language == PYTHON else f"{self.kind}.{self.language}"
+
+    @property
+    def folder(self) -> str:
+        """Where it is, inside the exercise's folder; a wrong service is a change of the solution."""
+        return "solution" if self.kind == "wrong" else self.name
+
+
+def variants(exercise: Exercise) -> list[Variant]:
+    """Every program that the exercise stores: starters, then solutions, then wrong services."""
+    found = []
+    for kind in ("starter", "solution"):
+        languages = [PYTHON, *(name for name in exercise.run if name != PYTHON)]
+        found += [Variant(kind, language) for language in languages if _stored(exercise, Variant(kind, language))]
+    return [*found, *(Variant("wrong", wrong=wrong.name) for wrong in exercise.wrong)]
+
+
+def missing_tool(exercise: Exercise, variant: Variant) -> str:
+    """The program that this machine lacks to build or run the variant, or nothing."""
+    if variant.language == PYTHON:
+        return ""
+    command = exercise.run[variant.language]
+    for line in (command.build, command.run):
+        words = shlex.split(line)
+        if words and "/" not in words[0] and not shutil.which(words[0]):
+            return words[0]
+    return ""
+
+
+@contextmanager
+def prepared(exercise: Exercise, variant: Variant) -> Iterator[dict[str, Source]]:
+    """Its services in a temporary copy. Raises Unusable."""
+    with tempfile.TemporaryDirectory(prefix="lab-exercise-") as scratch:
+        copy = Path(scratch).resolve() / "services"
+        shutil.copytree(exercise.folder / variant.folder, copy, ignore=NOT_COPIED)
+        if variant.kind == "wrong":
+            _apply(exercise.folder / "wrong" / variant.wrong / "change.patch", copy)
+        yield sources(exercise, copy, variant.language)
+
+
+def _stored(exercise: Exercise, variant: Variant) -> bool:
+    return (exercise.folder / variant.folder).is_dir()
+
+
+def _apply(patch: Path, copy: Path) -> None:
+    if not shutil.which("git"):
+        raise Unusable("git is needed to make a wrong service from its patch, and it is not installed")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    ran = subprocess.run(
+        ["git", "apply", "--whitespace=nowarn", "-p1", str(patch)],
+        cwd=copy,
+        # Inside somebody's repository git would take the paths from its top and skip what lies outside.
+        env={**env, "GIT_CEILING_DIRECTORIES": str(copy.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise Unusable(f"{patch.name} does not apply to the solution: {ran.stderr.strip()}")

@@ -1,0 +1,108 @@
+"""What the grader is given: the learner's services on a topology in which every address is the lab's."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lab.course.assignment import Source, assignment, sources
+from lab.course.exercise import Exercise
+from lab.course.manifest import load
+from lab.system.model import System
+from lab.system.order import start_order
+from tests.course import TOY
+
+MANY = """
+[services.orders]
+links = ["db", "users", "redis", "amqp", "greeter"]
+replicas = 2
+"""
+
+
+@pytest.fixture
+def exercise(tmp_path: Path) -> Exercise:
+    """The toy with a second service that uses everything there is."""
+    folder = tmp_path / "day9" / "greeting"
+    shutil.copytree(TOY, folder)
+    manifest = folder / "exercise.toml"
+    text = manifest.read_text().replace("[run]", f"{MANY}\n[run]")
+    manifest.write_text(
+        text.replace('kind = "build"', 'kind = "build"\nstubs = ["users"]\nengines = ["redis", "amqp"]')
+    )
+    return load(folder)
+
+
+def programs(run: str, folder: Path) -> dict[str, Source]:
+    folder.mkdir(exist_ok=True)
+    return {name: Source(dir=folder, run=run) for name in ("greeter", "orders")}
+
+
+def links(system: System, source: str) -> dict[str, tuple[str, str]]:
+    return {link.target: (link.protocol, link.variable + link.suffix) for link in system.links if link.source == source}
+
+
+def test_services_replicas_stubs_and_engines_become_a_system(exercise: Exercise, tmp_path: Path) -> None:
+    made = assignment(exercise, programs("python -m orders", tmp_path / "mine"))
+    system = made.system
+    assert system.name == "day9-1"
+    assert [(one.name, one.role, one.start, one.replica_of) for one in system.services] == [
+        ("greeter", "service", "on-request", None),
+        ("orders", "service", "on-request", None),
+        ("orders-2", "service", "on-request", "orders"),
+        ("users", "stub", "with-run", None),
+    ]
+    assert [(engine.name, engine.kind) for engine in system.engines] == [
+        ("redis", "redis"),
+        ("amqp", "amqp"),
+        ("db", "sql"),
+    ]
+    reached = {
+        "db": ("sql", "DATABASE_URL"),
+        "users": ("http", "USERS_URL"),
+        "redis": ("redis", "REDIS_URL"),
+        "amqp": ("amqp", "AMQP_URL?heartbeat=5"),
+        "greeter": ("http", "GREETER_URL"),
+    }
+    assert links(system, "orders") == links(system, "orders-2") == reached
+    assert set(links(system, "client")) == {"greeter", "orders", "orders-2"}
+    assert (made.learners, made.stubs) == (("greeter", "orders"), ("users",))
+    assert made.replicas == {"greeter": (), "orders": ("orders-2",)}
+    assert start_order(system)
+    assert {link.wait for link in system.links} == {"no"}
+
+
+@pytest.mark.parametrize(
+    ("run", "module", "command"),
+    [
+        ("python -m orders", "orders", []),
+        ("python3 -m orders", "orders", []),
+        ("./bin/orders --port '$PORT'", None, ["./bin/orders", "--port", "$PORT"]),
+        ("node main.js", None, ["node", "main.js"]),
+    ],
+)
+def test_a_python_module_is_forked_warm_and_all_else_executed(
+    exercise: Exercise, tmp_path: Path, run: str, module: str | None, command: list[str]
+) -> None:
+    service = assignment(exercise, programs(run, tmp_path / "mine")).system.services[1]
+    assert (service.module, list(service.command), service.dir) == (module, command, str(tmp_path / "mine"))
+    assert (service.restart, service.ready) == ("never", "/readyz")
+
+
+def test_a_folder_with_an_environment_of_its_own_uses_that(exercise: Exercise, tmp_path: Path) -> None:
+    python = tmp_path / "mine" / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    service = assignment(exercise, programs("python -m orders", tmp_path / "mine")).system.services[1]
+    assert (service.module, service.command) == (None, (str(python), "-m", "orders"))
+
+
+def test_stored_programs_are_built_and_run_as_the_exercise_says(exercise: Exercise) -> None:
+    found = sources(exercise, exercise.folder / "solution", "shell")
+    assert found["greeter"].run == "./greeter"
+    made = assignment(exercise, found)
+    assert [(build.service, build.command) for build in made.builds] == [
+        ("greeter", "no-such-tool build"),
+        ("orders", "no-such-tool build"),
+    ]

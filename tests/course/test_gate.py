@@ -1,0 +1,249 @@
+"""The author gate finds every hole: in what stands in the folder, and in what a grading shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.course import gate
+from lab.course.busy import busy_cores
+from lab.course.lint import lint, proved
+from lab.course.manifest import load
+from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
+from lab.grading.model import Assignment, Finding, Report, Verdict
+from tests.course import TOY
+from tests.waiting import eventually
+
+EXERCISE = load(TOY)
+CHECKS = TOY / "checks.py"
+
+
+def finding(ident: str, verdict: Verdict, code: str = "", *, gold: bool = False) -> Finding:
+    return Finding(behaviour=ident, gold=gold, verdict=verdict, seconds=0.1, says={}, code=code)
+
+
+def report(*findings: Finding) -> Report:
+    return Report(exercise="day9.1", title={}, seed=1, started_at="", seconds=1.5, findings=findings)
+
+
+def grader(c1: str, c2: str) -> gate.Grade:
+    """Grades by reading what the service would answer: the verdict is in its source."""
+
+    def grade(assignment: Assignment, _seed: int, only: Sequence[str]) -> Report:
+        source = (Path(assignment.system.services[0].dir or "") / "greeter" / "app.py").read_text()
+        named, ours = "{name}!" in source, "WORDS[settings.language]" in source
+        found = [
+            finding("C1", "pass" if named else "fail", c1),
+            finding("C2", "pass" if ours else "fail", c2, gold=True),
+        ]
+        return report(*(one for one in found if not only or one.behaviour in only))
+
+    return grade
+
+
+RIGHT = grader("nameless", "foreign")
+
+
+def test_what_is_complete_has_no_holes() -> None:
+    assert lint(EXERCISE, [EXERCISE]) == []
+    line = gate.row(EXERCISE, [], list(gate.trials(EXERCISE, RIGHT, [1, 2])))
+    assert (line.must, line.gold, line.wrong, line.caught, line.holes) == (1, 1, 2, 2, [])
+    assert line.solution == 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda folder: (folder / "brief.uz.md").unlink(), "brief.uz.md: missing, or no text"),
+        (lambda folder: _edit(folder / "brief.en.md", "C2", "C9"), "brief.en.md: does not name C2"),
+        (lambda folder: _edit(folder / "brief.en.md", "## Notes", "Notes"), "brief.en.md: has fewer than 4 sections"),
+        (lambda folder: _edit(folder / "hints.en.md", "## Who", "Who"), "hints.en.md: has 2 hints, not 3"),
+        (lambda folder: _edit(folder / "hints.uz.md", "kirdi?", "kirdi"), "hints.uz.md: the title of hint 1 is no"),
+        (lambda folder: _edit(folder / "checks.py", '@behaviour("C2")', ""), "checks.py: nothing proves C2"),
+        (
+            lambda folder: _edit(folder / "checks.py", '@behaviour("C2")', ""),
+            "checks.py: check_the_language_is_ours does not say which behaviour it proves",
+        ),
+        (lambda folder: _edit(folder / "checks.py", '"C2"', '"C5"'), "checks.py: check_the_language_is_ours proves C5"),
+        (lambda folder: _edit(folder / "checks.py", "def check_the_l", "def"), "checks.py: invalid syntax"),
+        (lambda folder: shutil.rmtree(folder / "starter" / "greeter"), "starter/greeter: missing"),
+        (lambda folder: (folder / "solution.go").mkdir(), "solution.go: exercise.toml does not say how go is run"),
+        (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),
+        (
+            lambda folder: _edit(folder / "exercise.toml", "\n[title]", 'needs = ["day1.1"]\n[title]'),
+            "needs day1.1, wh",
+        ),
+        (
+            lambda folder: _edit(folder / "exercise.toml", "env = {", 'carries = "day1.1"\nenv = {'),
+            "exercise.toml: greeter carries on day1.1, which there is not",
+        ),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path: Path, change: Callable[[Path], object], said: str) -> None:
+    folder = tmp_path / "day9" / "greeting"
+    shutil.copytree(TOY, folder)
+    change(folder)
+    exercise = load(folder)
+    assert any(said in hole for hole in lint(exercise, [exercise]))
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_checks_are_found_by_the_behaviour_that_they_prove() -> None:
+    assert proved(CHECKS.read_text()) == {
+        "C1": ["check_the_name_is_said"],
+        "C2": ["check_the_language_is_ours"],
+    }
+
+
+def test_a_starter_must_fail_and_nothing_about_it_be_unclear() -> None:
+    assert gate.starter_holes(report(finding("C1", "fail"), finding("C2", "pass"))) == []
+    assert gate.starter_holes(report(finding("C1", "pass"), finding("C2", "fail", gold=True)))
+    assert gate.starter_holes(report(finding("C1", "fail"), finding("C2", "unknown"))) == ["C2 unknown"]
+    assert gate.starter_holes(report())
+
+
+def test_a_solution_must_pass_everything() -> None:
+    assert gate.solution_holes(report(finding("C1", "pass"))) == []
+    assert gate.solution_holes(report(finding("C1", "pass"), finding("C2", "fail", "foreign"))) == ["C2 fail foreign"]
+    assert gate.solution_holes(report())
+
+
+@pytest.mark.parametrize(
+    ("findings", "holes"),
+    [
+        ([finding("C1", "fail", "nameless")], []),
+        ([finding("C1", "pass")], ["it passes C1, which it should fail"]),
+        ([finding("C1", "fail", "timeout")], ["it fails C1 with the code timeout, not nameless"]),
+        ([finding("C1", "error")], ["C1 error"]),
+    ],
+)
+def test_a_wrong_service_must_fail_what_it_declares(findings: list[Finding], holes: list[str]) -> None:
+    assert gate.wrong_holes(report(*findings), EXERCISE, EXERCISE.wrong[0]) == holes
+
+
+def test_a_wrong_service_must_fail_nothing_above() -> None:
+    wrong = EXERCISE.wrong[1]
+    found = report(finding("C1", "fail", "nameless"), finding("C2", "fail", "foreign"))
+    assert gate.wrong_holes(found, EXERCISE, wrong) == ["already C1 fail nameless"]
+
+
+def test_gold_above_counts_only_for_a_wrong_service_that_fails_a_gold_one() -> None:
+    first, second = EXERCISE.behaviours
+    turned = replace(EXERCISE, behaviours=(replace(second, needs=()), first))
+    assert gate.before(turned, turned.wrong[0]) == ["C1"]
+    assert gate.before(EXERCISE, EXERCISE.wrong[1]) == ["C1", "C2"]
+
+
+def test_a_grading_that_finds_nothing_is_a_hole() -> None:
+    blind: gate.Grade = lambda *_: report(finding("C1", "pass"), finding("C2", "pass", gold=True))  # noqa: E731
+    line = gate.row(EXERCISE, [], list(gate.trials(EXERCISE, blind, [1])))
+    assert line.caught == 0
+    assert [hole.partition(",")[0] for hole in line.holes] == [
+        "starter",
+        "wrong/forgets-the-name",
+        "wrong/always-in-english",
+    ]
+
+
+def test_a_process_and_a_port_that_are_left_are_holes() -> None:
+    import socket
+
+    left: list[subprocess.Popen[bytes]] = []
+    listener = socket.socket()
+
+    def messy(*_: object) -> Report:
+        left.append(subprocess.Popen(["sleep", "60"]))
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        return report(finding("C1", "fail"))
+
+    try:
+        holes = gate.trial(EXERCISE, Variant("starter"), messy, 1).holes
+        assert [hole.split()[2] for hole in holes] == ["port", "process"]
+    finally:
+        listener.close()
+        for process in left:
+            process.kill()
+            process.wait()
+
+
+def test_programs_are_run_in_a_copy_that_goes_away() -> None:
+    with prepared(EXERCISE, Variant("wrong", wrong="forgets-the-name")) as programs:
+        folder = programs["greeter"].dir
+        assert "{name}!" not in (folder / "greeter" / "app.py").read_text()
+    assert not folder.exists()
+    assert "{name}!" in (TOY / "solution" / "greeter" / "greeter" / "app.py").read_text()
+
+
+def test_a_patch_that_does_not_apply_is_a_hole(tmp_path: Path) -> None:
+    folder = tmp_path / "day9" / "greeting"
+    shutil.copytree(TOY, folder)
+    _edit(folder / "solution" / "greeter" / "greeter" / "app.py", "{name}!", "{name}.")
+    exercise = load(folder)
+    with (
+        pytest.raises(Unusable, match="does not apply"),
+        prepared(exercise, Variant("wrong", wrong="forgets-the-name")),
+    ):
+        pass
+    trial = gate.trial(exercise, Variant("wrong", wrong="forgets-the-name"), RIGHT, 1)
+    assert "change.patch does not apply to the solution" in trial.holes[0]
+
+
+def test_a_patch_applies_inside_a_repository_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with prepared(EXERCISE, Variant("wrong", wrong="forgets-the-name")) as programs:
+        assert "{name}!" not in (programs["greeter"].dir / "greeter" / "app.py").read_text()
+
+
+def test_a_language_whose_tools_are_missing_is_skipped(tmp_path: Path) -> None:
+    folder = tmp_path / "day9" / "greeting"
+    shutil.copytree(TOY, folder)
+    (folder / "solution.shell" / "greeter").mkdir(parents=True)
+    exercise = load(folder)
+    assert [one.name for one in variants(exercise)] == [
+        "starter",
+        "solution",
+        "solution.shell",
+        "wrong/forgets-the-name",
+        "wrong/always-in-english",
+    ]
+    assert missing_tool(exercise, Variant("solution", "shell")) == "no-such-tool"
+    line = gate.row(exercise, [], list(gate.trials(exercise, RIGHT, [1])))
+    assert line.skipped == ["solution.shell: no-such-tool is not installed"]
+    assert line.holes == []
+
+
+def test_the_cores_are_kept_busy_and_let_go() -> None:
+    with busy_cores() as pids:
+        assert len(pids) == os.cpu_count()
+        loops = [psutil.Process(pid) for pid in pids]
+        eventually(lambda: all(loop.cpu_times().user > 0.1 for loop in loops))
+    assert not any(loop.is_running() for loop in loops)
+
+
+def test_busy_loops_end_with_whoever_started_them() -> None:
+    script = """
+import os
+from lab.course.busy import busy_cores
+with busy_cores() as pids:
+    print(*pids, flush=True)
+    os._exit(1)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    pids = [int(pid) for pid in ran.stdout.split()]
+    assert len(pids) == os.cpu_count()
+    eventually(lambda: not any(psutil.pid_exists(pid) for pid in pids))
