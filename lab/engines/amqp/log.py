@@ -23,11 +23,13 @@ from lab.engines.amqp.records import (
     KEY,
     LONG,
     MAGIC,
+    MAGICS,
     TARGET,
     Saved,
     SavedMessage,
     binding_record,
     is_torn,
+    message_record,
     read_strings,
     read_targets,
     records,
@@ -123,10 +125,10 @@ class Log:
 
     def published(self, message: Message, targets: list[Target]) -> None:
         wall = self._wall()
-        packed = b"".join(
+        packed = [
             TARGET.pack(number, position, 0.0 if lifetime is None else wall + lifetime, 0)
             for number, position, lifetime in targets
-        )
+        ]
         self._message(
             [number << 48 | position for number, position, _ in targets],
             packed,
@@ -217,8 +219,8 @@ class Log:
         if self._topology.pop(key, None) is not None:
             self._append(record)
 
-    def _message(self, keys: list[int], targets: bytes, content: bytes) -> None:
-        size = self._append(b"M%b%b%b" % (len(keys).to_bytes(2, "big"), targets, content))
+    def _message(self, keys: list[int], targets: list[bytes], content: bytes) -> None:
+        size = self._append(message_record(targets, content))
         share = size // len(keys)
         for key in keys:
             self._live[key] = self._file << 33 | share << 1
@@ -263,7 +265,7 @@ class Log:
     def _append_again(self, file: int) -> None:
         if not self._live_bytes[file]:
             return
-        for payload, _ in records(self._path(file).read_bytes()):
+        for payload, _, _ in records(self._path(file).read_bytes()):
             if payload[:1] != b"M":
                 continue
             targets, content = read_targets(payload)
@@ -275,7 +277,7 @@ class Log:
                     keys.append((key, place & 1))
                     packed.append(TARGET.pack(number, position, expires, place & 1))
             if keys:
-                self._message([key for key, _ in keys], b"".join(packed), payload[content:])
+                self._message([key for key, _ in keys], packed, payload[content:])
                 for key, delivered in keys:
                     self._live[key] |= delivered
         self._live_bytes[file] = 0
@@ -302,9 +304,10 @@ class Log:
 
     def _replay(self, file: int, path: Path, data: bytes) -> None:
         good = len(MAGIC)
-        damaged = data[: len(MAGIC)] != MAGIC and bool(data) and not MAGIC.startswith(data)
-        for payload, end in records(data):
-            if end - good != len(payload) + HEAD.size:
+        known = data.startswith(MAGICS)
+        damaged = not known and not any(magic.startswith(data) for magic in MAGICS)
+        for payload, start, end in records(data):
+            if start != good:
                 damaged = True
             good = end
             try:
@@ -322,7 +325,7 @@ class Log:
         elif torn > 0 and len(data) > len(MAGIC):
             self._say(f"{path.name}: cut off {torn} bytes of a record that was never finished")
         if torn > 0:
-            os.truncate(path, max(good, 0) if data[: len(MAGIC)] == MAGIC else len(data))
+            os.truncate(path, good if known else len(data))
 
     def _apply(self, file: int, payload: bytes) -> None:
         kind, saved = payload[:1], self.saved

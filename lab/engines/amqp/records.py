@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lab.engines.amqp.exchange import Binding
@@ -13,7 +13,10 @@ from lab.engines.amqp.methods import short_string
 from lab.engines.amqp.queue import Queue
 from lab.engines.amqp.table import Table, encode_table
 
-MAGIC = b"LABAMQ\x00\x01"
+MAGIC = b"LABAMQ\x00\x02"
+FIRST_MAGIC = b"LABAMQ\x00\x01"
+"""Begins files of the first format, which are still read: they count the queues of a message with 16 bits."""
+MAGICS = (MAGIC, FIRST_MAGIC)
 HEAD = struct.Struct(">II")
 KEY = struct.Struct(">IQ")
 TARGET = struct.Struct(">IQdB")
@@ -52,13 +55,20 @@ class Saved:
     """queue number -> position -> message"""
 
 
-def records(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """(payload, offset of its end) for every sound record; where one is unsound, the next sound one is searched."""
+def records(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """(payload, where its record begins, where it ends) for every sound record, the payload in today's format.
+
+    Where a record is unsound, the next sound one is searched.
+    """
+    first_format = data.startswith(FIRST_MAGIC)
     offset = len(MAGIC)
     while offset < len(data):
         end = _sound_end(data, offset)
         if end:
-            yield data[offset + HEAD.size : end], end
+            payload = data[offset + HEAD.size : end]
+            if first_format and payload[:1] == b"M":
+                payload = b"M\x00\x00" + payload[1:]
+            yield payload, offset, end
             offset = end
         else:
             offset = _next_sound(data, offset)
@@ -97,7 +107,8 @@ def _plausible(data: bytes, offset: int) -> bool:
     at = offset + HEAD.size
     if data[at : at + 1] != b"M":
         return bool(size <= LONGEST_OF_OTHERS)
-    at += 3 + TARGET.size * int.from_bytes(data[at + 1 : at + 3], "big")
+    width = 2 if data.startswith(FIRST_MAGIC) else LONG.size
+    at += 1 + width + TARGET.size * int.from_bytes(data[at + 1 : at + 1 + width], "big")
     return int.from_bytes(data[at : at + LONG.size], "big") <= LONGEST_ADDRESS
 
 
@@ -111,9 +122,15 @@ def is_torn(data: bytes, good: int) -> bool:
     return bool(len(rest.rstrip(b"\0")) <= HEAD.size + size)
 
 
+def message_record(targets: Sequence[bytes], content: bytes) -> bytes:
+    """A message and the queues that hold it; each target is one `TARGET`, packed."""
+    return b"M%b%b%b" % (LONG.pack(len(targets)), b"".join(targets), content)
+
+
 def read_targets(payload: bytes) -> tuple[list[tuple[int, int, float, int]], int]:
-    count = int.from_bytes(payload[1:3], "big")
-    offset = 3
+    """(number, position, expires, delivered) of each queue that holds a message, and where the message begins."""
+    (count,) = LONG.unpack_from(payload, 1)
+    offset = 1 + LONG.size
     targets = []
     for _ in range(count):
         targets.append(TARGET.unpack_from(payload, offset))

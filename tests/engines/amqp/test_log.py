@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.engines.amqp.broker import Broker
+from lab.engines.amqp.exchange import Binding
 from lab.engines.amqp.log import Log, StoreInUse
 from lab.engines.amqp.message import Message, address_of
+from lab.engines.amqp.records import FIRST_MAGIC, HEAD, TARGET, message_record, read_targets, records
+from lab.engines.amqp.recovery import restore
 
 HEADER = struct.pack(">HHQHB", 60, 0, 1, 0x1000, 2)
 
@@ -156,6 +160,82 @@ def test_a_file_of_something_else_is_not_eaten(tmp_path: Path) -> None:
     opened(tmp_path, told).close()
     assert (tmp_path / "00000001.log.damaged").read_bytes() == b"notes of somebody's holidays"
     assert "damaged" in told[0]
+
+
+TARGETS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**48), st.floats(0, 2e9), st.integers(0, 1))
+
+
+@given(targets=st.lists(TARGETS, min_size=1, max_size=20), times=st.integers(1, 7000), content=st.binary(max_size=50))
+def test_a_message_record_says_which_queues_hold_it(
+    targets: list[tuple[int, int, float, int]], times: int, content: bytes
+) -> None:
+    """Up to 140,000 queues, more than 16 bits count."""
+    payload = message_record([TARGET.pack(*each) for each in targets] * times, content)
+    found, end = read_targets(payload)
+    assert found == targets * times
+    assert payload[end:] == content
+
+
+def test_more_queues_than_sixteen_bits_count_hold_one_message(tmp_path: Path) -> None:
+    count = 0x10001
+    log = opened(tmp_path)
+    vhost = Broker(log).vhosts["/"]
+    for number in range(count):
+        queue = vhost.declare_queue(
+            f"q{number}",
+            None,  # type: ignore[arg-type]
+            durable=True,
+            exclusive=False,
+            auto_delete=False,
+            arguments={},
+        )
+        vhost.bind(Binding(vhost.exchanges["amq.fanout"], queue, "", {}))
+    vhost.publish(Message(address_of("amq.fanout", ""), HEADER, b"to all"))
+    log.close()
+    told = Told()
+    log = opened(tmp_path, told)
+    again = Broker(log)
+    restore(again, log.saved)
+    log.close()
+    assert told == []
+    bodies = [entry.message.body for queue in again.vhosts["/"].queues.values() for entry in queue.ready]
+    assert bodies == [b"to all"] * count
+
+
+def as_first_written(data: bytes) -> bytes:
+    """A file of the log as the first format had it: a message's queues were counted with 16 bits."""
+    parts = [FIRST_MAGIC]
+    for payload, _, _ in records(data):
+        old = b"M" + payload[3:] if payload[:1] == b"M" else payload
+        parts.append(HEAD.pack(len(old), zlib.crc32(old)) + old)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("harm", ["none", "torn", "damaged"])
+def test_files_of_the_first_format_are_read(tmp_path: Path, harm: str) -> None:
+    log, number = with_queue(tmp_path)
+    for position in range(1, 6):
+        log.published(message(f"body {position}"), [(number, position, None)])
+    log.delivered(number, 4)
+    log.removed(number, 2)
+    log.close()
+    for path in tmp_path.glob("*.log"):
+        old = as_first_written(path.read_bytes())
+        if harm == "torn":
+            old = old[:-5]  # the removal
+        elif harm == "damaged":
+            # The length of the third message: the next ones must be found without it.
+            at = old.index(b"body 2") + len("body 2")
+            old = old[:at] + b"\x20" + old[at + 1 :] if b"body 3" in old else old
+        path.write_bytes(old)
+    wanted = {"none": {1, 3, 4, 5}, "torn": {1, 2, 3, 4, 5}, "damaged": {1, 4, 5}}[harm]
+    told = Told()
+    log = opened(tmp_path, told)
+    assert {at: each.redelivered for at, each in log.saved.messages[number].items()} == {at: at == 4 for at in wanted}
+    assert any("damaged" in text for text in told) == (harm == "damaged")
+    log.published(message("new"), [(number, 6, None)])
+    log.close()
+    assert set(contents(tmp_path)) == wanted | {6}, "old and new files stand side by side"
 
 
 def test_old_files_go_when_what_they_hold_is_dead(tmp_path: Path) -> None:
