@@ -15,7 +15,10 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as `{"ts", "level", "service", "msg", "correlation_id", ...}` plus what `extra` holds."""
+    """Formats a record as `{"ts", "level", "service", "msg", "correlation_id", ...}` plus what `extra` holds.
+
+    Keys that a LogRecord has for itself (`name`) are refused in `extra`; they go in a mapping there, `fields`.
+    """
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -31,6 +34,7 @@ class JsonLines(logging.Formatter):
         if correlation := correlation_id():
             line["correlation_id"] = correlation
         line.update((key, value) for key, value in vars(record).items() if key not in _PLAIN)
+        line.update(line.pop("fields", {}))
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
