@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.faults import text as fault_text
-from lab.faults.catalogue import KINDS
+from lab.faults.catalogue import KINDS, Kind, fits
 from lab.journal.state import RunPicture
-from lab.system.model import CLIENT, System
+from lab.system.model import CLIENT, Link, System
 
 Group = Literal["faults on a link", "faults on a process", "the run", "looking", "lists"]
 
@@ -141,19 +141,23 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
         return _on_process(key, selection, system, picture)
     link = next((link for link in system.links if link.id == selection), None)
     if link is None:
-        return Refusal(f"{key.name} works on a link; {selection or 'nothing'} is not one. {_suggest(key, system)}")
+        return Refusal(
+            f"{key.name} works on a link; {selection or 'nothing'} is not one. {_suggest(key.kinds, system, picture)}"
+        )
     for text in key.text:
         kind = KINDS[text.partition(" ")[0]]
-        if kind.protocols and link.protocol not in kind.protocols:
+        if not fits(kind.name, link.protocol):
             continue
         for fault in picture.active_faults():
             if fault.owner == owner and _same(fault.text, text.format(link.id)):
                 return HealFault(fault.id, fault.text)
+        if not _chance(kind, link, picture):
+            lacks = f"{key.name} needs {kind.needs}, and {_shown(link.id)} has had none so far"
+            return Refusal(f"{lacks}. {_suggest((kind.name,), system, picture)}")
         return AddFault(text.format(link.id))
     wanted = _either(protocol for name in key.kinds for protocol in KINDS[name].protocols)
-    return Refusal(
-        f"{key.name} needs {wanted}; {_shown(link.id)} speaks {link.protocol.upper()}. {_suggest(key, system)}"
-    )
+    lacks = f"{key.name} needs {wanted}; {_shown(link.id)} speaks {link.protocol.upper()}"
+    return Refusal(f"{lacks}. {_suggest(key.kinds, system, picture)}")
 
 
 def _same(laid: str, asked: str) -> bool:
@@ -182,22 +186,35 @@ def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -
     return Act(selection, "freeze" if key.act == "freeze" else "restart")
 
 
-def fitting(keys: Sequence[Key], selection: str, system: System) -> list[Key]:
-    """The fault keys that mean something for what is selected: what the footer offers."""
+def fitting(keys: Sequence[Key], selection: str, system: System, picture: RunPicture) -> list[Key]:
+    """The fault keys that can hit something where the selection is: what the footer offers."""
     link = next((link for link in system.links if link.id == selection), None)
     if link is None:
         return [] if selection == CLIENT else [key for key in keys if key.act]
-    return [
-        key
-        for key in keys
-        if any(not KINDS[kind].protocols or link.protocol in KINDS[kind].protocols for kind in key.kinds)
-    ]
+    return [key for key in keys if _best(key.kinds, link, picture)]
 
 
-def _suggest(key: Key, system: System) -> str:
-    protocols = {protocol for name in key.kinds for protocol in KINDS[name].protocols}
-    link = next((link.id for link in system.links if not protocols or link.protocol in protocols), None)
-    return f"Select {_shown(link)} (Tab)" if link else f"This system has no {_either(protocols)} link"
+def _suggest(kinds: Sequence[str], system: System, picture: RunPicture) -> str:
+    link = max(system.links, key=lambda link: _best(kinds, link, picture), default=None)
+    if link is not None and _best(kinds, link, picture):
+        return f"Select {_shown(link.id)} (Tab)"
+    return f"This system has no {_either(protocol for name in kinds for protocol in KINDS[name].protocols)} link"
+
+
+def _best(kinds: Sequence[str], link: Link, picture: RunPicture) -> int:
+    """The best chance that one of these kinds has on this link."""
+    return max((_chance(KINDS[name], link, picture) for name in kinds), default=0)
+
+
+def _chance(kind: Kind, link: Link, picture: RunPicture) -> int:
+    """Whether such a fault can hit something on this link: 2 it can, 1 it may, 0 not as far as is known."""
+    if not fits(kind.name, link.protocol):
+        return 0
+    seen = picture.links.get(link.id)
+    if not kind.needs or seen is None:
+        return 2 if not kind.needs else 1
+    has, other = (seen.consumes, seen.there) if kind.needs == "deliveries" else (seen.there, seen.back)
+    return 2 if has else 0 if other else 1
 
 
 def _either(protocols: Iterable[str]) -> str:

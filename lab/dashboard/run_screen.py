@@ -367,7 +367,8 @@ class RunScreen(Screen[None]):
             self._surface("said").show([said])
         keys = table(desk.live)
         if desk.live:
-            self._surface("faults").show([bars.keys_line(fitting(keys, desk.selection, desk.system), width)])
+            offered = fitting(keys, desk.selection, desk.system, desk.picture)
+            self._surface("faults").show([bars.keys_line(offered, width)])
         else:
             self._surface("faults").show([bars.keys_line([k for k in keys if k.group == "the run"], width)])
         wanted = (

@@ -13,6 +13,7 @@ from lab.faults.fault import Fault, Value
 
 Scope = Literal["link", "pair", "process"]
 Unit = Literal["time", "rate", "bytes", "number", "word"]
+Traffic = Literal["", "deliveries", "publishes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Kind:
     The first of `params` is the VALUE that may stand without its name. `protocols` empty means any. `selective` kinds
     take a share, a pattern and a count; `instant` ones happen once and are over, so they take no duration. A `lasting`
     one goes on after its count is spent, until it heals. `promise` is what the client sees; `counts` names those of its
-    victims that can be counted, if that is not all of them.
+    victims that can be counted, if that is not all of them. `needs` is the traffic without which it hits nothing, where
+    a link of its protocol may lack it: one service consumes and another publishes.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Kind:
     instant: bool = False
     lasting: bool = False
     counts: str = "victims"
+    needs: Traffic = ""
 
 
 def _link(
@@ -73,7 +76,14 @@ def _link(
 
 
 def _content(
-    protocol: str, name: str, summary: str, promise: str, *params: Param, count: int | None = 1, lasting: bool = False
+    protocol: str,
+    name: str,
+    summary: str,
+    promise: str,
+    *params: Param,
+    count: int | None = 1,
+    lasting: bool = False,
+    needs: Traffic = "",
 ) -> Kind:
     return Kind(
         name=name,
@@ -85,6 +95,7 @@ def _content(
         count=count,
         selective=True,
         lasting=lasting,
+        needs=needs,
     )
 
 
@@ -198,30 +209,35 @@ _ALL = (
         "lose-ack",
         "the consumer's ack is lost with its connection, so the broker delivers again",
         "connection reset, then the same message with redelivered set",
+        needs="deliveries",
     ),
     _content(
         "amqp",
         "redeliver",
         "a delivery comes twice",
         "the same message twice, the second with redelivered set",
+        needs="deliveries",
     ),
     _content(
         "amqp",
         "lose-confirm",
         "the broker has the message, but its confirm is lost",
         "no confirm for a message that was stored",
+        needs="publishes",
     ),
     _content(
         "amqp",
         "duplicate-publish",
         "a message is published twice",
         "one confirm, although two messages are in the queue",
+        needs="publishes",
     ),
     _content(
         "amqp",
         "poison",
         "a delivery's body is garbage",
         "a body that does not parse",
+        needs="deliveries",
     ),
     _content(
         "amqp",
@@ -230,6 +246,7 @@ _ALL = (
         "the last message first",
         Param("hold", "number", 5, low=2, high=1000),
         lasting=True,
+        needs="deliveries",
     ),
     _process("kill", "the process is killed (SIGKILL)", "connection closed or reset, then refused", instant=True),
     _process("terminate", "the process is asked to stop (SIGTERM)", "requests finish, then refused", instant=True),

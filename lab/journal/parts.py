@@ -28,7 +28,19 @@ def carries(flow: Flow) -> bool:
 class LinkPicture:
     """What was seen on one link. `flows` counts everything, `rate` only requests, commands and messages."""
 
-    __slots__ = ("back", "bytes", "failures", "flows", "id", "meter", "outcomes", "protocol", "spread", "there")
+    __slots__ = (
+        "back",
+        "bytes",
+        "consumes",
+        "failures",
+        "flows",
+        "id",
+        "meter",
+        "outcomes",
+        "protocol",
+        "spread",
+        "there",
+    )
 
     def __init__(self, id: str, protocol: str) -> None:
         self.id = id
@@ -42,6 +54,8 @@ class LinkPicture:
         """Requests, commands and publishes so far: what travels from consumer to provider."""
         self.back = 0
         """Deliveries so far: what travels from a broker to its consumer."""
+        self.consumes = False
+        """Whether the source has asked a broker for messages."""
         self.spread = Spread()
 
     @property

@@ -180,6 +180,7 @@ class RunPicture:
         elif verb in ("deliver", "get"):
             link.meter.add(flow.t)
             link.back += 1
+            link.consumes = True
             # A copy that the lab made is not the broker's: it waits for nobody's ack. Nor does a consumer without acks.
             if flow.queue and flow.outcome != "duplicate" and flow.status not in ("no-ack", "empty"):
                 self._queue(flow.queue).deliver(flow.link, flow.conn, flow.message, flow.redelivered)
@@ -189,6 +190,7 @@ class RunPicture:
             if flow.queue and (flow.outcome != "lost" or flow.status == "connection lost"):
                 self._queue(flow.queue).settle(flow.link, flow.conn, flow.message)
         elif verb == "consume" and flow.queue:
+            link.consumes = True
             self._queue(flow.queue).release(flow.link, keep=flow.conn)
 
     def _saga_step(self, flow: Flow) -> None:

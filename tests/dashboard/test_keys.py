@@ -7,7 +7,7 @@ import pytest
 from lab.dashboard.keys import KEYS, Act, AddFault, HealFault, Key, Refusal, decide, fitting, table
 from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS
-from lab.journal.event import FaultChange, Process
+from lab.journal.event import Event, FaultChange, Process
 from lab.journal.state import RunPicture
 from tests.dashboard import shop
 
@@ -16,7 +16,7 @@ def key(name: str) -> Key:
     return next(key for key in KEYS if key.name == name)
 
 
-def decision(name: str, selection: str, *events: FaultChange | Process) -> object:
+def decision(name: str, selection: str, *events: Event) -> object:
     run = RunPicture(shop.SYSTEM)
     run.apply_all(events)
     return decide(key(name), selection, shop.SYSTEM, run, "you")
@@ -75,6 +75,46 @@ def test_a_key_that_does_not_fit_says_why(name: str, selection: str, says: str) 
     assert decision(name, selection) == Refusal(says)
 
 
+TRAFFIC = (
+    shop.amqp("users->broker", "publish user.registered"),
+    shop.amqp("orders->broker", "consume orders.users", queue="orders.users"),
+    shop.amqp("orders->broker", "publish order.created"),
+    shop.amqp("notifications->broker", "deliver notifications.orders", queue="notifications.orders"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "selection", "expected"),
+    [
+        ("lose ack", "orders->broker", AddFault("lose-ack orders->broker")),
+        (
+            "lose ack",
+            "users->broker",
+            Refusal("lose ack needs deliveries, and users→broker has had none so far. Select orders→broker (Tab)"),
+        ),
+        (
+            "lose confirm",
+            "notifications->broker",
+            Refusal(
+                "lose confirm needs publishes, and notifications→broker has had none so far. Select users→broker (Tab)"
+            ),
+        ),
+        ("poison", "orders", Refusal("poison works on a link; orders is not one. Select orders→broker (Tab)")),
+        (
+            "twice",
+            "users->broker",
+            Refusal("twice needs deliveries, and users→broker has had none so far. Select orders→broker (Tab)"),
+        ),
+        ("lose ack", "payments->broker", AddFault("lose-ack payments->broker")),
+        ("latency", "users->broker", AddFault("latency users->broker 300ms")),
+    ],
+)
+def test_a_key_that_would_hit_nothing_names_a_link_where_it_can(
+    name: str, selection: str, expected: Refusal | AddFault
+) -> None:
+    assert decision(name, selection, *TRAFFIC) == expected
+
+
 def test_process_keys() -> None:
     assert decision("kill", "orders") == Act("orders", "kill")
     assert decision("restart", "broker") == Act("broker", "restart")
@@ -84,12 +124,22 @@ def test_process_keys() -> None:
 
 def test_the_foot_offers_only_what_fits() -> None:
     def names(selection: str) -> set[str]:
-        return {key.name for key in fitting(table(live=True), selection, shop.SYSTEM)}
+        return {key.name for key in fitting(table(live=True), selection, shop.SYSTEM, picture)}
+
+    picture = RunPicture(shop.SYSTEM)
 
     assert {"latency", "lose ack", "twice", "poison"} <= names("orders->broker")
     assert not {"error", "kill", "miss"} & names("orders->broker")
     assert names("orders") == {"kill", "freeze", "terminate", "restart"}
     assert names("client") == set()
+    picture.apply_all(TRAFFIC)
+    assert {"lose ack", "twice", "poison", "lose confirm"} <= names("orders->broker")
+    assert {"lose ack", "twice", "poison", "lose confirm"} & names("users->broker") == {"lose confirm"}
+    assert {"lose ack", "twice", "poison", "lose confirm"} & names("notifications->broker") == {
+        "lose ack",
+        "twice",
+        "poison",
+    }
 
 
 def test_a_recording_offers_no_faults() -> None:
