@@ -28,11 +28,18 @@ LEVELS = {"warn": "warning", "fatal": "critical", "err": "error"}
 
 
 class LinePipe(asyncio.Protocol):
-    """Reads one pipe. `on_line` gets each line without its end; `on_notice` what had to be left out."""
+    """Reads one pipe. `on_line` gets each line without its end; `on_notice` what had to be left out. `keep` is asked
+    whether so many bytes are to be kept at all."""
 
-    def __init__(self, on_line: Callable[[bytes], None], on_notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_line: Callable[[bytes], None],
+        on_notice: Callable[[str], None],
+        keep: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self._on_line = on_line
         self._on_notice = on_notice
+        self._keep = keep
         self._loop = asyncio.get_running_loop()
         self._rest = b""
         self._cut = 0
@@ -46,6 +53,9 @@ class LinePipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._count(len(data))
+        if not self._keep(len(data)):
+            self._rest = b""
+            return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line)
@@ -95,10 +105,15 @@ class LinePipe(asyncio.Protocol):
             self._dropped = 0
 
 
-async def read_lines(fd: int, on_line: Callable[[bytes], None], on_notice: Callable[[str], None]) -> LinePipe:
+async def read_lines(
+    fd: int,
+    on_line: Callable[[bytes], None],
+    on_notice: Callable[[str], None],
+    keep: Callable[[int], bool] = lambda _: True,
+) -> LinePipe:
     """Read the pipe `fd`, which is then the reader's to close."""
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.connect_read_pipe(lambda: LinePipe(on_line, on_notice), os.fdopen(fd, "rb", 0))
+    _, protocol = await loop.connect_read_pipe(lambda: LinePipe(on_line, on_notice, keep), os.fdopen(fd, "rb", 0))
     return protocol
 
 

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from lab.journal.event import Process
 from lab.runtime.api import ProcessStatus, State
 from lab.runtime.family import Family
-from lab.runtime.logs import LinePipe, Stream, read_lines
+from lab.runtime.logs import Stream
+from lab.runtime.output import Output
 from lab.runtime.readiness import Answer
-from lab.runtime.spawn import Child, Program, SpawnError
+from lab.runtime.spawn import Child, Program, SpawnError, in_words
+from lab.runtime.waiting import blockers, why
 from lab.runtime.yard import Spec, Yard
 from lab.system.model import Wait
 
@@ -29,8 +31,9 @@ EAGER, PATIENT, CALM = 0.03, 0.25, 1.0
 """Seconds between two probes: just started, after some seconds, and once it is ready."""
 TOLD = 5.0
 """Seconds after which a wait that goes on is told again."""
-DRAIN = 0.3
-"""Seconds to read what a dead process still has in its pipes."""
+WEIGHED = 0.25
+"""Seconds between two looks at the memory of a process that may use only so much."""
+MIB = 1 << 20
 
 UP = ("ready", "degraded")
 
@@ -55,14 +58,14 @@ class ManagedProcess:
         self._over = False
         self._wanted = spec.start == "with-run"
         self._again = False
-        self._deliberate = ""
+        self._deliberate = False
+        self._cause = ""
         self._doomed = False
         self._deaths = 0
         self._ready_since: float | None = None
         self._began = 0.0
         self._thawed: State = "starting"
         self._ending: asyncio.Task[None] | None = None
-        self._pipes: list[LinePipe] = []
         self._family: Family | None = None
 
     async def live(self) -> None:
@@ -109,16 +112,16 @@ class ManagedProcess:
         else:
             self._enter("stopped", "stopped on request")
 
-    def kill(self, why: str = "") -> None:
+    def kill(self, by: str = "") -> None:
         """SIGKILL it with all its descendants."""
         self._living()
-        self._deliberate, self._doomed = why or "by hand", True
+        self._deliberate, self._cause, self._doomed = True, by or "by hand", True
         self._signal(signal.SIGKILL)
 
-    def terminate(self, why: str = "") -> None:
+    def terminate(self, by: str = "") -> None:
         """SIGTERM its group, and see what it does."""
         family = self._living()
-        self._deliberate = why or "by hand"
+        self._deliberate, self._cause = True, by or "by hand"
         family.signal_group(signal.SIGTERM)
 
     def freeze(self) -> None:
@@ -182,30 +185,17 @@ class ManagedProcess:
     def _reason(self) -> str:
         if self.state != "pending":
             return self.reason
-        return self._waiting_reason(f" (since {self._yard.now() - self.since:.1f} s)") or self.reason
+        return why(self._blockers(), f" (since {self._yard.now() - self.since:.1f} s)") or self.reason
 
     # -- waiting
 
     async def _wait_for_providers(self) -> None:
-        while not self._halted() and (reason := self._waiting_reason()):
-            self._enter("pending", reason)
-            before = self._blockers()
-            await self._until(lambda: self._halted() or self._blockers() != before, TOLD)  # noqa: B023
+        while not self._halted() and (waiting_for := self._blockers()):
+            self._enter("pending", why(waiting_for))
+            await self._until(lambda: self._halted() or self._blockers() != waiting_for, TOLD)
 
     def _blockers(self) -> list[tuple[ManagedProcess, State]]:
-        """Who keeps it waiting, and how each of them is."""
-        peers = [(self._yard.peers[name], wait) for name, wait in self.spec.needs]
-        return [(peer, peer.state) for peer, wait in peers if not peer.serves(wait)]
-
-    def _waiting_reason(self, since: str = "") -> str:
-        """`waiting for broker (since 2.1 s): port 20123 refuses connections`, or nothing."""
-        waiting = [peer for peer, _ in self._blockers()]
-        if not waiting:
-            return ""
-        first, *others = waiting
-        why = first.reason if first.reason and first.state in ("starting", "backoff", "stopped") else first.state
-        more = f"; then for {', '.join(other.spec.name for other in others)}" if others else ""
-        return f"waiting for {first.spec.name}{since}: {why}{more}"
+        return blockers(self.spec, self._yard)
 
     def serves(self, wait: Wait) -> bool:
         """Whether somebody who waits in this way need not wait any longer."""
@@ -241,7 +231,8 @@ class ManagedProcess:
 
     async def _one_life(self, program: Callable[[], Program]) -> tuple[str, int | None]:
         """From start to exit: what happened, in words, and the exit code (None if it could not be started)."""
-        self._again, self._deliberate, self._doomed, self._ready_since = False, "", False, None
+        self._again = self._deliberate = self._doomed = False
+        self._cause, self._ready_since = "", None
         if problem := self.spec.prepare():
             return problem, 1
         self._enter("starting")
@@ -250,35 +241,44 @@ class ManagedProcess:
         except (SpawnError, OSError) as error:
             return f"cannot start {error}", None
         self._yard.born(self.spec.name, child.pid)
-        self._family = Family(child.pid)
+        family = self._family = Family(child.pid)
         self._began = self._yard.now()
         self._enter("starting", self._boot(), always=True)
-        self._pipes = [await self._read(child.stdout, "stdout"), await self._read(child.stderr, "stderr")]
+        output = Output(self._wrote, self._note, self.spec.output)
+        await output.read(child)
         if self._halted() or self._again:  # somebody asked for its end while it was being started
             self._enter("stopping")
             self._ending = asyncio.create_task(self._end(child))
-        watch = asyncio.create_task(self._watch(child))
+        watches = [asyncio.create_task(self._watch(child))]
+        if self.spec.memory is not None:
+            watches.append(asyncio.create_task(self._weigh(family, self.spec.memory)))
         try:
             code = await asyncio.shield(child.exited)
         finally:
-            watch.cancel()
-        await self._drain()
+            for watch in watches:
+                watch.cancel()
+        await output.drain()
         if child.stdin >= 0:
             os.close(child.stdin)
         self.child = self._family = None
-        return _in_words(code, self._deliberate), code
+        return in_words(code, self._cause), code
 
-    async def _read(self, fd: int, stream: Stream) -> LinePipe:
-        def line(data: bytes) -> None:
-            self.tail.append(data.decode("utf-8", "backslashreplace"))
-            self._yard.line(self.spec.name, stream, data)
+    def _wrote(self, stream: Stream, line: bytes) -> None:
+        self.tail.append(line.decode("utf-8", "backslashreplace"))
+        self._yard.line(self.spec.name, stream, line)
 
-        return await read_lines(fd, line, lambda text: self._yard.notice(self.spec.name, text))
+    def _note(self, text: str) -> None:
+        self._yard.notice(self.spec.name, text)
 
-    async def _drain(self) -> None:
-        await asyncio.wait([pipe.ended for pipe in self._pipes], timeout=DRAIN)
-        for pipe in self._pipes:
-            pipe.close()
+    async def _weigh(self, family: Family, limit: int) -> None:
+        """Kill it once it uses more than `limit` MiB."""
+        while True:
+            if (used := family.memory() // MIB) > limit:
+                self._cause, self._doomed = f"used {used:,} MiB, more than the {limit:,} MiB it may", True
+                self._note(f"killed: it {self._cause}")
+                self._signal(signal.SIGKILL)
+                return
+            await asyncio.sleep(WEIGHED)
 
     async def _watch(self, child: Child) -> None:
         probe = self.spec.probe()
@@ -321,7 +321,7 @@ class ManagedProcess:
             self._deaths = 0
             self._enter("stopped", f"stopped on request: {ended}", code=code)
             return
-        failed = code != 0 or bool(self._deliberate)
+        failed = code != 0 or self._deliberate
         if self._ready_since is not None and self._yard.now() - self._ready_since >= STEADY:
             self._deaths = 0
         self._deaths += not self._deliberate
@@ -395,13 +395,3 @@ class ManagedProcess:
                     await self._yard.pulse.wait()
         except TimeoutError:
             return
-
-
-def _in_words(code: int, by: str) -> str:
-    if code < 0:
-        ending = (
-            f"killed by {signal.Signals(-code).name}" if -code in list(signal.Signals) else f"killed by signal {-code}"
-        )
-    else:
-        ending = f"exited with code {code}"
-    return f"{ending} ({by})" if by else ending

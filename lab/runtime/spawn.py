@@ -50,6 +50,17 @@ class Child:
     exited: asyncio.Future[int]
 
 
+def in_words(code: int, cause: str) -> str:
+    """How a process ended: `killed by SIGKILL (by hand)`, `exited with code 3`."""
+    if code < 0:
+        ending = (
+            f"killed by {signal.Signals(-code).name}" if -code in list(signal.Signals) else f"killed by signal {-code}"
+        )
+    else:
+        ending = f"exited with code {code}"
+    return f"{ending} ({cause})" if cause else ending
+
+
 class ForkClient:
     """Speaks with a fork server. `on_lost` is called once if it dies by itself."""
 

@@ -90,6 +90,8 @@ def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
         probe=probe,
         restart=service.restart,
         start=service.start,
+        memory=service.memory,
+        output=service.output,
         needs=needs,
         prepare=prepare,
         url=url,

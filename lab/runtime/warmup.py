@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.runtime.secrets import without_secrets
+
 
 @dataclass(slots=True)
 class ForkServerProcess:
@@ -30,7 +32,7 @@ def start_server(folder: Path) -> ForkServerProcess:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, "LAB_RUN": str(folder)},
+            env={**without_secrets(os.environ), "LAB_RUN": str(folder)},
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         )

@@ -12,6 +12,7 @@ from string import Template
 
 from lab.engines.launch import HOST, Launch
 from lab.runtime.readiness import Probe, amqp, at_once, http, postgres, started, tcp
+from lab.runtime.secrets import without_secrets
 from lab.runtime.spawn import Program
 from lab.system.model import CLIENT, Link, Service, System
 
@@ -88,8 +89,8 @@ class Wiring:
         return {link.target: self.url(link) for link in self.system.links if link.source == CLIENT}
 
     def inherited(self) -> dict[str, str]:
-        """The starter's environment without what is ours to set, and with the mark by which leftovers are found."""
-        kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
+        """The starter's environment without its secrets and what is ours to set, but with the mark of leftovers."""
+        kept = {name: value for name, value in without_secrets(os.environ).items() if not OURS.fullmatch(name)}
         return {**kept, "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
 
     def service_probe(self, service: Service) -> Probe:

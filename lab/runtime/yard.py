@@ -27,6 +27,7 @@ class Spec:
     `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
     is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
     for what takes long enough to wonder, and `title` what is starting; `stop` asks it to end in good order.
+    `memory` (MiB) and `output` (MB) are what one life of it may use and write.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Spec:
     url: Callable[[], str] = str
     title: str = ""
     boot: str = ""
+    memory: int | None = None
+    output: int | None = None
     stop: signal.Signals = signal.SIGTERM
 
 

@@ -41,6 +41,10 @@ class Service:
     restart: Restart = "on-failure"
     start: Start = "with-run"
     replica_of: str | None = None
+    memory: int | None = None
+    """MiB that it may have in memory with all its descendants; above, they are killed."""
+    output: int | None = None
+    """MB that one life of it may write to stdout and stderr; what is above is left out of the journal."""
     role: Role = "service"
     summary: str = ""
 

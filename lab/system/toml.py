@@ -33,7 +33,8 @@ from lab.system.validate import InvalidSystem, did_you_mean, validate
 
 TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey")
 SERVICE = (
-    "run", "module", "address", "dir", "env", "ready", "restart", "start", "replica_of", "exec", "role", "summary",
+    "run", "module", "address", "dir", "env", "exec", "ready", "restart", "start", "replica_of", "memory", "output",
+    "role", "summary",
 )  # fmt: skip
 ENGINE = ("kind", "restart", "summary")
 LINK = ("from", "to", "protocol", "env", "wait", "suffix", "summary")
@@ -118,6 +119,8 @@ class _Reader:
             restart=self._get(place, table, "restart", str, "on-failure"),
             start=self._get(place, table, "start", str, "with-run"),
             replica_of=self._get(place, table, "replica_of", str, "") or None,
+            memory=self._get(place, table, "memory", int, 0) if "memory" in table else None,
+            output=self._get(place, table, "output", int, 0) if "output" in table else None,
             role=self._get(place, table, "role", str, "service"),
             summary=self._get(place, table, "summary", str, ""),
         )

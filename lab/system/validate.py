@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PICK = re.compile(r"\{pick:([^{}]*)\}")
 ADDRESS = re.compile(r"[^\s:/@]+:(\d{1,5})")
-RUNS_HERE = ("dir", "env", "exec", "restart", "start", "replica_of")
+RUNS_HERE = ("dir", "env", "exec", "restart", "start", "replica_of", "memory", "output")
 """What can only be said of a service that the lab starts."""
 GIVEN = frozenset({"HOST", "PORT", "SERVICE_NAME", "INSTANCE_ID"})
 """Variables that the lab itself sets for every service."""
@@ -85,6 +85,9 @@ def _service(place: str, service: Service) -> Iterator[str]:
     yield from _choice(f"{place}.restart", service.restart, Restart)
     yield from _choice(f"{place}.start", service.start, Start)
     yield from _choice(f"{place}.role", service.role, Role)
+    for field in ("memory", "output"):
+        if (limit := getattr(service, field)) is not None and limit <= 0:
+            yield f"{place}.{field}: {limit} is not above 0"
     for key in service.env:
         if not VARIABLE.fullmatch(key):
             yield f"{place}.env: {key!r} is not the name of an environment variable"

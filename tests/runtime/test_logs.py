@@ -45,6 +45,15 @@ async def test_a_line_without_an_end_takes_no_memory() -> None:
     assert sink.notices == [f"the line above was cut: {99 * LINE:,} more bytes"]
 
 
+async def test_what_is_not_to_be_kept_leaves_no_torn_line() -> None:
+    lines: list[bytes] = []
+    answers = iter([True, False, True])
+    pipe = LinePipe(lines.append, lambda _: None, lambda _: next(answers))
+    for chunk in (b"one\ntw", b"o\nthree\nfo", b"ur\nfive\n"):
+        pipe.data_received(chunk)
+    assert lines == [b"one", b"ur", b"five"]
+
+
 async def test_a_pipe_is_read_to_its_end() -> None:
     read, write = os.pipe()
     lines: list[bytes] = []

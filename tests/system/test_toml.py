@@ -25,6 +25,8 @@ run = ["node", "server.js"]
 [service.users-2]
 run = ["node", "server.js"]
 replica_of = "users"
+memory = 512
+output = 5
 start = "on-request"
 
 [service.mail]
@@ -75,6 +77,7 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
     assert orders.env == {"LOG_LEVEL": "debug", "WORKERS": "2"}
     assert (users.command, users.ready, users.dir) == (("node", "server.js"), "tcp", str(tmp_path.resolve()))
     assert (more_users.replica_of, more_users.start) == ("users", "on-request")
+    assert (more_users.memory, more_users.output) == (512, 5)
     assert mail == Service(name="mail", address="127.0.0.1:4711", role="stub", ready="tcp")
     assert system.engines == (Engine(name="redis", kind="redis", restart="never"),)
     assert system.links[1] == Link(source="orders", target="redis", protocol="redis", suffix="/0")

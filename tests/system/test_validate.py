@@ -113,6 +113,7 @@ def test_every_problem_is_listed_at_once() -> None:
             {"services": (elsewhere("h:1", ready="started"),), "links": (), "journeys": ()},
             "services[0].ready: a is not",
         ),
+        ({"services": (service("a", memory=0),), "links": (), "journeys": ()}, "services[0].memory: 0 is not above 0"),
         ({"services": (service("a", start="later"),), "links": (), "journeys": ()}, "services[0].start: 'later' is"),
         ({"services": (service("a", replica_of="b"),), "links": (), "journeys": ()}, 'no service is named "b"'),
         ({"services": (service("a", replica_of="a"),), "links": (), "journeys": ()}, "is a replica of itself"),
