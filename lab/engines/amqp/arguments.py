@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lab.engines.amqp.errors import ChannelFailure, ConnectionFailure, precondition
@@ -12,6 +13,7 @@ HIGHEST_PRIORITY = 255
 LONGEST_TIME = 10 * 365 * 86_400_000
 """Milliseconds of the longest time to live or to lie unused."""
 
+_NUMBER = re.compile(rb"[+-]?[0-9]+")
 _COMMON = frozenset(
     {
         "x-dead-letter-exchange",
@@ -182,18 +184,18 @@ def consumer_priority(queue: str, vhost: str, arguments: Table) -> int:
 
 def check_expiration(raw: bytes) -> None:
     """Raises ChannelFailure 406 for an expiration property that is no number of milliseconds, or too large."""
-    if raw.isdigit() and int(raw) <= LONGEST_TIME:
+    number = _NUMBER.match(raw)
+    if number is None:
+        why = "no_integer"
+    elif number.end() < len(raw):
+        why = f'{{leftover_string,"{raw[number.end() :].decode("utf-8", "replace")}"}}'
+    elif (value := int(number[0])) < 0:
+        why = f"{{value_negative,{value}}}"
+    elif value > LONGEST_TIME:
+        why = f"{{value_too_large,{value}}}"
+    else:
         return
     shown = raw.decode("utf-8", "replace")
-    digits = len(shown) - len(shown.lstrip("0123456789"))
-    if shown.startswith("-") and shown[1:].isdigit():
-        why = f"{{value_negative,{shown}}}"
-    elif raw.isdigit():
-        why = f"{{value_too_large,{shown}}}"
-    elif digits:
-        why = f'{{leftover_string,"{shown[digits:]}"}}'
-    else:
-        why = "no_integer"
     raise precondition(f"invalid expiration '{shown}': {why}")
 
 

@@ -140,7 +140,8 @@ class Publishing:
             return accepted
         if not accepted:
             self.flush_confirms()
-            self._connection.write(frames.nack(self._channel.number, sequence, False))
+            # All below is settled unless it waits for the disk, so "and all below" is as true as this one alone.
+            self._connection.write(frames.nack(self._channel.number, sequence, not self._unsafe))
         elif store.position != before and message.properties.persistent:
             self._unsafe[sequence] = None
             self._broker.when_safe(lambda: self._now_safe(sequence))

@@ -161,6 +161,18 @@ def test_the_smaller_time_to_live_wins(client: Client) -> None:
     eventually(lambda: ready(channel, brief) == 0)
 
 
+@pytest.mark.parametrize(("expiration", "stays"), [("+60000", True), ("0060000", True), ("-0", False), ("+0", False)])
+def test_odd_spellings_of_an_expiration(client: Client, expiration: str, stays: bool) -> None:
+    channel = client.channel()
+    queue, grave = queue_with_grave(client, channel)
+    publish(channel, queue, "x", expiration=expiration)
+    if stays:
+        eventually(lambda: ready(channel, queue) == 1)
+    else:
+        _, records, _ = deaths(channel, grave)
+        assert records[0]["original-expiration"] == expiration
+
+
 def test_time_to_live_zero_is_for_those_who_wait(client: Client) -> None:
     channel = client.channel()
     queue = client.queue(channel, arguments={"x-message-ttl": 0})

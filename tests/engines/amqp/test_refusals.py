@@ -276,6 +276,18 @@ REFUSALS: dict[str, tuple[Callable[[BlockingChannel], object], tuple[int, str]]]
         published(P(expiration="-1")),
         (406, "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}"),
     ),
+    "expiration nothing": (
+        published(P(expiration="")),
+        (406, "PRECONDITION_FAILED - invalid expiration '': no_integer"),
+    ),
+    "expiration with a sign only": (
+        published(P(expiration="+")),
+        (406, "PRECONDITION_FAILED - invalid expiration '+': no_integer"),
+    ),
+    "expiration half a negative number": (
+        published(P(expiration="-1 ms")),
+        (406, "PRECONDITION_FAILED - invalid expiration '-1 ms': {leftover_string,\" ms\"}"),
+    ),
     "expiration in ten years": (
         published(P(expiration="315360000001")),
         (406, "PRECONDITION_FAILED - invalid expiration '315360000001': {value_too_large,315360000001}"),
