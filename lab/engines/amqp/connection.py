@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lab.engines.amqp.vhost import VirtualHost
 
 CLOSE_TIMEOUT = 5.0
-"""Seconds a client has to answer connection.close."""
+"""Seconds a client has to answer connection.close, or to close the socket after its own was answered."""
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds a client has from its first byte to connection.open."""
 ROOM = (1 << 19) + 1
@@ -34,7 +34,7 @@ class State(Enum):
     TUNING = "waits for tune-ok"
     OPENING = "waits for open"
     RUNNING = "open"
-    CLOSING = "told the client why it closes, waits for close-ok"
+    CLOSING = "the last frame was sent, waits for close-ok or for the end of the socket"
     CLOSED = "nothing more is read"
 
 
@@ -256,7 +256,7 @@ class Connection:
         elif isinstance(method, m.ConnectionClose):
             self._end_channels()
             self._send(m.ConnectionCloseOk())
-            self._stop()
+            self._await_end()
         elif state is State.CLOSING:
             return
         elif state is State.STARTING and isinstance(method, m.ConnectionStartOk):
@@ -335,8 +335,16 @@ class Connection:
             return
         self._end_channels()
         self._send(m.ConnectionClose(failure.code, failure.text, class_id, method_id))
+        self._await_end()
+
+    def _await_end(self) -> None:
+        """Gives the client time to read the last frame and to close the socket, or to answer; then it is dropped.
+
+        A socket closed right behind close-ok would look to some clients as if it had been cut.
+        """
         self.state = State.CLOSING
-        # The client is given time to read why; one that does not answer is dropped.
+        self.blocked = False
+        self.broker.blocked.pop(self, None)
         self.broker.at(self.broker.now + CLOSE_TIMEOUT, self._stop)
 
     def _stop(self) -> None:

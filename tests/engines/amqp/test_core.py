@@ -102,6 +102,16 @@ def test_a_client_that_does_not_answer_a_close_is_dropped(broker: Broker) -> Non
     assert talk.connection.closed
 
 
+def test_a_client_that_stays_after_its_close_is_dropped(broker: Broker) -> None:
+    talk = Talk(broker).open()
+    (answer,) = talk.say((0, commands.Connection.Close(200, "", 0, 0)))
+    assert answer.name == "Connection.CloseOk"
+    assert talk.connection in broker.connections
+    pass_time(broker, CLOSE_TIMEOUT + 1)
+    assert talk.connection not in broker.connections
+    assert talk.connection.closed
+
+
 def test_messages_expire_on_the_clock_with_nobody_looking(broker: Broker) -> None:
     talk = Talk(broker).open()
     letters: Any = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave", "x-message-ttl": 5000}

@@ -197,6 +197,16 @@ def test_both_sides_close_a_channel_at_once(amqp_broker: PrivateBroker) -> None:
         wire.expect(commands.Channel.CloseOk)
 
 
+def test_the_client_ends_the_socket_after_its_close(amqp_broker: PrivateBroker) -> None:
+    """The broker answers, twice if need be, and leaves the socket to the client."""
+    with Wire(amqp_broker.port).login() as wire:
+        for _ in range(2):
+            wire.send(0, commands.Connection.Close(200, "", 0, 0))
+            wire.expect(commands.Connection.CloseOk)
+            with pytest.raises(TimeoutError):
+                wire.read(0.5)
+
+
 def test_update_secret_and_access_request(amqp_broker: PrivateBroker) -> None:
     with Wire(amqp_broker.port).login() as wire:
         wire.send(0, commands.Connection.UpdateSecret("new", "it was time"))
@@ -251,6 +261,23 @@ def test_nowait_gets_no_answer(amqp_broker: PrivateBroker) -> None:
 def test_heartbeats_come_and_silence_is_noticed(amqp_broker: PrivateBroker) -> None:
     with Wire(amqp_broker.port).login(tune=(2047, 131072, 1)) as wire:
         assert wire.names(quiet=1.0).count("Heartbeat") >= 2  # reads until the broker hung up
+
+
+def test_a_nack_stands_for_all_below_it(amqp_broker: PrivateBroker) -> None:
+    """What came before was confirmed, so both brokers say `multiple`."""
+    with Wire(amqp_broker.port).login() as wire:
+        wire.channel()
+        full: Any = {"x-max-length": 0, "x-overflow": "reject-publish"}
+        wire.send(1, commands.Queue.Declare(0, "", exclusive=True, arguments=full))
+        queue = wire.expect(commands.Queue.DeclareOk).queue
+        wire.send(1, commands.Confirm.Select())
+        wire.expect(commands.Confirm.SelectOk)
+        wire.send(1, commands.Basic.Publish(0, "", "nowhere"), header.ContentHeader(0, 0))
+        assert wire.expect(commands.Basic.Ack).delivery_tag == 1
+        for tag in (2, 3):
+            wire.send(1, commands.Basic.Publish(0, "", queue), header.ContentHeader(0, 0))
+            nack = wire.expect(commands.Basic.Nack)
+            assert (nack.delivery_tag, nack.multiple) == (tag, True)
 
 
 def test_confirm_and_return_keep_their_order(amqp_broker: PrivateBroker) -> None:
