@@ -1,0 +1,292 @@
+"""The broker instrument against the embedded broker and, where it is installed, RabbitMQ."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.grading.broker import Broker
+from lab.grading.expect import BehaviourFailed, CannotTell
+from lab.grading.messages import event
+from lab.grading.unacked import unacked
+from lab.journal.event import Flow
+from tests.brokers import EmbeddedBroker, free_port
+from tests.waiting import eventually
+
+
+def no_restart() -> None:
+    raise AssertionError("nobody asked for a restart")
+
+
+@pytest.fixture
+def flows() -> list[Flow]:
+    """What the taps saw; a test adds to it."""
+    return []
+
+
+@pytest.fixture
+def broker(amqp_url: str, flows: list[Flow]) -> Iterator[Broker]:
+    broker = Broker(amqp_url, lambda: flows, no_restart)
+    yield broker
+    broker.reset()
+    broker.close()
+
+
+@pytest.fixture
+def queue(broker: Broker) -> Iterator[str]:
+    name = f"q.{uuid.uuid4().hex[:8]}"
+    broker.declare(name, "order.created")
+    yield name
+    broker.delete(name)
+
+
+def test_an_event_is_a_cloud_event_and_attributes_can_be_changed_or_left_out() -> None:
+    made = event("order.created", {"order_id": 1})
+    assert (made["specversion"], made["type"], made["data"]) == ("1.0", "order.created", {"order_id": 1})
+    assert made["id"] != event("order.created", {})["id"]
+    other = event("order.created", {}, id="e-1", time=None, version=2)
+    assert (other["id"], other["version"], "time" in other) == ("e-1", 2, False)
+
+
+def test_what_is_published_lies_in_the_queue_as_it_was_meant(broker: Broker, queue: str) -> None:
+    made = broker.event("order.created", {"order_id": "o-1"}, correlationid="c-1")
+    assert broker.publish(made) == made["id"]
+    assert broker.depth(queue) == 1
+    message = broker.get(queue)
+    assert message is not None
+    assert message.json == made
+    assert (message.routing_key, message.exchange, message.message_id) == ("order.created", "shop.events", made["id"])
+    assert (message.correlation_id, message.content_type) == ("c-1", "application/cloudevents+json")
+    assert (message.persistent, message.redelivered, message.headers) == (True, False, {})
+    assert broker.get(queue) is None
+
+
+def test_poison_and_foreign_messages_can_be_published(broker: Broker, queue: str) -> None:
+    broker.publish(b"\xff not json", queue, exchange="", persistent=False, headers={"x-note": "poison"}, message_id="")
+    message = broker.get(queue)
+    assert message is not None
+    assert (message.body, message.json, message.message_id) == (b"\xff not json", None, "")
+    assert (message.persistent, message.headers) == (False, {"x-note": "poison"})
+    with pytest.raises(ValueError, match="routing key"):
+        broker.publish(b"whose?")
+
+
+def test_queues_that_are_not_there(broker: Broker) -> None:
+    assert (broker.exists("nowhere"), broker.depth("nowhere"), broker.consumers("nowhere")) == (False, 0, 0)
+    assert broker.get("nowhere") is None
+    broker.purge("nowhere")
+    broker.delete("nowhere")
+    with pytest.raises(BehaviourFailed) as failed:
+        broker.drained("nowhere", within=0.2)
+    assert (failed.value.code, "no such queue" in failed.value.got) == ("not-drained", True)
+
+
+def test_purge_and_delete(broker: Broker, queue: str) -> None:
+    broker.publish(b"x", queue, exchange="")
+    broker.purge(queue)
+    assert broker.depth(queue) == 0
+    assert broker.exists(queue)
+    broker.delete(queue)
+    assert not broker.exists(queue)
+
+
+def test_a_queue_of_somebodys_own_exists(broker: Broker, amqp_url: str) -> None:
+    connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+    try:
+        name = connection.channel().queue_declare("", exclusive=True).method.queue
+        assert broker.exists(name)
+    finally:
+        connection.close()
+
+
+def test_a_tap_hears_what_its_key_takes_and_nobody_misses_a_message(broker: Broker, queue: str) -> None:
+    with broker.tap("order.*") as tap, broker.tap() as everything:
+        made = broker.event("order.created", {"order_id": 1})
+        broker.publish(made)
+        broker.publish(broker.event("user.registered", {}))
+        broker.publish(b"nonsense", "order.broken")
+        assert [message.routing_key for message in tap.up_to_now()] == ["order.created", "order.broken"]
+        assert len(everything.up_to_now()) == 3
+    assert len(tap) == 2
+    first = tap.messages[0]
+    assert (first.json, first.message_id, first.persistent) == (made, made["id"], True)
+    assert first.at <= time.monotonic()
+    assert broker.depth(queue) == 1
+    assert not broker.exists(tap.queue)
+
+
+def test_a_tap_closes_at_once(broker: Broker) -> None:
+    with broker.tap():
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+
+
+def test_drained_is_when_nothing_is_ready_and_nothing_unacked(broker: Broker, queue: str, flows: list[Flow]) -> None:
+    broker.publish(b"x", queue, exchange="")
+    with pytest.raises(BehaviourFailed) as failed:
+        broker.drained(queue, within=0.2)
+    assert f"1 ready and 0 unacked in {queue}" in failed.value.got
+    broker.get(queue)
+    flows.append(deliver(queue, "m"))
+    with pytest.raises(BehaviourFailed) as failed:
+        broker.drained(queue, within=0.2)
+    assert f"0 ready and 1 unacked in {queue}" in failed.value.got
+    flows.append(answer("ack", queue, "m"))
+    began = time.monotonic()
+    broker.drained(queue, quiet=0.2)
+    assert time.monotonic() - began >= 0.2
+
+
+def test_reset_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list[Flow], amqp_url: str) -> None:
+    tag = uuid.uuid4().hex[:8]
+    broker.declare(f"a.{tag}")
+    broker.declare(f"b.{tag}")
+    with_exchange(amqp_url, f"x.{tag}")
+    flows.append(Flow(op=f"declare a.{tag}", queue=f"a.{tag}"))
+    flows.append(Flow(op=f"declare x.{tag}", exchange=f"x.{tag}"))
+    flows.append(Flow(op="declare amq.topic", exchange="amq.topic"))
+    broker.reset([f"b.{tag}"])
+    assert not broker.exists(f"a.{tag}")
+    assert not broker.exists(f"b.{tag}")
+    assert not exchange_exists(amqp_url, f"x.{tag}")
+    assert not exchange_exists(amqp_url, "shop.events")
+    assert exchange_exists(amqp_url, "amq.topic")
+
+
+def test_another_kind_of_exchange_is_left_as_it_is(broker: Broker, amqp_url: str) -> None:
+    broker.reset()
+    with_exchange(amqp_url, "shop.events")
+    broker.publish(b"x", "key")
+    with broker.tap() as tap:
+        broker.publish(b"y", "key")
+        assert [message.body for message in tap.up_to_now()] == [b"y"]
+
+
+def test_looking_takes_milliseconds(broker: Broker, queue: str) -> None:
+    broker.depth(queue)
+    began = time.monotonic()
+    for _ in range(20):
+        broker.depth(queue)
+    assert time.monotonic() - began < 2
+
+
+def test_a_tap_and_the_grader_itself_outlive_a_restart(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path) as engine:
+
+        def restart() -> None:
+            engine.stop()
+            engine.start()
+
+        broker = Broker(engine.url, list, restart)
+        broker.declare("q", "order.created")
+        with broker.tap() as tap:
+            broker.publish(broker.event("order.created", {"n": 1}))
+            broker.restart()
+            broker.publish(broker.event("order.created", {"n": 2}))
+            eventually(lambda: len(tap) >= 2)
+            assert [message.json["data"]["n"] for message in tap.up_to_now()] == [1, 2]
+        assert broker.depth("q") == 2
+        engine.kill()
+        with pytest.raises(CannotTell, match="does not answer"):
+            broker.depth("q")
+        engine.start()
+        assert broker.depth("q") == 2
+        broker.close()
+
+
+def test_a_broker_that_is_not_there_is_our_own_trouble() -> None:
+    broker = Broker(f"amqp://guest:guest@127.0.0.1:{free_port()}/%2F", list, no_restart)
+    for ask in (broker.depth, broker.get, broker.declare, broker.purge):
+        with pytest.raises(CannotTell):
+            ask("q")
+    with pytest.raises(CannotTell):
+        broker.publish(b"x", "key")
+    with pytest.raises(BehaviourFailed):
+        broker.drained("q", within=0.1)
+
+
+# The fold of deliveries
+
+
+def deliver(queue: str, message: str, **more: Any) -> Flow:
+    return Flow(op=f"deliver {queue}", queue=queue, message=message, **more)
+
+
+def answer(verb: str, queue: str, message: str, **more: Any) -> Flow:
+    return Flow(op=verb, queue=queue, message=message, **more)
+
+
+CASES: dict[str, tuple[list[Flow], int]] = {
+    "waiting": ([deliver("q", "m1"), deliver("q", "m2"), answer("ack", "q", "m1")], 1),
+    "given back": ([deliver("q", "m1"), answer("nack", "q", "m1", status="requeued")], 0),
+    "connection lost": ([deliver("q", "m1"), answer("ack", "q", "m1", outcome="lost", status="connection lost")], 0),
+    "ack lost": ([deliver("q", "m1"), answer("ack", "q", "m1", outcome="lost", status="acked")], 1),
+    "ack lost, again": (
+        [deliver("q", "m1"), answer("ack", "q", "m1", outcome="lost"), deliver("q", "m1", redelivered=True)],
+        1,
+    ),
+    "without acks": ([deliver("q", "m1", status="no-ack"), Flow(op="get q", queue="q", status="empty")], 0),
+    "a fault's copy": ([deliver("q", "m1"), deliver("q", "m1", outcome="duplicate"), answer("ack", "q", "m1")], 0),
+    "a get": ([Flow(op="get q", queue="q", message="m1")], 1),
+    "the same message twice": ([deliver("q", "m"), deliver("q", "m"), answer("ack", "q", "m")], 1),
+    "redelivered": (
+        [deliver("q", "m"), answer("reject", "q", "m"), deliver("q", "m", redelivered=True), answer("ack", "q", "m")],
+        0,
+    ),
+    "another queue": ([deliver("other", "m1"), Flow(op="publish q", routing_key="q")], 0),
+    "a second consumer": ([deliver("q", "m1", conn=1), Flow(op="consume q", queue="q", conn=2)], 1),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_unacked_is_told_from_the_wire(name: str) -> None:
+    seen, expected = CASES[name]
+    assert unacked(seen)["q"] == expected
+
+
+@given(st.data())
+def test_unacked_agrees_with_a_broker_that_keeps_books(data: st.DataObject) -> None:
+    """A model with two connections: deliveries, acks, and connections that end with all they hold."""
+    open_by_conn: dict[int, list[str]] = {1: [], 2: []}
+    seen: list[Flow] = []
+    for step in range(data.draw(st.integers(0, 30))):
+        conn = data.draw(st.sampled_from((1, 2)))
+        if data.draw(st.integers(0, 2)) == 0 or not open_by_conn[conn]:
+            message = data.draw(st.sampled_from(("a", "b", f"m{step}")))
+            open_by_conn[conn].append(message)
+            seen.append(deliver("q", message, conn=conn))
+        elif data.draw(st.booleans()):
+            message = open_by_conn[conn].pop(data.draw(st.integers(0, len(open_by_conn[conn]) - 1)))
+            seen.append(answer(data.draw(st.sampled_from(("ack", "nack", "reject"))), "q", message, conn=conn))
+        else:
+            lost, open_by_conn[conn] = open_by_conn[conn], []
+            seen += [answer("ack", "q", one, outcome="lost", status="connection lost") for one in lost]
+    assert unacked(seen)["q"] == sum(map(len, open_by_conn.values()))
+
+
+def with_exchange(url: str, name: str) -> None:
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    try:
+        connection.channel().exchange_declare(name, "fanout", durable=False)
+    finally:
+        connection.close()
+
+
+def exchange_exists(url: str, name: str) -> bool:
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    try:
+        connection.channel().exchange_declare(name, passive=True)
+    except pika.exceptions.ChannelClosedByBroker:
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
