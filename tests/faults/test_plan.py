@@ -118,6 +118,18 @@ def test_a_share_is_drawn_from_the_seed_and_from_no_other_links_traffic() -> Non
     assert 30 < sum(pattern(1, False)) < 90
 
 
+def test_the_same_seed_strikes_the_same_messages_whenever_they_come() -> None:
+    def struck(seed: int, pace: float) -> list[tuple[int, str, object]]:
+        plan, _ = plan_with("error orders->payments 30%", "latency orders->payments 1s jitter=1s 20%", seed=seed)
+        hits = ((number, plan.strike(LINK, ("error", "latency"), "GET x", number * pace)) for number in range(300))
+        return [(number, fault.id, fault.params.get("delay")) for number, fault in hits if fault]
+
+    first = struck(7, pace=0.001)
+    assert first == struck(7, pace=0.09)
+    assert first != struck(8, pace=0.001)
+    assert {ident for _, ident, _ in first} == {"f1", "f2"}
+
+
 def test_jitter_is_drawn_for_each_message() -> None:
     plan, _ = plan_with('latency orders->payments 100ms jitter=50ms on "*"')
     struck = [plan.strike(LINK, ("latency",), "GET /", 1.0) for _ in range(50)]

@@ -20,10 +20,10 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 class Rig:
     """`a->b` with a tap on it. `fault` adds one by its text without the target and applies it; `heal` heals."""
 
-    def __init__(self, protocol: str, upstream: Address) -> None:
+    def __init__(self, protocol: str, upstream: Address, seed: int = 1) -> None:
         self.flows: list[Flow] = []
         self.changes: list[FaultChange] = []
-        self.plan = Plan(1, self.changes.append)
+        self.plan = Plan(seed, self.changes.append)
         self.began = time.monotonic()
         self.tap = Tap(
             link=Link(source="a", target="b", protocol="tcp"),
@@ -60,8 +60,8 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def tapped(protocol: str, upstream: Address) -> AsyncIterator[Rig]:
-    rig = Rig(protocol, upstream)
+async def tapped(protocol: str, upstream: Address, seed: int = 1) -> AsyncIterator[Rig]:
+    rig = Rig(protocol, upstream, seed)
     await rig.tap.start()
     try:
         yield rig

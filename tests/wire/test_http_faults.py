@@ -16,12 +16,12 @@ from tests.wire.rig import Rig, Web, serving, tapped
 
 
 @contextlib.asynccontextmanager
-async def shop() -> AsyncIterator[tuple[Rig, httpx.AsyncClient, Web]]:
+async def shop(seed: int = 1) -> AsyncIterator[tuple[Rig, httpx.AsyncClient, Web]]:
     """A web server behind a tap, and a client with a timeout of 0.6 s that has spoken to it once."""
     web = Web()
     async with (
         serving(web) as upstream,
-        tapped("http", upstream) as rig,
+        tapped("http", upstream, seed) as rig,
         httpx.AsyncClient(base_url=rig.url, timeout=0.6, trust_env=False) as client,
     ):
         assert (await client.get("/hello")).status_code == 200
@@ -228,6 +228,24 @@ async def test_truncate() -> None:
             await client.get("/x")
         assert [(f.op, f.outcome) for f in rig.flows if f.faults] == [("GET /x", "error")]
         await healthy(rig, client)
+
+
+@in_both_loops
+async def test_a_share_hits_the_same_requests_of_every_run_with_that_seed() -> None:
+    async def hit(seed: int, calm: float) -> list[int]:
+        async with shop(seed) as (rig, client, _):
+            rig.fault("status 503 30%")
+            numbers = []
+            for number in range(60):
+                if (await client.get("/x")).status_code == 503:
+                    numbers.append(number)
+                await asyncio.sleep(calm)
+            return numbers
+
+    first = await hit(7, calm=0)
+    assert 6 < len(first) < 36
+    assert first == await hit(7, calm=0.003)
+    assert first != await hit(8, calm=0)
 
 
 @in_both_loops
