@@ -181,9 +181,15 @@ class RabbitNode(PrivateBroker):
     def stop(self, timeout: float = 30.0) -> None:
         """Its own operator's tool says good-bye to clients (320), which a plain TERM does not."""
         if self.process is not None and self.process.poll() is None:
-            tool = str(Path(self.command()[0]).with_name("rabbitmqctl"))
-            subprocess.run([tool, "stop"], env={**os.environ, **self.environment()}, capture_output=True, check=False)
+            self.control("stop")
         super().stop(timeout)
+
+    def control(self, *words: str) -> str:
+        """Runs its operator's tool, rabbitmqctl, on this node; what it printed."""
+        tool = str(Path(self.command()[0]).with_name("rabbitmqctl"))
+        environment = {**os.environ, **self.environment()}
+        done = subprocess.run([tool, *words], env=environment, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
 
     def server(self) -> psutil.Process:
         for process in super().server().children(recursive=True):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pika
 import psutil
 import pytest
 from hypothesis import given
@@ -18,7 +16,7 @@ from tests.brokers import EmbeddedBroker
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import Inbox, ready
 from tests.engines.amqp.test_process import told
-from tests.engines.amqp.wire import CAPABILITIES, Wire
+from tests.engines.amqp.wire import Wire
 from tests.waiting import eventually
 
 
@@ -69,35 +67,6 @@ def test_a_publisher_is_blocked_until_there_is_room(client: Client) -> None:
         wire.expect(commands.Connection.Unblocked)
         wire.send(1, commands.Queue.Declare(0, queue, passive=True))
         wire.expect(commands.Queue.DeclareOk)
-
-
-def test_a_client_that_knows_no_blocking_is_held_all_the_same(client: Client) -> None:
-    consumer = client.channel()
-    queue = client.queue(consumer)
-    knows: dict[str, Any] = {**CAPABILITIES, "connection.blocked": False}
-    with Wire(client.port).login(capabilities=knows) as wire:
-        wire.channel()
-        fill(wire, queue, 1_000_000, 200)
-        wire.send(1, commands.Queue.Declare(0, queue, passive=True))
-        with pytest.raises(TimeoutError):
-            wire.read(0.5)
-        consumer.queue_purge(queue)
-        wire.expect(commands.Queue.DeclareOk)
-
-
-def test_pika_hears_of_it(client: Client) -> None:
-    connection = client.connect()
-    channel = connection.channel()
-    queue = client.queue(channel)
-    heard: list[str] = []
-    connection.add_on_connection_blocked_callback(lambda _, frame: heard.append(frame.method.reason))
-    connection.add_on_connection_unblocked_callback(lambda *_: heard.append("unblocked"))
-    for _ in range(6000):
-        channel.basic_publish("", queue, b"x" * 200, pika.BasicProperties())
-    eventually(lambda: (connection.process_data_events(0.01), heard)[1])
-    client.channel().queue_purge(queue)
-    eventually(lambda: (connection.process_data_events(0.01), heard[-1] == "unblocked")[1])
-    assert heard[0] == "low on memory"
 
 
 def asked(asker: Wire, replier: Wire) -> str:
