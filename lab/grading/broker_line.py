@@ -12,16 +12,22 @@ from typing import Any, TypeVar
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ChannelClosedByBroker, ChannelWrongStateError
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from lab.grading.expect import CannotTell
 
 T = TypeVar("T")
 
-HEARTBEAT = 6
-"""Seconds; a frozen broker is given up after about twice as many."""
-FRESH = 3.0
+HEARTBEAT = 3
+"""Seconds; a frozen broker is given up after some three times as many."""
+PATIENCE = 5.0
+"""Seconds for connecting, and for a broker that takes no messages for the time being."""
+FRESH = float(HEARTBEAT)
 """Seconds for which a connection that nobody used may be trusted."""
+
+TROUBLE = (AMQPError, AMQPConnectorException, OSError)
+"""What pika raises when the broker is away, dead or frozen."""
 
 NOT_FOUND = 404
 LOCKED = 405
@@ -56,7 +62,7 @@ class Line:
             except ChannelClosedByBroker as error:
                 self._channel = None
                 raise Refused(error.reply_code, error.reply_text) from None
-            except (AMQPError, OSError) as error:
+            except TROUBLE as error:
                 self.hang_up()
                 raise CannotTell(f"the broker does not answer the grader: {error!r}") from error
             finally:
@@ -66,7 +72,7 @@ class Line:
         with self._lock:
             connection, self._connection, self._channel = self._connection, None, None
             if connection is not None:
-                with suppress(AMQPError, OSError):
+                with suppress(*TROUBLE):
                     connection.close()
 
     def _ready(self) -> BlockingChannel:
@@ -85,7 +91,7 @@ class Line:
             return False
         try:
             self._connection.process_data_events(0)
-        except (AMQPError, OSError, ChannelWrongStateError):
+        except TROUBLE:
             return False
         return bool(self._connection.is_open)
 
@@ -95,9 +101,9 @@ def connect(url: str) -> Any:
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # what goes wrong is told by who asked
     parameters = pika.URLParameters(url)
     parameters.heartbeat = HEARTBEAT
-    parameters.blocked_connection_timeout = HEARTBEAT
-    parameters.socket_timeout = HEARTBEAT
-    parameters.stack_timeout = HEARTBEAT
+    parameters.blocked_connection_timeout = PATIENCE
+    parameters.socket_timeout = PATIENCE
+    parameters.stack_timeout = PATIENCE
     parameters.connection_attempts = 1
     parameters.client_properties = {"connection_name": "grader"}
     return pika.BlockingConnection(parameters)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from pika.exceptions import AMQPError
-
-from lab.grading.broker_line import connect
+from lab.grading.broker_line import TROUBLE, connect
 from lab.grading.expect import CannotTell
 from lab.grading.messages import PERSISTENT, Message
 
@@ -22,11 +21,15 @@ AGAIN = 0.1
 PATIENCE = 10.0
 FENCE = "lab-fence"
 
+Identity = tuple[str, str, str, bytes]
+"""Exchange, routing key, message id, body."""
+
 
 class BrokerTap:
     """`messages` so far, in the order in which they came.
 
-    The queue is durable, so that a broker's restart takes nothing from it but what was not persistent.
+    The queue is durable and what is taken is acknowledged, so that a broker's restart takes nothing from it but what
+    was not persistent. What comes again only because the acknowledgement did not arrive is known by that.
     """
 
     def __init__(self, url: str, queue: str, publish: Callable[[str], object]) -> None:
@@ -35,6 +38,9 @@ class BrokerTap:
         self._url = url
         self._publish = publish
         self._messages: list[Message] = []
+        self._earlier: Counter[Identity] = Counter()
+        """What was taken over connections that have ended."""
+        self._lately: Counter[Identity] = Counter()
         self._fences: dict[str, threading.Event] = {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._listen, name=f"tap {queue}", daemon=True)
@@ -67,26 +73,34 @@ class BrokerTap:
         while not self._closed.is_set():
             try:
                 connection = connect(self._url)
-            except (AMQPError, OSError):
+            except TROUBLE:
                 self._closed.wait(AGAIN)
                 continue
             try:
                 channel = connection.channel()
-                channel.basic_consume(self.queue, self._take, auto_ack=True)
+                channel.basic_consume(self.queue, self._take)
                 while not self._closed.is_set():
                     connection.process_data_events(PUMP)
-            except (AMQPError, OSError):
+            except TROUBLE:
                 self._closed.wait(AGAIN)
             finally:
-                with suppress(AMQPError, OSError):
+                self._earlier += self._lately
+                self._lately.clear()
+                with suppress(*TROUBLE):
                     connection.close()
 
-    def _take(self, _: Any, method: Any, properties: Any, body: bytes) -> None:
-        fence = self._fences.pop(properties.message_id or "", None)
-        if fence is not None:
-            fence.set()
+    def _take(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
+        message = read(method, properties, body)
+        identity = (message.exchange, message.routing_key, message.message_id, body)
+        if message.message_id.startswith(FENCE):
+            if (passed := self._fences.pop(message.message_id, None)) is not None:
+                passed.set()
+        elif message.redelivered and self._earlier[identity]:
+            self._earlier[identity] -= 1
         else:
-            self._messages.append(read(method, properties, body))
+            self._messages.append(message)
+            self._lately[identity] += 1
+        channel.basic_ack(method.delivery_tag)
 
 
 def read(method: Any, properties: Any, body: bytes) -> Message:

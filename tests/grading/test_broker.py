@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.grading import broker_line
 from lab.grading.broker import Broker
 from lab.grading.expect import BehaviourFailed, CannotTell
 from lab.grading.messages import event
@@ -211,6 +213,14 @@ def test_a_broker_that_is_not_there_is_our_own_trouble() -> None:
         broker.publish(b"x", "key")
     with pytest.raises(BehaviourFailed):
         broker.drained("q", within=0.1)
+
+
+def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_line, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = Broker(f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}/%2F", list, no_restart)
+        with pytest.raises(CannotTell, match="does not answer"):
+            broker.depth("q")
 
 
 # The fold of deliveries
