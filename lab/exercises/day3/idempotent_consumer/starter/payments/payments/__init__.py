@@ -1,0 +1,1 @@
+"""Charges what is ordered."""
