@@ -1,0 +1,1 @@
+"""The gateway: a home page from three services behind it."""
