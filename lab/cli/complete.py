@@ -102,9 +102,34 @@ def live_runs(_: typer.Context) -> Iterable[tuple[str, str]]:
 @_quietly
 def exercises(_: typer.Context) -> Iterable[tuple[str, str]]:
     """Their ids with their titles, read without what else an exercise needs."""
-    from lab.course import titles
+    from lab.course.titles import titles
 
-    return titles.titles()
+    return titles()
+
+
+@_quietly
+def gradable(_: typer.Context) -> Iterable[tuple[str, str]]:
+    """Exercises, their days, and all of them."""
+    from lab.course.titles import titles
+
+    found = list(titles())
+    days = {ident.partition(".")[0] for ident, _ in found}
+    return [*found, *((day, "every exercise of the day") for day in sorted(days)), ("all", "every exercise")]
+
+
+@_quietly
+def behaviours(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli import named
+
+    exercise = named.one(str(ctx.params.get("what") or _word_after("check")))
+    return ((behaviour.id, behaviour.says["en"]) for behaviour in exercise.behaviours)
+
+
+@_quietly
+def misconceptions(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli import named
+
+    return ((wrong.name, wrong.title["en"]) for exercise in named.every() for wrong in exercise.wrong)
 
 
 @_quietly

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits
+from lab.cli.check import with_needs
 from lab.cli.commands import examples
 from lab.cli.failure import Failure, unknown
 from lab.cli.options import Json
@@ -67,7 +68,7 @@ def check(
         exercise = named.one(words[0])
         kind = "solution" if solution else "starter" if starter else "wrong"
         variant = _variant(exercise, kind, language, wrong)
-        only = _with_needs(exercise, behaviour or [])
+        only = with_needs(exercise, behaviour or [])
         raise typer.Exit(_one(exercise, variant, _seeds(seed, seeds or 1), only, busy=bool(seeds), as_json=as_json))
     if behaviour:
         raise typer.BadParameter("--behaviour goes with --solution, --starter or --wrong")
@@ -92,23 +93,6 @@ def _variant(exercise: Exercise, kind: str, language: str, wrong: str) -> Varian
     if missing := missing_tool(exercise, wanted):
         raise Failure(f"{missing} is not installed", code=exits.MISSING)
     return wanted
-
-
-def _with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
-    """The behaviours named, with those that they need, in the exercise's order."""
-    wanted: set[str] = set()
-
-    def add(ident: str) -> None:
-        wanted.add(ident)
-        for need in exercise.behaviour(ident).needs:
-            add(need)
-
-    for ident in idents:
-        try:
-            add(ident)
-        except KeyError:
-            raise unknown("behaviour", ident, [behaviour.id for behaviour in exercise.behaviours]) from None
-    return [behaviour.id for behaviour in exercise.behaviours if behaviour.id in wanted]
 
 
 def _one(

@@ -12,6 +12,8 @@ from lab.cli.failure import Failure
 
 if TYPE_CHECKING:
     from lab.cli.progress_line import ProgressLine
+    from lab.course.exercise import Exercise
+    from lab.course.workspace import Workspace
     from lab.grading.model import Assignment, Report
     from lab.grading.progress import Progress
 
@@ -22,6 +24,44 @@ SEEDS = 10_000
 def any_seed() -> int:
     """A seed that nobody can have prepared for."""
     return secrets.randbelow(SEEDS - 1) + 1
+
+
+def attempt(
+    here: Workspace,
+    exercise: Exercise,
+    *,
+    seed: int,
+    line: ProgressLine,
+    tiers: Mapping[str, str] | None = None,
+    first: Sequence[str] = (),
+    only: Sequence[str] = (),
+    stop_at_first: bool = False,
+) -> Report:
+    """Grade the learner's services, and keep the report with what is known of their progress. Raises Failure."""
+    from lab.cli import place
+    from lab.course import records
+    from lab.course.assignment import assignment
+
+    programs = place.programs(here, exercise)
+    with place.readable():
+        code = records.fingerprint(programs)
+        folder = records.new(here.own, exercise.id)
+    report = grade(
+        assignment(exercise, programs),
+        seed=seed,
+        records=folder,
+        line=line,
+        tiers=tiers,
+        first=first,
+        only=only,
+        stop_at_first=stop_at_first,
+    )
+    kept = records.Attempt(code=code, whole=not only)
+    with place.readable():
+        records.keep(folder, report, kept)
+    with place.progress(here) as so_far:
+        so_far.note(folder.name, report, kept)
+    return report
 
 
 def grade(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lab.cli.output import coloured, out
@@ -20,8 +21,19 @@ def show(report: Report, language: str = "en") -> None:
     """Print the report as this terminal takes it."""
     from lab.grading.terminal import render
 
-    columns = min(shutil.get_terminal_size().columns, WIDEST)
-    out(render(report, language=language, width=columns, colour=coloured(), unicode=speaks_unicode()).rstrip())
+    out(render(report, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
+
+
+def show_stability(reports: Sequence[Report], language: str = "en") -> None:
+    """Print what several gradings of the same services come to."""
+    from lab.grading.terminal import stability
+
+    out(stability(reports, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
+
+
+def width() -> int:
+    """Columns that this terminal has, as far as they are used."""
+    return min(shutil.get_terminal_size().columns, WIDEST)
 
 
 def speaks_unicode() -> bool:

@@ -178,7 +178,8 @@ def _ours() -> set[str]:
     found = set()
     for child in me.children(recursive=True):
         try:
-            found.add(f"process {child.pid} {child.name()}")
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found.add(f"process {child.pid} {child.name()}")
         except psutil.Error:
             continue
     ports = [one for one in me.net_connections("tcp") if one.status == psutil.CONN_LISTEN]

@@ -1,0 +1,21 @@
+"""`lab reset`: begin an exercise again."""
+
+from __future__ import annotations
+
+from lab.cli.output import out
+from lab.cli.start import ExerciseName, Language, tell
+
+EXAMPLES = ("lab reset day5.3",)
+
+
+def reset(exercise: ExerciseName, language: Language = "") -> None:
+    """Begin an exercise again with its starter. What you have is kept: it is moved into a dated backup first."""
+    from lab.cli import named, place
+    from lab.course import workspace
+
+    here, begun = place.workspace(), named.one(exercise)
+    with place.readable():
+        done = workspace.reset(here, begun, language)
+    tell(here, begun, done)
+    if done.backup:
+        out(f"\nWhat you had is in {done.backup.relative_to(here.folder)}")

@@ -1,0 +1,190 @@
+"""How far a learner is: attempts and opened hints, in `.lab/progress.db`.
+
+The file can always be lost: what it says of attempts is told again by the records of the gradings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Boolean, Engine, Integer, String, create_engine, event, select
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from lab.course import records
+from lab.course.records import Attempt
+from lab.grading.model import Report
+
+FILE = "progress.db"
+VERSION = 1
+GOLD = 10
+"""A gold behaviour adds one part in so many of an exercise's points."""
+PATIENCE = 5.0
+"""Seconds that another command may keep the file to itself."""
+
+
+class NewerProgress(Exception):
+    """The file was written by a later lab."""
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Attempt(_Base):
+    __tablename__ = "attempts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    record: Mapped[str] = mapped_column(String, unique=True)
+    exercise: Mapped[str] = mapped_column(String, index=True)
+    at: Mapped[str] = mapped_column(String)
+    seed: Mapped[int] = mapped_column(Integer)
+    passed: Mapped[bool] = mapped_column(Boolean)
+    honest: Mapped[bool] = mapped_column(Boolean)
+    gold: Mapped[int] = mapped_column(Integer)
+    failing: Mapped[str] = mapped_column(String)
+    code: Mapped[str] = mapped_column(String)
+
+
+class _Hint(_Base):
+    __tablename__ = "hints"
+    exercise: Mapped[str] = mapped_column(String, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[str] = mapped_column(String)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the learner stands with one exercise.
+
+    `failures` counts honest ones: whole gradings of different code in which a behaviour failed. `gold` is the most
+    gold behaviours of a pass; `failing` are those of the last attempt. `hints` are opened.
+    """
+
+    attempts: int = 0
+    failures: int = 0
+    passed: bool = False
+    gold: int = 0
+    failing: tuple[str, ...] = ()
+    hints: int = 0
+    last: str = ""
+
+    def points(self, worth: int) -> int:
+        """Of an exercise that is `worth` so many points; its gold behaviours add a tenth of them each."""
+        return worth + self.gold * max(1, worth // GOLD) if self.passed else 0
+
+
+class Progress:
+    """The progress of one workspace. `rebuilt` is where a corrupt file was put, if it had to be."""
+
+    def __init__(self, own: Path) -> None:
+        """Open or make it. Raises NewerProgress, OSError."""
+        self._own = own
+        self.rebuilt: Path | None = None
+        own.mkdir(parents=True, exist_ok=True)
+        try:
+            self._engine = _open(own / FILE)
+        except OperationalError as error:
+            raise OSError(f"{own / FILE} cannot be opened: {error.orig}") from None
+        except DatabaseError:
+            self.rebuilt = _put_aside(own / FILE)
+            self._engine = _open(own / FILE)
+            for folder, report, attempt in records.read(own):
+                self.note(folder.name, report, attempt)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def note(self, record: str, report: Report, attempt: Attempt) -> None:
+        """One more attempt. A grading of some behaviours only, or one that the lab itself spoilt, is none."""
+        if not attempt.whole or report.broken or not report.findings:
+            return
+        failing = [finding.behaviour for finding in report.findings if finding.verdict == "fail" and not finding.gold]
+        with Session(self._engine) as session, session.begin():
+            session.add(
+                _Attempt(
+                    record=record,
+                    exercise=report.exercise,
+                    at=report.started_at,
+                    seed=report.seed,
+                    passed=report.passed,
+                    honest=bool(failing),
+                    gold=sum(finding.gold and finding.verdict == "pass" for finding in report.findings),
+                    failing=json.dumps(failing),
+                    code=attempt.code,
+                )
+            )
+
+    def open_hint(self, exercise: str, number: int) -> None:
+        """Remember that the learner has seen it."""
+        with Session(self._engine) as session, session.begin():
+            session.merge(_Hint(exercise=exercise, number=number, at=datetime.now(UTC).isoformat(timespec="seconds")))
+
+    def standing(self, exercise: str, *, untouched: str = "") -> Standing:
+        """How it stands. A failure of the `untouched` starter, by its fingerprint, is nobody's."""
+        with Session(self._engine) as session:
+            rows = session.scalars(select(_Attempt).where(_Attempt.exercise == exercise).order_by(_Attempt.id)).all()
+            hints = session.scalars(select(_Hint.number).where(_Hint.exercise == exercise)).all()
+        passes = [row for row in rows if row.passed]
+        return Standing(
+            attempts=len(rows),
+            failures=len({row.code for row in rows if row.honest and not row.passed} - {untouched}),
+            passed=bool(passes),
+            gold=max((row.gold for row in passes), default=0),
+            failing=tuple(json.loads(rows[-1].failing)) if rows else (),
+            hints=max(hints, default=0),
+            last=rows[-1].at if rows else "",
+        )
+
+
+@contextmanager
+def opened(own: Path) -> Iterator[Progress]:
+    """The progress while it is needed. Raises NewerProgress, OSError."""
+    progress = Progress(own)
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def next_unfinished(progress: Progress, exercises: Sequence[str]) -> str | None:
+    """The first of these, in their order, that is not passed."""
+    return next((ident for ident in exercises if not progress.standing(ident).passed), None)
+
+
+def _open(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": PATIENCE})
+
+    @event.listens_for(engine, "connect")
+    def durable(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+
+    try:
+        with engine.begin() as connection:
+            sound = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+            if sound != "ok":
+                raise DatabaseError("PRAGMA quick_check", None, ValueError(str(sound)))
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar() or 0
+            if version > VERSION:
+                raise NewerProgress(f"{path} was written by a later lab; this one reads version {VERSION}")
+            _Base.metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _put_aside(path: Path) -> Path:
+    """Keep the corrupt file under a dated name."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.name}.{stamp}.bak")
+    path.replace(aside)
+    for rest in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + rest).unlink(missing_ok=True)
+    return aside

@@ -1,0 +1,103 @@
+"""The gradings of a workspace as they are kept: `.lab/records/0007-day5.3/` with the report and the services' logs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from lab.course.assignment import Source
+from lab.grading.model import Report
+from lab.grading.record import Unreadable, read_report, report_json
+
+KEPT = 50
+"""So many of the latest gradings keep their logs; of older ones the report stays."""
+REPORT, ATTEMPT = "report.json", "attempt.json"
+NOT_WRITTEN = frozenset({"__pycache__", ".venv", "node_modules", "bin", ".git", "target", "dist"})
+"""Folders that no learner writes by hand."""
+_FOLDER = re.compile(r"(\d+)-(day\d+\.\d+)")
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a grading beside its report: the code that was graded, and whether all of it was."""
+
+    code: str
+    whole: bool
+
+
+def new(own: Path, exercise: str) -> Path:
+    """The folder for one more grading. Raises OSError."""
+    records = own / "records"
+    records.mkdir(parents=True, exist_ok=True)
+    number = max((number for number, _ in _folders(own)), default=0) + 1
+    while True:
+        folder = records / f"{number:04}-{exercise}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        _thin_out(own)
+        return folder
+
+
+def keep(folder: Path, report: Report, attempt: Attempt) -> None:
+    """Write the report down. Raises OSError."""
+    (folder / ATTEMPT).write_bytes(msgspec.json.encode(attempt))
+    partly = folder / f"{REPORT}.new"
+    partly.write_bytes(report_json(report))
+    partly.replace(folder / REPORT)
+
+
+def read(own: Path) -> Iterator[tuple[Path, Report, Attempt]]:
+    """Every grading that can be read, oldest first."""
+    for _, folder in _folders(own):
+        try:
+            report = read_report((folder / REPORT).read_bytes())
+            attempt = msgspec.json.decode((folder / ATTEMPT).read_bytes(), type=Attempt)
+        except (OSError, Unreadable, msgspec.DecodeError):
+            continue
+        yield folder, report, attempt
+
+
+def latest(own: Path, exercise: str) -> Report | None:
+    """The last report on the exercise."""
+    return next((report for _, report, _ in reversed(list(read(own))) if report.exercise == exercise), None)
+
+
+def fingerprint(programs: Mapping[str, Source]) -> str:
+    """The same for the same code, whatever was built or run beside it. Raises OSError."""
+    digest = hashlib.sha256()
+    for name, source in sorted(programs.items()):
+        for path in _written(source.dir):
+            digest.update(f"{name}/{path.relative_to(source.dir)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _written(folder: Path) -> list[Path]:
+    """The files that somebody wrote."""
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in folder.iterdir():
+        if path.is_symlink() or path.name in NOT_WRITTEN:
+            continue
+        found += _written(path) if path.is_dir() else [path] if path.is_file() else []
+    return sorted(found)
+
+
+def _folders(own: Path) -> list[tuple[int, Path]]:
+    found = [(match, path) for path in (own / "records").glob("*-day*") if (match := _FOLDER.fullmatch(path.name))]
+    return sorted((int(match[1]), path) for match, path in found)
+
+
+def _thin_out(own: Path) -> None:
+    for _, folder in _folders(own)[:-KEPT]:
+        for path in folder.iterdir():
+            if path.name not in (REPORT, ATTEMPT):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

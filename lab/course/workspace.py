@@ -1,0 +1,293 @@
+"""The learner's workspace: a folder with `lab.toml`, one folder a day, and the lab's own `.lab` beside them.
+
+What the learner wrote is theirs: it is never overwritten and never deleted, only moved into a dated backup when they
+ask for the starter again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from lab.course import labtoml, texts
+from lab.course.assignment import Source
+from lab.course.exercise import Exercise, LearnerService
+from lab.course.labtoml import Entry, LabToml
+from lab.course.variants import NOT_COPIED
+
+OWN = ".lab"
+"""The lab's folder in a workspace: progress, records of gradings, backups."""
+HARMLESS = frozenset({".git", ".gitignore", ".gitattributes", ".DS_Store", ".idea", ".vscode", OWN})
+"""What may be in a folder that counts as empty."""
+README = "README.md"
+IGNORED = f"{OWN}/\n__pycache__/\n.venv/\nnode_modules/\nbin/\n"
+ABOUT = """\
+# My services for the lab
+
+One folder a day, one folder an exercise. `lab.toml` says how each service is built and run.
+
+    lab status          where you are
+    lab start 5.3       begin an exercise
+    lab check           grade the exercise of this folder
+    lab watch           grade it each time you save
+    lab hint            the next hint
+"""
+
+
+class Refused(Exception):
+    """It cannot be done without harm to what is there. `next` is what to type instead."""
+
+    def __init__(self, what: str, next: str = "") -> None:
+        super().__init__(what)
+        self.next = next
+
+
+class NoWorkspace(LookupError):
+    """There is no `lab.toml` here or above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace as its `lab.toml` tells it."""
+
+    folder: Path
+    toml: LabToml
+
+    @property
+    def own(self) -> Path:
+        return self.folder / OWN
+
+    def home(self, exercise: Exercise) -> Path:
+        """The exercise's folder, whether it is there or not."""
+        return self.folder / exercise.day / f"{exercise.number}-{exercise.slug}"
+
+    def dir(self, entry: Entry) -> Path:
+        return Path(os.path.normpath(self.folder / Path(entry.dir).expanduser()))
+
+    def sources(self, exercise: Exercise) -> dict[str, Source]:
+        """The learner's services for the exercise, those that are there."""
+        entries = self.toml.services.get(exercise.id, {})
+        return {
+            service.name: Source(dir=self.dir(entry), run=entry.run, build=entry.build)
+            for service in exercise.services
+            if (entry := entries.get(service.name)) and self.dir(entry).is_dir()
+        }
+
+    def here(self, cwd: Path, known: Iterable[Exercise]) -> Exercise | None:
+        """The exercise in whose folder, or in the folder of one of whose services, `cwd` is."""
+        cwd = cwd.resolve()
+        for exercise in known:
+            entries = self.toml.services.get(exercise.id, {}).values()
+            places = [self.home(exercise), *map(self.dir, entries)]
+            if any(cwd.is_relative_to(place.resolve()) for place in places):
+                return exercise
+        return None
+
+
+@dataclass(slots=True)
+class Done:
+    """What was done, for people: paths relative to the workspace."""
+
+    made: list[str] = field(default_factory=list)
+    carried: list[tuple[str, str]] = field(default_factory=list)
+    """Services that go on from an earlier exercise: (service, exercise)."""
+    empty: list[str] = field(default_factory=list)
+    """Services for which there is no starter in the learner's language."""
+    backup: Path | None = None
+
+
+def find(cwd: Path) -> Workspace:
+    """The workspace that `cwd` is in. Raises NoWorkspace, InvalidLabToml, OSError."""
+    for folder in (cwd.absolute(), *cwd.absolute().parents):
+        if (folder / labtoml.NAME).is_file():
+            return Workspace(folder, labtoml.read(folder / labtoml.NAME))
+    raise NoWorkspace(f"neither {cwd} nor a folder above it is a workspace")
+
+
+def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in: str = "en") -> Done:
+    """Make `folder` a workspace, or complete it. Raises Refused, InvalidLabToml, OSError."""
+    folder = folder.expanduser().absolute()
+    _may_become_one(folder)
+    done = Done()
+    folder.mkdir(parents=True, exist_ok=True)
+    if (toml := folder / labtoml.NAME).exists():
+        labtoml.read(toml)
+    files = {labtoml.NAME: labtoml.beginning(language, said_in), ".gitignore": IGNORED, README: ABOUT}
+    for name, text in files.items():
+        if not (folder / name).exists():
+            write(folder / name, text)
+            done.made.append(name)
+    for name in (*days, OWN):
+        if not (folder / name).exists():
+            (folder / name).mkdir()
+            done.made.append(f"{name}/")
+    return done
+
+
+def _may_become_one(folder: Path) -> None:
+    if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
+        raise Refused(f"{folder} is not a place for a workspace", next="lab init ~/lab")
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder} is a file")
+    if (folder / labtoml.NAME).exists():
+        return
+    for above in folder.parents:
+        if (above / labtoml.NAME).exists():
+            raise Refused(f"{folder} is inside the workspace {above}", next="lab status")
+    if folder.is_dir() and (strange := sorted(path.name for path in folder.iterdir() if path.name not in HARMLESS)):
+        shown = ", ".join(strange[:3]) + (" ..." if len(strange) > 3 else "")
+        raise Refused(f"{folder} has something else in it: {shown}", next="lab init NEW_FOLDER")
+
+
+def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry: bool = True) -> Done:
+    """Put there what the exercise begins with: its brief, and each service's starter or the learner's own from before.
+
+    What is there already stays as it is. Raises OSError.
+    """
+    language = language or workspace.toml.language
+    done, home = Done(), workspace.home(exercise)
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / README).exists():
+        write(home / README, readme(exercise, workspace.toml.texts))
+        done.made.append(_shown(workspace, home / README))
+    entries = workspace.toml.services.get(exercise.id, {})
+    for service in exercise.services:
+        known = entries.get(service.name)
+        if known and (workspace.dir(known).exists() or workspace.dir(known) != home / service.name):
+            continue
+        entry = _put(workspace, exercise, service, language, done, carry=carry)
+        if known is None:
+            add_entry(workspace, exercise.id, service.name, entry)
+            done.made.append(labtoml.NAME)
+    done.made = list(dict.fromkeys(done.made))
+    return done
+
+
+def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
+    """Move the exercise's folder into a dated backup and begin anew with the starter. Raises Refused, OSError."""
+    home = workspace.home(exercise)
+    entries = workspace.toml.services.get(exercise.id, {})
+    written = (workspace.folder / labtoml.NAME).read_text(encoding="utf-8")
+    for name, entry in entries.items():
+        elsewhere = not workspace.dir(entry).is_relative_to(home)
+        if elsewhere or labtoml.header_line(written, exercise.id, name) is None:
+            raise Refused(
+                f"{labtoml.NAME} has {name} in {entry.dir} by your own hand",
+                next=f"take {name} of {exercise.id} out of {labtoml.NAME}, then: lab reset {exercise.number}",
+            )
+    backup = None
+    if home.exists() or entries:
+        backup = _new_backup(workspace, exercise)
+        shutil.copy2(workspace.folder / labtoml.NAME, backup / labtoml.NAME)
+        if home.exists():
+            home.replace(backup / home.name)
+    fresh = Workspace(workspace.folder, LabToml(language=workspace.toml.language, texts=workspace.toml.texts))
+    done = start(fresh, exercise, language, carry=False)
+    done.backup = backup
+    return done
+
+
+def readme(exercise: Exercise, language: str) -> str:
+    """The brief with its title above."""
+    return f"# {exercise.number} {exercise.title[language]}\n\n{texts.brief(exercise.folder, language).strip()}\n"
+
+
+def add_entry(workspace: Workspace, exercise: str, service: str, entry: Entry) -> None:
+    """Write the entry into `lab.toml`, leaving all else of it as it is. Raises OSError."""
+    path = workspace.folder / labtoml.NAME
+    if labtoml.read(path).services.get(exercise, {}).get(service) != entry:
+        write(path, labtoml.with_table(path.read_text(encoding="utf-8"), exercise, service, entry))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves the old one or the new one. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    new = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        new.chmod(path.stat().st_mode if path.exists() else 0o644)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def newest(workspace: Workspace, known: Sequence[Exercise]) -> dict[str, tuple[Exercise, Source]]:
+    """The learner's services by name, each from the latest exercise in which they wrote it."""
+    found = {}
+    for exercise in sorted(known, key=lambda one: one.order):
+        for name, source in workspace.sources(exercise).items():
+            found[name] = (exercise, source)
+    return found
+
+
+def _put(
+    workspace: Workspace, exercise: Exercise, service: LearnerService, language: str, done: Done, *, carry: bool
+) -> Entry:
+    """Make the service's folder, if there is none; its entry for `lab.toml`."""
+    folder = workspace.home(exercise) / service.name
+    relative = _shown(workspace, folder)
+    earlier = workspace.toml.services.get(service.carries, {}).get(service.name) if carry else None
+    if earlier and not workspace.dir(earlier).is_dir():
+        earlier = None
+    command = exercise.run.get(language)
+    entry = Entry(
+        dir=relative,
+        run=(command.run if command else "./{service}").replace("{service}", service.name),
+        build=(command.build if command else "").replace("{service}", service.name),
+    )
+    if earlier:
+        entry = Entry(dir=relative, run=earlier.run, build=earlier.build)
+    if folder.exists():
+        return entry
+    begin = workspace.dir(earlier) if earlier else _starter(exercise, service, language)
+    if earlier:
+        done.carried.append((service.name, service.carries))
+    elif begin is None:
+        done.empty.append(service.name)
+    _copy(begin, folder)
+    done.made.append(f"{relative}/")
+    return entry
+
+
+def _starter(exercise: Exercise, service: LearnerService, language: str) -> Path | None:
+    name = "starter" if language == "python" else f"starter.{language}"
+    folder = exercise.folder / name / service.name
+    return folder if folder.is_dir() else None
+
+
+def _copy(source: Path | None, target: Path) -> None:
+    """All of it or nothing, so that half a copy is never taken for the learner's work."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lab-") as scratch:
+        whole = Path(scratch) / target.name
+        if source is None:
+            whole.mkdir()
+        else:
+            shutil.copytree(source, whole, ignore=NOT_COPIED)
+            for path in (whole, *whole.rglob("*")):
+                path.chmod(path.stat().st_mode | 0o200)  # where the lab is installed, its files may be read-only
+        whole.replace(target)
+
+
+def _new_backup(workspace: Workspace, exercise: Exercise) -> Path:
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    number = 1
+    while True:
+        again = f"-{number}" if number > 1 else ""
+        folder = workspace.own / "backups" / f"{stamp}-{exercise.id}{again}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        return folder
+
+
+def _shown(workspace: Workspace, path: Path) -> str:
+    return path.relative_to(workspace.folder).as_posix()
