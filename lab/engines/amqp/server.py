@@ -15,6 +15,7 @@ from typing import cast
 from lab.engines.amqp.broker import MEMORY_LIMIT, Broker
 from lab.engines.amqp.connection import Connection
 from lab.engines.amqp.log import Log
+from lab.engines.amqp.open_files import allow_many
 from lab.engines.amqp.recovery import restore
 from lab.engines.amqp.spill import Spill
 from lab.engines.amqp.status import LONGEST_SOCKET_PATH, SOCKET_NAME, status
@@ -62,6 +63,7 @@ class Server:
 
     async def start(self, host: str, port: int) -> int:
         """Listens on `host`, and on ::1 beside 127.0.0.1 where the machine has it; the port. Raises OSError."""
+        allow_many()
         listener = await self.loop.create_server(lambda: Link(self), host, port, backlog=1024)
         self._listeners.append(listener)
         port = listener.sockets[0].getsockname()[1]
