@@ -53,7 +53,10 @@ def _lines(picture: RunPicture) -> Iterator[str]:
         yield f"{kind.capitalize()}s: " + ", ".join(f"{count} {state}" for state, count in states.items())
     if summary.load:
         load = summary.load
-        yield f"Load: {load.sent} requests, {load.ok} ok, {load.failed} failed"
+        left = load.sent - load.ok - load.failed
+        under_way = f", {left} under way at the end" if left else ""
+        dropped = f"; {load.dropped} journeys not begun, too many were under way" if load.dropped else ""
+        yield f"Load: {load.sent} requests, {load.ok} ok, {load.failed} failed{under_way}{dropped}"
     for fault in summary.faults:
         yield f"Fault {fault.id} by {fault.owner}: {fault.text}; {toll(fault.kind, fault.victims)}, {fault.ended}"
     for name, count in summary.restarts.items():

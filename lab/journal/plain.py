@@ -28,6 +28,13 @@ KNOWN = 4096
 
 ANSWERS = ("ack", "confirm")
 DELIVERIES = ("deliver", "get")
+BROKEN_OFF = {
+    "reset": "the connection was cut",
+    "connection lost": "the connection was lost",
+    "connection closed": "the connection was closed",
+    "channel closed": "the channel was closed",
+}
+"""Statuses of answers that never came, as the reason why."""
 
 
 class Narrator:
@@ -177,7 +184,8 @@ def always(event: Process | EngineState | FaultChange | Note) -> str:
         case Process():
             reason = f": {event.reason}" if event.reason else ""
             tail = "".join(f"\n    {event.source} | {line}" for line in event.tail) if event.state == "failed" else ""
-            return f"{event.source} is {event.state}{reason}{tail}" if event.state else ""
+            state = "down" if event.state == "backoff" else event.state
+            return f"{event.source} is {state}{reason}{tail}" if state else ""
         case EngineState():
             if event.state in ("", "running"):  # its process tells that
                 return ""
@@ -222,7 +230,13 @@ def _sentence(flow: Flow) -> str:
         return f"{flow.source} could not connect to {flow.target}"
     if flow.protocol == "amqp":
         message = flow.routing_key or flow.message or "a message"
+        of = f" of {flow.queue}" if flow.queue else ""
+        why = BROKEN_OFF.get(flow.status)
         match verb:
+            case "ack" | "nack" | "reject" if why:
+                return f"{flow.source} did not acknowledge {message}{of}: {why}"
+            case "confirm" if why:
+                return f"{flow.target} did not confirm {message} to {flow.source}: {why}"
             case "publish":
                 return f"{flow.source} published {rest or message}"
             case "deliver" | "get":
@@ -230,7 +244,7 @@ def _sentence(flow: Flow) -> str:
                 return f"{flow.source} received {message}{queue}"
             case "ack" | "nack" | "reject":
                 word = {"ack": "acknowledged", "nack": "refused", "reject": "rejected"}[verb]
-                return f"{flow.source} {word} {message}" + (f" of {flow.queue}" if flow.queue else "")
+                return f"{flow.source} {word} {message}{of}"
             case "confirm" | "return":
                 word = "confirmed" if verb == "confirm" else "returned"
                 return f"{flow.target} {word} {message} to {flow.source}"

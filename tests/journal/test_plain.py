@@ -48,6 +48,18 @@ def told(events: list[Event]) -> list[str]:
             "AGAIN: payments received order.created from payments.orders",
         ),
         (
+            Flow(source="pay", target="broker", protocol="amqp", op="ack", status="acked", queue="q", message="m1"),
+            "pay acknowledged m1 of q",
+        ),
+        (
+            Flow(source="pay", protocol="amqp", op="ack", status="connection lost", outcome="lost", message="m1"),
+            "LOST: pay did not acknowledge m1: the connection was lost",
+        ),
+        (
+            Flow(source="pay", target="broker", protocol="amqp", op="confirm", status="reset", outcome="error"),
+            "ERROR: broker did not confirm a message to pay: the connection was cut",
+        ),
+        (
             Flow(source="users", target="broker", protocol="amqp", op="connect", status="refused", outcome="refused"),
             "REFUSED: users could not connect to broker",
         ),
@@ -89,6 +101,11 @@ def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
     assert "payments is failed: exit code 1" in lines
     assert "    payments | ValueError" in lines
     assert "broker (embedded) is ready" in lines
+
+
+def test_a_process_that_waits_to_be_started_again_is_down() -> None:
+    killed = Process(t=1, source="pay", state="backoff", reason="killed by SIGKILL; starts again in 0.3 s")
+    assert told([killed]) == ["pay is down: killed by SIGKILL; starts again in 0.3 s"]
 
 
 def test_the_same_state_is_told_again_only_for_another_reason_after_a_while() -> None:
