@@ -1,0 +1,242 @@
+"""The run in which one assignment is graded: the learner's services behind taps, engines, and the grader's own stubs.
+
+One run serves a whole grading. Before each check everything is made fresh: the learner's processes are new, their
+databases, the broker and the cache are empty, faults are healed and the stubs behave.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from lab.grading.broker import Broker
+from lab.grading.expect import Attention, CannotTell
+from lab.grading.model import Assignment
+from lab.grading.redis import Redis
+from lab.grading.stubs import Stub, open_stub
+from lab.journal.event import Event, Flow, Log
+from lab.journal.query import Tail, decode
+from lab.runtime import launch, runs
+from lab.runtime.api import Action, ProcessStatus, RunOptions
+from lab.runtime.client import Control, ControlError
+from lab.system.model import CLIENT, System
+
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+PATIENCE = 20.0
+"""Seconds that a service may take to become healthy, an engine to come back, a process to end."""
+TAIL = 6
+"""Last lines of a service that did not start."""
+POLL = 0.01
+
+DEAD = ("stopped", "failed")
+UP = ("ready", "degraded")
+
+
+class Bench:
+    """The live run. `close()` ends it with everything in it."""
+
+    def __init__(self, assignment: Assignment, *, seed: int, tiers: Mapping[str, str]) -> None:
+        """Raises lab.runtime.launch.LaunchError, lab.engines.launch.EngineUnavailable, InvalidSystem."""
+        self.assignment = assignment
+        self.tiers: dict[str, str] = {}
+        self.unhealthy = ""
+        """Why the services never came up, once that has happened: later checks need not wait for it again."""
+        self.stubs: dict[str, Stub] = {}
+        self.events: list[Event] = []
+        self.since = 0
+        """Number of the first event of the current check."""
+        try:
+            for name in assignment.stubs:
+                self.stubs[name] = open_stub(name)
+            options = RunOptions(seed=seed, tiers=dict(tiers), grace=GRACE)
+            self.record = launch.launch(self._system(), options)
+        except BaseException:
+            self._close_stubs()
+            raise
+        self.control = Control(self.record.socket)
+        self._tail = Tail(self.record.folder / "journal.ndjson")
+        status = self.control.run()
+        self.urls = {link.id.partition("->")[2]: link.url for link in status.links if link.id.startswith(f"{CLIENT}->")}
+        self.direct = {process.name: process.url for process in status.processes}
+        self.broker = self._broker()
+        self.redis = self._redis()
+        self._dirty = False
+
+    # -- whole runs
+
+    def await_engines(self) -> None:
+        """Return when the run is ready for services. Raises CannotTell."""
+        self._until(lambda: self.control.run().state != "starting", "the engines to start", 120.0)
+        status = self.control.run()
+        if status.state != "ready":
+            raise CannotTell(f"the engines did not start: {status.reason}")
+        self.tiers = dict(status.tiers)
+
+    def fresh(self) -> None:
+        """Bring everything back to the beginning."""
+        if self._dirty:
+            self._clean()
+        self._dirty = True
+        self.since = self.control.flush() + 1
+
+    def close(self) -> None:
+        """End the run and wait until it is gone."""
+        with contextlib.suppress(ControlError):
+            self.control.stop()
+        launch.release(self.record.id)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and runs.find(self.record.id).alive:
+            time.sleep(POLL)
+        self.read()
+        self._tail.close()
+        self.control.close()
+        self._close_stubs()
+
+    # -- processes
+
+    def status(self, name: str) -> ProcessStatus:
+        return self.statuses()[name]
+
+    def statuses(self) -> dict[str, ProcessStatus]:
+        return {process.name: process for process in self.control.processes()}
+
+    def act(self, name: str, action: Action) -> None:
+        self.control.act(name, action)
+
+    def start(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
+        """Start a service, with `env` over what it is told, and wait until it is healthy. Raises CannotTell."""
+        if env is not None:
+            self.control.set_environment(name, dict(env))
+        self.act(name, "start")
+        if wait:
+            self.await_healthy([name])
+
+    def await_healthy(self, names: Sequence[str], within: float = PATIENCE) -> None:
+        """Raises CannotTell if one of them dies or does not become healthy."""
+
+        def healthy() -> bool:
+            statuses = self.statuses()
+            for name in names:
+                if statuses[name].state == "failed":
+                    raise CannotTell(self._why_not(statuses[name]))
+            return all(statuses[name].state in UP for name in names)
+
+        if not self._wait(healthy, f"{' and '.join(names)} to become healthy", within):
+            statuses = self.statuses()
+            sick = next(statuses[name] for name in names if statuses[name].state not in UP)
+            raise CannotTell(self._why_not(sick))
+
+    def await_dead(self, names: Sequence[str], within: float = PATIENCE) -> bool:
+        def dead() -> bool:
+            statuses = self.statuses()
+            return all(statuses[name].pid is None for name in names)
+
+        return self._wait(dead, f"{' and '.join(names)} to end", within)
+
+    # -- what was seen
+
+    def read(self) -> list[Event]:
+        """Every event so far, complete up to this call."""
+        with contextlib.suppress(ControlError):
+            self.control.flush()
+        while lines := self._tail.lines():
+            self.events += decode(lines)
+        return self.events
+
+    def of_check(self) -> list[Event]:
+        """The events of the current check."""
+        return [event for event in self.read() if event.seq >= self.since]
+
+    def flows(self) -> list[Flow]:
+        return [event for event in self.of_check() if isinstance(event, Flow)]
+
+    def logs(self, service: str) -> list[Log]:
+        return [event for event in self.of_check() if isinstance(event, Log) and event.source == service]
+
+    # -- within
+
+    def _system(self) -> System:
+        """The assignment's System with the stubs' addresses in it."""
+        services = tuple(
+            replace(service, address=f"127.0.0.1:{self.stubs[service.name].port}")
+            if service.name in self.stubs
+            else service
+            for service in self.assignment.system.services
+        )
+        return replace(self.assignment.system, services=services)
+
+    def _engine(self, kind: str) -> str | None:
+        return next((engine.name for engine in self.assignment.system.engines if engine.kind == kind), None)
+
+    def _broker(self) -> Broker | None:
+        name = self._engine("amqp")
+        if name is None:
+            return None
+
+        def restart() -> None:
+            self.act(name, "restart")
+            self._until(lambda: self.status(name).state not in UP, f"{name} to go down", PATIENCE)
+            self._until(lambda: self.status(name).state in UP, f"{name} to come back", 60.0)
+
+        return Broker(self.direct[name], self.flows, restart)
+
+    def _redis(self) -> Redis | None:
+        name = self._engine("redis")
+        return Redis(self.direct[name]) if name else None
+
+    def _clean(self) -> None:
+        self.control.heal()
+        statuses = self.statuses()
+        living = [name for name in self.assignment.learners if statuses[name].pid is not None]
+        for name in living:
+            with contextlib.suppress(ControlError):  # it ended meanwhile
+                self.act(name, "kill")
+        if not self.await_dead(living):
+            raise RuntimeError(f"{', '.join(living)} cannot be killed")
+        for name in self.assignment.learners:
+            self.control.set_environment(name, {})
+            self.control.wipe(name)
+        self._revive_engines(statuses)
+        if self.redis:
+            self.redis.flushall()
+        if self.broker:
+            self.broker.reset({flow.queue for flow in self.flows() if flow.queue})
+        for stub in self.stubs.values():
+            stub.start_over()
+
+    def _revive_engines(self, statuses: Mapping[str, ProcessStatus]) -> None:
+        for engine in self.assignment.system.engines:
+            status = statuses[engine.name]
+            if status.state == "frozen":
+                self.act(engine.name, "thaw")
+            elif status.state in DEAD and engine.kind != "sql":
+                self.act(engine.name, "start")
+        for engine in self.assignment.system.engines:
+            if not self._wait(lambda: self.status(engine.name).state in UP, f"{engine.name} to come back", 60.0):  # noqa: B023
+                raise RuntimeError(f"{engine.name} does not come back")
+
+    def _why_not(self, status: ProcessStatus) -> str:
+        said = "".join(f"\n  {line}" for line in status.tail[-TAIL:])
+        reason = status.reason or status.state
+        return f"{status.name} never became healthy: {reason}" + (f"; its last words:{said}" if said else "")
+
+    def _until(self, probe: Callable[[], bool], awaiting: str, within: float) -> None:
+        if not self._wait(probe, awaiting, within):
+            raise CannotTell(f"waited {within:g} s for {awaiting}")
+
+    def _wait(self, probe: Callable[[], bool], awaiting: str, within: float) -> bool:
+        began = time.monotonic()
+        while not probe():
+            waited = time.monotonic() - began
+            if waited > within:
+                return False
+            Attention.waiting(awaiting, waited)
+            time.sleep(POLL)
+        return True
+
+    def _close_stubs(self) -> None:
+        for stub in self.stubs.values():
+            stub.close()

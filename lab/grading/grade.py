@@ -1,0 +1,121 @@
+"""Grades one assignment: builds, starts the run, runs the checks, writes down what came of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lab import __version__
+from lab.grading.bench import Bench
+from lab.grading.evidence import write_logs
+from lab.grading.expect import Attention, CannotTell
+from lab.grading.model import Assignment, Behaviour, Build, Finding, Report
+from lab.grading.plugin import Grader, run
+from lab.grading.progress import Listener, Progress
+from lab.runtime.secrets import without_secrets
+
+BUILD = 300.0
+"""Seconds that a build may take."""
+SAID = 20
+"""Last lines of a build that failed."""
+
+
+def grade(
+    assignment: Assignment,
+    *,
+    seed: int,
+    records: Path,
+    tiers: Mapping[str, str] | None = None,
+    on_event: Listener = lambda _: None,
+    first: Sequence[str] = (),
+    only: Sequence[str] = (),
+    stop_at_first: bool = False,
+) -> Report:
+    """Grade it; the services' log files go into the folder `records`.
+
+    `first` are behaviours to be looked at before the others, `only` those to be looked at at all. Raises LaunchError,
+    EngineUnavailable and OSError where the lab cannot even begin, KeyboardInterrupt when it is interrupted; no process
+    is left in any case.
+    """
+    began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    judged = [behaviour for behaviour in assignment.behaviours if not only or behaviour.id in only]
+    findings: tuple[Finding, ...] = ()
+    logs: dict[str, str] = {}
+    run_id, used = "", dict[str, str]()
+    problem = _build_all(assignment.builds, on_event)
+    if problem:
+        findings = tuple(_unknown(behaviour, problem) for behaviour in judged)
+    else:
+        on_event(Progress(kind="start"))
+        Attention.waiting = lambda text, seconds: on_event(Progress(kind="waiting", text=text, seconds=seconds))
+        bench = Bench(assignment, seed=seed, tiers=tiers or {})
+        try:
+            bench.await_engines()
+            grader = Grader(assignment, bench, seed, on_event, first=first, only=only, stop_at_first=stop_at_first)
+            run(grader, assignment.checks)
+            findings = grader.findings()
+        except CannotTell as error:
+            findings = tuple(_unknown(behaviour, str(error)) for behaviour in judged)
+        finally:
+            bench.close()
+        run_id, used = bench.record.id, bench.tiers
+        records.mkdir(parents=True, exist_ok=True)
+        written = write_logs(bench.events, records)
+        logs = {service: str(path) for service, path in written.items()}
+    return Report(
+        exercise=assignment.id,
+        title=assignment.title,
+        seed=seed,
+        started_at=started_at,
+        seconds=round(time.monotonic() - began, 3),
+        run=run_id,
+        tiers=used,
+        findings=findings,
+        not_proved=assignment.not_proved,
+        logs=logs,
+        lab=__version__,
+    )
+
+
+def _build_all(builds: Sequence[Build], on_event: Listener) -> str:
+    """Build every service once; why one cannot be built, or nothing."""
+    for build in builds:
+        on_event(Progress(kind="build", text=f"{build.service}: {build.command}"))
+        try:
+            done = subprocess.run(
+                build.command,
+                shell=True,
+                cwd=build.dir,
+                env=without_secrets(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=BUILD,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"{build.service}: `{build.command}` was not done after {BUILD:g} s"
+        except OSError as error:
+            return f"{build.service}: `{build.command}` cannot be run in {build.dir}: {error.strerror}"
+        if done.returncode != 0:
+            said = "\n".join(f"  {line}" for line in done.stdout.strip().splitlines()[-SAID:])
+            return f"{build.service}: `{build.command}` ended with code {done.returncode}:\n{said}"
+    return ""
+
+
+def _unknown(behaviour: Behaviour, reason: str) -> Finding:
+    return Finding(
+        behaviour=behaviour.id,
+        gold=behaviour.gold,
+        verdict="unknown",
+        seconds=0.0,
+        says=behaviour.says,
+        why=behaviour.why,
+        reason=reason,
+    )

@@ -1,0 +1,180 @@
+"""The learner's services as a client sees them: requests through the taps, and what came back, as data."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Literal, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+Outcome = Literal["ok", "failed", "unknown"]
+"""ok: done. failed: surely not done, or refused in words. unknown: it may have been done (a timeout, a reset)."""
+
+PATIENCE = 10.0
+"""Seconds that a client waits for an answer unless it says otherwise."""
+CROWD = 64
+"""Requests at one moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one request. `status` is None where no answer came, and `error` then says why."""
+
+    method: str
+    url: str
+    path: str
+    request_id: str
+    seconds: float
+    status: int | None = None
+    outcome: Outcome = "unknown"
+    text: str = ""
+    json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    sent: Any = None
+    began: float = 0.0
+    """time.monotonic() when it was sent."""
+
+    @property
+    def code(self) -> str:
+        """The stable `code` of a problem (RFC 9457), also where it stands in `error`; "" without one."""
+        if not isinstance(self.json, dict):
+            return ""
+        inner = self.json.get("error")
+        found = self.json.get("code") or (inner.get("code") if isinstance(inner, dict) else None)
+        return found if isinstance(found, str) else ""
+
+    @property
+    def curl(self) -> str:
+        """The request as a command to paste."""
+        words = ["curl", "-i"]
+        if self.method != "GET":
+            words += ["-X", self.method]
+        words.append(self.url)
+        if self.sent is not None:
+            words += ["-H", "content-type: application/json", "-d", jsonlib.dumps(self.sent, ensure_ascii=False)]
+        return shlex.join(words)
+
+    def __str__(self) -> str:
+        what = f"{self.status} {self.code}".strip() if self.status is not None else self.error
+        return f"{self.method} {self.path} -> {what} in {self.seconds:.2f} s"
+
+
+class Http:
+    """A client of one service; `http["orders"]` is one of another. Every request is a connection of its own, so that
+    none meets what an earlier one left behind."""
+
+    def __init__(self, urls: Mapping[str, str], service: str, name: str) -> None:
+        self._urls = urls
+        self._service = service
+        self._name = name
+        self._numbers = count(1)
+        self._client = httpx.Client(
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0), trust_env=False
+        )
+
+    def __getitem__(self, service: str) -> Http:
+        if service not in self._urls:
+            raise KeyError(f"the exercise has no service {service!r}; it has {', '.join(self._urls)}")
+        other = object.__new__(Http)
+        other._urls, other._service, other._name = self._urls, service, self._name
+        other._numbers, other._client = self._numbers, self._client
+        return other
+
+    def get(self, path: str, **more: Any) -> Answer:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> Answer:
+        return self.request("POST", path, **more)
+
+    def put(self, path: str, **more: Any) -> Answer:
+        return self.request("PUT", path, **more)
+
+    def patch(self, path: str, **more: Any) -> Answer:
+        return self.request("PATCH", path, **more)
+
+    def delete(self, path: str, **more: Any) -> Answer:
+        return self.request("DELETE", path, **more)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
+    ) -> Answer:
+        """Send one request and return what came of it; nothing that the service does raises."""
+        ident = f"{self._name}-{next(self._numbers)}"
+        url = self._urls[self._service] + path
+        sent = {"X-Request-ID": ident, **(headers or {})}
+        if content is not None and not any(name.lower() == "content-type" for name in sent):
+            sent["Content-Type"] = "application/json"
+        given = {name.lower(): value for name, value in sent.items()}
+        began = time.monotonic()
+        about: dict[str, Any] = {
+            "method": method,
+            "url": url,
+            "path": path,
+            "request_id": given["x-request-id"],
+            "sent": json,
+            "began": began,
+        }
+        try:
+            # One limit for the whole exchange: a body that drips must not go on for ever.
+            with self._client.stream(
+                method, url, json=json, content=content, headers=sent, timeout=timeout
+            ) as response:
+                chunks = []
+                for chunk in response.iter_bytes():
+                    chunks.append(chunk)
+                    if time.monotonic() - began > timeout:
+                        raise httpx.ReadTimeout("the answer did not end")
+                body = b"".join(chunks)
+        except httpx.ConnectError as error:
+            return Answer(**about, seconds=time.monotonic() - began, outcome="failed", error=f"refused ({error})")
+        except httpx.TimeoutException:
+            waited = time.monotonic() - began
+            return Answer(**about, seconds=waited, error=f"no answer within {waited:.1f} s")
+        except httpx.HTTPError as error:
+            return Answer(**about, seconds=time.monotonic() - began, error=f"connection lost ({_why(error)})")
+        return Answer(
+            **about,
+            seconds=time.monotonic() - began,
+            status=response.status_code,
+            outcome="ok" if response.is_success else "failed",
+            text=body.decode("utf-8", "replace"),
+            json=_json(body),
+            headers=response.headers,
+        )
+
+    def at_once(self, calls: Iterable[Callable[[], T]], limit: int = CROWD) -> list[T]:
+        """Make all calls at the same time, at most `limit`; the results in the order of the calls."""
+        made = list(calls)
+        if not made:
+            return []
+        with ThreadPoolExecutor(min(limit, len(made))) as pool:
+            return [future.result() for future in [pool.submit(call) for call in made]]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return jsonlib.loads(body)
+    except ValueError:
+        return None
+
+
+def _why(error: httpx.HTTPError) -> str:
+    return str(error) or type(error).__name__

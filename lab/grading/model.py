@@ -1,0 +1,163 @@
+"""What is graded and what came of it, as plain data: an Assignment goes in, a Report comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lab.system.model import System
+
+Verdict = Literal["pass", "fail", "unknown", "skipped", "error"]
+"""pass and fail are the learner's; unknown: the system never became healthy, or evidence is missing; skipped: a
+behaviour it needs failed; error: the lab's own fault, never blamed on the learner."""
+
+Text = Mapping[str, str]
+"""The same sentence by language: {"en": ..., "uz": ...}."""
+
+SCHEMA = 1
+"""Version of the Report as it is written down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """One numbered promise of an exercise's text. A gold one does not decide whether the exercise is passed.
+
+    `needs` are ids of behaviours without which it cannot be judged.
+    """
+
+    id: str
+    says: Text
+    why: Text
+    gold: bool = False
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongService:
+    """A stored, deliberately wrong solution and the misconception it stands for.
+
+    It fails behaviour `fails`, and its failure carries one of `codes`: that is its signature. `seen_in` is the URL of
+    a public project that has it.
+    """
+
+    name: str
+    fails: str
+    codes: tuple[str, ...]
+    title: Text
+    text: Text
+    seen_in: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """A command that is run once in `dir` before anything is started."""
+
+    service: str
+    dir: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One exercise with somebody's services in it, ready to be graded.
+
+    `learners` are the services of `system` under test, `stubs` those that the grader itself plays. `replicas` gives
+    the other instances of a service by its name. `budget` is in seconds.
+    """
+
+    id: str
+    title: Text
+    system: System
+    learners: tuple[str, ...]
+    checks: Path
+    behaviours: tuple[Behaviour, ...]
+    stubs: tuple[str, ...] = ()
+    replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wrong: tuple[WrongService, ...] = ()
+    builds: tuple[Build, ...] = ()
+    not_proved: Text = field(default_factory=dict)
+    budget: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the story that shows a failure. `t` is seconds since the run's start.
+
+    `lane` is who says it: `wire`, `fault`, `log`, `process` or `check`. `who` acts, `to` is reached; `mark` says what is
+    remarkable (`lost`, `duplicate`, `redelivered`, `late`, `refused`, `here`; two of them with a space between);
+    `place` is `orders.log:118` for a log line. A line with `more` stands for that many more like `what`; one that has
+    nothing else stands for so many others that are not shown.
+
+    What `what` and `result` are, by lane: wire: op and answer; fault: its text, and `added`, `healed` or `expired`
+    (`who` is its id); process: its new state, and why; log: the message, and its level where that is not info.
+    """
+
+    t: float
+    lane: Literal["wire", "fault", "log", "process", "check"]
+    who: str
+    what: str
+    to: str = ""
+    result: str = ""
+    mark: str = ""
+    place: str = ""
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What became of one behaviour.
+
+    `expected` and `got` are in domain words with the learner's own ids and numbers, `code` names the failure for
+    programs and for signatures, `reason` says why it is unknown, skipped or an error. `looks_like` are names of wrong
+    services whose signature matches. `command` is a request that shows it, to be pasted.
+    """
+
+    behaviour: str
+    gold: bool
+    verdict: Verdict
+    seconds: float
+    says: Text
+    expected: str = ""
+    got: str = ""
+    code: str = ""
+    reason: str = ""
+    story: tuple[Line, ...] = ()
+    why: Text = field(default_factory=dict)
+    looks_like: tuple[str, ...] = ()
+    command: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One grading, as it is written down, printed and exported. `started_at` is RFC 3339, `seconds` the whole of it.
+
+    `tiers` says which engines it met. `logs` are the files with what each service wrote, by service; `misconceptions`
+    the titles of those that findings look like, by name.
+    """
+
+    schema: int = SCHEMA
+    exercise: str
+    title: Text
+    seed: int
+    started_at: str
+    seconds: float
+    run: str = ""
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    not_proved: Text = field(default_factory=dict)
+    logs: Mapping[str, str] = field(default_factory=dict)
+    misconceptions: Mapping[str, Text] = field(default_factory=dict)
+    lab: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Every behaviour that must hold was proved."""
+        return bool(self.findings) and all(f.verdict == "pass" for f in self.findings if not f.gold)
+
+    @property
+    def broken(self) -> bool:
+        """The lab itself failed somewhere, so that nothing can be said."""
+        return any(finding.verdict == "error" for finding in self.findings)

@@ -1,0 +1,26 @@
+"""What a grading says of itself while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.grading.model import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One step: a build, the start of the system, a check that begins, what it waits for, its verdict.
+
+    `seconds` is how long has been waited so far.
+    """
+
+    kind: Literal["build", "start", "check", "waiting", "verdict"]
+    behaviour: str = ""
+    text: str = ""
+    seconds: float = 0.0
+    finding: Finding | None = None
+
+
+Listener = Callable[[Progress], None]

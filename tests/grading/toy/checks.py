@@ -1,0 +1,98 @@
+"""Checks of every kind: each behaviour's name says what must become of it."""
+
+from lab.grading import behaviour, cannot_tell, eventually, expect, never, status, warn
+
+
+@behaviour("passes")
+def check_it_answers(http, stub):
+    stub["users"].add(id="u-1", name="Aziz")
+    answer = http.get("/user")
+    expect(answer.json["name"] == "Aziz", "the user's name", got=answer, code="no-name", about=[answer])
+    expect(stub["users"].count("GET /users/*") == 1, "one call", got=stub["users"].seen, code="calls")
+
+
+@behaviour("passes")
+def check_each_check_meets_a_fresh_system(http, system):
+    assert system.env("shop")["COLOUR"] == "blue"
+    first = http.get("/visits")
+    expect(first.json["visits"] == 1 and first.json["colour"] == "blue", "one visit, blue", got=first.json, code="old")
+    system.restart("shop", {"COLOUR": "red"})
+    second = http.get("/visits")
+    expect(second.json["visits"] == 2 and second.json["colour"] == "red", "two, red", got=second.json, code="lost")
+    system.restart("shop", clean=True)
+    third = http.get("/visits")
+    expect(third.json["visits"] == 1, "one visit again", got=third.json, code="kept")
+
+
+@behaviour("fails")
+def check_what_is_not_there(http):
+    warn("this was to be expected")
+    answer = http.get("/nothing")
+    expect(answer.status == 200, "something at /nothing", got=answer, code="nothing-there", about=[answer])
+
+
+@behaviour("fails")
+def check_another_of_the_same(http):
+    expect(http.get("/visits").status == 200, "visits", got="none", code="none")
+
+
+@behaviour("times-out")
+def check_what_never_comes():
+    eventually(lambda: None, "the moon to fall", within=0.2, code="no-moon")
+
+
+@behaviour("never")
+def check_what_must_not_be(http):
+    never(lambda: http.get("/visits").status, "an answer", code="answered")
+
+
+@behaviour("skipped")
+def check_that_is_not_reached():
+    raise AssertionError
+
+
+@behaviour("unknown")
+def check_without_evidence():
+    cannot_tell("it is too dark to see")
+
+
+@behaviour("sick", start=False)
+def check_a_sick_service(system):
+    system.start("shop", {"SICK": "yes"})
+
+
+@behaviour("crash")
+def check_a_crash_is_an_answer(http, system):
+    answer = http.get("/crash")
+    assert answer.outcome == "unknown", answer
+    assert answer.status is None
+    assert system.wait_exit("shop") == 7
+    refused = http.get("/visits")
+    expect(refused.status == 200, "an answer after the crash", got=refused, code="crashed", about=[answer, refused])
+
+
+@behaviour("ours")
+def check_with_a_mistake_of_ours():
+    assert 1 + 1 == 3
+
+
+@behaviour("faults")
+def check_faults(http, stub, faults, wire, system):
+    with faults.on("shop->users", "refuse"):
+        answer = http.get("/user")
+        assert answer.outcome != "ok", answer
+    stub["users"].add(id="u-1", name="Aziz")
+    stub["users"].will(status(503), times=1)
+    before = wire.mark()
+    http.get("/user")
+    seen = wire.flows("shop->users", "GET *", since=before)
+    assert [flow.status for flow in seen] == ["503"], seen
+    system.freeze("shop")
+    assert http.get("/visits", timeout=0.3).outcome == "unknown"
+    system.thaw("shop")
+    assert http.get("/visits").status == 200
+
+
+@behaviour("chance")
+def check_that_chance_comes_from_the_seed(rng, new):
+    expect(False, "nothing", got=f"{rng.random()} {new.id('order')}", code="chance")
