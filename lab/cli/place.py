@@ -30,6 +30,16 @@ def workspace() -> Workspace:
         raise Failure("this is no workspace", why=why, next="lab init ~/lab && cd ~/lab", code=exits.USAGE) from None
 
 
+def language() -> str:
+    """In which the learner reads: what their workspace says, English outside of one."""
+    from lab.course.workspace import NoWorkspace, find
+
+    try:
+        return find(Path.cwd()).toml.texts
+    except (NoWorkspace, ValueError, OSError):
+        return "en"
+
+
 @contextmanager
 def readable() -> Iterator[None]:
     """Within it, what is wrong with the learner's files becomes a Failure."""

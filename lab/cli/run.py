@@ -19,6 +19,7 @@ EXAMPLES = (
     "lab run day3 --scenario poison-message",
     "lab run day3 --engine amqp=native --rate 20",
     "lab run day3 --plain --for 1m",
+    "lab run day3 --mine",
     "lab run day3 --json | jq 'select(.kind == \"flow\") | .op'",
     "lab run ./my-system.toml",
 )
@@ -54,6 +55,7 @@ def run(
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the dashboard.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The journal's events as NDJSON on stdout.")] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="With your own services in place of ours.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running; see lab ps, lab dash, lab down.")] = False,
 ) -> None:
     """Start a system: its engines and services as real processes, a tap on every link, traffic.
@@ -67,6 +69,10 @@ def run(
 
     screen = is_screen() and not (plain or as_json or detach)
     system = systems.find(day)
+    if mine:
+        from lab.cli.mine import with_mine
+
+        system = with_mine(system)
     if not (screen or detach):
         scenario, duration = _unattended(system, scenario, duration)
     elif scenario is not None:
@@ -113,13 +119,14 @@ def _told(handle: Handle, system: System, *, as_json: bool) -> int:
         summarise(teller.picture, handle.record)
     if interrupted:
         return exits.INTERRUPTED
-    bad = live.bad_end(handle.record)
+    bad = live.bad_end(handle)
     if not teller.readiness.reached:
         missing = ", ".join(teller.readiness.missing)
         raise Failure(
             f"the system never became ready; still missing: {missing}",
             why="\n".join(filter(None, (bad.what, bad.why))) if bad else "",
             next=f"lab logs --run {handle.record.id}",
+            code=bad.code if bad else exits.FAILED,
         )
     if bad:
         raise bad
@@ -148,7 +155,7 @@ def _on_screen(handle: Handle) -> None:
         raise Failure(str(problem), next=f"lab replay {handle.record.id}") from None
     finally:
         handle.wait_ended()
-    if bad := live.bad_end(handle.record):
+    if bad := live.bad_end(handle):
         raise bad
     say(f"{handle.record.id} is stopped. Again: lab replay {handle.record.id}")
     raise typer.Exit(code)

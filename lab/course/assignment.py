@@ -14,6 +14,10 @@ from lab.system.model import CLIENT, Engine, Link, Service, System
 
 ANY_PORT = "127.0.0.1:0"
 """Where a stub is until the grader has started it."""
+MEMORY = 512
+"""MiB that a learner's service and its children may take."""
+OUTPUT = 10
+"""MB that it may write to stdout and stderr before the rest is left out."""
 BROKER_OPTIONS = "?heartbeat=5"
 PYTHON = ("python", "python3")
 
@@ -85,7 +89,7 @@ def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
 
 def _instances(service: LearnerService, programs: Mapping[str, Source]) -> Iterator[Service]:
     source = programs[service.name]
-    module, command = _start(source)
+    module, command = start(source)
     for name in service.instances:
         yield Service(
             name=name,
@@ -97,10 +101,12 @@ def _instances(service: LearnerService, programs: Mapping[str, Source]) -> Itera
             restart="never",
             start="on-request",
             replica_of=None if name == service.name else service.name,
+            memory=MEMORY,
+            output=OUTPUT,
         )
 
 
-def _start(source: Source) -> tuple[str | None, tuple[str, ...]]:
+def start(source: Source) -> tuple[str | None, tuple[str, ...]]:
     """The module that can be forked warm, or the argv that is executed.
 
     A folder with a `.venv` brings its own Python and packages.

@@ -6,7 +6,7 @@ The file can always be lost: what it says of attempts is told again by the recor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -125,15 +125,15 @@ class Progress:
         with Session(self._engine) as session, session.begin():
             session.merge(_Hint(exercise=exercise, number=number, at=datetime.now(UTC).isoformat(timespec="seconds")))
 
-    def standing(self, exercise: str, *, untouched: str = "") -> Standing:
-        """How it stands. A failure of the `untouched` starter, by its fingerprint, is nobody's."""
+    def standing(self, exercise: str, *, untouched: Collection[str] = ()) -> Standing:
+        """How it stands. Failures of an `untouched` starter, by its fingerprint, are nobody's."""
         with Session(self._engine) as session:
             rows = session.scalars(select(_Attempt).where(_Attempt.exercise == exercise).order_by(_Attempt.id)).all()
             hints = session.scalars(select(_Hint.number).where(_Hint.exercise == exercise)).all()
         passes = [row for row in rows if row.passed]
         return Standing(
             attempts=len(rows),
-            failures=len({row.code for row in rows if row.honest and not row.passed} - {untouched}),
+            failures=len({row.code for row in rows if row.honest and not row.passed} - set(untouched)),
             passed=bool(passes),
             gold=max((row.gold for row in passes), default=0),
             failing=tuple(json.loads(rows[-1].failing)) if rows else (),
@@ -150,11 +150,6 @@ def opened(own: Path) -> Iterator[Progress]:
         yield progress
     finally:
         progress.close()
-
-
-def next_unfinished(progress: Progress, exercises: Sequence[str]) -> str | None:
-    """The first of these, in their order, that is not passed."""
-    return next((ident for ident in exercises if not progress.standing(ident).passed), None)
 
 
 def _open(path: Path) -> Engine:

@@ -73,21 +73,21 @@ def fingerprint(programs: Mapping[str, Source]) -> str:
     """The same for the same code, whatever was built or run beside it. Raises OSError."""
     digest = hashlib.sha256()
     for name, source in sorted(programs.items()):
-        for path in _written(source.dir):
+        for path in written(source.dir):
             digest.update(f"{name}/{path.relative_to(source.dir)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _written(folder: Path) -> list[Path]:
-    """The files that somebody wrote."""
+def written(folder: Path) -> list[Path]:
+    """The files in the folder that somebody wrote; none if it is not there."""
     if not folder.is_dir():
         return []
     found = []
     for path in folder.iterdir():
         if path.is_symlink() or path.name in NOT_WRITTEN:
             continue
-        found += _written(path) if path.is_dir() else [path] if path.is_file() else []
+        found += written(path) if path.is_dir() else [path] if path.is_file() else []
     return sorted(found)
 
 

@@ -193,8 +193,10 @@ def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
 
 
 def readme(exercise: Exercise, language: str) -> str:
-    """The brief with its title above."""
-    return f"# {exercise.number} {exercise.title[language]}\n\n{texts.brief(exercise.folder, language).strip()}\n"
+    """The brief, with a title above it if it has none."""
+    brief = texts.brief(exercise.folder, language).strip()
+    title = "" if brief.startswith("# ") else f"# {exercise.number} {exercise.title[language]}\n\n"
+    return f"{title}{brief}\n"
 
 
 def add_entry(workspace: Workspace, exercise: str, service: str, entry: Entry) -> None:

@@ -1,0 +1,128 @@
+"""`lab try`: run the learner's services with what the exercise gives them, and send them requests by hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete, exits, values
+from lab.cli.failure import Failure
+from lab.cli.output import out, paint, say
+
+if TYPE_CHECKING:
+    from lab.course.exercise import Exercise
+    from lab.grading.bench import Bench
+    from lab.grading.model import Assignment
+
+EXAMPLES = ("lab try", "lab try day5.3")
+
+
+def try_(
+    exercise: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[EXERCISE]",
+            help="Like day5.3; else the exercise of this folder, else the next unfinished one.",
+            autocompletion=complete.exercises,
+        ),
+    ] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),
+    ] = None,
+) -> None:
+    """Run your services with the exercise's stubs and engines, and print curl lines to paste. Ctrl-C ends it.
+
+    Everything on the wire is shown as it happens; lab fault, lab dash and lab trace work on it as on any run.
+    """
+    from lab.cli import place
+    from lab.course.assignment import assignment
+
+    here = place.workspace()
+    tried = place.chosen(here, exercise)
+    asked = assignment(tried, place.programs(here, tried))
+    _build(asked)
+    bench = _bench(asked, values.tiers(engine or []))
+    try:
+        _start(bench, tried)
+        _tell(bench, tried, here.toml.texts)
+        _follow(bench)
+    except KeyboardInterrupt:
+        say(f"stopping {tried.id}")
+        raise
+    finally:
+        bench.close()
+
+
+def _build(asked: Assignment) -> None:
+    from lab.runtime.secrets import without_secrets
+
+    for build in asked.builds:
+        say(f"building {build.service}: {build.command}")
+        ended = subprocess.run(build.command, shell=True, cwd=build.dir, env=without_secrets(os.environ), check=False)
+        if ended.returncode:
+            raise Failure(f"{build.service} could not be built", why=f"in {build.dir}", code=exits.FAILED)
+
+
+def _bench(asked: Assignment, tiers: dict[str, str]) -> Bench:
+    from lab.engines.launch import EngineUnavailable
+    from lab.grading.bench import Bench
+    from lab.runtime.launch import LaunchError
+
+    say(f"starting {asked.id}")
+    try:
+        return Bench(asked, seed=0, tiers=tiers)
+    except (EngineUnavailable, LaunchError) as problem:
+        why = str(problem)
+        raise Failure(f"{asked.id} could not be started", why=why, next="lab doctor", code=exits.MISSING) from None
+
+
+def _start(bench: Bench, tried: Exercise) -> None:
+    from lab.grading.expect import CannotTell
+    from lab.runtime.client import ControlError
+
+    try:
+        bench.await_engines()
+        for service in tried.services:
+            bench.start(service.name)
+    except (CannotTell, ControlError) as problem:
+        what, _, why = str(problem).partition("\n")
+        raise Failure(what, why=why, next=f"lab logs --run {bench.record.id}") from None
+
+
+def _tell(bench: Bench, tried: Exercise, language: str) -> None:
+    from lab.course import texts
+    from lab.course.calls import curls
+
+    first = tried.services[0].name
+    out(paint(f"{tried.id} {tried.title[language]} is running as {bench.record.id}.", "title"))
+    for service in tried.services:
+        out(f"  {service.name:<12} {bench.urls[service.name]}")
+    for name in (*tried.stubs, *tried.engines):
+        out(paint(f"  {name:<12} {bench.direct[name]}", "dim"))
+    out()
+    for line in curls(texts.brief(tried.folder, "en"), bench.urls[first]):
+        out(f"  {line}")
+    out(f"  curl -i {bench.urls[first]}/readyz\n")
+    say(f"Ctrl-C ends it. In another terminal: lab dash {bench.record.id}")
+
+
+def _follow(bench: Bench) -> None:
+    """Narrate what happens until the run ends by itself, which it does not unless somebody stops it."""
+    import time
+
+    from lab.cli.live import Handle
+    from lab.journal.plain import Narrator
+    from lab.journal.query import POLL, Tail, decode
+
+    narrator, handle = Narrator(stories=False), Handle(bench.record)
+    with Tail(bench.record.journal) as tail:
+        tail.lines()  # what led up to here is not what the reader has done
+        while not handle.ended():
+            for event in decode(tail.lines()):
+                for line in narrator.tell(event):
+                    out(line)
+            time.sleep(POLL)

@@ -1,0 +1,66 @@
+"""Our solution beside the learner's: when it may be seen, and what is different."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lab.course.assignment import Source, sources
+from lab.course.exercise import Exercise
+from lab.course.progress import Progress, Standing
+from lab.course.records import fingerprint, written
+
+FAILURES = 5
+"""Honest failures after which the solution is shown without a pass."""
+
+
+def standing(progress: Progress, exercise: Exercise) -> Standing:
+    """How the learner stands; a failure of an untouched starter is not one of theirs."""
+    starters = [folder.name.partition(".")[2] or "python" for folder in exercise.folder.glob("starter*/")]
+    untouched = {fingerprint(_stored(exercise, "starter", language)) for language in starters}
+    return progress.standing(exercise.id, untouched=untouched)
+
+
+def is_open(stands: Standing) -> bool:
+    return stands.passed or stands.failures >= FAILURES
+
+
+def difference(exercise: Exercise, mine: Mapping[str, Source], language: str) -> Iterator[str]:
+    """A unified diff from the learner's files to ours, line by line; nothing where they are the same.
+
+    Ours is in the learner's language where there is one, else in Python.
+    """
+    ours = _stored(exercise, "solution", language)
+    if not all(source.dir.is_dir() for source in ours.values()):
+        ours = _stored(exercise, "solution", "python")
+    for name, source in ours.items():
+        theirs = _files(mine[name].dir) if name in mine else {}
+        wanted = _files(source.dir)
+        for path in sorted({*theirs, *wanted}):
+            if theirs.get(path) == wanted.get(path):
+                continue
+            yield from difflib.unified_diff(
+                theirs.get(path, []),
+                wanted.get(path, []),
+                f"mine/{name}/{path}" if path in theirs else "/dev/null",
+                f"ours/{name}/{path}" if path in wanted else "/dev/null",
+                lineterm="",
+            )
+
+
+def _stored(exercise: Exercise, kind: str, language: str) -> dict[str, Source]:
+    folder = exercise.folder / (kind if language == "python" else f"{kind}.{language}")
+    known = language if language in exercise.run else "python"
+    return sources(exercise, folder, known)
+
+
+def _files(folder: Path) -> dict[str, list[str]]:
+    """The lines of each text file, by its path inside the folder."""
+    found = {}
+    for path in written(folder):
+        try:
+            found[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
