@@ -74,7 +74,7 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment
 def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
     """The topology in which the services are graded: every address that they get is a tap's."""
     instances = [instance for service in exercise.services for instance in _instances(service, programs)]
-    stubs = [Service(name=name, address=ANY_PORT, role="stub") for name in exercise.stubs]
+    stubs = [Service(name=name, address=ANY_PORT, role="stub", ready="tcp") for name in exercise.stubs]
     engines = [Engine(name=name, kind=ENGINES[name]) for name in exercise.engines]
     if any(DATABASE in service.links for service in exercise.services):
         engines.append(Engine(name=DATABASE, kind="sql"))
