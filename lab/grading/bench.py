@@ -190,13 +190,18 @@ class Bench:
     def _clean(self) -> None:
         self.control.heal()
         statuses = self.statuses()
-        living = [name for name in self.assignment.learners if statuses[name].pid is not None]
+        instances = [
+            instance
+            for name in self.assignment.learners
+            for instance in (name, *self.assignment.replicas.get(name, ()))
+        ]
+        living = [name for name in instances if statuses[name].pid is not None]
         for name in living:
             with contextlib.suppress(ControlError):  # it ended meanwhile
                 self.act(name, "kill")
         if not self.await_dead(living):
             raise RuntimeError(f"{', '.join(living)} cannot be killed")
-        for name in self.assignment.learners:
+        for name in instances:
             self.control.set_environment(name, {})
             self.control.wipe(name)
         self._revive_engines(statuses)

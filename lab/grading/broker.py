@@ -32,6 +32,7 @@ class Broker:
         self._flows = flows
         self._restart = restart
         self._line = Line(url)
+        self._declared: set[str] = set()
 
     event = staticmethod(messages.event)
 
@@ -149,6 +150,7 @@ class Broker:
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         """A queue, bound to the exchange with these keys."""
+        self._declared.add(queue)
         if keys and exchange == EXCHANGE:
             self._declare_exchange()
 
@@ -171,9 +173,10 @@ class Broker:
         self._quietly(lambda channel: channel.queue_purge(queue))
 
     def reset(self, queues: Iterable[str] = ()) -> None:
-        """Delete these queues and every queue and exchange that was declared on the wire in this check."""
+        """Delete these queues, and every queue and exchange that was declared on the wire in this check or by it."""
         exchanges = {EXCHANGE}
-        names = set(queues)
+        names = {*queues, *self._declared}
+        self._declared.clear()
         for flow in self._flows():
             if flow.op.startswith("declare "):
                 (names if flow.queue else exchanges).add(flow.queue or flow.exchange)

@@ -163,6 +163,13 @@ def test_reset_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list
     assert exchange_exists(amqp_url, "amq.topic")
 
 
+def test_reset_deletes_what_the_check_itself_declared(broker: Broker) -> None:
+    name = f"own.{uuid.uuid4().hex[:8]}"
+    broker.declare(name, "order.created")
+    broker.reset()
+    assert not broker.exists(name)
+
+
 def test_another_kind_of_exchange_is_left_as_it_is(broker: Broker, amqp_url: str) -> None:
     broker.reset()
     with_exchange(amqp_url, "shop.events")

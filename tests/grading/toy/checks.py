@@ -12,6 +12,13 @@ def check_it_answers(http, stub):
 
 
 @behaviour("passes")
+def check_two_instances(http, system):
+    instances = system.scale("shop", 2)
+    answers = [http[name].get("/visits") for name in instances]
+    expect([one.status for one in answers] == [200, 200], "two instances", got=answers, code="not-two")
+
+
+@behaviour("passes")
 def check_each_check_meets_a_fresh_system(http, system):
     assert system.env("shop")["COLOUR"] == "blue"
     first = http.get("/visits")
