@@ -1,0 +1,355 @@
+"""Exercise 3.1: users announces, orders listens, and neither needs the other to be there."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from lab.grading import Answer, Http, behaviour, eventually, expect, never
+
+EXCHANGE = "shop.events"
+KEY = "user.registered"
+QUEUE = "orders.user-registered"
+
+CONTENT_TYPE = "application/cloudevents+json"
+ENDLESS = 50
+"""So often no sensible retry delivers one message within seconds."""
+
+
+@behaviour("C1", start=False)
+def check_each_registration_is_announced_once(system, http, broker, wire, new):
+    broker.declare(QUEUE, KEY)  # as if orders had run before: what comes stays, and can be read
+    system.start("users")
+    people = [registered(http, new) for _ in range(3)]
+    expect_email_taken(http.post("/users", json={"email": people[0].sent["email"], "name": "Refused Refusedov"}))
+    people.append(registered(http, new))  # a fence: what was published before it has arrived when it has
+
+    heard: list[Any] = []
+    for person in people:
+        eventually(
+            lambda: about(person, hear(broker, heard)),  # noqa: B023
+            f"user {person.json['id']} to be announced on {EXCHANGE} with routing key {KEY}",
+            code="not-announced",
+            got=lambda: published(wire),
+            about=[person],
+        )
+    never(
+        lambda: [
+            message.body.decode(errors="replace") for message in hear(broker, heard) if b"Refusedov" in message.body
+        ],
+        f"an event about the registration with the taken e-mail {people[0].sent['email']}",
+        code="announced-refused",
+        about=[people[0]],
+    )
+    for person in people:
+        events = about(person, heard)
+        for message in events:
+            wrong = malformed(message, person)
+            expect(
+                not wrong,
+                f"the event about user {person.json['id']} is as agreed",
+                got=f"{wrong}: {message.body.decode(errors='replace')}",
+                code="malformed-event",
+                about=[person],
+            )
+        idents = {message.json["id"] for message in events}
+        expect(
+            len(idents) == 1,
+            f"the registration of {person.json['id']} is one event",
+            got=f"{len(idents)} events with the ids {', '.join(sorted(map(str, idents)))}",
+            code="announced-twice",
+            about=[person],
+        )
+
+
+@behaviour("C2")
+def check_order_of_a_new_user_is_soon_accepted(http, broker, new):
+    listening(broker)
+    person = registered(http, new)
+    usable(http, person)
+    stranger = new.id("user")
+    answer = order(http, stranger)
+    expect(
+        answer.outcome != "ok",
+        f"an order of user {stranger}, who never registered, is refused with 422 unknown_user",
+        got=answer,
+        code="stranger-accepted",
+        about=[answer],
+    )
+    expect(
+        answer.status == 422 and answer.code == "unknown_user",
+        "an unknown user is 422 with the code unknown_user",
+        got=answer,
+        code="wrong-refusal",
+        about=[answer],
+    )
+
+
+@behaviour("C3")
+def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, new):
+    listening(broker)
+    early = registered(http, new)
+    usable(http, early)
+    system.stop("orders")
+    people = [registered(http, new) for _ in range(5)]
+    expect(
+        broker.exists(QUEUE),
+        f"the queue {QUEUE} is there, and collects, while orders is not",
+        got="the queue went away together with its consumer",
+        code="queue-gone",
+        about=people,
+    )
+    system.start("orders")
+    for person in people:
+        usable(http, person, code="lost-while-away")
+    answer = order(http, early.json["id"])
+    expect(
+        answer.outcome == "ok",
+        f"user {early.json['id']}, whom orders knew before it was restarted, may order",
+        got=answer,
+        code="user-forgotten",
+        about=[early, answer],
+    )
+
+
+@behaviour("C3")
+def check_queue_outlives_the_broker(system, broker):
+    listening(broker)
+    system.stop("orders")
+    system.stop("users")
+    broker.restart()
+    expect(
+        broker.exists(QUEUE),
+        f"the queue {QUEUE} is still there after a restart of the broker",
+        got="it is gone: it was not declared durable",
+        code="queue-not-durable",
+    )
+
+
+@behaviour("C4")
+def check_users_needs_no_listener(system, http, broker, new):
+    listening(broker)
+    system.kill("orders")
+    for _ in range(3):
+        expect_registered(register(http, new), "with orders dead")
+    broker.delete(QUEUE)
+    for _ in range(3):
+        expect_registered(register(http, new), "with orders and its queue gone for good")
+
+
+@behaviour("C5")
+def check_every_subscriber_gets_every_event(http, broker, wire, new):
+    listening(broker)
+    with broker.tap(KEY) as other:
+        people = http.at_once([lambda: register(http, new)] * 10)
+        for person in people:
+            expect_registered(person, "while ten do so at once")
+        for person in people:
+            usable(http, person, code="orders-missed")
+        # The exchange gives copies out in one go: what orders has heard, the other queue has.
+        heard = other.up_to_now()
+        missed = [person.json["id"] for person in people if not about(person, heard)]
+        expect(
+            not missed,
+            f"a second subscriber to {KEY} gets an event of each of the {len(people)} registrations, as orders does",
+            got=f"{len(people) - len(missed)} of {len(people)} came to its queue; {published(wire)}",
+            code="subscriber-missed",
+            about=[person for person in people if person.json["id"] in missed][:1],
+        )
+
+
+@behaviour("C6")
+def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
+    listening(broker)
+    pid = system.pid("orders")
+    newer, nameless = new.id("user"), new.id("user")
+    unknown = broker.event("user.renamed", {"user_id": new.id("user"), "old_name": new.name(), "new_name": new.name()})
+    broker.publish(unknown, routing_key=KEY)
+    broker.publish(
+        broker.event(
+            KEY,
+            {"user_id": newer, "email": new.email(), "name": new.name(), "phone": "+998901234567", "roles": ["buyer"]},
+            dataschema="https://shop.example/schemas/user.registered/2",
+            tenant="tashkent",
+        )
+    )
+    broker.publish(broker.event(KEY, {"user_id": nameless, "email": new.email()}))
+
+    def worked_off() -> bool:
+        times = sum(flow.message == unknown["id"] for flow in wire.flows("orders->amqp", f"deliver {QUEUE}"))
+        expect(
+            times <= ENDLESS,
+            "an event of the unknown type user.renamed is dealt with once",
+            got=f"it was delivered {times} times: it is put back into the queue again and again",
+            code="requeued-endlessly",
+            about=[unknown["id"]],
+        )
+        return not broker.depth(QUEUE) and not broker.unacked(QUEUE)
+
+    eventually(
+        worked_off,
+        f"{QUEUE} to be worked off after events of an unknown type, of a newer version and without a name",
+        code="not-drained",
+        got=lambda: f"{broker.depth(QUEUE)} ready, {broker.unacked(QUEUE)} unacknowledged",
+        about=[unknown["id"]],
+    )
+    broker.drained(QUEUE)
+    expect(
+        system.pid("orders") == pid,
+        "orders lives on after an event that it did not expect",
+        got="its process ended",
+        code="died",
+        about=[unknown["id"]],
+    )
+    for user, what in ((newer, "newer version of user.registered"), (nameless, "user.registered without a name")):
+        answer = order(http, user)
+        expect(
+            answer.outcome == "ok",
+            f"user {user}, known from a {what}, may order",
+            got=answer,
+            code="event-refused",
+            about=[user, answer],
+        )
+    usable(http, registered(http, new), code="deaf")
+
+
+@behaviour("C7")
+def check_orders_never_calls_users(system, http, broker, wire, new):
+    listening(broker)
+    person = registered(http, new)
+    usable(http, person)
+    order(http, new.id("user"))
+    calls = wire.flows("orders->users")
+    expect(
+        not calls,
+        "orders takes and refuses orders without asking users",
+        got=f"{len(calls)} requests to users, the first {calls[0].op if calls else ''}",
+        code="calls-users",
+        about=[person],
+    )
+    system.kill("users")
+    answer = order(http, person.json["id"])
+    expect(
+        answer.outcome == "ok",
+        f"with users dead, orders takes an order of user {person.json['id']}, whom it knows",
+        got=answer,
+        code="needs-users",
+        about=[person, answer],
+    )
+
+
+# -- the two services
+
+
+def register(http: Http, new: Any) -> Answer:
+    return http["users"].post("/users", json={"email": new.email(), "name": new.name()})
+
+
+def registered(http: Http, new: Any) -> Answer:
+    answer = register(http, new)
+    expect_registered(answer)
+    return answer
+
+
+def expect_registered(answer: Answer, when: str = "") -> None:
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
+        f"POST /users registers somebody {when}".rstrip() + ": 201 with an id",
+        got=answer,
+        code="not-registered",
+        about=[answer],
+    )
+
+
+def expect_email_taken(answer: Answer) -> None:
+    expect(
+        answer.status == 409 and answer.code == "email_taken",
+        "an e-mail that is taken is 409 with the code email_taken",
+        got=answer,
+        code="taken-accepted",
+        about=[answer],
+    )
+
+
+def order(http: Http, user: Any) -> Answer:
+    return http["orders"].post("/orders", json={"user_id": user, "amount": 25_000})
+
+
+def usable(http: Http, person: Answer, code: str = "never-usable") -> None:
+    """Orders soon takes an order of this user."""
+    user = person.json["id"]
+    tries: list[Answer] = []
+
+    def accepted() -> bool:
+        tries.append(order(http, user))
+        return tries[-1].status == 201
+
+    eventually(
+        accepted,
+        f"orders to accept an order of user {user}, who is registered",
+        code=code,
+        got=lambda: tries[-1],
+        about=[person],
+    )
+
+
+# -- messages
+
+
+def listening(broker: Any) -> None:
+    """Orders has its queue, and consumes from it unless it fetches messages one by one."""
+    eventually(
+        lambda: broker.exists(QUEUE), f"orders to have its queue {QUEUE}", code="no-queue", got=lambda: "no such queue"
+    )
+    until = time.monotonic() + 2
+    while not broker.consumers(QUEUE) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def hear(broker: Any, heard: list[Any]) -> list[Any]:
+    """All messages so far, with those that have come to the queue meanwhile."""
+    while message := broker.get(QUEUE):
+        heard.append(message)
+    return heard
+
+
+def about(person: Answer, messages: list[Any]) -> list[Any]:
+    return [message for message in messages if person.sent["email"].encode() in message.body]
+
+
+def published(wire: Any) -> str:
+    """What users published, and where to."""
+    flows = wire.flows("users->amqp", "publish*")
+    ways = sorted({f"to exchange {flow.exchange!r} with routing key {flow.routing_key!r}" for flow in flows})
+    return f"users published {len(flows)} messages {', '.join(ways)}" if flows else "users published nothing"
+
+
+def malformed(message: Any, person: Answer) -> str:
+    """What is wrong with an event about this user, in words; "" if it is as agreed."""
+    event = message.json
+    if not isinstance(event, dict):
+        return "the body is no JSON object"
+    data = event.get("data")
+    agreed = {"user_id": person.json["id"], "email": person.sent["email"], "name": person.sent["name"]}
+    wrong = {
+        "specversion is not 1.0": event.get("specversion") != "1.0",
+        "it has no id": not event.get("id"),
+        "it has no source": not event.get("source"),
+        f"type is not {KEY}": event.get("type") != KEY,
+        "time is not as in RFC 3339": not is_time(event.get("time")),
+        f"data is not {agreed}": not isinstance(data, dict) or not agreed.items() <= data.items(),
+        f"correlationid is not the request's X-Request-ID {person.request_id}": event.get("correlationid")
+        != person.request_id,
+        f"message_id is {message.message_id!r} and not the event's id": message.message_id != str(event.get("id")),
+        "it is not persistent (delivery_mode 2)": not message.persistent,
+        f"content_type is {message.content_type!r}": not message.content_type.startswith(CONTENT_TYPE),
+    }
+    return next((words for words, found in wrong.items() if found), "")
+
+
+def is_time(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
