@@ -18,7 +18,7 @@ def hint(
         str | None,
         typer.Argument(
             metavar="[EXERCISE]",
-            help="Like day5.3; else the exercise of this folder, else the next unfinished one.",
+            help="Like day5.3; else the exercise of this folder, else the one graded last.",
             autocompletion=complete.exercises,
         ),
     ] = None,
@@ -29,7 +29,7 @@ def hint(
     from lab.course import texts
 
     here = place.workspace()
-    asked = place.chosen(here, exercise)
+    asked = place.chosen(here, exercise, done=True)
     hints = texts.hints(asked.folder, here.toml.texts)
     with place.progress(here) as so_far:
         opened = so_far.standing(asked.id).hints

@@ -95,8 +95,11 @@ def programs(place: Workspace, exercise: Exercise) -> dict[str, Source]:
     return found
 
 
-def chosen(place: Workspace, word: str | None) -> Exercise:
-    """The exercise named; else the one of the current folder; else the next that is not finished. Raises Failure."""
+def chosen(place: Workspace, word: str | None, *, done: bool = False) -> Exercise:
+    """The exercise named; else the one of the current folder; else the next that is not finished.
+
+    With `done` the one that was graded last comes before that. Raises Failure.
+    """
     from lab.cli import named
 
     if word is not None:
@@ -104,14 +107,23 @@ def chosen(place: Workspace, word: str | None) -> Exercise:
     known = named.every()
     if found := place.here(Path.cwd(), known):
         return found
-    return unfinished(place, known)
+    if done and (graded := _graded_last(place, known)):
+        return graded
+    return _unfinished(place, known)
 
 
-def unfinished(place: Workspace, known: list[Exercise]) -> Exercise:
-    """The first that is begun and not passed; else the first that is not passed. Raises Failure if there is none."""
+def _graded_last(place: Workspace, known: list[Exercise]) -> Exercise | None:
+    from lab.course import records
+
+    last = records.last(place.own)
+    return next((exercise for exercise in known if exercise.id == last), None)
+
+
+def _unfinished(place: Workspace, known: list[Exercise]) -> Exercise:
+    """The first that is begun and not passed; else the first that is not passed."""
     with progress(place) as so_far:
         waiting = [exercise for exercise in known if not so_far.standing(exercise.id).passed]
     begun = [exercise for exercise in waiting if place.sources(exercise)]
     if not waiting:
-        raise Failure("you have passed every exercise", next="lab status")
+        raise Failure("you have passed every exercise; name the one you mean", next="lab status", code=exits.USAGE)
     return (begun or waiting)[0]

@@ -38,15 +38,14 @@ def status(as_json: Json = False) -> None:
         out(paint(f"Day {day.removeprefix('day')}", "title") + paint(f"  {passed} of {len(of_day)} passed", "dim"))
         for exercise in of_day:
             _line(exercise, stands[exercise.id], begun=exercise.id in here.toml.services, here=here, width=width)
-    total = sum(exercise.points for exercise in exercises)
-    earned = sum(stands[exercise.id].points(exercise.points) for exercise in exercises)
-    out(f"\n{earned} of {total} points" + (", gold included" if any(one.gold for one in stands.values()) else ""))
+    total = sum(exercise.best for exercise in exercises)
+    out(f"\n{sum(_points(one, stands[one.id]) for one in exercises)} of {total} points")
     _next(here, exercises, stands)
 
 
 def _line(exercise: Exercise, stands: Standing, *, begun: bool, here: Workspace, width: int) -> None:
     state, role = _state(stands, begun=begun)
-    points = f"{stands.points(exercise.points)}/{exercise.points}"
+    points = f"{_points(exercise, stands)}/{exercise.best}"
     tries = f"{stands.attempts} {'try' if stands.attempts == 1 else 'tries'}" if stands.attempts else ""
     head = f"  {paint(exercise.number.ljust(5), 'name')}{paint(state.ljust(9), role)}{points:>6}  {tries:<9}"
     title = exercise.title[here.toml.texts]
@@ -55,6 +54,10 @@ def _line(exercise: Exercise, stands: Standing, *, begun: bool, here: Workspace,
     else:
         open_ = f"  fails {', '.join(stands.failing)}" if stands.failing and not stands.passed else ""
         out(f"{head}{title}{paint(open_, 'dim')}")
+
+
+def _points(exercise: Exercise, stands: Standing) -> int:
+    return exercise.earned(stands.gold) if stands.passed else 0
 
 
 def _state(stands: Standing, *, begun: bool) -> tuple[str, str]:
@@ -82,8 +85,8 @@ def _json(here: Workspace, exercises: Sequence[Exercise], stands: Mapping[str, S
             "title": exercise.title,
             "begun": exercise.id in here.toml.services,
             "passed": stands[exercise.id].passed,
-            "points": stands[exercise.id].points(exercise.points),
-            "worth": exercise.points,
+            "points": _points(exercise, stands[exercise.id]),
+            "best": exercise.best,
             "gold": stands[exercise.id].gold,
             "attempts": stands[exercise.id].attempts,
             "failing": stands[exercise.id].failing,

@@ -50,12 +50,12 @@ def _value(tokens: list[str], key: str) -> Any:
     if token == "[":
         found = []
         while tokens and tokens[0] != "]":
-            if tokens[0] == ",":
+            if tokens[0] in (",", "…", "..."):
                 tokens.pop(0)
             else:
                 found.append(_value(tokens, key))
         tokens[:1] = []
-        return [one for one in found if one != "…"]
+        return found or SAMPLES.get(key, [])
     try:
         return json.loads(token)
     except ValueError:

@@ -23,8 +23,6 @@ from lab.grading.model import Report
 
 FILE = "progress.db"
 VERSION = 1
-GOLD = 10
-"""A gold behaviour adds one part in so many of an exercise's points."""
 PATIENCE = 5.0
 """Seconds that another command may keep the file to itself."""
 
@@ -73,10 +71,6 @@ class Standing:
     failing: tuple[str, ...] = ()
     hints: int = 0
     last: str = ""
-
-    def points(self, worth: int) -> int:
-        """Of an exercise that is `worth` so many points; its gold behaviours add a tenth of them each."""
-        return worth + self.gold * max(1, worth // GOLD) if self.passed else 0
 
 
 class Progress:
