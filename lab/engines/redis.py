@@ -22,6 +22,7 @@ def embedded(place: Place) -> Launch:
         title="fakeredis",
         url=URL,
         module="lab.engines.redis_embedded",
+        after="fakeredis",
         argv=("--port", str(port)),
         port=port,
     )

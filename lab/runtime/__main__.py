@@ -36,7 +36,8 @@ def main() -> None:
             code = runner.run(_live(options.folder, options.lifeline, fork_server))
     except (EngineUnavailable, InvalidScenario, OSError) as error:
         sys.exit(f"lab: {error}")
-    sys.exit(code)
+    sys.stderr.flush()
+    os._exit(code)  # all is closed, and who waits for the end need not wait until every module is taken down, too
 
 
 async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProcess) -> int:

@@ -5,11 +5,12 @@
 FD is its end of a socket pair with the runtime. Messages in both directions are a 4-byte length and JSON. A request
 carries the file descriptors for the child's stdout, stderr and, if it wants one, stdin:
 
-    {"id": 1, "module": "shop.orders", "argv": [], "env": {}, "cwd": "...", "path": ["..."], "warm": true}
+    {"id": 1, "module": "shop.orders", "argv": [], "env": {}, "cwd": "...", "path": ["..."], "after": "httpx"}
     {"id": 2, "module": null, "argv": ["node", "server.js"], ...}
 
 Answers: {"id": 1, "pid": 4711}, {"id": 2, "error": "node: No such file or directory"}, {"exit": 4711, "code": -9}, and
-{"warm": 1.5} once all imports are done (seconds). A `warm` request waits for that; others are served between imports.
+{"warm": 1.5} once all imports are done (seconds). A request waits until the import that it names under `after` is done;
+it is served between two others.
 
 Each child is a process of its own: session, environment, working folder and pipes. When the runtime is gone (end of
 file on the socket) every child's group is terminated, then killed, and the server ends. What is left of a group when
@@ -45,6 +46,8 @@ PRELOAD = (
     "uvloop",
     "httptools",
     "encodings.idna",
+    "redis",
+    "fakeredis",
     "fastapi",
     "fastapi.responses",
     "pydantic.v1",
@@ -60,14 +63,14 @@ PRELOAD = (
     "sqlalchemy.orm",
     "sqlalchemy.dialects.sqlite",
     "sqlite3",
-    "redis",
     "httpx",
     "tenacity",
     "prometheus_client",
-    "fakeredis",
 )
 """What services and embedded engines import (some of it late, at first use), in the order in which a run needs it. What
 is missing is skipped."""
+ALL = PRELOAD[-1]
+"""Who waits for this one finds all of them done."""
 
 LENGTH = struct.Struct("!I")
 GRACE = 1.0
@@ -110,17 +113,19 @@ class ForkServer:
                 received = self._receive()
                 if received is None:
                     break
-                if received[0]["warm"] and self._imports:
-                    self._waiting.append(received)
-                elif job := self._fork(*received):
-                    return job
+                self._waiting.append(received)
             elif self._imports:
                 self._import_one()
-                while self._waiting and not self._imports:
-                    if job := self._fork(*self._waiting.pop(0)):
-                        return job
+            while (turn := self._next_turn()) is not None:
+                if job := self._fork(*self._waiting.pop(turn)):
+                    return job
         self._end_children()
         return None
+
+    def _next_turn(self) -> int | None:
+        """The first request that waits for no import any more."""
+        turns = (i for i, (request, _) in enumerate(self._waiting) if request["after"] not in self._imports)
+        return next(turns, None)
 
     def _import_one(self) -> None:
         with contextlib.suppress(ImportError):
@@ -268,6 +273,8 @@ def main() -> None:
     job = ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
     if job:
         _run(job)
+    else:
+        os._exit(0)  # the runtime waits for this, and there is nothing to finish
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -35,6 +35,9 @@ from lab.runtime.wiring import Wiring
 from lab.runtime.yard import Yard
 from lab.system.model import Link
 from lab.wire.tap import Tap
+
+if TYPE_CHECKING:
+    from lab.runtime.control import ControlServer
 
 TICK = 0.05
 """Seconds between two looks at what is due: the journal's flush, faults whose time is up."""
@@ -91,16 +94,16 @@ class Run:
 
     async def live(self) -> None:
         """Start everything, wait until `stop()`, and end it all. Raises OSError, EngineUnavailable before the start."""
-        from lab.runtime.control import ControlServer  # a third of a second, while the fork server warms up
-
-        control = ControlServer(self, Path(self.file.socket))
+        control: ControlServer | None = None
         try:
             await self._begin()
+            control = await asyncio.to_thread(self._control)
             control.start()
             await self._stopped.wait()
         finally:
             await self._end()
-            await control.close()
+            if control:
+                await control.close()
             self._forget()
 
     def stop(self, reason: str) -> None:
@@ -146,6 +149,11 @@ class Run:
         )
 
     # -- the beginning
+
+    def _control(self) -> ControlServer:
+        from lab.runtime.control import ControlServer  # takes a third of a second, and the engines start meanwhile
+
+        return ControlServer(self, Path(self.file.socket))
 
     def _find_scenario(self) -> timeline.Scenario | None:
         """The scenario that was asked for. Raises InvalidScenario."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.runtime.forkserver import LENGTH
+from lab.runtime.forkserver import ALL, LENGTH
 from lab.runtime.warmup import ForkServerProcess
 
 
@@ -24,7 +24,7 @@ class Program:
     """What to start. With `module` it is forked warm and run as `python -m`; otherwise `argv` is executed.
 
     `env` is the whole environment, `cwd` the working folder, `path` goes before `sys.path`. With `stdin` the starter
-    gets a pipe to write into. `warm` says that it needs the heavy imports.
+    gets a pipe to write into. A module is not forked before the fork server has done the import called `after`.
     """
 
     argv: Sequence[str] = ()
@@ -33,7 +33,7 @@ class Program:
     cwd: str = "/"
     path: Sequence[str] = ()
     stdin: bool = False
-    warm: bool = True
+    after: str = ALL
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class ForkClient:
             "env": dict(program.env),
             "cwd": program.cwd,
             "path": list(program.path),
-            "warm": program.warm and program.module is not None,
+            "after": program.after if program.module else "",
         }
         try:
             self._send(json.dumps(request).encode(), theirs)

@@ -43,7 +43,7 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
 
     def program() -> Program:
         env = {**wiring.inherited(), **launch.env}
-        return Program(module=launch.module, argv=launch.argv, env=env, cwd=str(folder), warm=False)
+        return Program(module=launch.module, argv=launch.argv, env=env, cwd=str(folder), after=launch.after)
 
     def prepare() -> str:
         own = [port for port in (launch.port, *launch.ports) if port is not None]

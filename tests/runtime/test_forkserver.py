@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab.runtime.forkserver import ALL
 from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
 from lab.runtime.warmup import start_server
 from tests.waiting import aeventually
@@ -28,7 +29,7 @@ class Forks:
     async def python(self, code: str, **more: object) -> Child:
         """Start a module with this code, as a service would be."""
         (self.folder / "victim.py").write_text(code)
-        fields = {"module": "victim", "cwd": str(self.folder), "path": [str(self.folder)], "warm": False, "env": {}}
+        fields = {"module": "victim", "cwd": str(self.folder), "path": [str(self.folder)], "after": "", "env": {}}
         return await self.client.spawn(Program(**{**fields, **more}))  # type: ignore[arg-type]
 
     async def shell(self, script: str) -> Child:
@@ -122,9 +123,17 @@ async def test_stdin_is_a_pipe_on_request_and_empty_otherwise(forks: Forks) -> N
 
 
 async def test_a_warm_child_finds_the_heavy_imports_done(forks: Forks) -> None:
-    child = await forks.python("import sys\nprint('sqlalchemy.orm' in sys.modules)", warm=True)
+    child = await forks.python("import sys\nprint('sqlalchemy.orm' in sys.modules)", after=ALL)
     assert await output(child.stdout) == "True\n"
     assert await forks.client.warm > 0
+
+
+async def test_a_child_waits_only_for_the_import_it_names(forks: Forks) -> None:
+    code = "import sys\nprint([name in sys.modules for name in ('fakeredis', 'sqlalchemy.orm')])"
+    engine, plain = await asyncio.gather(forks.python(code, after="fakeredis"), forks.shell("echo at once"))
+    assert not forks.client.warm.done()
+    assert await output(plain.stdout) == "at once\n"
+    assert await output(engine.stdout) == "[True, False]\n"
 
 
 async def test_what_a_dead_leader_leaves_behind_is_killed(forks: Forks) -> None:
