@@ -32,6 +32,7 @@ def dash(run_id: RunId = None) -> None:
         code = run_live(record.socket, stop_on_quit=False)
     except ControlError as problem:
         raise Failure(str(problem), next=f"lab replay {record.id}") from None
-    if live.Handle(record).ended() and (bad := live.bad_end(record)):
+    handle = live.Handle(record)
+    if handle.ended() and (bad := live.bad_end(handle)):
         raise bad
     raise typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from lab.cli.failure import Failure
 from lab.cli.output import say
 
 if TYPE_CHECKING:
+    from lab.journal.ending import Ending
     from lab.runtime.api import RunOptions, RunStatus
     from lab.runtime.client import Control
     from lab.runtime.runs import RunRecord
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 POLL = 0.05
 STOP_SECONDS = 15.0
 """A run that was asked to stop gets so long before it is killed: 5 s for each of its processes, and then some."""
+FULL = 1 << 20
+"""Bytes that are free on a disk on which a run can no longer write all it has to."""
+MAKE_ROOM = "make room, or let LAB_HOME name a folder on another disk; then run it again"
 SILENCE = 2.0
 """Seconds after which a wait says what it waits for."""
 
@@ -34,6 +39,8 @@ class Handle:
         from lab.runtime.runs import load
 
         self.record = record
+        self.unwritten = ""
+        """Why the journal of the running system lacks something, as the run itself said when it was asked."""
         self._file = load(record.folder)
 
     @property
@@ -66,14 +73,17 @@ class Handle:
         clean_leftovers()
 
     def trouble(self) -> str:
-        """What the run says is wrong with it as a whole; empty when all is well or it does not answer."""
+        """What the run says is wrong with it as a whole; empty when all is well, it ends, or it does not answer."""
         from lab.runtime.client import Control, ControlError
 
         try:
             with Control(self.record.socket) as control:
-                return control.run().reason
+                status = control.run()
         except ControlError:
             return ""
+        if status.state == "ready":  # then nothing but the journal can be in trouble
+            self.unwritten = status.reason or self.unwritten
+        return status.reason if status.state not in ("stopping", "stopped") else ""
 
     def wait_ended(self) -> None:
         """Wait until it has stopped, saying so when that takes long; kill it when it takes too long."""
@@ -129,6 +139,7 @@ def launch(system: System, options: RunOptions) -> Handle:
     from lab.engines.launch import EngineUnavailable
     from lab.runtime.launch import LaunchError
     from lab.runtime.launch import launch as start
+    from lab.runtime.runs import home
     from lab.system.validate import InvalidSystem
 
     try:
@@ -139,21 +150,44 @@ def launch(system: System, options: RunOptions) -> Handle:
         why = str(problem)
         raise Failure("an engine is missing", why=why, next="lab doctor", code=exits.MISSING) from None
     except LaunchError as problem:
-        raise Failure("the run could not be started", why=str(problem), next="lab doctor", code=exits.MISSING) from None
+        full = _full(home())
+        why = "\n".join(filter(None, (str(problem), full)))
+        after = MAKE_ROOM if full else "lab doctor"
+        raise Failure("the run could not be started", why=why, next=after, code=exits.MISSING) from None
 
 
-def bad_end(record: RunRecord) -> Failure | None:
+def bad_end(handle: Handle) -> Failure | None:
     """What went wrong with a run that is over; None if it ended in good order. Removes what a dead runtime left."""
     from lab.journal.ending import read
 
+    record = handle.record
     end = read(record.journal)
     again = f"lab replay {record.id}"
-    if end.state == "stopped":
-        return None
     if end.state == "failed":
         return Failure(f"{record.id} failed", why=end.reason, next=again)
-    _clean()
-    return Failure(f"{record.id} broke off: its runtime was killed, or it crashed", why=_log(record), next=again)
+    if end.state != "stopped":
+        _clean()
+    if why := handle.unwritten or _unwritten(end, record.folder):
+        return Failure(f"{record.id} is not recorded as a whole", why=why, next=MAKE_ROOM, code=exits.MISSING)
+    if end.state != "stopped":
+        return Failure(f"{record.id} broke off: its runtime was killed, or it crashed", why=_log(record), next=again)
+    return None
+
+
+def _unwritten(end: Ending, folder: Path) -> str:
+    """Why something is missing in the journal of a run that is over; empty if nothing is."""
+    if end.lost:
+        return f"{end.lost} events could not be written; the figures are of the others"
+    return f"its end is missing: {full}" if end.state != "stopped" and (full := _full(folder)) else ""
+
+
+def _full(folder: Path) -> str:
+    """That the disk of this folder is full, with what is left of it; empty if it is not, or if nobody can tell."""
+    try:
+        left = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    return f"the disk is full ({left // 1024} KiB are free in {folder})" if left < FULL else ""
 
 
 def _log(record: RunRecord) -> str:

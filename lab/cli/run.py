@@ -120,13 +120,14 @@ def _told(handle: Handle, system: System, *, as_json: bool) -> int:
     if interrupted:
         return exits.INTERRUPTED
     bad = live.bad_end(handle)
+    if bad and bad.code == exits.MISSING:
+        raise bad
     if not teller.readiness.reached:
         missing = ", ".join(teller.readiness.missing)
         raise Failure(
             f"the system never became ready; still missing: {missing}",
             why="\n".join(filter(None, (bad.what, bad.why))) if bad else "",
             next=f"lab logs --run {handle.record.id}",
-            code=bad.code if bad else exits.FAILED,
         )
     if bad:
         raise bad

@@ -175,7 +175,13 @@ class DashboardApp(App[None]):
             tiers=tuple(status.tiers.items()),
             behind=behind if desk.picture.seq and behind > 3 else 0.0,
         )
-        desk.banner = f"The run failed: {status.reason}" if status.state == "failed" else ""
+        match status.state:
+            case "failed":
+                desk.banner = f"The run failed: {status.reason}"
+            case "ready" if status.reason:  # the journal cannot be written: what is shown falls behind
+                desk.banner = f"{status.reason[0].upper()}{status.reason[1:]}"
+            case _:
+                desk.banner = ""
 
     def _replay_key(self, key: Key, feed: ReplayFeed) -> bool:
         match key.name:

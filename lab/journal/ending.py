@@ -12,24 +12,28 @@ from lab.journal.query import decode
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The last `state` that the run gave for itself (`stopped` and `failed` are ends; "" is none at all), and for a
-    failed one the `reason` in the runtime's own words."""
+    """The last `state` that the run gave for itself (`stopped` and `failed` are ends; "" is none at all), for a failed
+    one the `reason` in the runtime's own words, and how many events were `lost` because they could not be written."""
 
     state: str = ""
     reason: str = ""
+    lost: int = 0
 
 
 def ending(events: Iterable[Event]) -> Ending:
     """How the run of these events ended, or stands."""
-    state, why = "", ""
+    state, why, lost = "", "", 0
     for event in events:
-        if not isinstance(event, Note) or event.topic != "run" or "state" not in event.data:
+        if not isinstance(event, Note) or event.topic != "run":
+            continue
+        lost += int(event.data.get("lost", 0))
+        if "state" not in event.data:
             continue
         state = str(event.data["state"])
         if state == "failed":
             # What failed is told when it does; the last line of all only repeats why the run was stopped then.
             why = event.text if event.level == "error" else why or str(event.data.get("reason", ""))
-    return Ending(state, why if state == "failed" else "")
+    return Ending(state, why if state == "failed" else "", lost)
 
 
 def read(path: Path) -> Ending:

@@ -109,7 +109,8 @@ class Journal:
     def _confess(self) -> None:
         """The disk takes data again: the journal itself says what is missing from it."""
         lost, self.lost = self.lost, 0
-        self.append(Note(text=f"{lost} events could not be written and are missing here", topic="run", level="warning"))
+        text = f"{lost} events could not be written and are missing here"
+        self.append(Note(text=text, topic="run", level="warning", data={"lost": lost}))
 
 
 def _explain(problem: OSError, path: Path) -> str:

@@ -22,6 +22,7 @@ class FakeRun:
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.calls: list[tuple[object, ...]] = []
         self.refusal = ""
+        self.reason = ""
         self.rate = 20.0
         self.elapsed = 0.0
         self._lines: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
@@ -55,7 +56,7 @@ class FakeRun:
         return RunStatus(
             id="0001-day3", system="day3", title="Event-driven shop", state="ready", elapsed=self.elapsed, seed=7,
             scenario="happy", folder="", pid=1, tiers={"broker": "embedded"}, processes=(process,), links=(), faults=(),
-            load=LoadStatus(rate=self.rate),
+            load=LoadStatus(rate=self.rate), reason=self.reason,
         )  # fmt: skip
 
     async def act(self, name: str, action: Action) -> None:

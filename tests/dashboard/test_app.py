@@ -285,6 +285,15 @@ async def test_a_run_that_ended_says_so() -> None:
         assert "◐ ended" in shown(app, "top")
 
 
+async def test_a_journal_that_cannot_be_written_is_said_and_may_recover() -> None:
+    run = FakeRun(some())
+    async with opened(run) as (app, _):
+        run.reason = "the journal is not being written: the disk is full (journal.ndjson)"
+        await until(lambda: "The journal is not being written: the disk is full" in shown(app, "story"))
+        run.reason = ""
+        await until(lambda: "not being written" not in shown(app, "story"))
+
+
 async def test_a_run_that_failed_under_the_screen_says_why() -> None:
     reason = "the fork server died"
     last = Note(text=f"stopped: {reason}", topic="run", data={"state": "failed", "reason": reason})

@@ -222,6 +222,19 @@ def test_a_folder_that_cannot_be_written_is_a_clear_message(lab: Lab) -> None:
     assert "Traceback" not in ran.stderr
 
 
+def test_a_run_that_cannot_be_recorded_says_so_and_exits_with_3(lab: Lab, web: str) -> None:
+    """A limit on the size of files stands for a full disk, which only root could make."""
+    command = f"ulimit -f 16; exec {LAB} run {web} --plain --for 8s --rate 20"
+    ran = subprocess.run(
+        ["bash", "-c", command], env=lab.env, cwd=lab.home, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert ran.returncode == 3, ran.stderr
+    assert ran.stderr.count("lab: the journal is not being written: File too large") == 1
+    assert "0001-web is not recorded as a whole" in ran.stderr
+    assert "Run 0001-web: " in ran.stdout
+    assert lab.processes() == []
+
+
 @pytest.mark.skipif(os.environ.get("LAB_AMQP_URL") is not None, reason="the machine has a broker at a URL")
 def test_an_engine_that_is_not_there_says_how_to_get_it(lab: Lab) -> None:
     lab.env["PATH"] = str(Path(LAB).parent)

@@ -29,6 +29,10 @@ def said(state: str, failure: str = "", *, reason: str = "") -> Note:
         ),
         ([said("failed", "web failed: exit code 1"), said("ready"), said("stopped", reason="q")], Ending("stopped")),
         ([said("failed", reason="the disk went away")], Ending("failed", "the disk went away")),
+        (
+            [said("ready"), Note(topic="run", text="...", data={"lost": 3}), said("stopped", reason="q")],
+            Ending("stopped", lost=3),
+        ),
         ([said("ready"), Note(topic="scenario", text="stopped"), Note(topic="run", text="a remark")], Ending("ready")),
     ],
 )

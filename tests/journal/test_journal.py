@@ -81,6 +81,7 @@ def test_without_a_folder_the_run_goes_on_and_the_journal_says_why(tmp_path: Pat
     back, confession = read(journal.path)
     assert isinstance(confession, Note)
     assert isinstance(back, Note)
+    assert confession.data == {"lost": 1}
     assert confession.text == "1 events could not be written and are missing here"
     assert (back.seq, confession.seq) == (2, 3)
 
