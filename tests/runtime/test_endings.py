@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -14,8 +16,8 @@ import pytest
 from lab.journal.event import Note
 from lab.runtime import runs
 from lab.runtime.launch import release
-from lab.system.model import Service, System
-from tests.runtime.live import Footprint, Live, alive, marked, pair, started
+from lab.system.model import Link, Service, System
+from tests.runtime.live import Footprint, Live, alive, marked, pair, shop, started
 from tests.waiting import eventually
 
 STARTER = """
@@ -24,7 +26,7 @@ from lab.runtime.api import RunOptions
 from lab.runtime.launch import launch
 from lab.system.model import System
 
-print(launch(msgspec.json.decode(sys.argv[1], type=System), RunOptions()).id, flush=True)
+print(launch(msgspec.json.decode(sys.argv[1], type=System), RunOptions(grace=1.0)).id, flush=True)
 time.sleep(600)
 """
 
@@ -64,17 +66,43 @@ def test_an_orderly_end_leaves_nothing(end: Callable[[Live], None]) -> None:
         assert live.states("back")[-2:] == ["stopping", "stopped"]
 
 
-def test_a_killed_starter_takes_the_run_along() -> None:
-    system = msgspec.json.encode(pair()).decode()
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, system], stdout=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def killed_starter(system: System) -> Iterator[Live]:
+    """A run whose starter is killed at the end of the block."""
+    argv = [sys.executable, "-c", STARTER, msgspec.json.encode(system).decode()]
+    starter = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
         assert starter.stdout is not None
-        live = Live(runs.find(starter.stdout.readline().strip())).ready()
-        footprint = live.footprint()
+        yield Live(runs.find(starter.stdout.readline().strip()))
     finally:
         starter.kill()
         starter.communicate()
+
+
+def test_a_killed_starter_takes_the_run_along() -> None:
+    with killed_starter(pair()) as live:
+        live.ready()
+        footprint = live.footprint()
     gone(footprint, live)
+
+
+def test_nobody_holds_up_the_end_who_cannot_answer() -> None:
+    """Never asked for, frozen and deaf, waiting for somebody, or elsewhere and silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        services = (
+            shop("asleep", start="on-request"),
+            shop("frozen", env={"DEAF": "1"}),
+            shop("waiting"),
+            Service(name="away", address=f"127.0.0.1:{silent.getsockname()[1]}"),
+        )
+        links = (Link(source="waiting", target="away", protocol="http"),)
+        with killed_starter(System(name="toy", services=services, links=links)) as live:
+            live.until("frozen", "ready")
+            eventually(lambda: "no answer" in live.process("waiting").reason)
+            live.control.act("frozen", "freeze")
+            footprint = live.footprint()
+            footprint.ports.discard(silent.getsockname()[1])
+        gone(footprint, live)
 
 
 def test_a_killed_runtime_leaves_no_process_and_the_next_command_removes_its_socket() -> None:

@@ -150,21 +150,3 @@ def test_the_grace_is_the_runs() -> None:
         assert live.until("back", "stopped", 3).reason == "stopped on request: killed by SIGKILL"
         ends = [e for e in map(from_line, live.control.events()) if isinstance(e, Process) and e.code is not None]
         assert [(end.source, end.code) for end in ends] == [("back", -signal.SIGKILL)]
-
-
-def test_an_end_waits_for_nobody_who_cannot_answer() -> None:
-    """On request and never asked for, frozen and deaf, or elsewhere and silent: the run ends in its time."""
-    system = System(
-        name="toy",
-        services=(
-            shop("asleep", start="on-request"),
-            shop("frozen", env={"DEAF": "1"}),
-            Service(name="away", address="127.0.0.1:1", ready="tcp"),
-        ),
-    )
-    with started(system, grace=0.5) as live:
-        live.until("frozen", "ready")
-        footprint = live.footprint()
-        live.control.act("frozen", "freeze")
-        live.control.stop()
-        eventually(lambda: not footprint.left(), 3)
