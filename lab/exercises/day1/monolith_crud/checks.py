@@ -1,0 +1,318 @@
+"""Checks of 1.1: users and orders over HTTP, from outside."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from lab.grading import Answer, Http, behaviour, expect
+from lab.grading.fixtures import New, SystemUnderTest
+
+RIVALS = 40
+USERS = 25
+PAGE = 10
+MEBIBYTE = 1024 * 1024
+
+
+def register(http: Http, new: New, **over: Any) -> Answer:
+    """A user who must come to be; everything else of the check stands on it."""
+    answer = http.post("/users", json={"email": new.email(), "name": new.name(), **over})
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
+        "POST /users with an e-mail and a name answers 201 with the user and its id",
+        got=answer,
+        code="no-user",
+        about=[answer],
+    )
+    return answer
+
+
+def order(http: Http, user: object, items: list[dict[str, Any]], **over: Any) -> Answer:
+    answer = http.post("/orders", json={"user_id": user, "items": items, **over})
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
+        "POST /orders of a known user answers 201 with the order and its id",
+        got=answer,
+        code="no-order",
+        about=[answer],
+    )
+    return answer
+
+
+def basket(rng: random.Random, new: New) -> list[dict[str, Any]]:
+    return [
+        {"sku": new.id("sku"), "qty": rng.randint(1, 9), "price": rng.randint(1, 90) * 1000}
+        for _ in range(rng.randint(1, 4))
+    ]
+
+
+def same(read: Answer, made: Answer, what: str) -> None:
+    expect(
+        read.status == 200 and read.json == made.json,
+        f"GET shows {what} exactly as it was answered: {made.json}",
+        got=f"{read}: {read.text[:300]}",
+        code="not-what-was-answered",
+        about=[made, read],
+    )
+
+
+def answers(answer: Answer, status: int, what: str, code: str, problem: str = "") -> None:
+    expect(
+        answer.status == status and (not problem or answer.code == problem),
+        f"{what}: {status} {problem}".rstrip(),
+        got=answer,
+        code=code,
+        about=[answer],
+    )
+
+
+def gone(answer: Answer) -> None:
+    """How it is said is another behaviour's matter."""
+    shown = answer.status == 200 and bool(answer.json)
+    expect(
+        not shown, f"GET {answer.path} shows nothing after it was deleted", got=answer, code="lives-on", about=[answer]
+    )
+
+
+def everybody(http: Http, path: str) -> list[Any]:
+    """All items of a list, page by page."""
+    found: list[Any] = []
+    cursor = ""
+    for _ in range(1000):
+        answer = http.get(f"{path}{'&' if '?' in path else '?'}limit=100{cursor}")
+        listed = answer.json.get("items") if isinstance(answer.json, dict) else None
+        expect(isinstance(listed, list), f"GET {path} answers items and next_cursor", got=answer, code="no-list")
+        found += listed or []
+        if not answer.json.get("next_cursor"):
+            break
+        cursor = f"&cursor={answer.json['next_cursor']}"
+    return found
+
+
+@behaviour("C1")
+def check_the_life_of_a_user(http: Http, new: New) -> None:
+    made = register(http, new)
+    user = f"/users/{made.json['id']}"
+    same(http.get(user), made, "the user")
+    other = new.name()
+    changed = http.patch(user, json={"name": other})
+    expect(
+        changed.status == 200 and changed.json == {**made.json, "name": other},
+        f"PATCH {user} with a name answers 200 and the user, with only the name changed",
+        got=f"{changed}: {changed.text[:300]}",
+        code="patch",
+        about=[made, changed],
+    )
+    same(http.get(user), changed, "the changed user")
+    listed = [one for one in everybody(http, "/users") if one.get("id") == made.json["id"]]
+    expect(listed == [changed.json], "GET /users lists the user once, as it is", got=listed, code="not-listed")
+    answers(http.delete(user), 204, f"DELETE {user}", "delete")
+    gone(http.get(user))
+
+
+@behaviour("C1")
+def check_the_life_of_an_order(http: Http, new: New, rng: random.Random) -> None:
+    user = register(http, new).json["id"]
+    items = basket(rng, new)
+    made = order(http, user, items)
+    expect(
+        made.json.get("user_id") == user and made.json.get("items") == items and made.json.get("status") == "created",
+        f'the order has user_id {user}, the items as sent, and status "created"',
+        got=made.text[:400],
+        code="order-body",
+        about=[made],
+    )
+    path = f"/orders/{made.json['id']}"
+    same(http.get(path), made, "the order")
+    theirs = everybody(http, f"/orders?user_id={user}")
+    expect(theirs == [made.json], f"GET /orders?user_id={user} lists the one order", got=theirs, code="not-listed")
+    nobody = everybody(http, f"/orders?user_id={register(http, new).json['id']}")
+    expect(nobody == [], "GET /orders?user_id= of somebody without orders is empty", got=nobody, code="not-theirs")
+    answers(
+        http.delete(f"/users/{user}"), 409, "DELETE of a user with orders", "orphaned-orders", problem="user_has_orders"
+    )
+    cancelled = http.patch(path, json={"status": "cancelled"})
+    expect(
+        cancelled.status == 200 and cancelled.json == {**made.json, "status": "cancelled"},
+        f'PATCH {path} with status "cancelled" answers 200 and the order, with only the status changed',
+        got=f"{cancelled}: {cancelled.text[:300]}",
+        code="cancel",
+        about=[cancelled],
+    )
+    same(http.get(path), cancelled, "the cancelled order")
+    answers(http.delete(path), 204, f"DELETE {path}", "delete")
+    gone(http.get(path))
+    answers(http.delete(f"/users/{user}"), 204, "DELETE of a user whose orders are gone", "delete")
+
+
+@behaviour("C1")
+def check_an_email_belongs_to_one(http: Http, new: New) -> None:
+    first, second = register(http, new), register(http, new)
+    again = http.post("/users", json={"email": first.json["email"], "name": new.name()})
+    answers(again, 409, "POST /users with an e-mail that is taken", "email-not-unique", problem="email_taken")
+    stolen = http.patch(f"/users/{second.json['id']}", json={"email": first.json["email"]})
+    answers(stolen, 409, "PATCH to an e-mail that is taken", "email-not-unique", problem="email_taken")
+
+
+@behaviour("C2")
+def check_bad_users_are_refused(http: Http, new: New) -> None:
+    register(http, new)
+    before = len(everybody(http, "/users"))
+    refused(http, "/users", "no name", json={"email": new.email()})
+    refused(http, "/users", "no e-mail", json={"name": new.name()})
+    refused(http, "/users", "a number for a name", json={"email": new.email(), "name": 7})
+    refused(http, "/users", "a list for an e-mail", json={"email": [new.email()], "name": new.name()})
+    refused(http, "/users", "null", json=None, content=b"null")
+    refused(http, "/users", "an array", json=None, content=b"[]")
+    refused(http, "/users", "half of a JSON object", json=None, content=b'{"email": "a@example.uz", ')
+    refused(http, "/users", "nothing at all", json=None, content=b"")
+    refused(http, "/users", "a name of 1 MiB", json={"email": new.email(), "name": "x" * MEBIBYTE})
+    after = len(everybody(http, "/users"))
+    expect(after == before, f"{before} users after nine refusals, as before", got=after, code="stored-bad-input")
+
+
+@behaviour("C2")
+def check_bad_orders_are_refused(http: Http, new: New) -> None:
+    user = register(http, new).json["id"]
+    good = {"sku": new.id("sku"), "qty": 1, "price": 1000}
+    order(http, user, [good])
+    left = register(http, new).json["id"]
+    http.delete(f"/users/{left}")
+    unknown = http.post("/orders", json={"user_id": left, "items": [good]})
+    answers(unknown, 422, "POST /orders of a user who is gone", "unknown-user", problem="unknown_user")
+    for what, body in {
+        "no items": {"user_id": user},
+        "an empty list of items": {"user_id": user, "items": []},
+        "qty 0": {"user_id": user, "items": [{**good, "qty": 0}]},
+        "qty -2": {"user_id": user, "items": [{**good, "qty": -2}]},
+        "a price of -1": {"user_id": user, "items": [{**good, "price": -1}]},
+        "a word for a price": {"user_id": user, "items": [{**good, "price": "much"}]},
+        "half a piece": {"user_id": user, "items": [{**good, "qty": 1.5}]},
+        "no sku": {"user_id": user, "items": [{"qty": 1, "price": 1000}]},
+        "no user": {"items": [good]},
+    }.items():
+        refused(http, "/orders", what, json=body)
+    refused(http, "/orders", "text that is not JSON", json=None, content=b"two apples, please")
+    stored = everybody(http, "/orders")
+    expect(len(stored) == 1, "1 order after eleven refusals, as before", got=len(stored), code="stored-bad-input")
+
+
+def refused(http: Http, path: str, what: str, **body: Any) -> None:
+    refusable(http.post(path, **body), what)
+
+
+def refusable(answer: Answer, what: str) -> None:
+    expect(
+        answer.status is not None and 400 <= answer.status < 500,
+        f"POST {answer.path} with {what} is refused with a 4xx",
+        got=answer,
+        code="bad-input-5xx" if answer.status is None or answer.status >= 500 else "bad-input-accepted",
+        about=[answer],
+    )
+
+
+@behaviour("C3")
+def check_the_server_adds_up(http: Http, new: New, rng: random.Random) -> None:
+    user = register(http, new).json["id"]
+    for lie in (1, 0, -5_000_000):
+        items = basket(rng, new)
+        total = sum(item["qty"] * item["price"] for item in items)
+        answer = http.post("/orders", json={"user_id": user, "items": items, "total": lie})
+        if answer.status in (400, 422):
+            continue  # refusing the lie is as good as ignoring it
+        stored = http.get(f"/orders/{answer.json['id']}") if isinstance(answer.json, dict) else answer
+        totals = [one.json.get("total") for one in (answer, stored) if isinstance(one.json, dict)]
+        expect(
+            totals == [total, total],
+            f"an order of {items} costs {total} UZS, though the client said {lie}",
+            got=f"totals {totals} in the answer and afterwards",
+            code="trusts-the-clients-total",
+            about=[answer],
+        )
+
+
+@behaviour("C4")
+def check_what_is_not_there(http: Http, new: New) -> None:
+    left = register(http, new).json["id"]
+    http.delete(f"/users/{left}")
+    for path in (f"/users/{left}", f"/users/{new.id('nobody')}", f"/orders/{new.id('order')}"):
+        change = {"name": new.name()} if path.startswith("/users") else {"status": "cancelled"}
+        for answer in (http.get(path), http.patch(path, json=change), http.delete(path)):
+            answers(answer, 404, f"{answer.method} {path}, which is not there", "missing-is-not-404")
+
+
+@behaviour("C5")
+def check_pages_while_rows_come_and_go(http: Http, new: New) -> None:
+    made = [register(http, new).json["id"] for _ in range(USERS)]
+    seen: list[Any] = []
+    sizes: list[int] = []
+    cursor, left = "", set[Any]()
+    for _ in range(USERS):
+        page = http.get(f"/users?limit={PAGE}{cursor}")
+        items = page.json.get("items") if isinstance(page.json, dict) else None
+        expect(isinstance(items, list), "GET /users answers items and next_cursor", got=page, code="no-list")
+        seen += [user["id"] for user in items or []]
+        sizes.append(len(items or []))
+        if not page.json.get("next_cursor"):
+            break
+        # Between two pages somebody comes, and somebody who was shown already goes.
+        register(http, new)
+        leaver = next(ident for ident in seen if ident not in left)
+        http.delete(f"/users/{leaver}")
+        left.add(leaver)
+        cursor = f"&cursor={page.json['next_cursor']}"
+    repeated = [ident for ident, times in Counter(map(str, seen)).items() if times > 1]
+    missed = [ident for ident in made if ident not in seen]
+    expect(
+        not repeated and not missed,
+        f"each of the {USERS} users on exactly one page (limit {PAGE}), though users come and go between the pages",
+        got=f"{len(repeated)} shown twice {repeated[:3]}, {len(missed)} never shown {missed[:3]}; page sizes {sizes}",
+        code="page-shift",
+        about=[str(ident) for ident in (*repeated[:1], *missed[:1])],
+    )
+    expect(
+        max(sizes) <= PAGE and len(sizes) >= 3,
+        f"pages of at most {PAGE}, so at least 3 of them",
+        got=f"page sizes {sizes}",
+        code="page-size",
+    )
+
+
+@behaviour("C6")
+def check_a_restart_loses_nothing(http: Http, new: New, rng: random.Random, system: SystemUnderTest) -> None:
+    user = register(http, new)
+    bought = order(http, user.json["id"], basket(rng, new))
+    system.stop("shop")
+    system.start("shop")
+    for path, made in ((f"/users/{user.json['id']}", user), (f"/orders/{bought.json['id']}", bought)):
+        read = http.get(path)
+        expect(
+            read.status == 200 and read.json == made.json,
+            f"GET {path} after a restart shows what it showed before",
+            got=read,
+            code="lost-at-restart",
+            about=[made, read],
+        )
+
+
+@behaviour("C7")
+def check_one_email_at_one_moment(http: Http, new: New) -> None:
+    for _ in range(3):
+        email = new.email()
+        calls: list[Callable[[], Answer]] = [
+            lambda email=email: http.post("/users", json={"email": email, "name": new.name()})  # type: ignore[misc]
+            for _ in range(RIVALS)
+        ]
+        tried = http.at_once(calls)
+        counted = Counter(f"{answer.status} {answer.code}".strip() for answer in tried)
+        stored = [user for user in everybody(http, "/users") if user.get("email") == email]
+        won = [answer for answer in tried if answer.status == 201]
+        expect(
+            len(won) == 1 and counted.get("409 email_taken") == RIVALS - 1 and len(stored) == 1,
+            f"of {RIVALS} registrations of {email} at one moment: 1 × 201, {RIVALS - 1} × 409 email_taken, 1 user",
+            got=f"{dict(counted)}, {len(stored)} users",
+            code="registered-twice" if len(won) > 1 or len(stored) > 1 else "race-answered-wrong",
+            about=[*won[:2], *(answer for answer in tried if answer.status not in (201, 409))][:2],
+        )
