@@ -1,0 +1,29 @@
+"""A Report as it is written down: JSON, read back as it was."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lab.grading.model import SCHEMA, Report
+
+
+class Unreadable(ValueError):
+    """What was written down is no Report of a version known here."""
+
+
+def report_json(report: Report) -> bytes:
+    """The report as one JSON object. It says beside its own fields whether it `passed` and is `broken`."""
+    return msgspec.json.encode(
+        {**msgspec.to_builtins(report), "passed": report.passed, "broken": report.broken},
+    )
+
+
+def read_report(data: bytes) -> Report:
+    """The report of that JSON; fields that are not known are passed over. Raises Unreadable."""
+    try:
+        report = msgspec.json.decode(data, type=Report)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"this is not a report: {error}") from error
+    if report.schema > SCHEMA:
+        raise Unreadable(f"the report has version {report.schema}; this lab reads up to {SCHEMA}: update it")
+    return report

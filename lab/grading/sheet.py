@@ -1,0 +1,179 @@
+"""Text in coloured pieces, laid out on lines of a given width."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from lab.journal.telling import Role, Words
+
+SGR: dict[Role, str] = {
+    "title": "1",
+    "name": "36",
+    "good": "32",
+    "bad": "1;31",
+    "warn": "33",
+    "dim": "2",
+    "time": "2",
+}
+ASCII = str.maketrans(
+    {"→": "->", "←": "<-", "…": "...", "·": "|", "—": "-", "–": "-", "‘": "'", "’": "'", "ʻ": "'", "ʼ": "'"}
+    | {"“": '"', "”": '"', "✓": "+", "✕": "x", "×": "x", "○": "o", "≥": ">=", "≤": "<=", "▸": ">"}
+)
+NARROWEST = 20
+"""Columns that text gets at least, however narrow the screen."""
+
+
+NO_BREAK = "\u00a0"
+TOKENS = re.compile(r" +|\(\d[^ ]* m?s\)|[^ ]+")
+"""What a line is not broken within: words, also those with a NO_BREAK between, and `(400 ms)`."""
+
+
+def visible(text: str) -> str:
+    """A stranger's text on one line, with nothing in it that a terminal would obey."""
+    squeezed = " ".join(text.split())
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in squeezed)
+
+
+def width_of(text: str) -> int:
+    """Columns that a terminal gives it."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )
+
+
+WORTH_FILLING = 8
+"""Columns at the end of a line that a part of a too long word may still take."""
+
+
+class Sheet:
+    """Lines of coloured text; `text()` is all of them. Without `colour` there are no escapes in it, without `unicode`
+    nothing but ASCII."""
+
+    def __init__(self, *, width: int, colour: bool, unicode: bool) -> None:
+        self.width = width
+        self._colour = colour
+        self._unicode = unicode
+        self._lines: list[str] = []
+
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+    def line(self, words: Words, tail: Words | None = None) -> None:
+        """One line and no more: what does not fit is cut off before `tail`, which stands at the right end."""
+        words, tail = self._clean(words), self._clean(tail or [])
+        room = self.width - _wide(tail) - (2 if tail else 0)
+        cut = _cut(words, max(room, NARROWEST), "…" if self._unicode else "...")
+        gap: Words = [(" " * max(2, self.width - _wide(cut) - _wide(tail)), "plain")] if tail else []
+        self._put([*cut, *gap, *tail])
+
+    def paragraph(self, words: Words, head: Words | None = None, hang: int = 0, tail: Words | None = None) -> None:
+        """As many lines as it takes, the first behind `head`, the others `hang` columns in; `tail` stands at the right
+        end of the last line that has room for it."""
+        head, words, tail = self._clean(head or []), self._clean(words), self._clean(tail or [])
+        first = max(0, hang - _wide(head))
+        lines = wrap(words, max(self.width - hang, NARROWEST))
+        for number, line in enumerate(lines):
+            start = [*head, (" " * first, "plain")] if number == 0 else [(" " * hang, "plain")]
+            whole: Words = [*start, *line]
+            if tail and number == len(lines) - 1:
+                gap = self.width - _wide(whole) - _wide(tail)
+                if gap < 2:
+                    self._put(whole)
+                    whole, gap = [], max(0, self.width - _wide(tail))
+                whole = [*whole, (" " * gap, "plain"), *tail]
+            self._put(whole)
+
+    def verbatim(self, words: Words, head: Words | None = None, hang: int = 0) -> None:
+        """One line as long as it is, to be copied: a command, a path."""
+        head, words = self._clean(head or []), self._clean(words)
+        self._put([*head, (" " * max(0, hang - _wide(head)), "plain"), *words])
+
+    def blank(self) -> None:
+        self._lines.append("")
+
+    def _clean(self, words: Words) -> Words:
+        plain = [("".join(_kept_spaces(text)), role) for text, role in words]
+        if self._unicode:
+            return plain
+        return [(to_ascii(text), role) for text, role in plain]
+
+    def _put(self, words: Iterable[tuple[str, Role]]) -> None:
+        pieces = [(text.replace(NO_BREAK, " "), role) for text, role in words if text]
+        if pieces:
+            pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
+        if not self._colour:
+            self._lines.append("".join(text for text, _ in pieces).rstrip())
+            return
+        self._lines.append("".join(f"\x1b[{SGR[role]}m{text}\x1b[0m" if role in SGR else text for text, role in pieces))
+
+
+def to_ascii(text: str) -> str:
+    """The text without anything but ASCII."""
+    return unicodedata.normalize("NFKD", text.translate(ASCII)).encode("ascii", "replace").decode()
+
+
+def _kept_spaces(text: str) -> Iterable[str]:
+    for sign in text:
+        yield sign if sign.isprintable() or sign == NO_BREAK else " " if sign.isspace() else ascii(sign)[1:-1]
+
+
+def _wide(words: Words) -> int:
+    return sum(width_of(text) for text, _ in words)
+
+
+def _cut(words: Words, room: int, ellipsis: str) -> Words:
+    if _wide(words) <= room:
+        return words
+    short: Words = []
+    left = room - width_of(ellipsis)
+    for text, role in words:
+        fitting = _fitting(text, left)
+        left -= width_of(fitting)
+        if fitting != text:
+            return [*short, (fitting.rstrip() + ellipsis, role)]
+        short.append((text, role))
+    return short
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of its beginning as fits."""
+    text = text[:room]
+    while width_of(text) > room:
+        text = text[:-1]
+    return text
+
+
+def wrap(words: Words, room: int) -> list[Words]:
+    """The pieces on lines of at most `room` columns, broken at spaces; a word longer than a line is broken where it
+    must."""
+    lines: list[Words] = [[]]
+    used = 0
+
+    def put(text: str, role: Role) -> None:
+        if lines[-1] and lines[-1][-1][1] == role:
+            text = lines[-1].pop()[0] + text
+        lines[-1].append((text, role))
+
+    for text, role in words:
+        for token in TOKENS.findall(text):
+            if token.startswith(" "):
+                if used and used + len(token) < room:
+                    put(token, role)
+                    used += len(token)
+                elif used:
+                    used = room
+                continue
+            while width_of(token) > room - used:
+                if width_of(token) > room and (not used or room - used > WORTH_FILLING):
+                    fitting = _fitting(token, room - used)
+                    put(fitting, role)
+                    token = token[len(fitting) :]
+                lines.append([])
+                used = 0
+            put(token, role)
+            used += width_of(token)
+    return lines

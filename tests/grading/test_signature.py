@@ -1,0 +1,31 @@
+"""A failure looks like the stored wrong services that fail the same behaviour with the same code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lab.grading.signature import looks_like, titles
+from tests.grading.samples import BREAKER, CONSUMER, FLOOD, LOST_MEMORY, NO_DEDUP
+
+WRONG = (LOST_MEMORY, NO_DEDUP, FLOOD)
+DOUBLE = CONSUMER.findings[1]
+
+
+def test_the_same_behaviour_and_code() -> None:
+    assert looks_like(DOUBLE, WRONG) == ("in-memory-set", "no-dedup")
+    assert looks_like(BREAKER.findings[1], WRONG) == ("half-open-flood",)
+
+
+def test_another_code_or_behaviour_is_another_mistake() -> None:
+    assert looks_like(replace(DOUBLE, code="not-idempotent"), WRONG) == ("no-dedup",)
+    assert looks_like(replace(DOUBLE, code="never-charged"), WRONG) == ()
+    assert looks_like(replace(DOUBLE, behaviour="C5"), WRONG) == ()
+    assert looks_like(replace(DOUBLE, code=""), (replace(NO_DEDUP, codes=("",)),)) == ()
+
+
+def test_only_a_failure_looks_like_one() -> None:
+    assert looks_like(replace(DOUBLE, verdict="unknown"), WRONG) == ()
+
+
+def test_titles_of_what_was_named() -> None:
+    assert titles(CONSUMER.findings, WRONG) == CONSUMER.misconceptions

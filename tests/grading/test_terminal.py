@@ -1,0 +1,126 @@
+"""A report on the terminal: what a learner reads, in which order, on any width, in both languages."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.grading.model import Finding, Line, Report
+from lab.grading.sheet import width_of
+from lab.grading.terminal import awaiting, render, stability
+from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
+
+GOLDEN = Path(__file__).with_name("golden")
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+COPIED = ("lab ", "curl ", "runs/")
+"""How a line begins that must stay whole, because it is to be copied."""
+
+
+@pytest.mark.parametrize(
+    ("name", "report", "language", "width", "unicode"),
+    [
+        ("consumer-80-en", CONSUMER, "en", 80, True),
+        ("consumer-60-uz", CONSUMER, "uz", 60, True),
+        ("consumer-60-en-ascii", CONSUMER, "en", 60, False),
+        ("breaker-120-uz", BREAKER, "uz", 120, True),
+        ("passed-80-en", PASSED, "en", 80, True),
+        ("broken-80-en", BROKEN, "en", 80, True),
+    ],
+)
+def test_looks_as_agreed(name: str, report: Report, language: str, width: int, unicode: bool) -> None:
+    """Changed on purpose? `WRITE_GOLDEN=1 pytest tests/grading/test_terminal.py` writes the files anew: read them."""
+    file = GOLDEN / f"{name}.txt"
+    text = render(report, language=language, width=width, unicode=unicode) + "\n"
+    if os.environ.get("WRITE_GOLDEN"):
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+
+
+def test_a_failure_is_told_in_the_agreed_order() -> None:
+    text = render(CONSUMER, width=100)
+    parts = [
+        "day3.3 C3  The broker delivers", "FAIL  3.2 s  seed 81", "order o-17 is charged 1 time", "2 charges: pay-0031",
+        "publish order.created", "LOST", "AGAIN", "← here", "At-least-once delivery", "lab explain in-memory-set",
+        "lab check day3.3 --seed 81 --behaviour C3", "runs/0042-day3.3/payments.log:3", "lab hint day3.3",
+        "must 1 of 4", "lab watch",
+    ]  # fmt: skip
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_only_the_first_failure_is_told_in_full_unless_asked() -> None:
+    assert render(CONSUMER, width=100).count("replay") == 1
+    assert render(CONSUMER, width=100, details=True).count("replay") == 2
+
+
+def test_a_failure_that_decides_comes_before_a_gold_one() -> None:
+    gold_first = replace(CONSUMER, findings=(replace(CONSUMER.findings[3], gold=True), CONSUMER.findings[1]))
+    assert render(gold_first).startswith("day3.3 C3")
+
+
+@pytest.mark.parametrize("report", [CONSUMER, BREAKER, PASSED, BROKEN], ids=["consumer", "breaker", "passed", "broken"])
+@pytest.mark.parametrize("language", ["en", "uz"])
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("unicode", [True, False], ids=["unicode", "ascii"])
+def test_nothing_is_wider_than_the_screen(report: Report, language: str, width: int, unicode: bool) -> None:
+    text = render(report, language=language, width=width, unicode=unicode, details=True)
+    for line in text.splitlines():
+        assert width_of(line) <= width or line.split("  ")[-1].strip().startswith(COPIED), line
+        assert line == line.rstrip()
+    assert unicode or text.isascii()
+
+
+def test_colour_is_never_the_only_sign() -> None:
+    for report in (CONSUMER, BREAKER, PASSED, BROKEN):
+        assert ESCAPE.sub("", render(report, colour=True)) == render(report, colour=False)
+        assert "\x1b[" in render(report, colour=True)
+
+
+def test_what_services_write_is_not_obeyed() -> None:
+    wild = Line(t=1.0, lane="log", who="orders", what="\x1b[2Jgone\nfake: PASS", result="error", place="orders.log:1")
+    finding = replace(CONSUMER.findings[1], got="\x1b]0;title\x07", story=(wild,))
+    text = render(replace(CONSUMER, findings=(finding,)))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert not any(line.startswith("fake") for line in text.splitlines())
+
+
+def test_a_very_long_word_is_broken_rather_than_lost() -> None:
+    finding = replace(CONSUMER.findings[1], got="x" * 200)
+    assert render(replace(CONSUMER, findings=(finding,)), width=60).count("x") >= 200
+
+
+def test_a_passed_behaviour_says_what_it_remarked() -> None:
+    finding = replace(PASSED.findings[0], warnings=("slow: 1.9 s",))
+    assert "note: slow: 1.9 s" in render(replace(PASSED, findings=(finding,)))
+
+
+def test_without_findings_it_says_so() -> None:
+    assert "nothing was looked at" in render(replace(PASSED, findings=()))
+
+
+def test_an_unknown_verdict_names_what_to_do() -> None:
+    finding = Finding(behaviour="C1", gold=False, verdict="unknown", seconds=1, says={"en": "x"}, reason="not ready")
+    text = render(replace(PASSED, findings=(finding,)))
+    assert "not ready" in text
+    assert "lab try day5.3" in text
+
+
+def test_stability_names_the_seeds_that_failed() -> None:
+    runs = [PASSED, replace(BREAKER, seed=11), replace(PASSED, seed=12), replace(BREAKER, seed=13)]
+    assert stability(runs).splitlines() == [
+        "2 of 4 runs passed",
+        "  C4 did not hold in 2 of 4 runs (seed 11, 13)",
+        "    lab check day5.3 --seed 11 --behaviour C4",
+    ]
+    assert stability([PASSED, PASSED]) == "2 of 2 runs passed"
+
+
+def test_awaiting_says_what_and_how_long() -> None:
+    assert awaiting("C4", "the breaker to close", 3.24) == "C4  waiting for the breaker to close  3.2 s"
+    assert awaiting("", "users to be ready", 0.5, language="uz") == "kutilmoqda: users to be ready  0.5 s"
+    assert len(awaiting("C4", "x" * 200, 3.2, width=60)) <= 60
