@@ -137,7 +137,7 @@ def check_what_a_dead_instance_leaves_is_announced(system, http, broker, faults,
 def check_events_of_an_order_keep_their_order(http, broker, faults, new):
     with broker.tap() as heard:
         with faults.on("orders->amqp", "refuse"):
-            orders = [placed(http, new, "with the broker out of reach") for _ in range(10)]
+            orders = [placed(http, new, "with the broker out of reach") for _ in range(15)]
             for order in orders:
                 http.post(f"/orders/{order.json['id']}/cancel")
         announced(heard, orders)

@@ -75,8 +75,8 @@ class Consumer:
             channel.basic_consume(self._queue, self._received)
             self._connected.set()
             log.info("consuming", extra={"event": "broker", "state": "connected"})
-            # The broker cancels the subscription if somebody deletes the queue: then we declare it anew.
-            while channel.consumer_tags and not self._stopping.is_set():
+            # The broker ends the subscription if somebody deletes the queue: then we declare it anew.
+            while channel.is_open and channel.consumer_tags and not self._stopping.is_set():
                 connection.process_data_events(time_limit=0.2)
         finally:
             with suppress(AMQPError, OSError):
