@@ -26,6 +26,8 @@ LONGEST = 300
 OUTSIDE = "client"
 """Who calls from outside the system."""
 EFFECTS = ("POST", "PUT", "PATCH", "DELETE")
+PROBES = re.compile(r"/(?:readyz|healthz|metrics)\b")
+"""What the lab asks of each process all the time; that somebody logs it loudly is no complaint."""
 STANDSTILL = ("failed", "frozen", "stopped")
 
 Told = tuple[Line, int]
@@ -138,7 +140,11 @@ def _speaks(event: Event) -> bool:
     """Whether it is worth a line: an exchange that carries something, a state, a breaker, a complaint."""
     if isinstance(event, Flow):
         return carries(event)
-    return isinstance(event, Log) and (event.event in ("state", "breaker") or event.level in LOUD)
+    if not isinstance(event, Log):
+        return False
+    if event.level in LOUD:
+        return not PROBES.search(event.message) or event.level != "warning"
+    return event.event in ("state", "breaker")
 
 
 def _belongs(event: Event, actors: set[str], began: float, ended: float) -> bool:
@@ -270,9 +276,11 @@ def _fault_line(change: FaultChange) -> Line:
 
 def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Event]) -> list[Told]:
     """Mark the line where it went wrong, if that can be known: an effect that was done again for the same cause, else
-    the only message that was lost, doubled or refused, else the only death, else the only 5xx to the outside."""
+    the only exit of a process, the only message that was lost, doubled or refused, the only other death, the only 5xx
+    to the outside."""
     seq = (
         _repeated(steps, by_seq)
+        or _only(told, lambda line: line.lane == "process" and line.result.startswith("exited"))
         or _only(told, lambda line: line.mark in ("lost", "duplicate", "redelivered", "refused"))
         or _only(told, lambda line: line.lane == "process" and line.what == "failed")
         or _only(told, lambda line: line.who == OUTSIDE and line.result.startswith("5"))

@@ -93,6 +93,7 @@ class _Page:
         self._language = language
         self._sheet = sheet
         labels = max(width_of(label(key, language)) for key in FULL_LABELS)
+        self._ids = max([4, *(len(finding.behaviour) + 1 for finding in report.findings)])
         self._narrow = sheet.width < WIDE
         self._hang = 2 * INDENT if self._narrow else INDENT + labels + 2
 
@@ -130,7 +131,7 @@ class _Page:
     def in_short(self, finding: Finding) -> None:
         """A line for what passed; a second one for what did not, with what came of it."""
         language, sheet = self._language, self._sheet
-        head: Words = [(f"{finding.behaviour:<4}", "title"), (self._word(finding), ROLES[finding.verdict])]
+        head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), ROLES[finding.verdict])]
         column = max(width_of(label(verdict, language)) for verdict in ROLES)
         gap = column + 2 - width_of(self._word(finding))
         tail: Words = [] if finding.verdict == "skipped" else [(_span(finding.seconds), "dim")]
@@ -244,10 +245,12 @@ def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str,
     """What to type next, and the label of what it is good for."""
     if report.passed:
         return [(f"lab solution {report.exercise}", "compare"), ("lab status", "overview")]
+    again = (f"lab check {report.exercise} --seed {report.seed}", "again")
+    if report.broken:
+        return [again]
     if failing:
         return [(f"lab watch {report.exercise}", "on_save")]
-    again = (f"lab check {report.exercise} --seed {report.seed}", "again")
-    return [again] if report.broken else [(f"lab try {report.exercise}", "try_services"), again]
+    return [(f"lab try {report.exercise}", "try_services"), again]
 
 
 def visible_piece(text: str) -> str:

@@ -110,6 +110,16 @@ def test_a_process_that_fell_and_rose_is_told_but_not_its_first_start() -> None:
     assert here(told) == [told[0]]
 
 
+def test_a_process_that_ended_itself_is_where_it_went_wrong() -> None:
+    tape = Tape()
+    tape.log(0.9, "orders", '"GET /readyz HTTP/1.1" 200', level="warning")
+    tape.http(1.0, "client->orders", "POST /orders", "closed", "c-1", outcome="lost")
+    tape.process(1.01, "orders", "failed", "exited with code 7")
+    told = story(tape.events, ["c-1"], 1)
+    assert whats(told) == ["POST /orders", "failed"]
+    assert here(told) == [told[1]]
+
+
 def test_redis_commands_and_refused_connects_belong_to_the_request_they_were_made_for() -> None:
     tape = Tape()
     tape.redis(0.5, "orders", "GET user:7", "miss")  # before
