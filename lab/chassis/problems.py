@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,13 +17,16 @@ from lab.chassis.ids import correlation_id
 
 class Problem(Exception):
     """Raise it in a handler to answer with this status. `code` is for programs, `detail` for people; `members` are
-    extra fields of the answer."""
+    extra fields of the answer, `headers` (`Retry-After`) go beside it."""
 
-    def __init__(self, status: int, code: str, detail: str, **members: Any) -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
         self.members = members
 
 
@@ -46,7 +50,9 @@ def install(app: FastAPI) -> None:
 
 def _problem(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return answer(error.status, error.code, error.detail, **error.members)
+    response = answer(error.status, error.code, error.detail, **error.members)
+    response.headers.update(error.headers)
+    return response
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -28,6 +28,8 @@ def app(**checks: Any) -> FastAPI:
     def thing(number: int) -> dict[str, Any]:
         if number == 404:
             raise Problem(404, "unknown_thing", "There is none.", number=number)
+        if number == 503:
+            raise Problem(503, "busy", "Later.", headers={"Retry-After": "1"})
         if number == 500:
             raise RuntimeError("secret")
         logging.getLogger("test").info("found", extra={"event": "found", "id": number})
@@ -111,6 +113,12 @@ async def test_errors_are_problems_with_a_code(client: AsyncClient) -> None:
     ("path", "status", "code"),
     [("/things/x", 422, "invalid_request"), ("/nothing", 404, "not_found"), ("/things/500", 500, "internal_error")],
 )
+async def test_a_problem_may_say_when_to_come_back(client: AsyncClient) -> None:
+    response = await client.get("/things/503")
+    assert (response.status_code, response.json()["code"]) == (503, "busy")
+    assert response.headers["Retry-After"] == "1"
+
+
 async def test_the_frameworks_errors_and_unforeseen_ones_are_problems_too(
     client: AsyncClient, path: str, status: int, code: str
 ) -> None:
