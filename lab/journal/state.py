@@ -160,7 +160,7 @@ class RunPicture:
         link.bytes += flow.bytes
         link.outcomes[flow.outcome] += 1
         t = flow.t
-        if flow.ms is not None:
+        if flow.ms is not None and flow.op != "connection":  # how long one lived is no latency
             link.spread.add(flow.ms, t)
         if flow.outcome in FAILED:
             link.failures.add(t)

@@ -80,6 +80,12 @@ def test_quantiles_follow_the_last_seconds_and_the_summary_the_whole_run() -> No
     assert link.spread.lately(60.0, 0.5) == (None,)
 
 
+def test_how_long_a_connection_lived_is_no_latency() -> None:
+    lived = Flow(t=50.0, link="orders->db", protocol="sql", op="connection", ms=45_000.0, bytes=900)
+    (db,) = (link for link in picture([lived]).summary().links if link.id == "orders->db")
+    assert (db.flows, db.p50, db.p99) == (1, None, None)
+
+
 def test_spread_and_meter_survive_long_pauses() -> None:
     spread, meter = Spread(), Meter()
     for t in (0.0, 4.9, 5.1, 47.0, 1000.0):
