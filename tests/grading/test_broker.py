@@ -11,7 +11,7 @@ from typing import Any
 
 import pika
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.grading import broker_line
@@ -269,6 +269,7 @@ def test_unacked_is_told_from_the_wire(name: str) -> None:
     assert unacked(seen)["q"] == expected
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_unacked_agrees_with_a_broker_that_keeps_books(data: st.DataObject) -> None:
     """A model with two connections: deliveries, acks, and connections that end with all they hold."""

@@ -61,6 +61,7 @@ def op(key: str, outcome: Outcome = "ok", **more: Any) -> Operation:
 # Exactly once
 
 
+@settings(deadline=None)
 @given(histories, st.lists(keys, max_size=4))
 def test_exactly_once_agrees_with_trying_every_world(history: list[Operation], effects: list[str]) -> None:
     naive = any(Counter({o.key for o in world}) == Counter(effects) for world in worlds(history))
@@ -102,6 +103,7 @@ def test_what_holds_proves_itself() -> None:
 # Conservation
 
 
+@settings(deadline=None)
 @given(histories, st.lists(keys, max_size=3), st.lists(keys, max_size=3))
 def test_conservation_agrees_with_trying_every_world(history: list[Operation], one: list[str], two: list[str]) -> None:
     naive = any(Counter({o.key for o in world}) == Counter(chain(one, two)) for world in worlds(history))
@@ -119,6 +121,7 @@ def test_conservation_says_where_things_are() -> None:
 # Balances
 
 
+@settings(deadline=None)
 @given(histories, st.integers(-3, 12))
 def test_balances_agree_with_trying_every_world(history: list[Operation], final: int) -> None:
     naive = any(5 + sum(o.value for o in world) == final for world in worlds(history))
@@ -181,6 +184,7 @@ def test_a_lost_write_is_named() -> None:
 # Terminal states
 
 
+@settings(deadline=None)
 @given(histories, st.dictionaries(keys, st.sampled_from(["confirmed", "cancelled", "pending"])))
 def test_terminal_states_agree_with_looking_at_each(history: list[Operation], states: dict[str, str]) -> None:
     must = {o.key for o in history if o.outcome == "ok"}
@@ -210,7 +214,7 @@ def reads(draw: st.DrawFn) -> Operation:
     return Operation(key="p", outcome=outcome, value=value, by=by, began=began, ended=began + draw(st.integers(0, 4)))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(reads(), max_size=6))
 def test_monotonic_reads_agree_with_comparing_all_pairs(history: list[Operation]) -> None:
     done = [o for o in history if o.outcome == "ok"]

@@ -326,6 +326,17 @@ def test_starting_over_is_being_as_new(payment: Payment, client: httpx.Client, t
     assert charge(client, payment, "k").status_code == 201
 
 
+def test_who_is_there_when_it_goes_down_is_in_flight_no_more(users: Users) -> None:
+    for _ in range(50):
+        held = users.will(hold())
+        with socket.create_connection(("127.0.0.1", users.port), timeout=5) as sock:
+            sock.sendall(b"GET /users/7 HTTP/1.1\r\nHost: x\r\n\r\n")
+            held.wait()
+            users.down()
+            assert users.in_flight == 0
+        users.up()
+
+
 def test_everyone_is_told_of_every_exchange(payment: Payment, client: httpx.Client) -> None:
     told: list[Exchange] = []
     payment.on_exchange = told.append

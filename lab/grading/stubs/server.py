@@ -45,18 +45,23 @@ class Server:
 
     async def close(self) -> None:
         self._listener.close()
-        self._reset_all()
+        await self._reset_all()
 
     async def refuse(self) -> None:
         self._listener.refuse()
-        self._reset_all()
+        await self._reset_all()
 
     async def accept(self) -> None:
         self._listener.open()
 
-    def _reset_all(self) -> None:
-        for connection in list(self.connected):
+    async def _reset_all(self) -> None:
+        """Return when nobody is connected and nothing is in flight any more."""
+        await asyncio.gather(*self._greetings)
+        connections = list(self.connected)
+        for connection in connections:
             connection.reset()
+        for connection in connections:
+            await connection.gone.wait()
 
     def _take(self, sock: socket.socket) -> None:
         self._made += 1
@@ -72,9 +77,11 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server, number: int) -> None:
         self._server = server
         self._number = number
+        self.gone = asyncio.Event()
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Turn, bool, bool]] = deque()
+        self._served: Turn | None = None
         self._task: asyncio.Task[None] | None = None
         self._target = b""
         self._headers: dict[str, str] = {}
@@ -90,8 +97,11 @@ class Connection(asyncio.Protocol):
         self._server.connected.discard(self)
         if self._task is not None:
             self._task.cancel()
+        if self._served is not None:
+            self._served.over(None)
         while self._waiting:
             self._waiting.popleft()[0].over(None)
+        self.gone.set()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -154,15 +164,13 @@ class Connection(asyncio.Protocol):
         """Answer whoever waits, one after the other."""
         while self._waiting:
             turn, head_only, keep_alive = self._waiting.popleft()
-            try:
-                reply = await turn.reply()
-                if reply is None:
-                    turn.over(None)
-                    self.reset()
-                    return
-                await self._answer(turn, reply, head_only, keep_alive)
-            finally:
+            self._served = turn
+            reply = await turn.reply()
+            if reply is None:
                 turn.over(None)
+                self.reset()
+                return
+            await self._answer(turn, reply, head_only, keep_alive)
             if not keep_alive and self._transport is not None:
                 self._transport.close()
                 return
