@@ -17,8 +17,8 @@ from lab.journal.telling import milliseconds
 
 AROUND = 0.5
 """Seconds before and after in which process changes and complaints still belong to a story."""
-CHOSEN = 2000
-"""Flows and log lines that a story is chosen from at most: the last ones."""
+CHOSEN = 1000
+"""Flows and log lines that a story is made of at most: the last ones; those before are counted."""
 SLOW = 50.0
 """Milliseconds from which on it is told how long an answer took."""
 LONGEST = 300
@@ -44,13 +44,14 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     window = [event for event in events if event.seq >= since_seq]
     faults = list(_faults(events, since_seq))
     chosen = _joined(window, {ident for ident in about if ident}) or _under_fault(window, faults)
-    steps = _plain_steps(chosen[-CHOSEN:])
+    dropped, chosen = chosen[:-CHOSEN], chosen[-CHOSEN:]
+    steps = _plain_steps(chosen)
     began = min((step.t for step in steps), default=0.0)
     ended = max((event.t for event in chosen or window), default=0.0)
     actors = {name for step in steps for name in (step.who, step.to)} - {""}
-    known = {event.seq for event in chosen}
+    known = {event.seq for event in (*dropped, *chosen)}
     beside = [event for event in window if event.seq not in known and _belongs(event, actors, began, ended)]
-    steps = _plain_steps([*chosen[-CHOSEN:], *(event for event in beside if isinstance(event, Flow | Log))])
+    steps = _plain_steps([*chosen, *(event for event in beside if isinstance(event, Flow | Log))])
     by_seq = {event.seq: event for event in window}
     places = _places(events)
     told = [(_line(step, by_seq[step.seq], places), step.seq) for step in steps]
@@ -59,6 +60,8 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     told.sort(key=lambda pair: (pair[0].t, pair[1]))
     if breaker := _breaker_before(window, began, places):
         told.insert(0, breaker)
+    if dropped:
+        told.insert(0, (Line(t=dropped[0].t, lane="check", who="", what="", more=len(dropped)), 0))
     return tuple(shorten([line for line, _ in _point_out(told, steps, by_seq)]))
 
 

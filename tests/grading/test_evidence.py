@@ -160,6 +160,15 @@ def test_a_story_is_never_long() -> None:
     assert sum(line.more or 1 for line in told) == 61
 
 
+def test_a_storm_is_counted_in_full() -> None:
+    tape = Tape()
+    for number in range(5000):
+        tape.http(1 + number / 1000, "gateway->users", "GET /users/7", "503", "c-1")
+    told = story(tape.events, ["c-1"], 1)
+    assert [line.what for line in told] == ["", "GET /users/7", "GET /users/7"]
+    assert sum(line.more or 1 for line in told) == 5000
+
+
 def test_nothing_happened_nothing_told() -> None:
     assert story([], ["o-1"], 1) == ()
 
