@@ -30,7 +30,7 @@ class Metrics:
         chosen = exact or found
         return float(chosen[0].value) if len(chosen) == 1 else None
 
-    def sum(self, name: str, **labels: str) -> float:
+    def sum(self, name: str, /, **labels: str) -> float:
         """The sum of all samples of this name that have these labels; 0 if there are none."""
         return float(sum(sample.value for sample in self._like(name, labels)))
 
