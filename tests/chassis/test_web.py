@@ -109,16 +109,16 @@ async def test_errors_are_problems_with_a_code(client: AsyncClient) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "status", "code"),
-    [("/things/x", 422, "invalid_request"), ("/nothing", 404, "not_found"), ("/things/500", 500, "internal_error")],
-)
 async def test_a_problem_may_say_when_to_come_back(client: AsyncClient) -> None:
     response = await client.get("/things/503")
     assert (response.status_code, response.json()["code"]) == (503, "busy")
     assert response.headers["Retry-After"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [("/things/x", 422, "invalid_request"), ("/nothing", 404, "not_found"), ("/things/500", 500, "internal_error")],
+)
 async def test_the_frameworks_errors_and_unforeseen_ones_are_problems_too(
     client: AsyncClient, path: str, status: int, code: str
 ) -> None:
