@@ -154,7 +154,7 @@ def test_an_engine_by_url_is_tapped_but_not_started() -> None:
             client.set("far", "away")
             eventually(lambda: "SET far" in flows(live))
             client.close()
-            with pytest.raises(Exception, match="store has no process now"):
+            with pytest.raises(Exception, match="store is not started by the lab"):
                 live.control.act("store", "kill")
             provider.control.stop()
             assert "refuses connections" in live.until("store", "degraded").reason
