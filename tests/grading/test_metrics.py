@@ -56,6 +56,7 @@ def test_sums_are_over_all_that_have_the_labels() -> None:
     assert metrics.sum("fallback_total") == 12
     assert metrics.sum("fallback_total", dependency="reco") == 7
     assert metrics.sum("fallback_total", dependency="users") == 0
+    assert metrics.sum("breaker_state", name="reco") == 2  # a label called name is one like any other
     assert metrics.sum("breaker_state", name="reco") == 2
 
 
