@@ -131,7 +131,7 @@ class _Diagram:
         words = tell(line, self.language)
         if line.lane in ("log", "process") or (line.lane == "wire" and not line.to):
             words = words[2:] if line.lane == "log" else words[1:]  # the lane says who
-        text = self._label(words, 44 if line.who in self.lanes else 90)
+        text = self._label(words, 44 if line.who in self.lanes else int((self.width - LEFT - 40) / CHAR))
         height = TEXT * len(text) + 22
         return _Row(line, text, y, y + height / 2, height)
 
