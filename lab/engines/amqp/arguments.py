@@ -9,6 +9,7 @@ from lab.engines.amqp.errors import ChannelFailure, ConnectionFailure, precondit
 from lab.engines.amqp.table import TYPE_NAMES, Field, Table, as_text, is_integer, same
 
 OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
+LOCATORS = ("client-local", "balanced", "random", "least-leaders")
 HIGHEST_PRIORITY = 255
 LONGEST_TIME = 10 * 365 * 86_400_000
 """Milliseconds of the longest time to live or to lie unused."""
@@ -127,6 +128,13 @@ def queue_rules(
     priority = number("x-max-priority")
     if priority is not None and priority > HIGHEST_PRIORITY:
         raise invalid("x-max-priority", f"{{max_value_exceeded,{priority}}}")
+    strategy = word("x-dead-letter-strategy")
+    if strategy is not None and strategy not in ("at-most-once", "at-least-once"):
+        raise invalid("x-dead-letter-strategy", "invalid_dlx_strategy")
+    number("x-quorum-initial-group-size", low=1)
+    locator = word("x-queue-leader-locator")
+    if locator is not None and locator not in LOCATORS:
+        raise invalid("x-queue-leader-locator", "invalid_queue_locator_arg")
     limit = arguments.get("x-delivery-limit")
     ttl = number("x-message-ttl", high=LONGEST_TIME)
     expires = number("x-expires", low=1, high=LONGEST_TIME)
@@ -169,16 +177,22 @@ def check_x_match(arguments: Table) -> None:
         raise precondition(f'Invalid x-match field value <<"{mode}">>; expected all, any, all-with-x, or any-with-x')
 
 
-def consumer_priority(queue: str, vhost: str, arguments: Table) -> int:
-    """Raises ChannelFailure 406 for a priority that is no integer."""
+def consumer_priority(queue: str, vhost: str, arguments: Table, *, quorum: bool) -> int:
+    """Raises ChannelFailure 406 for an argument of another type than it should have, or that only streams take."""
+    place = f"queue '{queue}' in vhost '{vhost}'"
+    if "x-stream-offset" in arguments:
+        kind = "quorum" if quorum else "classic"
+        raise precondition(f"invalid arg 'x-stream-offset' for {place} of queue type rabbit_{kind}_queue")
+    failover = arguments.get("x-cancel-on-ha-failover")
+    if failover is not None and failover.tag != "t":
+        raise precondition(
+            f"invalid arg 'x-cancel-on-ha-failover' for {place}: {{unacceptable_type,{TYPE_NAMES[failover.tag]}}}"
+        )
     field = arguments.get("x-priority")
     if field is None:
         return 0
     if not is_integer(field):
-        raise precondition(
-            f"invalid arg 'x-priority' for queue '{queue}' in vhost '{vhost}': "
-            f'"expected integer, got {TYPE_NAMES[field.tag]}"'
-        )
+        raise precondition(f"invalid arg 'x-priority' for {place}: \"expected integer, got {TYPE_NAMES[field.tag]}\"")
     return int(field.value)
 
 

@@ -13,6 +13,7 @@ from lab.engines.amqp.deliveries import Deliveries
 from lab.engines.amqp.errors import (
     ChannelFailure,
     ConnectionFailure,
+    no_queue,
     not_implemented,
     precondition,
     refused,
@@ -111,7 +112,9 @@ class Channel:
 
     def _queue_declare(self, method: m.QueueDeclare) -> None:
         name = method.queue.replace("\r", "").replace("\n", "")
-        if name == PSEUDO_QUEUE or (name.startswith(PSEUDO_QUEUE + ".") and name in self.vhost.inboxes):
+        if name == PSEUDO_QUEUE or name.startswith(PSEUDO_QUEUE + "."):
+            if name != PSEUDO_QUEUE and name not in self.vhost.inboxes:
+                raise no_queue(name, self.vhost.name)
             self._reply(method.nowait, m.QueueDeclareOk(name, 0, 1))
             return
         if method.passive:
@@ -216,7 +219,7 @@ class Channel:
             tag,
             no_ack=method.no_ack,
             exclusive=method.exclusive,
-            priority=consumer_priority(queue.name, self.vhost.name, method.arguments),
+            priority=consumer_priority(queue.name, self.vhost.name, method.arguments, quorum=queue.rules.quorum),
             limit=self._prefetch,
             arguments=method.arguments,
         )

@@ -74,7 +74,7 @@ class Deliveries:
             taken = list(unacked.items())
             unacked.clear()
             return taken
-        if not unacked or tag > self.tag or tag < next(iter(unacked)):
+        if tag not in unacked:
             raise precondition(f"unknown delivery tag {tag}")
         taken = []
         for each in unacked:

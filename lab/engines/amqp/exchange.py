@@ -70,19 +70,24 @@ class Exchange:
         if self.kind == "fanout":
             return self.bindings.values()
         if self.kind == "topic":
-            words = routing_key.split(".")
+            words = split_words(routing_key)
             return [
                 binding
                 for pattern, bound in self._by_key.items()
-                if topic_matches(pattern.split("."), words)
+                if topic_matches(split_words(pattern), words)
                 for binding in bound
             ]
         present = headers()
         return [binding for binding in self.bindings.values() if headers_match(binding.arguments, present)]
 
 
+def split_words(key: str) -> list[str]:
+    """A topic key or pattern cut at its dots; the empty one has no word."""
+    return key.split(".") if key else []
+
+
 def topic_matches(pattern: list[str], words: list[str]) -> bool:
-    """Whether a topic pattern takes a key, both cut at dots: `*` is one word, `#` any number of words."""
+    """Whether a topic pattern takes a key, both cut into words: `*` is one word, `#` any number of words."""
     if "#" not in pattern:
         return len(pattern) == len(words) and all(
             mine in ("*", word) for mine, word in zip(pattern, words, strict=True)
@@ -113,7 +118,10 @@ def _header_equal(wanted: Field, present: Field | None) -> bool:
         return False
     if wanted.tag == "V":
         return True
-    return bool(wanted.value == present.value and type(wanted.value) is type(present.value))
+    one, other = wanted.value, present.value
+    # A number is a number, whole or not; a truth value is none.
+    comparable = type(one) is type(other) or {type(one), type(other)} == {int, float}
+    return bool(comparable and one == other)
 
 
 def _identity(binding: Binding) -> tuple[object, str, bytes]:

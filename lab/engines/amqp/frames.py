@@ -129,4 +129,5 @@ def ack(channel: int, tag: int, multiple: bool) -> bytes:
 
 
 def nack(channel: int, tag: int, multiple: bool) -> bytes:
-    return _ACK.pack(METHOD, channel, 13, _BASIC_NACK, tag, multiple, 0xCE)
+    # Its third field, requeue, says nothing to a publisher; RabbitMQ leaves it at its default, true.
+    return _ACK.pack(METHOD, channel, 13, _BASIC_NACK, tag, multiple | 2, 0xCE)

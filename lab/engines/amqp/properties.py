@@ -26,11 +26,12 @@ _ORDER = tuple(1 << place for place in range(15, 1, -1))
 class Properties:
     """The properties that decide something in the broker. Strings stay bytes; None is absent."""
 
-    __slots__ = ("expiration", "headers_at", "persistent", "priority", "reply_to", "user_id")
+    __slots__ = ("delivery_mode", "expiration", "headers_at", "persistent", "priority", "reply_to", "user_id")
 
     def __init__(self, header: bytes) -> None:
         """Raises ConnectionFailure 502 when the values run over the header's end."""
         self.headers_at = 0
+        self.delivery_mode: int | None = None
         self.persistent = False
         self.priority = 0
         self.expiration: bytes | None = None
@@ -49,6 +50,7 @@ class Properties:
                 self.headers_at = at
                 at += 4 + _LONG.unpack_from(header, at)[0]
             if flags & 0x1000:
+                self.delivery_mode = header[at]
                 self.persistent = header[at] == 2
                 at += 1
             if flags & 0x0800:

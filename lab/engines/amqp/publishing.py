@@ -97,19 +97,13 @@ class Publishing:
             raise not_implemented("immediate=true")
         self._channel.vhost.check_publish(address)
         properties = Properties(header)
-        if properties.expiration is not None:
-            check_expiration(properties.expiration)
-        if properties.user_id is not None and properties.user_id != self._connection.user_bytes:
-            claimed = properties.user_id.decode("utf-8", "replace")
-            raise precondition(
-                f"user_id property set to '{claimed}' but authenticated user was '{self._connection.user}'"
-            )
         if properties.reply_to == PSEUDO_QUEUE.encode():
             inbox = self._channel.inbox
             if inbox is None:
                 raise precondition("fast reply consumer does not exist")
             header = with_changes(header, reply_to=inbox.name.encode())
             properties = Properties(header)
+        self._check(properties)
         message = Message(address, header, content, properties)
         copies: list[str] = []
         if properties.headers_at:
@@ -119,6 +113,8 @@ class Publishing:
             if "BCC" in headers:
                 del headers["BCC"]
                 message = Message(address, with_changes(header, headers=headers), content)
+        if properties.delivery_mode not in (None, 1, 2):
+            raise precondition(f"invalid message: {{delivery_mode_unknown,{properties.delivery_mode}}}")
         mandatory = bool(flags & 1)
         transaction = self._channel.transaction
         if transaction is not None:
@@ -127,6 +123,16 @@ class Publishing:
         if self.confirming:
             self._published += 1
         self._publish(message, copies, mandatory, self._published)
+
+    def _check(self, properties: Properties) -> None:
+        """Raises ChannelFailure 406 for a user id that is not the client's, or an expiration that is no time."""
+        if properties.user_id is not None and properties.user_id != self._connection.user_bytes:
+            claimed = properties.user_id.decode("utf-8", "replace")
+            raise precondition(
+                f"user_id property set to '{claimed}' but authenticated user was '{self._connection.user}'"
+            )
+        if properties.expiration is not None:
+            check_expiration(properties.expiration)
 
     def _publish(self, message: Message, copies: list[str], mandatory: bool, sequence: int) -> bool:
         """Whether all queues that it was routed to took it."""

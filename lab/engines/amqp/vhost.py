@@ -142,12 +142,14 @@ class VirtualHost:
     ) -> Queue:
         """The queue of that name, made if need be; the empty name asks for one of the broker's own.
 
+        An exclusive queue is never durable, whatever is asked: it goes with its connection.
         Raises ChannelFailure 403, 405, 406.
         """
+        lasting = durable and not exclusive
         queue = self.queues.get(name) if name else None
         if queue is not None:
             self.check_owner(queue, connection)
-            require_same("queue", name, self.name, "durable", durable, queue.durable)
+            require_same("queue", name, self.name, "durable", lasting, queue.durable)
             if exclusive != (queue.owner is not None):
                 raise locked(name, self.name)
             require_same("queue", name, self.name, "auto_delete", auto_delete, queue.auto_delete)
@@ -158,13 +160,12 @@ class VirtualHost:
             raise refused(f"queue name '{name}' contains reserved prefix 'amq.*'")
         name = name or server_name("amq.gen-")
         rules = queue_rules(name, self.name, arguments, durable=durable, exclusive=exclusive, auto_delete=auto_delete)
-        kept = durable and not exclusive
         queue = Queue(
             self,
             name,
-            self.broker.store.new_number() if kept else 0,
+            self.broker.store.new_number() if lasting else 0,
             rules,
-            durable=durable,
+            durable=lasting,
             auto_delete=auto_delete,
             owner=connection if exclusive else None,
             arguments=arguments,
@@ -172,7 +173,7 @@ class VirtualHost:
         self.add_queue(queue)
         if exclusive:
             connection.exclusive_queues.add(queue)
-        if kept:
+        if lasting:
             self.broker.store.queue_declared(self.name, queue)
         return queue
 

@@ -277,7 +277,7 @@ def test_a_nack_stands_for_all_below_it(amqp_broker: PrivateBroker) -> None:
         for tag in (2, 3):
             wire.send(1, commands.Basic.Publish(0, "", queue), header.ContentHeader(0, 0))
             nack = wire.expect(commands.Basic.Nack)
-            assert (nack.delivery_tag, nack.multiple) == (tag, True)
+            assert (nack.delivery_tag, nack.multiple, nack.requeue) == (tag, True, True)
 
 
 def test_confirm_and_return_keep_their_order(amqp_broker: PrivateBroker) -> None:

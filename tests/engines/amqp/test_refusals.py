@@ -10,6 +10,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.engines.amqp.conftest import Client
+from tests.waiting import eventually
 
 Refusal = Callable[[Callable[[], object]], tuple[int, str]]
 
@@ -50,6 +51,11 @@ WRONG_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"x-delivery-limit": 3}, "invalid arg 'x-delivery-limit' for {q} of queue type rabbit_classic_queue"),
     ({"x-queue-type": "quorum"}, "invalid property 'non-durable' for {q}"),
 ]
+WRONG_QUORUM_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
+    ({"x-dead-letter-strategy": "bad"}, "invalid arg 'x-dead-letter-strategy' for {q}: invalid_dlx_strategy"),
+    ({"x-quorum-initial-group-size": 0}, "invalid arg 'x-quorum-initial-group-size' for {q}: {{value_zero,0}}"),
+    ({"x-queue-leader-locator": "bad"}, "invalid arg 'x-queue-leader-locator' for {q}: invalid_queue_locator_arg"),
+]
 
 
 @pytest.mark.parametrize(("arguments", "text"), WRONG_ARGUMENTS, ids=[str(case[0]) for case in WRONG_ARGUMENTS])
@@ -58,6 +64,17 @@ def test_wrong_queue_arguments_are_named(
 ) -> None:
     name = client.name("wrong")
     refused = refusal(lambda: client.channel().queue_declare(name, arguments=arguments))
+    place = f"queue '{name}' in vhost '/'"
+    assert refused == (406, "PRECONDITION_FAILED - " + text.format(q=place))
+
+
+@pytest.mark.parametrize(("arguments", "text"), WRONG_QUORUM_ARGUMENTS)
+def test_wrong_arguments_of_quorum_queues_are_named(
+    client: Client, refusal: Refusal, arguments: dict[str, Any], text: str
+) -> None:
+    name = client.name("wrong")
+    quorum = {"x-queue-type": "quorum", **arguments}
+    refused = refusal(lambda: client.channel().queue_declare(name, durable=True, arguments=quorum))
     place = f"queue '{name}' in vhost '/'"
     assert refused == (406, "PRECONDITION_FAILED - " + text.format(q=place))
 
@@ -296,6 +313,14 @@ REFUSALS: dict[str, tuple[Callable[[BlockingChannel], object], tuple[int, str]]]
         published(P(user_id="bob")),
         (406, "PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user was 'guest'"),
     ),
+    "delivery mode 0": (
+        published(P(delivery_mode=0)),
+        (406, "PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,0}"),
+    ),
+    "delivery mode 3": (
+        published(P(delivery_mode=3)),
+        (406, "PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,3}"),
+    ),
     "CC no list": (
         published(P(headers={"CC": "abc"})),
         (406, 'PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"CC",longstr}'),
@@ -323,6 +348,26 @@ REFUSALS: dict[str, tuple[Callable[[BlockingChannel], object], tuple[int, str]]]
             f"PRECONDITION_FAILED - invalid arg 'x-priority' for queue '{HERE}' in vhost '/': "
             '"expected integer, got longstr"',
         ),
+    ),
+    "an offset in what is no stream": (
+        mine(consumed({"arguments": {"x-stream-offset": "first"}})),
+        (
+            406,
+            f"PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue '{HERE}' in vhost '/' "
+            "of queue type rabbit_classic_queue",
+        ),
+    ),
+    "cancel on failover no truth": (
+        mine(consumed({"arguments": {"x-cancel-on-ha-failover": "yes"}})),
+        (
+            406,
+            f"PRECONDITION_FAILED - invalid arg 'x-cancel-on-ha-failover' for queue '{HERE}' in vhost '/': "
+            "{unacceptable_type,longstr}",
+        ),
+    ),
+    "an inbox that is nobody's": (
+        lambda c: c.queue_declare("amq.rabbitmq.reply-to.nobody"),
+        (404, "NOT_FOUND - no queue 'amq.rabbitmq.reply-to.nobody' in vhost '/'"),
     ),
     "consumer beside an exclusive one": (
         mine(consumed({"exclusive": True}, {})),
@@ -479,6 +524,26 @@ def test_what_does_not_exist_is_deleted_and_unbound_in_peace(client: Client) -> 
     channel.queue_unbind(queue, "amq.direct", "never bound")
     channel.exchange_unbind("none", "amq.direct", "k")
     channel.exchange_unbind("amq.fanout", "amq.direct", "never bound")
+
+
+def test_a_multiple_ack_names_a_tag_that_is_not_acked_yet(client: Client, refusal: Refusal) -> None:
+    channel = client.channel()
+    queue = client.queue(channel)
+    for _ in range(2):
+        channel.basic_publish("", queue, b"x")
+    fetched = [eventually(lambda: channel.basic_get(queue))[0].delivery_tag for _ in range(2)]
+    channel.basic_ack(fetched[1])
+    channel.basic_ack(fetched[1], multiple=True)
+    refused = refusal(lambda: later(channel))
+    assert refused == (406, f"PRECONDITION_FAILED - unknown delivery tag {fetched[1]}")
+
+
+def test_an_exclusive_queue_is_never_durable(client: Client) -> None:
+    """Declaring it so, or not, is the same."""
+    channel = client.channel()
+    name = client.name("mine")
+    for durable in (True, False, True):
+        channel.queue_declare(name, exclusive=True, durable=durable)
 
 
 def test_a_refused_vhost_and_a_refused_login(client: Client) -> None:
