@@ -16,10 +16,12 @@ CAVEAT = (
 )
 GET = "apt install rabbitmq-server  |  brew install rabbitmq"
 
+# Connections that end without a goodbye are its readiness probes, once a second, or are told by the taps anyway.
 CONFIGURATION = """\
 listeners.tcp.1 = {host}:{port}
 log.console = true
 log.console.level = warning
+log.connection.level = error
 log.file = false
 disk_free_limit.absolute = 50MB
 """
