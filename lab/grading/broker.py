@@ -105,26 +105,30 @@ class Broker:
         return self._look(queue) is not None
 
     def drained(self, queue: str, quiet: float = 0.3, within: float = 20.0) -> None:
-        """Return when the queue has had nothing ready and nothing unacked for `quiet` seconds.
+        """Return when the queue has had nothing ready, nothing unacked and no traffic for `quiet` seconds.
 
+        A message that is put back again and again is between two deliveries at every look, and yet never done with.
         Raises BehaviourFailed (`not-drained`); a queue that does not exist is not drained.
         """
         since: float | None = None
+        traffic = 0
         last = ""
 
         def at_rest() -> bool:
-            nonlocal since, last
+            nonlocal since, traffic, last
             try:
                 found = self._look(queue)
             except CannotTell as error:
                 since, last = None, str(error)
                 return False
-            waiting = self.unacked(queue)
+            flows = list(self._flows())
+            waiting, before = unacked(flows)[queue], traffic
+            traffic = sum(flow.queue == queue for flow in flows)
             if found is None or found[0] or waiting:
                 last = "no such queue" if found is None else f"{found[0]} ready and {waiting} unacked in {queue}"
                 since = None
                 return False
-            if since is None:
+            if since is None or traffic != before:
                 since = time.monotonic()
             last = f"{queue} empty, but not for {quiet:g} s"
             return time.monotonic() - since >= quiet

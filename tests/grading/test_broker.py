@@ -147,6 +147,18 @@ def test_drained_is_when_nothing_is_ready_and_nothing_unacked(broker: Broker, qu
     assert time.monotonic() - began >= 0.2
 
 
+def test_what_is_put_back_for_ever_never_drains(queue: str, flows: list[Flow], amqp_url: str) -> None:
+    def passed() -> list[Flow]:  # by each look it was delivered and put back once more
+        flows.extend([deliver(queue, "m"), answer("nack", queue, "m")])
+        return flows
+
+    watched = Broker(amqp_url, passed, no_restart)
+    with pytest.raises(BehaviourFailed) as failed:
+        watched.drained(queue, quiet=0.1, within=0.5)
+    watched.close()
+    assert "empty, but not for 0.1 s" in failed.value.got
+
+
 def test_reset_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list[Flow], amqp_url: str) -> None:
     tag = uuid.uuid4().hex[:8]
     broker.declare(f"a.{tag}")
