@@ -1,0 +1,225 @@
+"""Checks of 2.2: what orders makes of everything that its neighbour can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lab.grading import Answer, Http, behaviour, drip, expect, garbage, hang, reset, status
+from lab.grading.fixtures import FaultBox, New, SystemUnderTest, Wire
+from lab.grading.stubs import Deed, Stub
+
+HANG = 4.0
+ORDERS = 30
+CONNECTIONS = 10
+
+
+def placed(http: Http, user: object, new: New, **more: Any) -> Answer:
+    items = [{"sku": new.id("sku"), "qty": 2, "price": 45_000}]
+    return http.post("/orders", json={"user_id": user, "items": items}, **more)
+
+
+def known(http: Http, stub: Mapping[str, Stub], new: New) -> str:
+    """A user whom users knows and who has one order."""
+    user = new.id("user")
+    stub["users"].add(id=user, name=new.name(), email=new.email())  # type: ignore[attr-defined]
+    answer = placed(http, user, new)
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("total") == 90_000,
+        f"POST /orders of {user}, whom users knows: 201 with the order",
+        got=answer,
+        code="no-order",
+        about=[answer],
+    )
+    return user
+
+
+def orders_of(http: Http, user: str) -> int:
+    answer = http.get(f"/orders?user_id={user}")
+    items = answer.json.get("items") if isinstance(answer.json, dict) else None
+    expect(isinstance(items, list), "GET /orders?user_id= answers items", got=answer, code="no-list", about=[answer])
+    return len(items or [])
+
+
+def unavailable(answer: Answer, how: str, http: Http, user: str) -> None:
+    """The neighbour gave no usable answer: 503, and nothing stored."""
+    expect(
+        answer.status == 503 and answer.code == "users_unavailable",
+        f"users {how}: POST /orders answers 503 users_unavailable",
+        got=answer,
+        code=_misreading(answer, how),
+        about=[answer],
+    )
+    expect(
+        "retry-after" in {name.lower() for name in answer.headers},
+        f"users {how}: the 503 has a Retry-After",
+        got=f"headers {sorted(answer.headers)}",
+        code="no-retry-after",
+        about=[answer],
+    )
+    stored = orders_of(http, user)
+    expect(
+        stored == 1,
+        f"users {how}: {user} still has 1 order",
+        got=f"{stored} orders",
+        code="stored-unconfirmed",
+        about=[answer],
+    )
+
+
+def _misreading(answer: Answer, how: str) -> str:
+    match answer.status:
+        case 201:
+            return "fail-open"
+        case 404 | 422:
+            return "failure-read-as-no"
+        case 500:
+            return "trips-over-the-body" if "answers 200" in how else "uncaught"
+        case None:
+            return "no-answer"
+        case _:
+            return "wrong-status"
+
+
+@behaviour("C1")
+def check_who_is_known_and_who_is_not(http: Http, stub: Mapping[str, Stub], new: New) -> None:
+    known(http, stub, new)
+    stranger = new.id("user")
+    answer = placed(http, stranger, new)
+    expect(
+        answer.status == 422 and answer.code == "unknown_user",
+        f"users answers 404 for {stranger}: POST /orders answers 422 unknown_user",
+        got=answer,
+        code="wrong-status",
+        about=[answer],
+    )
+    stored = orders_of(http, stranger)
+    expect(stored == 0, f"no order of {stranger}", got=f"{stored} orders", code="stored-unconfirmed", about=[answer])
+
+
+@behaviour("C1")
+def check_every_answer_that_is_none(http: Http, stub: Mapping[str, Stub], new: New) -> None:
+    user = known(http, stub, new)
+    for how, deed in {
+        "answers 500": status(500),
+        "answers 503": status(503),
+        "answers 200 with an HTML page": garbage(b"<html><h1>Login</h1></html>", "text/html"),
+        "answers 200 with half a JSON": garbage(b'{"id": "u-1", "na', "application/json"),
+        "answers 200 with a JSON that is no user": garbage(b'["u-1"]', "application/json"),
+        "resets the connection": reset(),
+    }.items():
+        unavailable(told(stub, deed, lambda: placed(http, user, new)), how, http, user)
+
+
+@behaviour("C1")
+def check_a_neighbour_that_is_not_there(http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox) -> None:
+    user = known(http, stub, new)
+    with faults.on("orders->users", "refuse"):
+        answer = placed(http, user, new)
+    unavailable(answer, "refuses connections", http, user)
+    answer = placed(http, user, new)
+    expect(
+        answer.status == 201,
+        "users is there again: POST /orders answers 201",
+        got=answer,
+        code="does-not-recover",
+        about=[answer],
+    )
+
+
+@behaviour("C2")
+def check_a_hang_is_given_up(http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest) -> None:
+    limit = 4 * int(system.env("orders")["HTTP_TIMEOUT_MS"]) / 1000
+    user = known(http, stub, new)
+    answer = told(stub, hang(HANG), lambda: placed(http, user, new))
+    expect(
+        answer.seconds <= limit,
+        f"users hangs for {HANG:g} s: POST /orders answers within {limit:g} s (4 × HTTP_TIMEOUT_MS)",
+        got=answer,
+        code="no-timeout",
+        about=[answer],
+    )
+    unavailable(answer, "hangs", http, user)
+
+
+@behaviour("C3")
+def check_the_request_id_goes_through(http: Http, stub: Mapping[str, Stub], new: New) -> None:
+    user = known(http, stub, new)
+    for ident in (new.id("trace"), new.id("trace")):
+        stub["users"].forget()
+        answer = placed(http, user, new, headers={"X-Request-ID": ident})
+        heard = [seen.headers.get("x-request-id") for seen in stub["users"].seen]
+        expect(
+            heard == [ident],
+            f"users is asked once, with X-Request-ID {ident}",
+            got=f"X-Request-ID {heard}",
+            code="request-id-not-passed-on",
+            about=[answer],
+        )
+        back = {name.lower(): value for name, value in answer.headers.items()}.get("x-request-id")
+        expect(
+            back == ident,
+            f"the answer carries X-Request-ID {ident}",
+            got=f"X-Request-ID {back}",
+            code="request-id-not-returned",
+            about=[answer],
+        )
+
+
+@behaviour("C4")
+def check_no_more_calls_than_allowed(http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest) -> None:
+    allowed = int(system.env("orders")["RETRY_ATTEMPTS"])
+    user = known(http, stub, new)
+    for how, deed in {"answers 503": status(503), "resets": reset(), "hangs": hang(HANG)}.items():
+        stub["users"].forget()
+        answer = told(stub, deed, lambda: placed(http, user, new))
+        calls = stub["users"].count("GET /users*")
+        expect(
+            calls <= allowed,
+            f"users {how}: one POST /orders asks users at most {allowed} time (RETRY_ATTEMPTS)",
+            got=f"{calls} calls",
+            code="unasked-retries",
+            about=[answer],
+        )
+
+
+@behaviour("C5")
+def check_a_dripping_answer_is_given_up(http: Http, stub: Mapping[str, Stub], new: New) -> None:
+    user = known(http, stub, new)
+    answer = told(stub, drip(0.2), lambda: placed(http, user, new, timeout=12.0))
+    expect(
+        answer.seconds <= 3,
+        "users sends one byte each 0.2 s (over 10 s in all): POST /orders answers within 3 s",
+        got=answer,
+        code="read-timeout-only",
+        about=[answer],
+    )
+    unavailable(answer, "drips", http, user)
+
+
+@behaviour("C6")
+def check_connections_are_kept(http: Http, stub: Mapping[str, Stub], new: New, wire: Wire) -> None:
+    user = known(http, stub, new)
+    since = wire.mark()
+    answers = [placed(http, user, new) for _ in range(ORDERS)]
+    bad = [answer for answer in answers if answer.status != 201]
+    expect(
+        not bad, f"{ORDERS} orders answered 201", got=f"{len(bad)} were not: {bad[:1]}", code="no-order", about=bad[:1]
+    )
+    used = {flow.conn for flow in wire.flows("orders->users", since=since)}
+    expect(
+        len(used) <= CONNECTIONS,
+        f"{ORDERS} orders in a row use at most {CONNECTIONS} connections to users",
+        got=f"{len(used)} connections",
+        code="connection-per-call",
+        about=answers[-1:],
+    )
+
+
+def told(stub: Mapping[str, Stub], deed: Deed, call: Callable[[], Answer]) -> Answer:
+    """What comes of the call while users does this."""
+    stub["users"].will(deed)
+    try:
+        return call()
+    finally:
+        stub["users"].heal()
