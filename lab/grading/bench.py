@@ -80,6 +80,10 @@ class Bench:
         if self._dirty:
             self._clean()
         self._dirty = True
+        self.mark()
+
+    def mark(self) -> None:
+        """Here the story of a check begins."""
         self.since = self.control.flush() + 1
 
     def close(self) -> None:
@@ -93,6 +97,10 @@ class Bench:
         self.read()
         self._tail.close()
         self.control.close()
+        if self.broker:
+            self.broker.close()
+        if self.redis:
+            self.redis.close()
         self._close_stubs()
 
     # -- processes

@@ -16,6 +16,7 @@ from lab.grading.expect import Attention, CannotTell
 from lab.grading.model import Assignment, Behaviour, Build, Finding, Report
 from lab.grading.plugin import Grader, run
 from lab.grading.progress import Listener, Progress
+from lab.grading.signature import titles
 from lab.runtime.secrets import without_secrets
 
 BUILD = 300.0
@@ -76,6 +77,7 @@ def grade(
         tiers=used,
         findings=findings,
         not_proved=assignment.not_proved,
+        misconceptions=titles(findings, assignment.wrong),
         logs=logs,
         lab=__version__,
     )

@@ -21,6 +21,8 @@ from lab.grading.signature import looks_like
 
 LIMIT = 90
 """Seconds after which a check is broken off: every instrument has a shorter patience of its own."""
+FRAMES = 8
+"""Of our own mistake so many lines are told."""
 GRAVITY: tuple[Verdict, ...] = ("error", "fail", "unknown", "skipped", "pass")
 """Of several checks for one behaviour the gravest verdict counts."""
 
@@ -96,7 +98,10 @@ class Grader:
         self.listener(Progress(kind="check", behaviour=ident))
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self) -> Iterator[None]:
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        if "bench" not in getattr(item, "fixturenames", ()):
+            self.bench.mark()  # it asks for nothing of the system, so nothing was made fresh for it
+
         def overdue(*_: object) -> None:
             raise Overdue(f"the check was not over after {LIMIT} s")
 
@@ -111,7 +116,7 @@ class Grader:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
         report = yield
-        error = call.excinfo.value if call.excinfo else None
+        error = call.excinfo.value if call.excinfo else self._stub_error() if call.when == "call" else None
         if error is not None or call.when == "call":
             self._note(_behaviour(item), error)
         return report
@@ -138,6 +143,10 @@ class Grader:
             self._stopped = True
         if outcome.verdict != "skipped":
             self.listener(Progress(kind="verdict", behaviour=ident, finding=outcome.finding))
+
+    def _stub_error(self) -> Exception | None:
+        """What went wrong in a stub: it answered 500 there, for which nobody else is to blame."""
+        return next((error for stub in self.bench.stubs.values() for error in stub.errors), None)
 
     def _describe(self, behaviour: Behaviour, outcome: Outcome) -> Finding:
         failure = outcome.failure
@@ -218,5 +227,12 @@ def _outcome(error: BaseException | None) -> Outcome:
         case _Skipped():
             return Outcome("skipped", reason=str(error))
         case _:
-            frames = "".join(traceback.format_exception(error)).strip().splitlines()
-            return Outcome("error", reason="\n".join(frames[-12:]))
+            return Outcome("error", reason=_told(error))
+
+
+def _told(error: BaseException) -> str:
+    """The traceback from the check on: what pytest did before is nobody's business."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((number for number, frame in enumerate(frames) if frame.name.startswith("check_")), 0)
+    where = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[own:]]
+    return "\n".join([*where[-FRAMES:], "".join(traceback.format_exception_only(error)).strip()])
