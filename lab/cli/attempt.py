@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lab.course.exercise import Exercise
     from lab.grading.bench import Bench
     from lab.grading.model import Assignment
+    from lab.journal.event import Event
 
 EXAMPLES = ("lab try", "lab try day5.3")
 
@@ -111,18 +112,34 @@ def _tell(bench: Bench, tried: Exercise, language: str) -> None:
 
 
 def _follow(bench: Bench) -> None:
-    """Narrate what happens until the run ends by itself, which it does not unless somebody stops it."""
+    """Tell what happens until the run ends by itself, which it does not unless somebody stops it."""
     import time
 
     from lab.cli.live import Handle
-    from lab.journal.plain import Narrator
     from lab.journal.query import POLL, Tail, decode
 
-    narrator, handle = Narrator(stories=False), Handle(bench.record)
+    handle = Handle(bench.record)
     with Tail(bench.record.journal) as tail:
-        tail.lines()  # what led up to here is not what the reader has done
+        while tail.lines():
+            pass  # what led up to here is not what the reader has done
         while not handle.ended():
             for event in decode(tail.lines()):
-                for line in narrator.tell(event):
-                    out(line)
+                if words := told(event):
+                    out(words)
             time.sleep(POLL)
+
+
+def told(event: Event) -> str:
+    """The event in words. Every exchange is told, because it is the reader who makes them; an access log is not: it
+    would say each a second time."""
+    from lab.journal.event import Flow, Load, Log
+    from lab.journal.parts import carries
+    from lab.journal.plain import always, flow_words, log_words, stamped
+
+    if isinstance(event, Flow):
+        words = flow_words(event) if event.protocol != "amqp" or carries(event) or event.outcome != "ok" else ""
+    elif isinstance(event, Log):
+        words = log_words(event) if event.event != "http" else ""
+    else:
+        words = "" if isinstance(event, Load) else always(event)
+    return stamped(event.t, words) if words else ""

@@ -1,0 +1,130 @@
+"""`lab check`, `watch`, `try` and `dev check` on real processes, as a learner and an author meet them."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import urllib.request
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.cli.learner import Learner
+from tests.e2e.processes import alive
+from tests.waiting import eventually
+
+
+def until(process: subprocess.Popen[str], words: str) -> str:
+    """What the command prints up to the line with these words."""
+    assert process.stdout
+    told = ""
+    for line in process.stdout:
+        told += line
+        if words in line:
+            return told
+    raise AssertionError(f"it ended without {words!r}:\n{told}")
+
+
+def interrupted(learner: Learner, process: subprocess.Popen[str]) -> None:
+    """Ctrl-C ends the command with nothing left."""
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    eventually(lambda: not alive(learner.processes()))
+
+
+def test_from_the_starters_failure_to_a_pass(learner: Learner) -> None:
+    learner.begin()
+    failed = learner("check")
+    assert failed.returncode == 1, failed.stderr
+    assert "day9.1 C1" in failed.stdout
+    assert "lab explain forgets-the-name" in failed.stdout
+    seed = re.search(r"seed (\d+)", failed.stdout)
+    assert seed
+    learner.solve()
+    passed = learner("check", "9.1", "--seed", seed[1], "--junit", "report.xml", "--html", "report.html")
+    assert passed.returncode == 0, passed.stdout
+    assert f"seed {seed[1]}" in passed.stdout
+    suite = ElementTree.parse(learner.workspace / "report.xml").getroot()
+    assert len(list(suite.iter("testcase"))) == 2
+    assert "<html" in (learner.workspace / "report.html").read_text()
+    (one, two) = sorted((learner.workspace / ".lab" / "records").iterdir())
+    assert json.loads((one / "report.json").read_text())["passed"] is False
+    assert json.loads((two / "report.json").read_text())["passed"] is True
+    status = json.loads(learner("status", "--json").stdout)["exercises"][0]
+    assert (status["passed"], status["attempts"]) == (True, 2)
+
+
+def test_several_runs_say_how_stable_it_is_and_json_is_for_programs(learner: Learner) -> None:
+    learner.begin()
+    learner.solve()
+    ran = learner("check", "9.1", "--runs", "2", "--seed", "7")
+    assert ran.returncode == 0, ran.stdout
+    assert "2/2" in ran.stdout or "2 of 2" in ran.stdout
+    only = learner("check", "--behaviour", "C1", "--json", "--seed", "7", "day9.1")
+    (report,) = json.loads(only.stdout)["reports"]
+    assert [finding["behaviour"] for finding in report["findings"]] == ["C1"]
+    assert report["seed"] == 7
+    assert json.loads(learner("status", "--json").stdout)["exercises"][0]["attempts"] == 2
+
+
+def test_a_service_that_dies_at_its_start_is_not_passed(learner: Learner) -> None:
+    learner.begin()
+    learner.app.write_text("raise SystemExit('no config')\n")
+    ran = learner("check")
+    assert ran.returncode == 1
+    assert "never became healthy" in ran.stdout
+    assert "no config" in ran.stdout
+
+
+def test_interrupting_a_grading_leaves_nothing(learner: Learner) -> None:
+    learner.begin()
+    learner.app.write_text("import time\ntime.sleep(600)\n")
+    with learner.typed("check") as process:
+        eventually(lambda: alive(learner.processes()), 60)
+        interrupted(learner, process)
+
+
+def test_each_save_is_graded(learner: Learner) -> None:
+    learner.begin()
+    with learner.typed("watch") as process:
+        assert "FAIL" in until(process, "waiting for you to save")
+        learner.solve()
+        (learner.app.parent / "__pycache__").mkdir(exist_ok=True)
+        assert "PASSED" in until(process, "waiting for you to save")
+        interrupted(learner, process)
+
+
+def test_services_can_be_tried_by_hand(learner: Learner) -> None:
+    learner.begin()
+    learner.solve()
+    with learner.typed("try") as process:
+        told = until(process, "Ctrl-C ends it")
+        url = re.search(r"curl -i (http://\S+/greet/1)", told)
+        assert url
+        with urllib.request.urlopen(url[1], timeout=10) as answer:
+            assert json.load(answer) == {"greeting": "Salom, 1!"}
+        assert "GET /greet/1" in until(process, "GET /greet/1")
+        interrupted(learner, process)
+
+
+def test_the_author_gate_proves_the_toy(learner: Learner) -> None:
+    ran = learner("dev", "check", "--seeds", "1", "--json")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (row,) = json.loads(ran.stdout)["rows"]
+    assert (row["must"], row["gold"], row["wrong"], row["caught"], row["holes"]) == (1, 1, 2, 2, [])
+    assert "day9.1 wrong/forgets-the-name, seed 1: as it should be" in ran.stderr
+    assert not list(Path(__file__).parents[1].glob("course/toy/**/__pycache__/app*"))
+
+
+def test_one_stored_program_is_graded_with_its_report(learner: Learner) -> None:
+    ran = learner("dev", "check", "day9.1", "--wrong", "forgets-the-name", "--behaviour", "C1")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "a greeting of guest-" in ran.stdout
+
+
+def test_a_day_without_a_service_of_the_learners_is_refused(learner: Learner) -> None:
+    learner.begin()
+    refused = learner("run", "day3", "--mine", "--plain", "--for", "1s")
+    assert refused.returncode == 2
+    assert "you have none of day3's services yet" in refused.stderr

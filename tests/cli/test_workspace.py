@@ -1,0 +1,202 @@
+"""`lab init`, `start`, `reset`, `status`, `hint`, `explain`: what a learner types before anything is graded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from lab.cli.app import app
+from lab.cli.mine import with_mine
+from lab.grading.model import Report
+from lab.system.model import Link, Service, System
+from tests.course import TOY
+from tests.course.test_progress import graded, report
+
+
+@pytest.fixture(autouse=True)
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.course.titles.ROOT", TOY.parents[1])
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with the toy exercise, and the current folder."""
+    lab("init", "w")
+    monkeypatch.chdir(tmp_path / "w")
+    lab("start", "9.1")
+    return tmp_path / "w"
+
+
+def lab(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def note(place: Path, result: Report, code: str = "mine") -> None:
+    graded(place / ".lab", result, code=code)
+
+
+def test_a_workspace_begins_and_says_what_to_type_next(tmp_path: Path) -> None:
+    made = lab("init", "w")
+    assert made.exit_code == 0
+    assert "lab start 9.1" in made.stdout
+    assert "nothing was changed" in lab("init", "w").stdout
+    assert (tmp_path / "w" / "day9").is_dir()
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    refused = lab("init", ".")
+    assert refused.exit_code == 2
+    assert "something else in it: thesis.tex" in refused.stderr
+
+
+def test_outside_of_a_workspace_it_is_said_how_to_get_one() -> None:
+    for words in (["start", "9.1"], ["check"], ["status"], ["hint"], ["solution"], ["watch"], ["try"]):
+        refused = lab(*words)
+        assert refused.exit_code == 2, words
+        assert "Next: lab init" in refused.stderr, words
+
+
+def test_an_exercise_is_begun_once(place: Path) -> None:
+    (place / "day9" / "9.1-greeting" / "greeter" / "mine.txt").write_text("mine")
+    again = lab("start", "greeting")
+    assert again.exit_code == 0
+    assert "nothing was changed" in again.stdout
+    assert (place / "day9" / "9.1-greeting" / "greeter" / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("place")
+def test_an_unknown_exercise_is_said_with_those_there_are() -> None:
+    refused = lab("start", "9.7")
+    assert refused.exit_code == 2
+    assert 'there is no exercise "9.7"' in refused.stderr
+    assert "day9.1" in refused.stderr
+
+
+def test_a_reset_says_where_the_backup_is(place: Path) -> None:
+    reset = lab("reset", "9.1")
+    assert reset.exit_code == 0
+    backup = place / reset.stdout.rpartition("What you had is in ")[2].strip()
+    assert (backup / "9.1-greeting" / "greeter" / "greeter" / "app.py").exists()
+
+
+def test_a_broken_lab_toml_is_said_with_its_line(place: Path) -> None:
+    with (place / "lab.toml").open("a") as file:
+        file.write("this is no toml\n")
+    for words in (["status"], ["check"], ["start", "9.1"]):
+        refused = lab(*words)
+        assert refused.exit_code == 2
+        assert "lab.toml: line 10:" in refused.stderr
+        assert "this is no toml" in refused.stderr
+
+
+def test_a_service_that_lab_toml_does_not_lead_to_is_named(place: Path) -> None:
+    (place / "day9" / "9.1-greeting" / "greeter").rename(place / "elsewhere")
+    refused = lab("check", "9.1")
+    assert refused.exit_code == 2
+    assert "greeter: there is no folder" in refused.stderr
+    assert not list((place / ".lab").glob("records/*"))
+
+
+@pytest.mark.usefixtures("place")
+def test_hints_open_one_after_the_other() -> None:
+    assert lab("hint", "--step", "2").exit_code == 2
+    assert "hint 1 of 3: Who came in?" in lab("hint").stdout
+    assert "hint 1 of 3: Who came in?" in lab("hint", "--step", "1").stdout
+    assert "hint 2 of 3" in lab("hint", "9.1").stdout
+    assert "hint 3 of 3" in lab("hint").stdout
+    last = lab("hint")
+    assert "hint 3 of 3" in last.stdout
+    assert "All are open" in last.stdout
+    assert lab("hint", "--step", "4").exit_code == 2
+
+
+def test_the_solution_is_shut_until_it_was_earned(place: Path) -> None:
+    mine = place / "day9" / "9.1-greeting" / "greeter" / "greeter" / "app.py"
+    before = mine.read_bytes()
+    shut = lab("solution")
+    assert shut.exit_code == 1
+    assert "so far 0" in shut.stderr
+    note(place, report("pass"))
+    opened = lab("solution")
+    assert opened.exit_code == 0
+    assert '+        return {"greeting": f"{WORDS[settings.language]}, {name}!"}' in opened.stdout
+    assert mine.read_bytes() == before
+
+
+def test_a_misconception_is_explained_in_the_learners_language(place: Path) -> None:
+    told = lab("explain", "always-in-english").stdout
+    assert "The language is built in" in told
+    assert "day9.1 C2: The greeting is in the language" in told
+    assert "seen in https://example.org/greeter" in told
+    toml = place / "lab.toml"
+    toml.write_text(toml.read_text().replace('texts = "en"', 'texts = "uz"'))
+    assert "Til ichiga qotirilgan" in lab("explain", "always-in-english").stdout
+    unknown = lab("explain", "always-in-english-")
+    assert unknown.exit_code == 2
+    assert "Did you mean always-in-english?" in unknown.stderr
+
+
+def test_the_week_shows_attempts_points_and_what_comes_next(place: Path) -> None:
+    assert "begun" in lab("status").stdout
+    note(place, report("fail", "fail"))
+    shown = lab("status").stdout
+    assert "failing" in shown
+    assert "fails C1" in shown
+    assert "next: lab check 9.1" in shown
+    note(place, report("pass"), code="better")
+    shown = lab("status").stdout
+    assert "Day 9  1 of 1 passed" in shown
+    assert "11 of 11 points" in shown
+    (row,) = json.loads(lab("status", "--json").stdout)["exercises"]
+    assert (row["passed"], row["points"], row["attempts"], row["gold"]) == (True, 11, 2, 1)
+
+
+def test_progress_that_cannot_be_read_is_told_again(place: Path) -> None:
+    note(place, report("pass"))
+    (place / ".lab" / "progress.db").write_bytes(b"x" * 9000)
+    shown = lab("status")
+    assert "1 of 1 passed" in shown.stdout
+    assert "told again from your gradings" in shown.stderr
+    assert list((place / ".lab").glob("progress.db.*.bak"))
+
+
+def test_the_exercise_of_the_folder_is_meant(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note(place, report("pass"))
+    refused = lab("check")
+    assert refused.exit_code == 2
+    assert "you have passed every exercise" in refused.stderr
+    monkeypatch.chdir(place / "day9" / "9.1-greeting" / "greeter")
+    assert "hint 1 of 3" in lab("hint").stdout
+
+
+@pytest.mark.usefixtures("place")
+def test_words_that_exclude_or_are_unknown_are_usage_errors() -> None:
+    assert lab("check", "--behaviour", "C9").exit_code == 2
+    assert lab("check", "day8").exit_code == 2
+    assert lab("check", "--engine", "mysql=native").exit_code == 2
+    assert lab("dev", "check", "day9.1", "--solution", "--starter").exit_code == 2
+    assert lab("dev", "check", "day9.1", "--wrong", "nobody").exit_code == 2
+    assert lab("dev", "check", "day9.1", "--behaviour", "C1").exit_code == 2
+    assert lab("dev", "check", "day7").exit_code == 2
+
+
+def test_a_days_system_takes_the_learners_newest_service(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours = Service(name="greeter", module="ours.greeter", env={"LANGUAGE": "en"})
+    other = Service(name="orders", module="ours.orders")
+    mixed = with_mine(
+        System(name="day9", services=(ours, other), links=(Link(source="orders", target="greeter", protocol="http"),))
+    )
+    mine, unchanged = mixed.services
+    assert (mine.module, mine.dir, mine.env) == (
+        "greeter",
+        str(place / "day9" / "9.1-greeting" / "greeter"),
+        {"LANGUAGE": "en"},
+    )
+    assert unchanged is other
+    assert "greeter is yours, from day9.1 (day9/9.1-greeting/greeter)" in capsys.readouterr().err
