@@ -35,9 +35,10 @@ def try_(
         typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),
     ] = None,
 ) -> None:
-    """Run your services with the exercise's stubs and engines, and print curl lines to paste. Ctrl-C ends it.
+    """Run your services with what the exercise gives them, and send requests.
 
-    Everything on the wire is shown as it happens; lab fault, lab dash and lab trace work on it as on any run.
+    It prints curl lines to paste, and goes on until Ctrl-C. Everything on the wire is shown as it happens; lab fault,
+    lab dash and lab trace work on it as on any run.
     """
     from lab.cli import place
     from lab.course.assignment import assignment

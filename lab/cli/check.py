@@ -57,7 +57,7 @@ def check(
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the reports as JUnit XML.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the reports as a page of their own.")] = None,
 ) -> None:
-    """Grade your services: which promised behaviour holds, which does not, and why, on your own traffic.
+    """Grade your services: what holds, what does not, and why.
 
     Exit code 0 if all that must hold was proved, 1 if not, 3 if the lab itself is at fault.
     """

@@ -70,5 +70,5 @@ COMMANDS = {
     "status": Entry(BUILDING, "status:status", "Show the week, your points and attempts, and what comes next."),
     "dev": Entry(HELP, "dev:group", "Prove exercises, for their authors."),
     "doctor": Entry(HELP, "doctor:doctor", "See what this machine has: engines, terminal, disk. It changes nothing."),
-    "help": Entry(HELP, "guide:help_", "Explain exit codes, faults, systems of your own, environment variables."),
+    "help": Entry(HELP, "guide:help_", "Explain exercises, exit codes, faults, systems of your own, environment."),
 }

@@ -207,7 +207,7 @@ def _json(data: dict[str, object]) -> None:
 
 group = typer.Typer(
     name="dev",
-    help="For authors of exercises.",
+    help="Prove exercises, for their authors.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -216,7 +216,7 @@ group = typer.Typer(
 
 @group.callback()
 def _group() -> None:
-    """For authors of exercises."""
+    """Prove exercises, for their authors."""
 
 
 group.command("check", epilog=examples(CHECK_EXAMPLES))(check)

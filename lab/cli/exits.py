@@ -10,7 +10,6 @@ TEXT = """\
 0    It went well. A run ended as it was asked to; every behaviour that must hold was proved.
 1    It failed: a behaviour does not hold, the system never became ready, a command was refused.
 2    The command was not understood: an unknown option, day, exercise, scenario or fault; an invalid file of yours.
-3    Nothing can be said of your work: this machine lacks something (an engine, a port, room on the disk), or the lab
-     itself is at fault. The message says which, and what to do.
+3    This machine lacks something (an engine, a port, disk), or the lab itself is at fault. The message says which.
 130  You pressed Ctrl-C. Everything was stopped and nothing is left behind.
 """

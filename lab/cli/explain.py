@@ -25,7 +25,10 @@ def explain(
         ),
     ],
 ) -> None:
-    """Explain a misconception: what people think, why it fails, what to do instead, and where it was seen."""
+    """Explain a misconception that lab check recognised.
+
+    What people think, why it fails, what to do instead, and where it was seen.
+    """
     from lab.cli import named, place
 
     language = place.language()

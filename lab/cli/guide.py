@@ -66,9 +66,36 @@ A system of your own is a TOML file: your commands, and the links between them.
 Run it: lab run ./my-system.toml
 """
 
+EXERCISES = """\
+You write services, in any language, and the lab grades them from outside, while it disturbs what they depend on.
+
+  lab init ~/lab && cd ~/lab    a workspace: a folder for your services, and lab.toml
+  lab start 5.3                 an exercise: its text, and services to go on from
+  lab try 5.3                   your services running, with curl lines to paste
+  lab check 5.3                 what holds, what does not, and why
+  lab watch 5.3                 the same each time you save
+  lab hint 5.3                  help in three steps
+  lab solution 5.3              ours, as a difference to yours: after a pass, or five failed versions
+
+lab.toml says how each of your services is built and run:
+
+  ["day5.3".gateway]
+  dir = "day5/5.3-circuit-breaker/gateway"
+  build = "go build -o bin/gateway ."       # optional, once a grading
+  run = "./bin/gateway"                     # or: python -m gateway, node main.js ...
+
+A service is told everything by its environment: HOST and PORT to listen on, DATABASE_URL, REDIS_URL, AMQP_URL and
+USERS_URL and the like to reach others, and the knobs that the exercise names. Every one of these addresses is the
+lab's, and ports change each time. It answers GET /readyz, ends within 10 s of SIGTERM, and writes one JSON object a
+line to stdout.
+
+A behaviour marked gold is an extra: it adds a tenth of the exercise's points, and a pass does not need it.
+"""
+
 TOPICS = {
     "exit-codes": ("what a command's exit code says", exits.TEXT),
     "faults": ("how a fault is written", FAULTS),
+    "exercises": ("how to write services of your own and have them graded", EXERCISES),
     "systems": ("how to run services of your own", SYSTEMS),
     "environment": ("environment variables", ENVIRONMENT),
 }
@@ -77,7 +104,7 @@ TOPICS = {
 def help_(
     topic: Annotated[str | None, typer.Argument(help="What to explain.", autocompletion=complete.topics)] = None,
 ) -> None:
-    """Explain exit codes, faults, systems of your own, environment variables."""
+    """Explain exercises, exit codes, faults, systems of your own, environment."""
     if topic is None:
         out("lab help TOPIC explains:")
         for name, (about, _) in TOPICS.items():
@@ -101,5 +128,6 @@ def welcome() -> None:
     else:
         out("lab: learn architecture and system design on running systems.\n")
         out("  lab run day3    start Wednesday's system and watch its messages")
+        out("  lab init ~/lab  write services of your own and have them graded")
         out("  lab doctor      see what this machine has")
     out("  lab --help  all commands" if alive else "  lab --help      all commands")

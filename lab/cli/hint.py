@@ -24,7 +24,10 @@ def hint(
     ] = None,
     step: Annotated[int | None, typer.Option(min=1, metavar="N", help="One that is open already, again.")] = None,
 ) -> None:
-    """Open the next hint. There are three, each a question and what to think about."""
+    """Open the next hint.
+
+    There are three, each a question and what to think about.
+    """
     from lab.cli import place
     from lab.course import texts
 

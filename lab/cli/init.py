@@ -21,7 +21,10 @@ def init(
     ] = "python",
     texts: Annotated[Literal["en", "uz"], typer.Option(help="Language of the exercises' texts.")] = "en",
 ) -> None:
-    """Make a workspace: a folder for your own services, and lab.toml, which says how they run."""
+    """Make a workspace: a folder for your own services.
+
+    Its lab.toml says how they are built and run. Made again it is completed, and nothing in it changed.
+    """
     from lab.cli import named, place
     from lab.course import workspace
 

@@ -9,7 +9,7 @@ EXAMPLES = ("lab reset day5.3",)
 
 
 def reset(exercise: ExerciseName, language: Language = "") -> None:
-    """Begin an exercise again with its starter. What you have is kept: it is moved into a dated backup first."""
+    """Begin an exercise again, after a backup of what you have."""
     from lab.cli import named, place
     from lab.course import workspace
 

@@ -38,7 +38,10 @@ def watch(
         typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),
     ] = None,
 ) -> None:
-    """Grade your services each time you save, what failed last time first. Ctrl-C ends it."""
+    """Grade your services each time you save. Ctrl-C ends it.
+
+    What failed last time comes first.
+    """
     from lab.cli import place
 
     watched = place.chosen(place.workspace(), exercise)

@@ -23,7 +23,10 @@ def solution(
         ),
     ] = None,
 ) -> None:
-    """Show our solution as a difference to yours, after a pass or five honest failures. Your files stay as they are."""
+    """Show our solution as a difference to yours.
+
+    It opens after a pass, or after five failed versions of yours. Your files stay as they are.
+    """
     from lab.cli import place
     from lab.course import reveal
 

@@ -25,7 +25,7 @@ Language = Annotated[
 
 
 def start(exercise: ExerciseName, language: Language = "") -> None:
-    """Put an exercise into your workspace: its text, and a first version of its services to go on from.
+    """Put an exercise into your workspace, with services to go on from.
 
     A service that you wrote in an earlier exercise goes on where this one says so. What is there already stays.
     """

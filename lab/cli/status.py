@@ -22,7 +22,7 @@ NARROW = 60
 
 
 def status(as_json: Json = False) -> None:
-    """Show the week: what you passed, your points and attempts, and what comes next."""
+    """Show the week, your points and attempts, and what comes next."""
     from lab.cli import named, place
 
     here, exercises = place.workspace(), named.every()

@@ -85,7 +85,7 @@ def written(folder: Path) -> list[Path]:
         return []
     found = []
     for path in folder.iterdir():
-        if path.is_symlink() or path.name in NOT_WRITTEN:
+        if path.is_symlink() or path.name in NOT_WRITTEN or path.name.endswith("_cache"):
             continue
         found += written(path) if path.is_dir() else [path] if path.is_file() else []
     return sorted(found)

@@ -21,7 +21,7 @@ from lab.course.exercise import Exercise
 
 PYTHON = "python"
 Kind = Literal["starter", "solution", "wrong"]
-NOT_COPIED = shutil.ignore_patterns("__pycache__", ".venv", "node_modules", "bin")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "node_modules", "bin")
 
 
 class Unusable(Exception):

@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
+
 from tests.cli.learner import Learner
 from tests.e2e.processes import alive
 from tests.waiting import eventually
@@ -115,6 +117,14 @@ def test_the_author_gate_proves_the_toy(learner: Learner) -> None:
     assert (row["must"], row["gold"], row["wrong"], row["caught"], row["holes"]) == (1, 1, 2, 2, [])
     assert "day9.1 wrong/forgets-the-name, seed 1: as it should be" in ran.stderr
     assert not list(Path(__file__).parents[1].glob("course/toy/**/__pycache__/app*"))
+
+
+def test_interrupting_the_gate_leaves_nothing(learner: Learner) -> None:
+    with learner.typed("dev", "check", "--seeds", "9") as process:
+        until(process, "day9.1 solution, seed 1")
+        started = psutil.Process(process.pid).children(recursive=True)
+        interrupted(learner, process)
+        eventually(lambda: not alive(started))
 
 
 def test_one_stored_program_is_graded_with_its_report(learner: Learner) -> None:
