@@ -160,9 +160,13 @@ def _trials(exercise: Exercise, grade: Grade, seeds: Sequence[int]) -> Iterator[
 
 def _grader(records: Path, line: ProgressLine) -> Grade:
     from lab.cli.grading import grade
+    from lab.course.variants import Unusable
 
     def start(assignment: Assignment, seed: int, only: Sequence[str]) -> Report:
-        return grade(assignment, seed=seed, only=only, records=records, line=line)
+        try:
+            return grade(assignment, seed=seed, only=only, records=records, line=line)
+        except Failure as problem:
+            raise Unusable(f"{problem.what}: {problem.why}") from None
 
     return start
 

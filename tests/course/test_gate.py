@@ -74,6 +74,18 @@ def test_what_is_complete_has_no_holes() -> None:
         ),
         (lambda folder: _edit(folder / "checks.py", '"C2"', '"C5"'), "checks.py: check_the_language_is_ours proves C5"),
         (lambda folder: _edit(folder / "checks.py", "def check_the_l", "def"), "checks.py: invalid syntax"),
+        (
+            lambda folder: _edit(folder / "checks.py", "from typing", "import lab.runtime.launch\nfrom typing"),
+            "checks.py:5: imports lab.runtime.launch, which is not for it",
+        ),
+        (
+            lambda folder: _edit(folder / "solution/greeter/greeter/app.py", "chassis.health", "chassis.outbox"),
+            "solution/greeter/greeter/app.py:9: imports lab.chassis.outbox, which is not for it",
+        ),
+        (
+            lambda folder: (folder / "starter/greeter/greeter/x.py").write_text("from lab.chassis import retry"),
+            "starter/greeter/greeter/x.py:1: imports lab.chassis.retry, which is not for it",
+        ),
         (lambda folder: shutil.rmtree(folder / "starter" / "greeter"), "starter/greeter: missing"),
         (lambda folder: (folder / "solution.go").mkdir(), "solution.go: exercise.toml does not say how go is run"),
         (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),

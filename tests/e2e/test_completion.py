@@ -22,6 +22,14 @@ def test_days_scenarios_and_fault_kinds_are_offered(lab: Lab) -> None:
     assert "exit-codes" in offers(lab, "lab help ")
 
 
+def test_exercises_and_misconceptions_are_offered(lab: Lab) -> None:
+    assert "day5.3" in offers(lab, "lab start day5")
+    assert {"day5", "day5.3"} <= set(offers(lab, "lab check day5"))
+    assert offers(lab, "lab check al") == ["all"]
+    assert "C4" in offers(lab, "lab check day5.3 --behaviour ")
+    assert "no_jitter" in offers(lab, "lab explain no_j")
+
+
 def test_runs_and_services_are_offered(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_HOME", str(lab.home))
     record()
