@@ -407,6 +407,19 @@ def test_many_threads_may_tell_and_look_at_once(users: Users, threads: ThreadPoo
     assert (users.count(), users.in_flight, users.errors) == (200, 0, [])
 
 
+def test_the_origin_numbers_the_versions_of_a_row(client: httpx.Client) -> None:
+    origin = open_stub("origin")
+    try:
+        path = url(origin, "/rows/products/p-1")
+        assert client.put(path, json={"name": "tea"}).json() == {"id": "p-1", "name": "tea", "version": 1}
+        assert client.put(path, json={"name": "tea", "version": 1}).json()["version"] == 2
+        origin.set("products", "p-1", {"name": "coffee", "version": 7})  # type: ignore[attr-defined]
+        assert client.get(path).json() == {"name": "coffee", "version": 7}
+        assert client.put(path, json={"name": "cocoa"}).json()["version"] == 8
+    finally:
+        origin.close()
+
+
 def test_payment_declines_what_no_card_covers_and_gives_back_on_request(payment: Payment, client: httpx.Client) -> None:
     declined = charge(client, payment, "k1", "o-1", 80_001)
     assert (declined.status_code, declined.json()["code"], declined.json()["order_id"]) == (402, "declined", "o-1")
@@ -431,7 +444,7 @@ WORK: list[tuple[str, str, str, Any, int, Any]] = [
     ("notify", "POST", "/notify", {"user_id": 7, "template": "hello", "order_id": 1}, 202, {"status": "accepted"}),
     ("notify", "POST", "/notify", ["nonsense"], 422, None),
     ("origin", "GET", "/rows/products/1", None, 404, None),
-    ("origin", "PUT", "/rows/products/1", {"name": "tea"}, 200, {"name": "tea"}),
+    ("origin", "PUT", "/rows/products/1", {"name": "tea"}, 200, {"name": "tea", "id": "1", "version": 1}),
     ("origin", "PUT", "/rows/products/1", 7, 422, None),
     ("inventory", "POST", "/reservations", {"order_id": 1}, 201, {"order_id": 1}),
     ("inventory", "POST", "/reservations", {}, 422, None),
