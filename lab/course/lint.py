@@ -13,6 +13,8 @@ from lab.course import texts
 from lab.course.exercise import Exercise
 from lab.course.tables import LANGUAGES
 from lab.course.walls import crossings
+from lab.grading.stubs.ready_made import STUBS
+from lab.system.validate import did_you_mean
 
 MARK = "behaviour"
 """The decorator that says which behaviour a check proves."""
@@ -126,6 +128,9 @@ def _killed(exercise: Exercise) -> Iterator[str]:
 
 
 def _others(exercise: Exercise, known: Sequence[Exercise]) -> Iterator[str]:
+    for name in exercise.stubs:
+        if name not in STUBS:
+            yield f"exercise.toml: no ready-made stub is named {name}{did_you_mean(name, STUBS)}"
     by_id = {other.id: other for other in known}
     for ident in exercise.needs:
         if ident not in by_id:

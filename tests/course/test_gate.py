@@ -86,6 +86,10 @@ def test_what_is_complete_has_no_holes() -> None:
             lambda folder: (folder / "starter/greeter/greeter/x.py").write_text("from lab.chassis import retry"),
             "starter/greeter/greeter/x.py:1: imports lab.chassis.retry, which is not for it",
         ),
+        (
+            lambda folder: _edit(folder / "exercise.toml", "\n[title]", 'stubs = ["user"]\n[title]'),
+            'exercise.toml: no ready-made stub is named user; did you mean "users"?',
+        ),
         (lambda folder: shutil.rmtree(folder / "starter" / "greeter"), "starter/greeter: missing"),
         (lambda folder: (folder / "solution.go").mkdir(), "solution.go: exercise.toml does not say how go is run"),
         (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),
