@@ -195,8 +195,11 @@ class Connection:
         except (methods.BadMethod, methods.UnknownMethod) as error:
             if self.state is State.CLOSING:
                 return
-            raise ConnectionFailure(501, "cannot decode <<>>") from error
-        self._connection_method(method)
+            raise ConnectionFailure(501, str(error)) from error
+        try:
+            self._connection_method(method)
+        except ConnectionFailure as failure:
+            self._fail(failure, *methods.index_of(method))
 
     def _channel_frame(self, channel: Channel, kind: int, payload: bytes) -> None:
         try:
@@ -210,8 +213,8 @@ class Connection:
             channel.fail(failure, *_method_numbers(kind, payload))
         except methods.UnknownMethod as error:
             self._fail(ConnectionFailure(540, str(error)), *_method_numbers(kind, payload))
-        except methods.BadMethod:
-            self._fail(ConnectionFailure(501, "cannot decode <<>>"), *_method_numbers(kind, payload))
+        except methods.BadMethod as error:
+            self._fail(ConnectionFailure(501, str(error)), *_method_numbers(kind, payload))
         except ConnectionFailure as failure:
             numbers = (60, 40) if channel.publishing.open else _method_numbers(kind, payload)
             if failure.code == 505 and not channel.publishing.open:
@@ -224,14 +227,9 @@ class Connection:
             self._fail(ConnectionFailure(504, "expected 'channel.open'"), *numbers)
             return
         if len(self.channels) >= self._channel_max:
-            self._fail(
-                ConnectionFailure(
-                    530,
-                    f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max "
-                    f"({self._channel_max})",
-                ),
-                *numbers,
-            )
+            opened = len(self.channels)
+            why = f"number of channels opened ({opened}) has reached the negotiated channel_max ({self._channel_max})"
+            self._fail(ConnectionFailure(530, why), 0, 0)
             return
         self.channels[number] = Channel(self, number)
         self.write(frames.method_frame(number, m.ChannelOpenOk(b"")))

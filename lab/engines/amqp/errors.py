@@ -70,5 +70,14 @@ def not_implemented(explanation: str) -> ConnectionFailure:
     return ConnectionFailure(540, explanation)
 
 
+def octets(data: bytes) -> str:
+    """Bytes as RabbitMQ shows them: `<<"abc">>` if all can be read, else `<<97,0>>`; the first 32."""
+    start = data[:32]
+    if start and all(32 <= octet < 127 for octet in start):
+        shown = start.decode().replace("\\", "\\\\").replace('"', '\\"')
+        return f'<<"{shown}">>'
+    return f"<<{','.join(str(octet) for octet in start)}>>"
+
+
 def unexpected_frame(explanation: str) -> ConnectionFailure:
     return ConnectionFailure(505, explanation)

@@ -10,7 +10,7 @@ import struct
 from typing import Any
 
 from lab.engines.amqp import methods
-from lab.engines.amqp.errors import ConnectionFailure
+from lab.engines.amqp.errors import ConnectionFailure, octets
 
 METHOD = 1
 HEADER = 2
@@ -25,6 +25,8 @@ OVERHEAD = 8
 Frame = tuple[int, int, bytes]
 """(type, channel, payload)"""
 
+_SHORTEST = {METHOD: 4, HEADER: 14, BODY: 0, HEARTBEAT: 0}
+"""Octets of the shortest payload of each type of frame: of a method its number, of a header all but the properties."""
 _HEAD = struct.Struct(">BHI")
 _METHOD_HEAD = struct.Struct(">BHII")
 _ACK = struct.Struct(">BHIIQBB")
@@ -62,7 +64,7 @@ class FrameReader:
                 break
             elif data[end] != 0xCE:
                 self.failure = bad_frame(501, kind, data[offset + 7 : end], f"{{invalid_frame_end_marker,{data[end]}}}")
-            elif kind not in (METHOD, HEADER, BODY, HEARTBEAT):
+            elif size < _SHORTEST.get(kind, size + 1) or (size and kind == HEARTBEAT):
                 self.failure = bad_frame(501, kind, data[offset + 7 : end], "unknown_frame")
             else:
                 frames.append((kind, channel, data[offset + 7 : end]))
@@ -73,8 +75,7 @@ class FrameReader:
 
 def bad_frame(code: int, kind: int, payload: bytes, why: str = "") -> ConnectionFailure:
     """What RabbitMQ says of a frame that it cannot take: its type and its octets."""
-    octets = ",".join(str(octet) for octet in payload[:32])
-    return ConnectionFailure(code, f"type {kind}, all octets = <<{octets}>>" + (f": {why}" if why else ""))
+    return ConnectionFailure(code, f"type {kind}, all octets = {octets(payload)}" + (f": {why}" if why else ""))
 
 
 def method_frame(channel: int, method: Any) -> bytes:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from lab.engines.amqp.errors import octets
 from lab.engines.amqp.table import BadTable, Table, decode_table, encode_table
 
 M = TypeVar("M", bound=type)
@@ -26,7 +27,7 @@ _INDEX = struct.Struct(">I")
 
 
 class BadMethod(ValueError):
-    """The bytes are no method frame's payload."""
+    """The bytes are no method frame's payload; worded for the client."""
 
 
 class UnknownMethod(ValueError):
@@ -36,7 +37,7 @@ class UnknownMethod(ValueError):
 def decode(payload: bytes) -> Any:
     """The method in a method frame's payload. Raises UnknownMethod, BadMethod."""
     if len(payload) < 4:
-        raise BadMethod("method frame shorter than its index")
+        raise bad(payload)
     (index,) = _INDEX.unpack_from(payload)
     method = _CLASSES.get(index)
     if method is None:
@@ -44,7 +45,14 @@ def decode(payload: bytes) -> Any:
     try:
         return method(*_decode_fields(_LAYOUTS[method][1], payload))
     except (struct.error, IndexError, BadTable) as error:
-        raise BadMethod(str(error)) from error
+        raise bad(payload) from error
+    except UnicodeDecodeError as error:
+        raise BadMethod("Malformed UTF-8 in shortstr") from error
+
+
+def bad(payload: bytes) -> BadMethod:
+    """What a client hears whose method frame does not hold what its method asks for."""
+    return BadMethod(f"cannot decode {octets(payload[4:])}")
 
 
 def encode(method: Any) -> bytes:
@@ -97,19 +105,21 @@ def _decode_fields(kinds: tuple[str, ...], payload: bytes) -> list[Any]:
         elif kind == "shortstr":
             end = offset + 1 + payload[offset]
             if end > len(payload):
-                raise BadMethod("string longer than its frame")
-            values.append(payload[offset + 1 : end].decode("utf-8", "surrogateescape"))
+                raise bad(payload)
+            values.append(payload[offset + 1 : end].decode())
             offset = end
         elif kind == "longstr":
             (size,) = _INDEX.unpack_from(payload, offset)
             end = offset + 4 + size
             if end > len(payload):
-                raise BadMethod("string longer than its frame")
+                raise bad(payload)
             values.append(payload[offset + 4 : end])
             offset = end
         else:
             table, offset = decode_table(payload, offset)
             values.append(table)
+    if offset != len(payload):
+        raise bad(payload)
     return values
 
 

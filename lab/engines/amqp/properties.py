@@ -15,6 +15,8 @@ _LONG = struct.Struct(">I")
 VALUES = _SIZES.size
 """Where the values begin."""
 
+_NONE = 0x0003
+"""Flags of no property."""
 _HEADERS = 0x2000
 _EXPIRATION = 0x0100
 _REPLY_TO = 0x0200
@@ -38,7 +40,7 @@ class Properties:
         self.reply_to: bytes | None = None
         self.user_id: bytes | None = None
         flags = header[12] << 8 | header[13]
-        if not flags:
+        if not flags and len(header) == VALUES:
             return
         at = VALUES
         try:
@@ -79,8 +81,8 @@ class Properties:
                 at += 1 + header[at]
         except (IndexError, struct.error) as error:
             raise ConnectionFailure(502, "content header runs over its end") from error
-        if at > len(header):
-            raise ConnectionFailure(502, "content header runs over its end")
+        if at != len(header) or flags & _NONE:
+            raise ConnectionFailure(502, "content header does not end with the properties it announces")
 
 
 def body_size(header: bytes) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.engines.amqp import frames
+from lab.engines.amqp import frames, methods
 from lab.engines.amqp.arguments import check_expiration
 from lab.engines.amqp.errors import ConnectionFailure, not_implemented, precondition, unexpected_frame
 from lab.engines.amqp.message import Message
@@ -40,8 +40,15 @@ class Publishing:
         self._missing = 0
 
     def method(self, payload: bytes) -> None:
-        """A basic.publish, still encoded."""
-        self._address = payload[6:-1]
+        """A basic.publish, still encoded. Raises methods.BadMethod."""
+        address = payload[6:-1]
+        try:
+            whole = len(address) == 2 + address[0] + address[1 + address[0]]
+        except IndexError:
+            whole = False
+        if not whole:
+            raise methods.bad(payload)
+        self._address = address
         self._flags = payload[-1]
         if self._broker.alarms:
             self._connection.block()
@@ -49,10 +56,10 @@ class Publishing:
     def header(self, payload: bytes) -> None:
         if self._address is None or self._header is not None:
             raise self.out_of_order()
-        if len(payload) < 14:
-            raise frames.bad_frame(501, frames.HEADER, payload)
-        if payload[:2] != b"\x00\x3c":
+        if payload[:4] != b"\x00\x3c\x00\x00":
             other = int.from_bytes(payload[:2], "big")
+            if other == 60:  # the weight after it is always 0
+                raise self.out_of_order()
             raise unexpected_frame(f"expected content header for class 60, got one for class {other} instead")
         self._header = payload
         self._missing = body_size(payload)

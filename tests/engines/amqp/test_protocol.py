@@ -107,6 +107,36 @@ BROKEN: dict[str, tuple[list[Any], tuple[int, str]]] = {
     ),
     "heartbeat on a channel": ([raw_frame(8, 1, b"")], (505, "UNEXPECTED_FRAME - type 8, all octets = <<>>")),
     "method cut short": ([raw_frame(1, 1, b"\x00\x32\x00\x0a")], (501, "FRAME_ERROR - cannot decode <<>>")),
+    "method cut in its fields": (
+        [raw_frame(1, 1, b"\x00\x32\x00\x0a\x00")],
+        (501, "FRAME_ERROR - cannot decode <<0>>"),
+    ),
+    "method with more behind it": (
+        [raw_frame(1, 1, struct.pack(">HHIHB", 60, 10, 0, 5, 0) + b"junk")],
+        (501, "FRAME_ERROR - cannot decode <<0,0,0,0,0,5,0,106,117,110,107>>"),
+    ),
+    "publish with more behind it": (
+        [raw_frame(1, 1, b"\x00\x3c\x00\x28\x00\x00\x00\x01k\x00junk")],
+        (501, "FRAME_ERROR - cannot decode <<0,0,0,1,107,0,106,117,110,107>>"),
+    ),
+    "publish cut short": (
+        [raw_frame(1, 1, b"\x00\x3c\x00\x28\x00\x00\x00\x09k\x00")],
+        (501, "FRAME_ERROR - cannot decode <<0,0,0,9,107,0>>"),
+    ),
+    "no method": ([raw_frame(1, 1, b"")], (501, FRAME_ERROR.format(1, "", "unknown_frame"))),
+    "header cut short": (
+        [PUBLISH, raw_frame(2, 1, b"\x00\x3c")],
+        (501, FRAME_ERROR.format(2, "0,60", "unknown_frame")),
+    ),
+    "heartbeat with something in it": (
+        [raw_frame(8, 0, b"x")],
+        (501, 'FRAME_ERROR - type 8, all octets = <<"x">>: unknown_frame'),
+    ),
+    "a name that is no UTF-8": (
+        [raw_frame(1, 1, b"\x00\x32\x00\x0a\x00\x00\x02\xff\xfe\x08\x00\x00\x00\x00")],
+        (501, "FRAME_ERROR - Malformed UTF-8 in shortstr"),
+    ),
+    "header with a weight": ([PUBLISH, raw_frame(2, 1, struct.pack(">HHQH", 60, 7, 0, 0))], (505, HEADER_WANTED)),
     "body first": ([body.ContentBody(b"x")], (505, METHOD_WANTED)),
     "header first": ([header.ContentHeader(0, 1)], (505, METHOD_WANTED)),
     "method for header": ([PUBLISH, QUEUE], (505, HEADER_WANTED)),
@@ -187,6 +217,31 @@ def test_a_closing_channel_hears_nothing_until_close_ok(amqp_broker: PrivateBrok
         wire.send(1, PUBLISH, header.ContentHeader(0, 1), body.ContentBody(b"x"))
         wire.send(1, commands.Channel.CloseOk(), commands.Channel.Open())
         wire.expect(commands.Channel.OpenOk)
+
+
+@pytest.mark.parametrize("properties", [b"\x00\x00junk", b"\x00\x01\x00\x00", b"\x80\x00\x32a"])
+def test_properties_that_are_none(amqp_broker: PrivateBroker, properties: bytes) -> None:
+    """RabbitMQ fails over them itself (541); the embedded broker says whose fault it is. Neither passes them on."""
+    with Wire(amqp_broker.port).login() as wire:
+        wire.channel()
+        wire.send(1, PUBLISH)
+        wire.raw(raw_frame(2, 1, struct.pack(">HHQ", 60, 0, 0) + properties))
+        closed = wire.closed()
+        assert closed is not None
+        assert closed[0] == (502 if amqp_broker.name == "embedded" else 541)
+
+
+def test_long_names_and_those_beyond_ascii(amqp_broker: PrivateBroker) -> None:
+    with Wire(amqp_broker.port).login() as wire:
+        wire.channel()
+        for name in ("\N{SNOWMAN}" * 60, "k" * 255):
+            wire.send(1, commands.Basic.Publish(0, "", name, True), header.ContentHeader(0, 0))
+            assert wire.expect(commands.Basic.Return).routing_key == name
+            wire.expect(header.ContentHeader)
+        # Names of queues and exchanges must be UTF-8; what is published is taken as it comes.
+        wire.raw(raw_frame(1, 1, b"\x00\x3c\x00\x28\x00\x00\x00\x02\xff\xfe\x00"))
+        wire.send(1, header.ContentHeader(0, 0), commands.Basic.Qos())
+        wire.expect(commands.Basic.QosOk)
 
 
 def test_both_sides_close_a_channel_at_once(amqp_broker: PrivateBroker) -> None:
