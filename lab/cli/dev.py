@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +53,9 @@ def check(
     behaviour: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only that behaviour, and what it needs; repeatable.")
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many gradings at a time; one a core if left out.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Prove exercises: the starter fails, the solution passes, each wrong service fails what it declares.
@@ -72,7 +78,7 @@ def check(
         raise typer.Exit(_one(exercise, variant, _seeds(seed, seeds or 1), only, busy=bool(seeds), as_json=as_json))
     if behaviour:
         raise typer.BadParameter("--behaviour goes with --solution, --starter or --wrong")
-    raise typer.Exit(_gate(words, _seeds(seed, seeds or SEEDS), as_json=as_json))
+    raise typer.Exit(_gate(words, _seeds(seed, seeds or SEEDS), jobs or os.cpu_count() or 1, as_json=as_json))
 
 
 def _seeds(first: int, count: int) -> Sequence[int]:
@@ -101,12 +107,16 @@ def _one(
     """Grade one program and print its reports; the exit code."""
     from lab.cli.progress_line import ProgressLine
     from lab.course import gate
+    from lab.course.busy import busy_cores
 
     done = []
-    with tempfile.TemporaryDirectory(prefix="lab-dev-") as records, ProgressLine() as line:
+    with (
+        tempfile.TemporaryDirectory(prefix="lab-dev-") as records,
+        ProgressLine() as line,
+        busy_cores() if busy else nullcontext(),
+    ):
         for seed in seeds:
-            grade = _grader(Path(records), line)
-            done.append(gate.trial(exercise, variant, grade, seed, busy=busy, only=only or None))
+            done.append(gate.trial(exercise, variant, _grader(Path(records), line), seed, only=only or None))
             line.clear()
             if not as_json and (report := done[-1].report):
                 from lab.cli.reports import show
@@ -120,42 +130,57 @@ def _one(
     return exits.FAILED if any(trial.holes for trial in done) else exits.OK
 
 
-def _gate(words: Sequence[str], seeds: Sequence[int], *, as_json: bool) -> int:
+def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, as_json: bool) -> int:
     """The whole gate; prints the matrix, and says each hole as soon as it is found."""
     from lab.cli import named
-    from lab.cli.progress_line import ProgressLine
     from lab.course import catalog
     from lab.course.gate import Row, row
     from lab.course.lint import lint
 
     known, unreadable = catalog.read()
     broken = [problem for problem in unreadable if any(map(problem.means, words))]
-    chosen = {exercise.id: exercise for word in words for exercise in named.several(word, but=broken)}.values()
+    chosen = list({one.id: one for word in words for one in named.several(word, but=broken)}.values())
     rows = [Row(exercise=problem.id or problem.folder.name, holes=list(problem.problems)) for problem in broken]
-    with tempfile.TemporaryDirectory(prefix="lab-dev-") as records, ProgressLine() as line:
-        for exercise in chosen:
-            missing = lint(exercise, known)
-            for sentence in missing:
-                line.clear()
-                say(f"{exercise.id}: {sentence}")
-            done = []
-            for trial in _trials(exercise, _grader(Path(records), line), seeds):
-                line.clear()
-                say(_told(trial))
-                done.append(trial)
-            rows.append(row(exercise, missing, done))
+    missing = {exercise.id: lint(exercise, known) for exercise in chosen}
+    for exercise in chosen:
+        for sentence in missing[exercise.id]:
+            say(f"{exercise.id}: {sentence}")
+    done = list(_all([exercise for exercise in chosen if _whole(exercise)], seeds, jobs))
+    rows += [
+        row(exercise, missing[exercise.id], [one for one in done if one.exercise == exercise.id]) for exercise in chosen
+    ]
     if as_json:
         _json({"rows": rows})
     else:
         _matrix(rows)
+        out(f"\n{len(rows)} exercises, {span(time.monotonic() - began)}")
     return exits.FAILED if any(one.holes for one in rows) else exits.OK
 
 
-def _trials(exercise: Exercise, grade: Grade, seeds: Sequence[int]) -> Iterator[Trial]:
-    from lab.course.gate import trials
+def _all(exercises: Sequence[Exercise], seeds: Sequence[int], jobs: int) -> Iterator[Trial]:
+    """What must pass is graded on busy cores; what must fail on idle ones, where noise cannot hide a mistake."""
+    from lab.cli.progress_line import ProgressLine
+    from lab.course.busy import busy_cores
+    from lab.course.gate import plan
+    from lab.course.trials import Trials
 
-    if exercise.checks.is_file() and (exercise.folder / "solution").is_dir():
-        yield from trials(exercise, grade, seeds)
+    planned = [(exercise, *one) for exercise in exercises for one in plan(exercise, seeds)]
+    phases = [[one for one in planned if (one[1].kind == "solution") is solution] for solution in (True, False)]
+    ended = 0
+    with ProgressLine() as line, Trials(jobs) as trials:
+        for phase, surroundings in zip(phases, (busy_cores(), nullcontext()), strict=True):
+            with surroundings:
+                line.show(f"{ended} of {len(planned)} gradings are over")
+                for trial in trials.run(phase):
+                    ended += 1
+                    line.clear()
+                    say(_told(trial))
+                    line.show(f"{ended} of {len(planned)} gradings are over")
+                    yield trial
+
+
+def _whole(exercise: Exercise) -> bool:
+    return exercise.checks.is_file() and (exercise.folder / "solution").is_dir()
 
 
 def _grader(records: Path, line: ProgressLine) -> Grade:
@@ -172,11 +197,8 @@ def _grader(records: Path, line: ProgressLine) -> Grade:
 
 
 def _told(trial: Trial) -> str:
-    about = f"{trial.exercise} {trial.variant}"
-    if trial.skipped:
-        return f"{about}: skipped, {trial.skipped}"
-    about += f", seed {trial.seed}: " + ("; ".join(trial.holes) or "as it should be")
-    return f"{about} ({trial.seconds:.1f} s)"
+    verdict = "; ".join(trial.holes) or "as it should be"
+    return f"{trial.exercise} {trial.variant}, seed {trial.seed}: {verdict} ({trial.seconds:.1f} s)"
 
 
 def _matrix(rows: Sequence[Row]) -> None:
@@ -200,7 +222,6 @@ def _matrix(rows: Sequence[Row]) -> None:
             out(paint(f"skipped  {one.exercise} {skipped}", "warn"))
         for hole in one.holes:
             out(paint(f"hole     {one.exercise} {hole}", "bad"))
-    out(f"\n{len(rows)} exercises, {span(sum(one.seconds for one in rows))}")
 
 
 def _json(data: dict[str, object]) -> None:
