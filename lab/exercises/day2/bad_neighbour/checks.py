@@ -1,0 +1,351 @@
+"""Checks of 2.5: six ways in which a neighbour can be broken, and what of orders must not notice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lab.grading import (
+    Answer,
+    Http,
+    behaviour,
+    delay,
+    eventually,
+    expect,
+    garbage,
+    hang,
+    hold,
+    never,
+    reset,
+    sample_twice,
+    status,
+)
+from lab.grading.fixtures import FaultBox, New, SystemUnderTest
+from lab.grading.stubs import Deed, Stub
+
+FAULT = 4.0
+"""Seconds that a late answer is late by."""
+HALF = FAULT / 2
+CREATES = 40
+READS = 20
+CROWD = 20
+"""Orders that are more than there are places (OUTBOUND_MAX)."""
+MOST = 0.9
+"""The share that has to be quick: one or two may be unlucky on a busy machine."""
+GIVEN_UP = 6.0
+"""Seconds after which a client takes it that there will be no answer."""
+SETTLED = 1.5
+"""Seconds for which calls that wait for a place may keep us from knowing that no more will come."""
+BODY = 1024 * 1024
+FAILURES = 120
+BASE = 64 * 1024 * 1024
+"""Growth in bytes that is nobody's fault: what a runtime keeps of what it has used once. For a program of 15 MB that
+is more than twice."""
+
+FAULTS: dict[str, Callable[[], Deed]] = {
+    "hangs": hang,
+    f"answers {FAULT:g} s late": lambda: delay(FAULT),
+    "resets connections": reset,
+    "answers 500": lambda: status(500),
+    "answers 200 with an HTML page": garbage,
+}
+REFUSES = "refuses connections"
+SLOW = tuple(FAULTS)[:2]
+"""Where an unasked retry is a decision of somebody's. A connection that is lost some clients' libraries try again."""
+
+
+@contextmanager
+def broken(how: str, stub: Mapping[str, Stub], faults: FaultBox) -> Iterator[None]:
+    """Users behaves like this for the length of the block."""
+    if how == REFUSES:
+        with faults.on("orders->users", "refuse"):
+            yield
+        return
+    stub["users"].will(FAULTS[how]())
+    try:
+        yield
+    finally:
+        stub["users"].heal()
+
+
+def known(stub: Mapping[str, Stub], new: New) -> str:
+    """A user whom users knows."""
+    user = new.id("user")
+    stub["users"].add(id=user, name=new.name(), email=new.email())  # type: ignore[attr-defined]
+    return user
+
+
+def placed(http: Http, user: str, new: New, timeout: float = GIVEN_UP) -> Answer:
+    items = [{"sku": new.id("sku"), "qty": 2, "price": 45_000}]
+    return http.post("/orders", json={"user_id": user, "items": items}, timeout=timeout)
+
+
+def ordered(http: Http, user: str, new: New) -> Answer:
+    """An order that has to come to be: users is well."""
+    answer = placed(http, user, new)
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
+        f"users is well: POST /orders of {user} answers 201 with the order and its id",
+        got=answer,
+        code="no-order",
+        about=[answer],
+    )
+    return answer
+
+
+def at_once(http: Http, users: Sequence[str], new: New) -> list[Answer]:
+    """An order of each of them, at the same moment."""
+    return http.at_once([lambda user=user: placed(http, user, new) for user in users])  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What came of orders and reads at the same moment."""
+
+    creates: list[Answer]
+    reads: list[Answer]
+    most_asked: int
+    """How often users was asked for the same user."""
+    max_in_flight: int
+
+    def __bool__(self) -> bool:
+        return enough(self.creates) and enough(self.reads)
+
+
+def enough(answers: Sequence[Answer]) -> bool:
+    return sum(answer.seconds <= HALF for answer in answers) >= MOST * len(answers)
+
+
+@behaviour("C1")
+def check_reads_beside_a_broken_neighbour(
+    http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox, system: SystemUnderTest
+) -> None:
+    attempts = int(system.env("orders")["RETRY_ATTEMPTS"])
+    user = known(stub, new)
+    order = ordered(http, user, new).json
+    for how in (*FAULTS, REFUSES):
+
+        def measure(how: str = how) -> Burst:
+            return burst(http, stub, new, faults, how, [f"/orders/{order['id']}", f"/orders?user_id={user}"])
+
+        # A second look only at what was late: an answer that never came is not a matter of chance.
+        seen = sample_twice(measure, lambda seen: bool(seen) or any(one.status is None for one in seen.creates))
+        served(seen, how, order)
+        expect(
+            how not in SLOW or seen.most_asked <= attempts,
+            f"users {how}: one POST /orders asks users at most {attempts} time (RETRY_ATTEMPTS)",
+            got=f"{seen.most_asked} questions for one order",
+            code="unasked-retries",
+            about=slowest(seen.creates),
+        )
+        answered(seen, how)
+
+
+def burst(http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox, how: str, paths: Sequence[str]) -> Burst:
+    users = [known(stub, new) for _ in range(CREATES)]
+    stub["users"].forget()
+    with broken(how, stub, faults):
+        calls: list[Callable[[], Answer]] = [
+            lambda user=user: placed(http, user, new)  # type: ignore[misc]
+            for user in users
+        ]
+        calls += [lambda path=path: http.get(path) for path in paths] * (READS // len(paths))
+        answers = http.at_once(calls)
+        asked = Counter(seen.path for seen in stub["users"].seen if seen.path.startswith("/users/"))
+        return Burst(answers[:CREATES], answers[CREATES:], max(asked.values(), default=0), stub["users"].max_in_flight)
+
+
+def served(seen: Burst, how: str, order: Mapping[str, object]) -> None:
+    """All reads are right, and hardly one is late."""
+    wrong = [one for one in seen.reads if one.status != 200 or one.json not in (order, {"items": [order]})]
+    late = [one for one in wrong if one.status is None]
+    expect(
+        not wrong,
+        f"users {how}, {CREATES} orders are being placed: {READS} of {READS} reads answer 200 with the order",
+        got=f"{len(wrong)} do not: {wrong[0] if wrong else ''}",
+        code="reads-wait" if late else "reads-fail",
+        about=wrong[:1],
+    )
+    quick = sum(one.seconds <= HALF for one in seen.reads)
+    expect(
+        enough(seen.reads),
+        f"users {how}, {CREATES} orders are being placed: {READS * MOST:.0f} of {READS} reads take at most {HALF:g} s",
+        got=f"{quick}; the slowest: {slowest(seen.reads)[0]}",
+        code="reads-wait",
+        about=slowest(seen.reads),
+    )
+
+
+def answered(seen: Burst, how: str) -> None:
+    """Who wants to order is not kept waiting either."""
+    silent = [one for one in seen.creates if one.status is None]
+    expect(
+        not silent,
+        f"users {how}: each of {CREATES} × POST /orders gets an answer",
+        got=f"{len(silent)} get none within {GIVEN_UP:g} s; at most {seen.max_in_flight} at a time asked users",
+        code="one-at-a-time" if seen.max_in_flight == 1 else "never-answered",
+        about=silent[:1],
+    )
+    quick = sum(one.seconds <= HALF for one in seen.creates)
+    expect(
+        enough(seen.creates),
+        f"users {how}: of {CREATES} × POST /orders at the same moment at least {CREATES * MOST:.0f} are answered "
+        f"within {HALF:g} s (4 × HTTP_TIMEOUT_MS)",
+        got=f"{quick} are; at most {seen.max_in_flight} at a time asked users; the slowest: {slowest(seen.creates)[0]}",
+        code="one-at-a-time" if seen.max_in_flight == 1 else "creates-wait",
+        about=slowest(seen.creates),
+    )
+
+
+def slowest(answers: Sequence[Answer]) -> list[Answer]:
+    return sorted(answers, key=lambda one: one.seconds)[-1:]
+
+
+@behaviour("C2")
+def check_what_cannot_be_confirmed_is_not_ordered(
+    http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox
+) -> None:
+    user = known(stub, new)
+    for how in (*FAULTS, REFUSES):
+        with broken(how, stub, faults):
+            answers = at_once(http, [user] * CROWD, new)
+        bad = [one for one in answers if one.status != 503]
+        counted = dict(Counter(f"{one.status or 'no answer'} {one.code}".strip() for one in answers))
+        expect(
+            not bad,
+            f"users {how}: {CROWD} × POST /orders at the same moment, each answered 503",
+            got=counted,
+            code="fail-open" if any(one.status == 201 for one in bad) else "not-a-503",
+            about=bad[:1],
+        )
+        listed = http.get(f"/orders?user_id={user}")
+        expect(
+            listed.status == 200 and listed.json == {"items": []},
+            f"users {how}: no order of {user} is stored",
+            got=f"{listed}: {listed.text[:200]}",
+            code="stored-unconfirmed",
+            about=[listed],
+        )
+
+
+@behaviour("C3")
+def check_alive_and_ready_beside_a_broken_neighbour(
+    http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox
+) -> None:
+    user = known(stub, new)
+    ordered(http, user, new)
+    for how in (*FAULTS, REFUSES):
+        with broken(how, stub, faults):
+            calls = [lambda: placed(http, user, new)] * 10
+            calls += [lambda: http.get("/healthz"), lambda: http.get("/readyz")] * 5
+            for answer in http.at_once(calls)[10:]:
+                well(answer, how)
+            eventually(
+                lambda how=how: says_degraded(http, how),  # type: ignore[misc]
+                f"users {how} and ten orders could not be confirmed: /readyz says degraded",
+                within=10.0,
+                code="trouble-not-told",
+                got=lambda: http.get("/readyz").text[:200],
+            )
+            well(http.get("/healthz"), how)
+
+
+def well(answer: Answer, how: str) -> None:
+    alive = answer.path == "/healthz"
+    expect(
+        answer.status == 200,
+        f"users {how}: {answer.path} answers 200",
+        got=f"{answer} {answer.text[:200]}",
+        code="liveness-asks-the-neighbour" if alive else "unready-with-the-neighbour",
+        about=[answer],
+    )
+
+
+def says_degraded(http: Http, how: str) -> bool:
+    answer = http.get("/readyz")
+    well(answer, how)
+    return isinstance(answer.json, dict) and answer.json.get("status") == "degraded"
+
+
+@behaviour("C4")
+def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox) -> None:
+    user = known(stub, new)
+    for how in ("hangs", "resets connections", REFUSES):
+        with broken(how, stub, faults):
+            at_once(http, [user] * CREATES, new)
+        eventually(
+            lambda: placed(http, user, new).status == 201,
+            f"users {how}, and then is well again: POST /orders answers 201 within 20 s",
+            within=20.0,
+            code="does-not-recover",
+            got=lambda: placed(http, user, new),
+        )
+
+
+@behaviour("C5", start=False)
+def check_no_crowd_at_the_neighbours_door(
+    http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest
+) -> None:
+    allowed = int(system.env("orders")["OUTBOUND_MAX"])
+    # Time enough: a call that is given up leaves users a moment after its place was given to the next.
+    system.start("orders", env={"HTTP_TIMEOUT_MS": 8000})
+    user = known(stub, new)
+    held = stub["users"].will(hold())
+    with ThreadPoolExecutor(CREATES) as pool:
+        asked = [pool.submit(placed, http, user, new, 10.0) for _ in range(CREATES)]
+        try:
+            held.wait(1)
+            until = time.monotonic() + SETTLED
+            while held.held + sum(one.done() for one in asked) < CREATES and time.monotonic() < until:
+                time.sleep(0.02)
+        finally:
+            held.release()
+        answers = [one.result() for one in asked]
+    most = stub["users"].max_in_flight
+    expect(
+        most <= allowed,
+        f"{CREATES} × POST /orders at the same moment: at most {allowed} calls to users at a time (OUTBOUND_MAX)",
+        got=f"{most} at a time",
+        code="too-many-in-flight",
+        about=answers[:1],
+    )
+    good = [one for one in answers if one.status == 201]
+    bad = [one for one in answers if one.status not in (201, 503)]
+    expect(
+        good and not bad,
+        "users was slow, but answered: orders that had a place are 201, the others 201 or 503",
+        got=dict(Counter(f"{one.status or 'no answer'} {one.code}".strip() for one in answers)),
+        code="slow-is-not-broken",
+        about=bad[:1],
+    )
+
+
+@behaviour("C6")
+def check_an_outage_leaves_nothing_behind(
+    http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest
+) -> None:
+    user = known(stub, new)
+    ordered(http, user, new)
+    process = system.pid("orders")
+    before = eventually(lambda: system.rss("orders"), "the memory of orders to be measured")
+    stub["users"].will(garbage(b"<html>" + b"x" * BODY, "text/html"))
+    http.at_once([lambda: placed(http, user, new)] * FAILURES, limit=4)
+    allowed = max(2 * before, before + BASE)
+    # What is measured may be a second old.
+    never(
+        lambda: system.rss("orders") > allowed and f"{system.rss('orders') / BODY:.0f} MiB",
+        f"orders takes {before / BODY:.0f} MiB; after {FAILURES} answers of users, 1 MiB of HTML each, "
+        f"more than {allowed / BODY:.0f} MiB",
+        quiet=1.5,
+        code="keeps-every-failure",
+    )
+    expect(
+        system.pid("orders") == process,
+        f"the process of orders is the one that it was before the outage, {process}",
+        got=system.pid("orders") or "it has ended",
+        code="died",
+    )
