@@ -145,6 +145,7 @@ def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, as_json: boo
     for exercise in chosen:
         for sentence in missing[exercise.id]:
             say(f"{exercise.id}: {sentence}")
+    began = time.monotonic()
     done = list(_all([exercise for exercise in chosen if _whole(exercise)], seeds, jobs))
     rows += [
         row(exercise, missing[exercise.id], [one for one in done if one.exercise == exercise.id]) for exercise in chosen
@@ -165,11 +166,11 @@ def _all(exercises: Sequence[Exercise], seeds: Sequence[int], jobs: int) -> Iter
     from lab.course.trials import Trials
 
     planned = [(exercise, *one) for exercise in exercises for one in plan(exercise, seeds)]
-    phases = [[one for one in planned if (one[1].kind == "solution") is solution] for solution in (True, False)]
     ended = 0
     with ProgressLine() as line, Trials(jobs) as trials:
-        for phase, surroundings in zip(phases, (busy_cores(), nullcontext()), strict=True):
-            with surroundings:
+        for right in (True, False):
+            phase = [one for one in planned if (one[1].kind == "solution") is right]
+            with busy_cores() if right else nullcontext():
                 line.show(f"{ended} of {len(planned)} gradings are over")
                 for trial in trials.run(phase):
                     ended += 1

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import psutil
 
 from lab.course.assignment import assignment
-from lab.course.busy import busy_cores
 from lab.course.exercise import Exercise
-from lab.course.variants import PYTHON, Unusable, Variant, missing_tool, prepared, variants
+from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
 from lab.grading.model import Assignment, Finding, Report, WrongService
 
 Grade = Callable[[Assignment, int, Sequence[str]], Report]
@@ -33,7 +31,6 @@ class Trial:
     seed: int
     seconds: float
     holes: tuple[str, ...] = ()
-    skipped: str = ""
     report: Report | None = None
 
 
@@ -52,15 +49,26 @@ class Row:
     skipped: list[str] = field(default_factory=list)
 
 
-def trials(exercise: Exercise, grade: Grade, seeds: Sequence[int]) -> Iterator[Trial]:
-    """Grade everything that the exercise stores: the solution with each seed, the others with the first."""
-    for variant in variants(exercise):
-        if missing := missing_tool(exercise, variant):
-            yield _skipped(exercise, variant, f"{missing} is not installed")
-            continue
-        every = variant.kind == "solution" and variant.language == PYTHON
-        for seed in seeds if every else seeds[:1]:
-            yield trial(exercise, variant, grade, seed, busy=variant.kind == "solution")
+def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
+    """What is to be graded: the solution with each seed, everything else that is stored with the first.
+
+    A variant whose tools this machine lacks is not planned; see `skipped`.
+    """
+    return [
+        (variant, seed)
+        for variant in variants(exercise)
+        if not missing_tool(exercise, variant)
+        for seed in (seeds if variant == Variant("solution") else seeds[:1])
+    ]
+
+
+def skipped(exercise: Exercise) -> list[str]:
+    """The variants that cannot be graded here, and why."""
+    return [
+        f"{variant.name}: {missing} is not installed"
+        for variant in variants(exercise)
+        if (missing := missing_tool(exercise, variant))
+    ]
 
 
 def trial(
@@ -69,7 +77,6 @@ def trial(
     grade: Grade,
     seed: int,
     *,
-    busy: bool = False,
     only: Sequence[str] | None = None,
 ) -> Trial:
     """Grade one stored program and judge what came of it."""
@@ -79,7 +86,7 @@ def trial(
     report, holes = None, []
     present = _ours()
     try:
-        with prepared(exercise, variant) as programs, busy_cores() if busy else nullcontext():
+        with prepared(exercise, variant) as programs:
             report = grade(assignment(exercise, programs), seed, behaviours)
     except Unusable as problem:
         holes.append(str(problem))
@@ -150,6 +157,7 @@ def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Ro
         gold=sum(behaviour.gold for behaviour in exercise.behaviours),
         wrong=len(exercise.wrong),
         holes=list(missing),
+        skipped=skipped(exercise),
     )
     for one in done:
         line.seconds += one.seconds
@@ -157,13 +165,7 @@ def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Ro
         line.holes += [f"{one.variant}, seed {one.seed}: {hole}" for hole in one.holes]
         if one.variant == "solution" and one.report:
             line.solution = max(line.solution, one.report.seconds)
-        if one.skipped:
-            line.skipped.append(f"{one.variant}: {one.skipped}")
     return line
-
-
-def _skipped(exercise: Exercise, variant: Variant, why: str) -> Trial:
-    return Trial(exercise=exercise.id, variant=variant.name, seed=0, seconds=0.0, skipped=why)
 
 
 def _unclear(finding: Finding) -> str:

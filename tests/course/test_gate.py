@@ -15,6 +15,7 @@ import pytest
 
 from lab.course import gate
 from lab.course.busy import busy_cores
+from lab.course.exercise import Exercise
 from lab.course.lint import lint, proved
 from lab.course.manifest import load
 from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
@@ -52,9 +53,15 @@ def grader(c1: str, c2: str) -> gate.Grade:
 RIGHT = grader("nameless", "foreign")
 
 
+def row(exercise: Exercise, grade: gate.Grade, seeds: Sequence[int]) -> gate.Row:
+    """The exercise's line of the matrix when it is graded like this."""
+    done = [gate.trial(exercise, variant, grade, seed) for variant, seed in gate.plan(exercise, seeds)]
+    return gate.row(exercise, [], done)
+
+
 def test_what_is_complete_has_no_holes() -> None:
     assert lint(EXERCISE, [EXERCISE]) == []
-    line = gate.row(EXERCISE, [], list(gate.trials(EXERCISE, RIGHT, [1, 2])))
+    line = row(EXERCISE, RIGHT, [1, 2])
     assert (line.must, line.gold, line.wrong, line.caught, line.holes) == (1, 1, 2, 2, [])
     assert line.solution == 1.5
 
@@ -163,9 +170,19 @@ def test_gold_above_counts_only_for_a_wrong_service_that_fails_a_gold_one() -> N
     assert gate.before(EXERCISE, EXERCISE.wrong[1]) == ["C1", "C2"]
 
 
+def test_the_solution_is_graded_with_every_seed_and_the_rest_with_the_first() -> None:
+    assert [(variant.name, seed) for variant, seed in gate.plan(EXERCISE, [7, 8])] == [
+        ("starter", 7),
+        ("solution", 7),
+        ("solution", 8),
+        ("wrong/forgets-the-name", 7),
+        ("wrong/always-in-english", 7),
+    ]
+
+
 def test_a_grading_that_finds_nothing_is_a_hole() -> None:
     blind: gate.Grade = lambda *_: report(finding("C1", "pass"), finding("C2", "pass", gold=True))  # noqa: E731
-    line = gate.row(EXERCISE, [], list(gate.trials(EXERCISE, blind, [1])))
+    line = row(EXERCISE, blind, [1])
     assert line.caught == 0
     assert [hole.partition(",")[0] for hole in line.holes] == [
         "starter",
@@ -238,7 +255,7 @@ def test_a_language_whose_tools_are_missing_is_skipped(tmp_path: Path) -> None:
         "wrong/always-in-english",
     ]
     assert missing_tool(exercise, Variant("solution", "shell")) == "no-such-tool"
-    line = gate.row(exercise, [], list(gate.trials(exercise, RIGHT, [1])))
+    line = row(exercise, RIGHT, [1])
     assert line.skipped == ["solution.shell: no-such-tool is not installed"]
     assert line.holes == []
 
@@ -255,6 +272,7 @@ def test_busy_loops_end_with_whoever_started_them() -> None:
     script = """
 import os
 from lab.course.busy import busy_cores
+from lab.course.exercise import Exercise
 with busy_cores() as pids:
     print(*pids, flush=True)
     os._exit(1)
