@@ -58,7 +58,7 @@ def check_it_opens(http, stub, new):
         "users is down: of 40 requests, 8 at a time, at most 15 reach users (the breaker opens after 5 failures)",
         got=f"{reached} calls reached users",
         code="never-opens" if reached == 40 else "opens-too-late",
-        about=[answers[-1]],
+        command=answers[-1].curl,
     )
 
 
@@ -102,7 +102,7 @@ def check_open_answers_at_once(http, stub, new):
         f"the breaker is open for 2 s at a time: of 20 requests in {took:.1f} s at most {allowed} reach users",
         got=f"{reached} reached users",
         code="open-lets-through",
-        about=[answers[-1]],
+        command=answers[-1].curl,
     )
 
 
@@ -142,7 +142,7 @@ def check_a_failed_probe_opens_again(system, http, stub, new):
         f"the probe has failed: of the next 10 calls at most {allowed} reach users",
         got=f"{reached} reached users",
         code="failed-probe-does-not-reopen",
-        about=[probe],
+        command=probe.curl,
     )
 
 
@@ -215,7 +215,7 @@ def check_a_hang_opens_it(system, http, stub, new):
         f"users hangs, HTTP_TIMEOUT_MS=300: open after 10 requests, and of 20 more at most {allowed} reach users",
         got=f"{reached} reached users",
         code="hang-not-counted",
-        about=[answers[-1]],
+        command=answers[-1].curl,
     )
     expect(
         all(answer.status == 200 and _is_degraded(answer) for answer in answers),

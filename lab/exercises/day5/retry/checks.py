@@ -245,19 +245,22 @@ def check_a_few_failures_are_still_retried(system, http, stub, new):
 
 @behaviour("C10", start=False)
 def check_pauses_are_random_at_the_cap(system, http, stub, new):
-    """Without the first pause, which has the noise of a first connection in it."""
+    """Of the second and third pauses (the first has the noise of a first connection in it) the middle 70 %: a jitter
+    that the cap has cut off leaves them all alike, however busy the machine."""
 
     def spread():
         gaps = _gaps(system, http, stub, new, RETRY_BASE_MS=400, RETRY_CAP_MS=400)
-        return _spread([pause for gap in gaps for pause in gap[1:]])
+        pauses = sorted(pause for gap in gaps for pause in gap[1:])
+        edge = len(pauses) * 3 // 20
+        return (pauses[-1 - edge] - pauses[edge]) / median(pauses)
 
     def random(found):
-        return found >= 0.20
+        return found >= 0.12
 
     found = sample_twice(spread, random)
     expect(
         random(found),
-        "with RETRY_CAP_MS = RETRY_BASE_MS = 400 all pauses are at the cap, and still spread by at least 20 %",
+        "with RETRY_CAP_MS = RETRY_BASE_MS = 400 all pauses are at the cap, and still spread by at least 12 %",
         got=f"they spread by {found:.0%}",
         code="no-jitter-at-the-cap",
     )
