@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import ResponseError
 
 from lab.grading.expect import CannotTell
 from lab.grading.redis import Redis
@@ -86,6 +87,27 @@ def test_garbage_is_of_the_wrong_content_or_type(redis: Redis) -> None:
     assert redis.get("k") == b"{not json"
     redis.garbage("k", "list")
     assert redis.type("k") == b"list"
+
+
+def test_an_error_is_an_answer_and_does_not_cost_the_connection(redis: Redis, server: Server) -> None:
+    redis.garbage("k", "list")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=2) as sock:
+        for asked, said in ((b"GET k", b"-WRONGTYPE "), (b"GET", b"-ERR wrong number"), (b"PING", b"+PONG\r\n")):
+            words = asked.split()
+            sock.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+            assert sock.recv(200).startswith(said)
+
+
+def test_who_watches_a_key_may_find_it_unreadable(redis: Redis) -> None:
+    redis.garbage("k", "list")
+    with redis.pipeline() as pipe:
+        pipe.watch("k")  # type: ignore[no-untyped-call]
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            pipe.get("k")
+        pipe.multi()
+        pipe.set("k", b"good")
+        assert pipe.execute() == [True]
+    assert redis.get("k") == b"good"
 
 
 def test_it_outlives_a_restart_of_the_server(redis: Redis, server: Server) -> None:
