@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from lab.grading import behaviour, cannot_tell, eventually, expect, garbage, hang, hold, reset, sample_twice, status
+from lab.grading import (
+    Answer,
+    behaviour,
+    cannot_tell,
+    eventually,
+    expect,
+    garbage,
+    hang,
+    hold,
+    reset,
+    sample_twice,
+    status,
+)
 
 ONE_TIMEOUT = 1.8
 """Seconds: HTTP_TIMEOUT_MS=1000 and some air. Two timeouts, one after the other, do not fit."""
@@ -246,16 +259,16 @@ class Page:
 
     def is_for(self, seen) -> bool:
         """Whether a stub was asked about this user."""
-        return seen.path.endswith(f"/{self.id}") or seen.query.get("user_id") == self.id
+        return bool(seen.path.endswith(f"/{self.id}") or seen.query.get("user_id") == self.id)
 
     def has(self, answer, dependencies: list[str]) -> bool:
         """Whether the user is on it, and what those dependencies say."""
         body = _body(answer)
         user = body.get("user")
         is_user = isinstance(user, dict) and user.get("id") == self.id
-        return is_user and all(body.get(PART[name]) == self.truth[PART[name]] for name in dependencies)
+        return bool(is_user) and all(body.get(PART[name]) == self.truth[PART[name]] for name in dependencies)
 
-    def is_whole(self, answer) -> bool:
+    def is_whole(self, answer: Answer) -> bool:
         return answer.status == 200 and _names(answer) == [] and self.has(answer, list(PART))
 
     def await_whole(self) -> None:
@@ -331,7 +344,7 @@ def _names(answer) -> list[str] | None:
     return sorted(map(str, said)) if isinstance(said, list) else None
 
 
-def _body(answer) -> dict:
+def _body(answer) -> dict[str, Any]:
     return answer.json if isinstance(answer.json, dict) else {}
 
 
