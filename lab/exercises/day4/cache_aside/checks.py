@@ -1,0 +1,437 @@
+"""Checks of 4.2: what the catalog shows, what the origin was asked for it, and what stands in Redis meanwhile."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status
+from lab.grading.fixtures import FaultBox, New, SystemUnderTest
+from lab.grading.redis import Redis
+from lab.grading.stubs import Seen, Stub
+from lab.grading.stubs.deeds import Rest
+from lab.grading.stubs.request import Reply
+
+READS = "GET /rows/products/*"
+WRITES = "PUT /rows/products/*"
+ROUNDS = 20
+STRANGERS = 50
+KEYS = 30
+BLINK = 0.2
+"""Seconds: two lifetimes closer than this are one."""
+SECOND_DELETE = 3.0
+"""Seconds in which a second, delayed delete of the key may still come."""
+
+
+def put_on_sale(stub: Mapping[str, Stub], new: New, rng: random.Random, **over: Any) -> dict[str, Any]:
+    """A row at the origin that the catalog has never heard of."""
+    row = {"id": new.id("p"), "name": new.id("Tea"), "price": rng.randint(1, 900) * 100, "version": 1} | over
+    stub["origin"].set("products", row["id"], row)  # type: ignore[attr-defined]
+    return row
+
+
+def path(row: Mapping[str, Any]) -> str:
+    return f"/products/{row['id']}"
+
+
+def key(row: Mapping[str, Any]) -> str:
+    return f"catalog:product:{row['id']}"
+
+
+def shown(answer: Answer) -> dict[str, Any]:
+    """The product in the answer. A product as JSON within a string counts as well: that is C6's matter."""
+    body = answer.json
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            body = None
+    return body if isinstance(body, dict) else {}
+
+
+def shows(answer: Answer, row: Mapping[str, Any], when: str, code: str) -> None:
+    expect(
+        answer.status == 200 and is_of(answer, row),
+        f"{when}: GET {path(row)} shows name {row['name']} and price {row['price']}",
+        got=f"{answer}: {answer.text[:200]}",
+        code=code,
+        about=[answer],
+    )
+
+
+def is_of(answer: Answer, row: Mapping[str, Any]) -> bool:
+    found = shown(answer)
+    return all(found.get(field) == row[field] for field in ("name", "price"))
+
+
+def bought(http: Http, row: Mapping[str, Any]) -> Answer:
+    """A read that must work, so that there is something to say about what comes after."""
+    answer = http.get(path(row))
+    shows(answer, row, f"{row['id']} is at the origin", "not-shown")
+    return answer
+
+
+def changed(http: Http, row: Mapping[str, Any], name: str, price: int) -> dict[str, Any]:
+    answer = http.put(path(row), json={"name": name, "price": price})
+    expect(
+        answer.status in (200, 201),
+        f"PUT {path(row)} with a name and a price answers 200",
+        got=answer,
+        code="put-fails",
+        about=[answer],
+    )
+    return {**row, "name": name, "price": price}
+
+
+def reads(stub: Mapping[str, Stub]) -> int:
+    return stub["origin"].count(READS)
+
+
+@behaviour("C1")
+def check_the_origin_is_read_once(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
+    row = put_on_sale(stub, new, rng)
+    answers = [bought(http, row) for _ in range(ROUNDS)]
+    asked = reads(stub)
+    expect(
+        asked == 1,
+        f"{ROUNDS} reads of {row['id']} in a row ask the origin once",
+        got=f"{asked} reads at the origin",
+        code="origin-read-each-time",
+        about=answers[-1:],
+    )
+
+
+@behaviour("C2")
+def check_every_key_has_an_end(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, redis: Redis, system: SystemUnderTest
+) -> None:
+    limit = 1.5 * int(system.env("catalog")["CACHE_TTL_S"])
+    rows = [put_on_sale(stub, new, rng) for _ in range(5)]
+    for row in rows:
+        bought(http, row)
+    bought(http, changed(http, rows[0], new.id("Tea"), 700))
+    http.get(f"/products/{new.id('nobody')}")
+    ttls = redis.keys_like("catalog:*")
+    expect(
+        key(rows[1]) in ttls,
+        f"after GET {path(rows[1])} there is a key {key(rows[1])}",
+        got=f"keys {sorted(ttls)}",
+        code="no-key",
+    )
+    bad = {name: left for name, left in ttls.items() if left is None or left > limit}
+    expect(
+        not bad,
+        f"each of the {len(ttls)} keys catalog:* lives for at most {limit:g} s (1.5 × CACHE_TTL_S)",
+        got=", ".join(f"{name} {'for ever' if left is None else f'{left:.0f} s'}" for name, left in bad.items()),
+        code="no-ttl" if None in bad.values() else "ttl-too-long",
+    )
+
+
+@behaviour("C3")
+def check_you_read_what_you_wrote(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
+    row = put_on_sale(stub, new, rng)
+    bought(http, row)
+    for number in range(1, ROUNDS + 1):
+        row = changed(http, row, new.id("Tea"), rng.randint(1, 900) * 100)
+        shows(http.get(path(row)), row, f"after PUT number {number}", "stale-after-write")
+
+
+@behaviour("C4")
+def check_a_failed_write_changes_nothing(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
+    for how, deed in {"answers 500": status(500), "answers 503": status(503), "resets": reset()}.items():
+        for known in (True, False):
+            row = put_on_sale(stub, new, rng)
+            if known:
+                bought(http, row)
+            stub["origin"].will(deed, on=WRITES)
+            answer = http.put(path(row), json={"name": new.id("Never"), "price": 1})
+            stub["origin"].heal()
+            expect(
+                answer.status is not None and answer.status >= 500,
+                f"the origin {how}: PUT {path(row)} answers 5xx",
+                got=answer,
+                code="lost-write-confirmed" if answer.outcome == "ok" else "wrong-status",
+                about=[answer],
+            )
+            shows(http.get(path(row)), row, f"the origin {how} to the PUT, so nothing changed", "never-written-value")
+
+
+@behaviour("C5")
+def check_nothing_is_kept_beside_redis(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, redis: Redis
+) -> None:
+    for written in (False, True):
+        row = put_on_sale(stub, new, rng)
+        bought(http, row)
+        if written:
+            row = changed(http, row, new.id("Tea"), 800)
+            bought(http, row)
+        row = put_on_sale(stub, new, rng, id=row["id"], version=7)
+        redis.delete(key(row))
+        shows(
+            http.get(path(row)),
+            row,
+            f"the row was changed at the origin, and {key(row)} deleted in Redis",
+            "copy-beside-redis",
+        )
+
+
+@behaviour("C6")
+def check_hit_and_miss_look_alike(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
+    for name in (new.id("Ko‘k choy «№1»"), new.id('back\\slash "quoted"'), "1"):
+        row = put_on_sale(stub, new, rng, name=name)
+        alike(http, row, "read from the origin")
+        row = changed(http, row, f"{name}!", 900) | {"version": 2}
+        alike(http, row, "changed by PUT")
+
+
+def alike(http: Http, row: Mapping[str, Any], after: str) -> None:
+    wanted = json.dumps(row, sort_keys=True, ensure_ascii=False)
+    for answer in (http.get(path(row)), http.get(path(row))):
+        expect(
+            answer.status == 200 and json.dumps(answer.json, sort_keys=True, ensure_ascii=False) == wanted,
+            f"{row['id']} was {after}: both GETs answer the same JSON object {wanted}",
+            got=f"{answer}: {answer.text[:300]}",
+            code="hit-differs-from-miss",
+            about=[answer],
+        )
+
+
+@behaviour("C7")
+def check_what_was_not_there_appears(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, system: SystemUnderTest
+) -> None:
+    within = int(system.env("catalog")["NEG_TTL_S"]) + 1
+    made, came = {"id": new.id("p")}, {"id": new.id("p")}
+    for row in (made, came):
+        for answer in (http.get(path(row)), http.get(path(row))):
+            expect(
+                answer.status == 404,
+                f"GET {path(row)}, which is not at the origin, answers 404",
+                got=answer,
+                code="missing-is-not-404",
+                about=[answer],
+            )
+    made = changed(http, made, new.id("Tea"), 500)
+    shows(http.get(path(made)), made, "it was made by PUT just now", "absence-remembered")
+    came = put_on_sale(stub, new, rng, id=came["id"])
+    comes_to_be_shown(http, came, "the row was put into the origin", within, "absence-remembered")
+
+
+@behaviour("C7")
+def check_an_error_is_not_remembered(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, system: SystemUnderTest
+) -> None:
+    within = int(system.env("catalog")["NEG_TTL_S"]) + 1
+    for how, deed in {"answered 500": status(500), "reset": reset()}.items():
+        row = put_on_sale(stub, new, rng)
+        stub["origin"].will(deed, on=READS)
+        answer = http.get(path(row))
+        stub["origin"].heal()
+        expect(
+            answer.status != 200,
+            f"the origin {how}: GET {path(row)} does not answer 200",
+            got=answer,
+            code="made-up-product",
+            about=[answer],
+        )
+        comes_to_be_shown(http, row, f"the origin {how} once, and is well again", within, "error-remembered")
+
+
+def comes_to_be_shown(http: Http, row: Mapping[str, Any], why: str, within: float, code: str) -> None:
+    last: list[Answer] = []
+
+    def look() -> bool:
+        last[:] = [http.get(path(row))]
+        return last[0].status == 200 and is_of(last[0], row)
+
+    eventually(
+        look,
+        f"{why}: GET {path(row)} shows it within {within:g} s (NEG_TTL_S + 1)",
+        within,
+        code=code,
+        got=lambda: last[0],
+        about=[str(row["id"])],
+    )
+
+
+@behaviour("C8")
+def check_garbage_under_the_key(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, redis: Redis
+) -> None:
+    for kind, what in (("text", "text that is not JSON"), ("list", "a list")):
+        row = put_on_sale(stub, new, rng)
+        bought(http, row)
+        redis.garbage(key(row), "text" if kind == "text" else "list")
+        answer = http.get(path(row))
+        expect(
+            answer.status == 200 and is_of(answer, row),
+            f"{what} stands under {key(row)}: GET {path(row)} answers 200 from the origin",
+            got=f"{answer}: {answer.text[:200]}",
+            code="trips-over-garbage",
+            about=[answer],
+        )
+        before = reads(stub)
+        answer = bought(http, row)
+        asked = reads(stub) - before
+        expect(
+            asked == 0,
+            f"after {what} under {key(row)} was noticed, the key is good again: the next GET asks the origin 0 times",
+            got=f"{asked} times",
+            code="garbage-not-repaired",
+            about=[answer],
+        )
+
+
+@behaviour("C9")
+def check_a_reader_while_a_write_is_under_way(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random
+) -> None:
+    row = put_on_sale(stub, new, rng)
+    bought(http, row)
+    held = stub["origin"].will(hold(), on=WRITES)
+    fresh = {**row, "name": new.id("New")}
+    with ThreadPoolExecutor(1) as threads:
+        try:
+            put = threads.submit(changed, http, row, fresh["name"], fresh["price"])
+            held.wait()
+            between = http.get(path(row), timeout=1.0)
+        finally:
+            held.release()
+        put.result()
+    becomes_and_stays(http, fresh, "somebody read it while the PUT was under way", "reader-in-between", between)
+
+
+@behaviour("C9")
+def check_a_reader_who_comes_back_late(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
+    row = put_on_sale(stub, new, rng)
+    fresh = {**row, "name": new.id("New")}
+    held = hold()
+
+    async def reads_and_waits(seen: Seen, rest: Rest) -> Reply | None:
+        reply = await rest()
+
+        async def as_it_was() -> Reply | None:
+            return reply
+
+        return await held(seen, as_it_was)
+
+    stub["origin"].will(reads_and_waits, on=READS, times=1)
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            slow = threads.submit(http.get, path(row))
+            held.wait()
+            put = threads.submit(changed, http, row, fresh["name"], fresh["price"])
+            waited = time.monotonic() + 1.0  # who lets one at a time near a product makes the PUT wait for the reader
+            while not put.done() and time.monotonic() < waited:
+                time.sleep(0.01)
+        finally:
+            held.release()
+        put.result()
+        late = slow.result()
+    becomes_and_stays(http, fresh, "a reader who had read the old row came back late", "late-reader-wins", late)
+
+
+def becomes_and_stays(http: Http, row: Mapping[str, Any], why: str, code: str, other: Answer) -> None:
+    """New at once, or after a second delete; and from then on for good."""
+    last: list[Answer] = []
+
+    def look() -> bool:
+        last[:] = [http.get(path(row))]
+        return last[0].status == 200 and is_of(last[0], row)
+
+    eventually(
+        look,
+        f"{why}: after the PUT, GET {path(row)} shows the new name {row['name']}",
+        SECOND_DELETE,
+        code=code,
+        got=lambda: f"{last[0]}: {last[0].text[:200]}",
+        about=[other, str(row["id"])],
+    )
+    for _ in range(3):
+        shows(http.get(path(row)), row, f"{why}, and the new name was shown already", code)
+
+
+@behaviour("C10")
+def check_what_is_written_together_ends_apart(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, redis: Redis
+) -> None:
+    def spread() -> float:
+        """Seconds by which the lifetimes given to the keys surely differ, however long the writing took."""
+        written: list[tuple[str, float, float]] = []
+        for row in [put_on_sale(stub, new, rng) for _ in range(KEYS)]:
+            answer = bought(http, row)
+            written.append((key(row), answer.began, answer.began + answer.seconds))
+        shortest, longest = float("inf"), 0.0
+        for name, began, ended in written:
+            before = time.monotonic()
+            left = int(redis.pttl(name)) / 1000  # type: ignore[arg-type]
+            after = time.monotonic()
+            longest = max(longest, left + before - ended)
+            shortest = min(shortest, left + after - began)
+        return longest - shortest
+
+    found = sample_twice(spread, lambda seconds: seconds > BLINK)
+    expect(
+        found > BLINK,
+        f"{KEYS} keys written one right after the other are given lifetimes that differ",
+        got="all the same, as far as can be measured",
+        code="all-expire-together",
+    )
+
+
+@behaviour("C11")
+def check_what_is_not_there_is_remembered(
+    http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest
+) -> None:
+    lifetime = int(system.env("catalog")["NEG_TTL_S"])
+    nobody = f"/products/{new.id('nobody')}"
+
+    def asked() -> tuple[int, int]:
+        """Reads at the origin, and how many there may be: on a slow machine the absence ends in between."""
+        before, began = reads(stub), time.monotonic()
+        for _ in range(STRANGERS):
+            http.get(nobody)
+        return reads(stub) - before, 5 + int((time.monotonic() - began) / lifetime)
+
+    count, limit = sample_twice(asked, lambda found: found[0] <= found[1])
+    expect(
+        count <= limit,
+        f"{STRANGERS} reads of {nobody}, which there is not, ask the origin at most {limit} times",
+        got=f"{count} times",
+        code="absence-not-cached",
+    )
+
+
+@behaviour("C12")
+def check_a_crash_leaves_no_key_for_ever(
+    http: Http,
+    stub: Mapping[str, Stub],
+    new: New,
+    rng: random.Random,
+    redis: Redis,
+    faults: FaultBox,
+    system: SystemUnderTest,
+) -> None:
+    row = put_on_sale(stub, new, rng)
+
+    def endless() -> list[str]:
+        return [name for name, left in redis.keys_like("catalog:*").items() if left is None]
+
+    with faults.on("catalog->redis", 'latency 8s on "*EXPIRE*"'), ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(http.get, path(row), timeout=5.0)
+        done: Callable[[], object] = lambda: asked.done() or endless()  # noqa: E731
+        eventually(done, f"GET {path(row)} to be answered, or to be between two commands", 6.0)
+        system.kill("catalog")
+        asked.result()
+        left = endless()
+    expect(
+        not left,
+        "SIGKILL at any moment leaves no key catalog:* without an end",
+        got=f"{', '.join(left)} lives for ever: the EXPIRE had not come yet",
+        code="crash-before-expire",
+    )
