@@ -1,0 +1,146 @@
+"""The walls inside a program: which of its modules import whom, and what they must not.
+
+A program has modules (`users`, `orders`), one folder each. Another module may import a module's public face, which is
+the package itself or its `api`. What puts the modules together imports them and is imported by none; what they share
+imports none of them and holds no tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+FACE = "api"
+"""The part of a module that is for others, beside the module's own package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """`place` is for people: `shop/modules/orders/app.py:7`."""
+
+    importer: str
+    imported: str
+    place: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the database that the source defines. `module` is where it does; None: in no module."""
+
+    name: str
+    module: str | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What there is to know of a program. Names of its parts are as its language writes them."""
+
+    home: str
+    """What the modules are in: `shop.modules`, `example.uz/shop/internal`."""
+    separator: str
+    found: tuple[str, ...]
+    """The modules that there are."""
+    imports: tuple[Import, ...]
+    tables: tuple[Table, ...]
+
+    def module(self, part: str) -> str | None:
+        """The module that this part of the program is in."""
+        inner = part.removeprefix(self.home + self.separator)
+        name = inner.partition(self.separator)[0]
+        return name if inner != part and name in self.found else None
+
+    def public(self, part: str) -> bool:
+        """Whether a part of a module is what others may import."""
+        inside = part.removeprefix(self.home + self.separator).split(self.separator)[1:]
+        return not inside or inside[0] == FACE
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A wall that does not hold. `code` names the rule, `says` what goes through, `place` where."""
+
+    code: str
+    says: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.says}"
+
+
+def breaches(structure: Structure) -> list[Breach]:
+    """Every hole in the walls, those first that others follow from."""
+    return [*_internals(structure), *_roots(structure), *_cycles(structure), *_tables(structure)]
+
+
+def _internals(structure: Structure) -> Iterator[Breach]:
+    for one in structure.imports:
+        mine, other = structure.module(one.importer), structure.module(one.imported)
+        if mine and other and mine != other and not structure.public(one.imported):
+            yield Breach("imports-internals", f"{mine} imports {one.imported}, which is inside of {other}", one.place)
+
+
+def _roots(structure: Structure) -> Iterator[Breach]:
+    """What reaches a module, at however many removes, knows the modules: none of them may know it."""
+    knows: dict[str, str] = {}
+    before = -1
+    while before != len(knows):
+        before = len(knows)
+        for one in structure.imports:
+            if structure.module(one.importer) is None and one.importer not in knows:
+                reached = one.imported if structure.module(one.imported) else knows.get(one.imported)
+                if reached:
+                    knows[one.importer] = reached
+    for one in structure.imports:
+        mine = structure.module(one.importer)
+        if mine and one.imported in knows:
+            says = f"{mine} imports {one.imported}, which knows the modules: it imports {knows[one.imported]}"
+            yield Breach("imports-the-root", says, one.place)
+
+
+def _cycles(structure: Structure) -> Iterator[Breach]:
+    """One breach for each way round, at the import that closes it."""
+    edges: dict[str, dict[str, Import]] = {}
+    for one in structure.imports:
+        mine, other = structure.module(one.importer), structure.module(one.imported)
+        if mine and other and mine != other:
+            edges.setdefault(mine, {}).setdefault(other, one)
+    told: set[frozenset[str]] = set()
+    for start in sorted(edges):
+        way = _way_back(edges, start)
+        if way and frozenset(way) not in told:
+            told.add(frozenset(way))
+            hops = [edges[a][b] for a, b in zip(way, [*way[1:], start], strict=True)]
+            says = f"{' → '.join([*way, start])} is a circle: " + ", ".join(
+                f"{hop.text or hop.imported}" for hop in hops
+            )
+            yield Breach("import-cycle", says, " and ".join(hop.place for hop in hops))
+
+
+def _way_back(edges: dict[str, dict[str, Import]], start: str) -> list[str]:
+    """The shortest way from `start` to itself."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for following in edges.get(way[-1], {}):
+            if following == start:
+                return way
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return []
+
+
+def _tables(structure: Structure) -> Iterator[Breach]:
+    for table in structure.tables:
+        if table.module is None:
+            yield Breach("shared-tables", f"the table {table.name} is defined in no module", table.place)
+        elif table.name and not table.name.startswith(f"{table.module}_"):
+            yield Breach("foreign-table", f"{table.module} defines the table {table.name}", table.place)
+
+
+def missing(structure: Structure, wanted: Sequence[str]) -> list[str]:
+    """The modules that should be there and are not."""
+    return [name for name in wanted if name not in structure.found]
