@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,18 +9,13 @@ from pathlib import Path
 
 from lab import __version__
 from lab.grading.bench import Bench
+from lab.grading.build import build_all
 from lab.grading.evidence import write_logs
 from lab.grading.expect import Attention, CannotTell
-from lab.grading.model import Assignment, Behaviour, Build, Finding, Report
+from lab.grading.model import Assignment, Behaviour, Finding, Report
 from lab.grading.plugin import Grader, run
 from lab.grading.progress import Listener, Progress
 from lab.grading.signature import titles
-from lab.runtime.secrets import without_secrets
-
-BUILD = 300.0
-"""Seconds that a build may take."""
-SAID = 20
-"""Last lines of a build that failed."""
 
 
 def grade(
@@ -47,7 +40,7 @@ def grade(
     findings: tuple[Finding, ...] = ()
     logs: dict[str, str] = {}
     run_id, used = "", dict[str, str]()
-    problem = _build_all(assignment.builds, on_event)
+    problem = build_all(assignment.builds, on_event)
     if problem:
         findings = tuple(_unknown(behaviour, problem) for behaviour in judged)
     else:
@@ -81,34 +74,6 @@ def grade(
         logs=logs,
         lab=__version__,
     )
-
-
-def _build_all(builds: Sequence[Build], on_event: Listener) -> str:
-    """Build every service once; why one cannot be built, or nothing."""
-    for build in builds:
-        on_event(Progress(kind="build", text=f"{build.service}: {build.command}"))
-        try:
-            done = subprocess.run(
-                build.command,
-                shell=True,
-                cwd=build.dir,
-                env=without_secrets(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=BUILD,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"{build.service}: `{build.command}` was not done after {BUILD:g} s"
-        except OSError as error:
-            return f"{build.service}: `{build.command}` cannot be run in {build.dir}: {error.strerror}"
-        if done.returncode != 0:
-            said = "\n".join(f"  {line}" for line in done.stdout.strip().splitlines()[-SAID:])
-            return f"{build.service}: `{build.command}` ended with code {done.returncode}:\n{said}"
-    return ""
 
 
 def _unknown(behaviour: Behaviour, reason: str) -> Finding:

@@ -1,0 +1,92 @@
+"""Builds the learner's services. A build is a stranger: it may hang, write without end, leave processes behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from typing import IO
+
+from lab.grading.model import Build
+from lab.grading.progress import Listener, Progress
+from lab.runtime.secrets import without_secrets
+
+PATIENCE = 300.0
+"""Seconds that a build may take."""
+SAID = 20
+"""Last lines of a build that failed."""
+KEPT = 65_536
+"""Last bytes of its output that are kept."""
+POLL = 0.25
+
+GUARDED = 'exec 3<&0 </dev/null; (read -r _; kill -s KILL -- -$$) <&3 >/dev/null 2>&1 & exec 3<&-; /bin/sh -c "$1"'
+"""The command in a group of its own, with a guard that kills the group when our end of its stdin is closed: after the
+build, and also when we are killed ourselves. `$$` is the group's leader."""
+STYLING = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+"""Colours and the like, which are nothing to read in a reason."""
+
+
+def build_all(builds: Sequence[Build], on_event: Listener) -> str:
+    """Build every service once; why one cannot be built, or nothing. No process of a build is left afterwards."""
+    for build in builds:
+        if problem := _build(build, on_event):
+            return f"{build.service}: `{build.command}` {problem}"
+    return ""
+
+
+def _build(build: Build, on_event: Listener) -> str:
+    began = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", GUARDED, "build", build.command],
+            cwd=build.dir,
+            env=without_secrets(os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"cannot be run in {build.dir}: {error.strerror}"
+    assert process.stdin
+    assert process.stdout
+    said, open_ = b"", True
+    try:
+        while process.poll() is None:
+            waited = time.monotonic() - began
+            on_event(Progress(kind="build", text=f"{build.service}: {build.command}", seconds=waited))
+            if waited > PATIENCE:
+                return f"was not done after {PATIENCE:g} s{_last_words(said)}"
+            if not open_:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL)
+            elif chunk := _read(process.stdout, POLL):
+                said = (said + chunk)[-KEPT:]
+            elif chunk is not None:
+                open_ = False
+        if process.returncode == 0:
+            return ""
+        said += _read(process.stdout, 0) or b""
+        return f"ended with code {process.returncode}{_last_words(said)}"
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def _read(pipe: IO[bytes], within: float) -> bytes | None:
+    """What came `within` seconds: b"" at the end of the pipe, None if nothing did."""
+    return os.read(pipe.fileno(), KEPT) if select.select([pipe], [], [], within)[0] else None
+
+
+def _last_words(said: bytes) -> str:
+    lines = STYLING.sub("", said.decode("utf-8", "replace")).replace("\r\n", "\n").strip().splitlines()[-SAID:]
+    return ":\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
