@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -60,15 +61,21 @@ class Trials:
             start_new_session=True,  # Ctrl-C is passed on to it, once
         )
         self._live.add(process)
+        # It stays open as long as this process lives, and `communicate` would close it.
+        lifeline, process.stdin = process.stdin, None
+        assert lifeline
         if self._leaving:
             process.send_signal(signal.SIGINT)
         try:
-            told, complaint = process.communicate(msgspec.json.encode(task), LIMIT)
+            with suppress(BrokenPipeError):
+                os.write(lifeline.fileno(), msgspec.json.encode(task) + b"\n")
+            told, complaint = process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
             told, complaint = process.communicate()
         finally:
             self._live.discard(process)
+            lifeline.close()
         if process.returncode == 0:
             return msgspec.json.decode(told, type=Trial)
         last = complaint.decode(errors="replace").strip().splitlines()[-1:] or ["it took too long"]

@@ -127,6 +127,15 @@ def test_interrupting_the_gate_leaves_nothing(learner: Learner) -> None:
         eventually(lambda: not alive(started))
 
 
+def test_a_gate_that_is_killed_leaves_nothing(learner: Learner) -> None:
+    with learner.typed("dev", "check", "--seeds", "9") as process:
+        until(process, "day9.1 solution, seed 1")
+        started = psutil.Process(process.pid).children(recursive=True)
+        assert started
+        process.kill()
+        eventually(lambda: not alive([*started, *learner.processes()]), 30)
+
+
 def test_one_stored_program_is_graded_with_its_report(learner: Learner) -> None:
     ran = learner("dev", "check", "day9.1", "--wrong", "forgets-the-name", "--behaviour", "C1")
     assert ran.returncode == 0, ran.stdout + ran.stderr
