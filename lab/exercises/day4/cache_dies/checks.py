@@ -1,0 +1,439 @@
+"""Checks of 4.3: everything that a cache can do to whoever relies on it."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status
+from lab.grading.expect import BehaviourFailed, CannotTell
+from lab.grading.fixtures import FaultBox, New, SystemUnderTest
+from lab.grading.metrics import Metrics
+from lab.grading.redis import Redis
+from lab.grading.stubs import Stub
+from lab.journal.event import Log
+
+LINK = "catalog->redis"
+READS = "GET /rows/products/*"
+MEDIAN = 1.5
+LONGEST = 3.0
+PATIENCE = 6.0
+"""Seconds after which a read counts as never answered; twice what it may take."""
+AFTERWARDS = 3.0
+"""Seconds after an outage in which an old value may still be shown."""
+CROWD = 40
+HEALING = 20.0
+
+
+def put_on_sale(stub: Mapping[str, Stub], new: New, rng: random.Random) -> dict[str, Any]:
+    """A row at the origin that the catalog has never heard of."""
+    row = {"id": new.id("p"), "name": new.id("Tea"), "price": rng.randint(1, 900) * 100, "version": 1}
+    stub["origin"].set("products", row["id"], row)  # type: ignore[attr-defined]
+    return row
+
+
+def path(row: Mapping[str, Any]) -> str:
+    return f"/products/{row['id']}"
+
+
+def key(row: Mapping[str, Any]) -> str:
+    return f"catalog:product:{row['id']}"
+
+
+def is_of(answer: Answer, row: Mapping[str, Any]) -> bool:
+    body = answer.json if isinstance(answer.json, dict) else {}
+    return answer.status == 200 and all(body.get(field) == row[field] for field in ("id", "name", "price"))
+
+
+def cached(http: Http, redis: Redis, row: Mapping[str, Any]) -> None:
+    """See to it that there is a copy of the product in Redis."""
+    last: list[Answer] = []
+
+    def look() -> bool:
+        last[:] = [http.get(path(row))]
+        return is_of(last[0], row) and bool(redis.exists(key(row)))
+
+    eventually(
+        look,
+        f"GET {path(row)} shows the product and leaves a copy under {key(row)}",
+        HEALING,
+        code="not-cached",
+        got=lambda: last[0],
+        about=[str(row["id"])],
+    )
+
+
+@contextmanager
+def frozen(system: SystemUnderTest) -> Iterator[None]:
+    system.freeze("redis")
+    try:
+        yield
+    finally:
+        system.thaw("redis")
+        system.wait_ready("redis")
+
+
+@contextmanager
+def dead(system: SystemUnderTest) -> Iterator[None]:
+    system.kill("redis")
+    try:
+        yield
+    finally:
+        system.start("redis")
+
+
+def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> None:
+    """Ten reads, five at a time: each one right and in time."""
+
+    def measure() -> list[Answer]:
+        answers = http.at_once([partial(http.get, path(row), timeout=PATIENCE) for row in rows], limit=5)
+        for answer, row in zip(answers, rows, strict=True):
+            if answer.status is not None:
+                right(answer, row, what)
+        return answers
+
+    answers = sample_twice(measure, lambda answers: in_time(answers) or hopeless(answers))
+    slowest = max(answers, key=lambda answer: answer.seconds)
+    median = statistics.median(answer.seconds for answer in answers)
+    expect(
+        in_time(answers),
+        f"Redis {what}: {len(answers)} reads in {MEDIAN} s in the middle and {LONGEST:g} s at most",
+        got=f"{median:.1f} s in the middle, {slowest.seconds:.1f} s at most; {slowest}",
+        code="slow-fallback",
+        about=[slowest],
+    )
+
+
+def in_time(answers: list[Answer]) -> bool:
+    seconds = [answer.seconds for answer in answers]
+    answered = all(answer.status is not None for answer in answers)
+    return answered and statistics.median(seconds) <= MEDIAN and max(seconds) <= LONGEST
+
+
+def hopeless(answers: list[Answer]) -> bool:
+    """No matter of chance."""
+    return statistics.median(answer.seconds for answer in answers) > LONGEST
+
+
+def right(answer: Answer, row: Mapping[str, Any], what: str) -> None:
+    expect(
+        is_of(answer, row),
+        f"Redis {what}: GET {path(row)} shows name {row['name']} and price {row['price']}",
+        got=f"{answer}: {answer.text[:200]}",
+        code="cache-error-passed-on" if answer.status is not None and answer.status >= 500 else "wrong-product",
+        about=[answer],
+    )
+
+
+def assortment(
+    http: Http, stub: Mapping[str, Stub], redis: Redis, new: New, rng: random.Random
+) -> list[dict[str, Any]]:
+    """Ten reads to make: of products that are cached, of such that are not, of one of them again and again."""
+    rows = [put_on_sale(stub, new, rng) for _ in range(6)]
+    for row in rows[:3]:
+        cached(http, redis, row)
+    return [*rows, *rows[2:6]]
+
+
+@behaviour("C1")
+def check_reads_over_a_broken_link(
+    http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
+) -> None:
+    for what, fault in {
+        "refuses connections": "refuse",
+        "resets every connection": "reset",
+        "is a black hole": "blackhole",
+        "answers a second later": "latency 1s",
+    }.items():
+        rows = assortment(http, stub, redis, new, rng)
+        with faults.on(LINK, fault):
+            read_through(http, rows, what)
+
+
+@behaviour("C1")
+def check_reads_while_redis_is_not_itself(
+    http: Http, stub: Mapping[str, Stub], redis: Redis, system: SystemUnderTest, new: New, rng: random.Random
+) -> None:
+    rows = assortment(http, stub, redis, new, rng)
+    with frozen(system):
+        read_through(http, rows, "stands still")
+    rows = assortment(http, stub, redis, new, rng)
+    redis.flushall()
+    read_through(http, rows, "was flushed")
+    rows = assortment(http, stub, redis, new, rng)
+    with dead(system):
+        read_through(http, rows, "was killed")
+    read_through(http, rows, "was started again")
+
+
+@behaviour("C1")
+def check_reads_while_redis_answers_errors(
+    http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
+) -> None:
+    for code in ("OOM", "LOADING", "READONLY"):
+        rows = assortment(http, stub, redis, new, rng)
+        with faults.on(LINK, f"error {code}"):
+            read_through(http, rows, f"answers -{code}")
+
+
+@behaviour("C2")
+def check_no_old_value_survives_an_outage(
+    http: Http,
+    stub: Mapping[str, Stub],
+    redis: Redis,
+    faults: FaultBox,
+    system: SystemUnderTest,
+    new: New,
+    rng: random.Random,
+) -> None:
+    for what, outage in {
+        "refused connections": lambda: faults.on(LINK, "refuse"),
+        "stood still": lambda: frozen(system),
+        "answered -READONLY": lambda: faults.on(LINK, "error READONLY"),
+    }.items():
+        rows = [put_on_sale(stub, new, rng) for _ in range(5)]
+        for row in rows:
+            cached(http, redis, row)
+        with outage():
+            puts = [partial(rewritten, http, row, new, what) for row in rows]
+            rows = http.at_once(puts)
+        time_is_up = time.monotonic() + AFTERWARDS
+        while (late := stale(http, rows)) and time.monotonic() < time_is_up:
+            time.sleep(0.1)
+        late = late or stale(http, rows)
+        expect(
+            not late,
+            f"5 PUTs while Redis {what}: {AFTERWARDS:g} s after that every GET shows what was written",
+            got=f"{len(late)} of 5 show the old value; {late[0]}: {late[0].text[:200]}" if late else "",
+            code="stale-after-outage",
+            about=late[:1],
+        )
+
+
+def rewritten(http: Http, row: Mapping[str, Any], new: New, what: str) -> dict[str, Any]:
+    fresh = {**row, "name": new.id("New")}
+    answer = http.put(path(row), json={"name": fresh["name"], "price": fresh["price"]}, timeout=PATIENCE)
+    expect(
+        answer.status in (200, 201) and answer.seconds <= LONGEST,
+        f"while Redis {what}: PUT {path(row)} answers 200 within {LONGEST:g} s",
+        got=answer,
+        code="write-needs-cache",
+        about=[answer],
+    )
+    return fresh
+
+
+def stale(http: Http, rows: list[dict[str, Any]]) -> list[Answer]:
+    answers = [(http.get(path(row)), row) for row in rows]
+    return [answer for answer, row in answers if not is_of(answer, row)]
+
+
+@behaviour("C3")
+def check_the_origin_is_not_flooded(
+    http: Http,
+    stub: Mapping[str, Stub],
+    faults: FaultBox,
+    system: SystemUnderTest,
+    new: New,
+    rng: random.Random,
+) -> None:
+    most = int(system.env("catalog")["ORIGIN_MAX"])
+    origin = stub["origin"]
+    rows = [put_on_sale(stub, new, rng) for _ in range(CROWD)]
+    with faults.on(LINK, "refuse"), ThreadPoolExecutor(CROWD) as crowd:
+        held = origin.will(hold(), on=READS)
+        try:
+            asked = [crowd.submit(http.get, path(row)) for row in rows]
+            held.wait()
+            until = time.monotonic() + 1.0  # whoever is let through comes in this time
+            while time.monotonic() < until and origin.max_in_flight <= most:
+                time.sleep(0.02)
+        finally:
+            held.release()
+        answers = [one.result() for one in asked]
+    bad = [answer for answer in answers if answer.status not in (200, 503)]
+    good = [answer for answer in answers if answer.status == 200]
+    expect(
+        origin.max_in_flight <= most,
+        f"Redis refuses and {CROWD} clients come at once: at most {most} questions are at the origin (ORIGIN_MAX)",
+        got=f"{origin.max_in_flight} at the same time",
+        code="origin-flooded",
+        about=answers[:1],
+    )
+    expect(
+        not bad and good,
+        f"each of the {CROWD} gets 200 or 503, and some 200",
+        got=f"{len(good)} × 200, {len(bad)} otherwise: {bad[0] if bad else ''}",
+        code="overload-misanswered",
+        about=(bad or answers)[:1],
+    )
+
+
+@behaviour("C3")
+def check_one_read_asks_the_origin_once(
+    http: Http,
+    stub: Mapping[str, Stub],
+    faults: FaultBox,
+    new: New,
+    rng: random.Random,
+) -> None:
+    for what, fault in {"refuses connections": "refuse", "answers -OOM": "error OOM"}.items():
+        rows = [put_on_sale(stub, new, rng) for _ in range(10)]
+        stub["origin"].forget()
+        with faults.on(LINK, fault):
+            for row in rows:
+                http.get(path(row))
+        asked = stub["origin"].count(READS)
+        expect(
+            asked <= len(rows),
+            f"Redis {what}: {len(rows)} reads ask the origin at most {len(rows)} times",
+            got=f"{asked} times",
+            code="origin-asked-again",
+        )
+
+
+@behaviour("C4")
+def check_hits_come_back(
+    http: Http,
+    stub: Mapping[str, Stub],
+    faults: FaultBox,
+    system: SystemUnderTest,
+    new: New,
+    rng: random.Random,
+) -> None:
+    pid = system.pid("catalog")
+    for what, outage in {
+        "refused connections": lambda: faults.on(LINK, "refuse"),
+        "stood still": lambda: frozen(system),
+        "was dead": lambda: dead(system),
+    }.items():
+        row = put_on_sale(stub, new, rng)
+        with outage():
+            http.at_once([partial(http.get, path(row), timeout=PATIENCE)] * 5)
+
+        def hit(row: Mapping[str, Any] = row) -> bool:
+            before = stub["origin"].count(READS)
+            return is_of(http.get(path(row)), row) and stub["origin"].count(READS) == before
+
+        eventually(
+            hit,
+            f"Redis {what}, and is well again: GET {path(row)} is answered without the origin",
+            HEALING,
+            code="never-reconnects",
+            got=lambda: "every GET goes to the origin",
+            about=[str(row["id"])],
+        )
+        expect(
+            system.pid("catalog") == pid and pid is not None,
+            f"the same process as before, {pid}",
+            got=f"process {system.pid('catalog')}",
+            code="restarted",
+        )
+
+
+@behaviour("C5", start=False)
+def check_it_starts_without_redis(
+    http: Http, stub: Mapping[str, Stub], faults: FaultBox, system: SystemUnderTest, new: New, rng: random.Random
+) -> None:
+    row = put_on_sale(stub, new, rng)
+    with faults.on(LINK, "refuse"):
+        try:
+            system.start("catalog")
+            trouble = ""
+        except CannotTell as reason:
+            trouble = str(reason)
+        expect(
+            not trouble,
+            "catalog starts although Redis refuses connections, and /readyz is 200",
+            got=trouble,
+            code="needs-redis-to-start",
+        )
+        said = system.ready("catalog") or {}
+        expect(
+            said.get("http_status") == 200 and said.get("status") == "degraded",
+            'without Redis /readyz answers 200 {"status": "degraded"}',
+            got=said or "no answer",
+            code="not-degraded",
+        )
+        answer = http.get(path(row), timeout=PATIENCE)
+        right(answer, row, "was not there at the start")
+
+
+@behaviour("C6")
+def check_an_outage_is_not_silent(
+    http: Http,
+    stub: Mapping[str, Stub],
+    redis: Redis,
+    faults: FaultBox,
+    new: New,
+    rng: random.Random,
+    logs: Callable[[str], list[Log]],
+    metrics: Callable[[str], Metrics],
+) -> None:
+    rows = assortment(http, stub, redis, new, rng)
+    with faults.on(LINK, "refuse"):
+        for row in rows:
+            http.get(path(row), timeout=PATIENCE)
+
+        def told() -> bool:
+            if any(line.level.lower() in ("warn", "warning", "error", "critical", "fatal") for line in logs("catalog")):
+                return True
+            try:
+                return metrics("catalog").sum("cache_errors_total") > 0
+            except (BehaviourFailed, CannotTell):  # it has no metrics, so the log must do
+                return False
+
+        eventually(
+            told,
+            f"{len(rows)} reads while Redis refuses: cache_errors_total counts, or a log line of level warn",
+            2.0,
+            code="silent",
+            got=lambda: "neither",
+        )
+
+
+@behaviour("C7")
+def check_the_origin_is_down_instead(
+    http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
+) -> None:
+    row, unknown = put_on_sale(stub, new, rng), put_on_sale(stub, new, rng)
+    cached(http, redis, row)
+    for how, deed in {"answers 500": status(500), "resets": reset(), "refuses connections": None}.items():
+        if deed is None:
+            with faults.on("catalog->origin", "refuse"):
+                without_the_origin(http, row, unknown, how)
+        else:
+            stub["origin"].will(deed)
+            without_the_origin(http, row, unknown, how)
+            stub["origin"].heal()
+
+
+def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str, Any], how: str) -> None:
+    last: list[Answer] = []
+
+    def from_cache() -> bool:
+        last[:] = [http.get(path(row))]
+        return is_of(last[0], row)
+
+    eventually(
+        from_cache,
+        f"the origin {how}: GET {path(row)}, which is cached, answers 200 with the product",
+        2.0,  # one answer of Redis may be late on a busy machine
+        code="cached-but-not-shown",
+        got=lambda: f"{last[0]}: {last[0].text[:200]}",
+        about=[str(row["id"])],
+    )
+    answer = http.get(path(unknown))
+    expect(
+        answer.status == 503 and answer.code == "origin_unavailable",
+        f"the origin {how}: GET {path(unknown)}, which is not cached, answers 503 origin_unavailable",
+        got=f"{answer}: {answer.text[:200]}",
+        code="made-up-answer" if answer.status in (200, 404) else "not-503",
+        about=[answer],
+    )
