@@ -14,7 +14,8 @@ it is served between two others.
 
 Each child is a process of its own: session, environment, working folder and pipes. When the runtime is gone (end of
 file on the socket) every child's group is terminated, then killed, and the server ends. What is left of a group when
-its leader dies is killed at once, so that no port stays taken.
+its leader dies is killed at once, so that no port stays taken; so is what had left the group (a daemon has a session of
+its own): an orphan becomes a child of ours, and says by LAB_LEADER in its environment whose it was.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from lab.engines.lifetime import die_with_parent
+from lab.engines.lifetime import adopt_orphans, die_with_parent
 
 PRELOAD = (
     "asyncio",
@@ -75,6 +77,10 @@ ALL = PRELOAD[-1]
 LENGTH = struct.Struct("!I")
 GRACE = 1.0
 """Seconds that children have to end when the runtime is gone."""
+LEADER = "LAB_LEADER"
+"""Names the child of ours that a process descends from."""
+GENERATIONS = 50
+"""So often the orphans of orphans are looked for: each round makes orphans of the next generation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class ForkServer:
         self._began = time.monotonic()
         self._stop = False
         gc.disable()
+        self._adopts = adopt_orphans()
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
@@ -163,6 +170,7 @@ class ForkServer:
             self._take_streams(fds)
             os.environ.clear()
             os.environ.update(request["env"])
+            os.environ[LEADER] = str(os.getpid())
             time.tzset()
             os.chdir(request["cwd"])
             if request["module"] is None:
@@ -199,16 +207,34 @@ class ForkServer:
         sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
     def _reap(self) -> None:
-        while self._children:
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            if pid not in self._children:
+                continue  # an orphan
             self._children.discard(pid)
             _signal_group(pid, signal.SIGKILL)
+            self._kill_orphans()
             self._tell({"exit": pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _kill_orphans(self) -> None:
+        """Kill those whose leader is dead. Who does not tell whose it was (a fork that never executed anything, an
+        emptied environment) is taken for one of them."""
+        for _ in range(GENERATIONS if self._adopts else 0):
+            orphans = [pid for pid in _own_children() if pid not in self._children]
+            doomed = [pid for pid in orphans if _leader(pid) not in self._children]
+            if not doomed:
+                return
+            for pid in doomed:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in doomed:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
 
     def _end_children(self) -> None:
         for pid in self._children:
@@ -222,6 +248,10 @@ class ForkServer:
             self._reap()
         for pid in self._children:
             _signal_group(pid, signal.SIGKILL)
+        while self._children:
+            pid, _ = os.waitpid(-1, 0)
+            self._children.discard(pid)
+        self._kill_orphans()
 
     def _terminated(self, *_: object) -> None:
         self._stop = True
@@ -251,6 +281,22 @@ class ForkServer:
 def _signal_group(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def _own_children() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    return []
+
+
+def _leader(pid: int) -> int:
+    """The child of ours that the process descends from, or 0 if it does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        for variable in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            name, _, value = variable.partition(b"=")
+            if name == LEADER.encode():
+                return int(value)
+    return 0
 
 
 def _run(job: Job) -> None:

@@ -68,7 +68,8 @@ async def test_a_module_runs_as_main_in_a_process_of_its_own(forks: Forks) -> No
         argv=["--verbose"],
     )
     assert await output(child.stdout) == (
-        f"__main__ {child.pid} {child.pid} {forks.folder} ['--verbose'] {{'PORT': '8000'}}\n"
+        f"__main__ {child.pid} {child.pid} {forks.folder} ['--verbose'] "
+        f"{{'PORT': '8000', 'LAB_LEADER': '{child.pid}'}}\n"
     )
     assert await child.exited == 0
 
@@ -161,3 +162,33 @@ async def test_a_killed_fork_server_takes_its_children_along(forks: Forks) -> No
     await asyncio.wait_for(forks.lost.wait(), 3)
     assert await child.exited == -signal.SIGKILL
     await aeventually(lambda: not alive(child.pid), timeout=3)
+
+
+DAEMONS = """
+setsid sleep 6001 &
+(setsid sh -c 'echo $$ >> pids; sleep 6002 & echo $! >> pids; exit' &)
+(env -i /usr/bin/setsid sh -c 'echo $$ >> pids; sleep 6003' &)
+until [ "$(wc -l < pids)" = 3 ]; do :; done
+echo $! >> pids
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over")
+@pytest.mark.parametrize("end", ["by itself", "killed", "with the server"])
+async def test_daemons_end_with_their_leader(forks: Forks, end: str) -> None:
+    child = await forks.shell(DAEMONS + ("exit 3" if end == "by itself" else "sleep 600"))
+    other = await forks.shell("(setsid sh -c 'echo $$ > other; sleep 600' &) ; sleep 600")
+    await aeventually(lambda: (forks.folder / "pids").exists() and (forks.folder / "pids").read_text().count("\n") == 4)
+    await aeventually(lambda: (forks.folder / "other").exists() and (forks.folder / "other").read_text())
+    daemons = [int(pid) for pid in (forks.folder / "pids").read_text().split()]
+    neighbour = int((forks.folder / "other").read_text())
+    if end == "with the server":
+        await forks.client.close()
+        assert not alive(neighbour)
+    else:
+        if end == "killed":
+            os.kill(child.pid, signal.SIGKILL)
+        await child.exited
+        assert alive(neighbour)
+        assert alive(other.pid)
+    assert not [pid for pid in daemons if alive(pid)]
