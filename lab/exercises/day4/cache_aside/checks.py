@@ -113,7 +113,7 @@ def check_every_key_has_an_end(
     rows = [put_on_sale(stub, new, rng) for _ in range(5)]
     for row in rows:
         bought(http, row)
-    bought(http, changed(http, rows[0], new.id("Tea"), 700))
+    http.get(path(changed(http, rows[0], new.id("Tea"), 700)))
     http.get(f"/products/{new.id('nobody')}")
     ttls = redis.keys_like("catalog:*")
     expect(
@@ -168,8 +168,7 @@ def check_nothing_is_kept_beside_redis(
         row = put_on_sale(stub, new, rng)
         bought(http, row)
         if written:
-            row = changed(http, row, new.id("Tea"), 800)
-            bought(http, row)
+            http.get(path(changed(http, row, new.id("Tea"), 800)))
         row = put_on_sale(stub, new, rng, id=row["id"], version=7)
         redis.delete(key(row))
         shows(
@@ -181,15 +180,19 @@ def check_nothing_is_kept_beside_redis(
 
 
 @behaviour("C6")
-def check_hit_and_miss_look_alike(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
+def check_hit_and_miss_look_alike(
+    http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, redis: Redis
+) -> None:
     for name in (new.id("Ko‘k choy «№1»"), new.id('back\\slash "quoted"'), "1"):
         row = put_on_sale(stub, new, rng, name=name)
         alike(http, row, "read from the origin")
         row = changed(http, row, f"{name}!", 900) | {"version": 2}
+        redis.delete(key(row))
         alike(http, row, "changed by PUT")
 
 
 def alike(http: Http, row: Mapping[str, Any], after: str) -> None:
+    """Once from the origin and once from the cache."""
     wanted = json.dumps(row, sort_keys=True, ensure_ascii=False)
     for answer in (http.get(path(row)), http.get(path(row))):
         expect(
@@ -369,7 +372,7 @@ def check_what_is_written_together_ends_apart(
         shortest, longest = float("inf"), 0.0
         for name, began, ended in written:
             before = time.monotonic()
-            left = int(redis.pttl(name)) / 1000  # type: ignore[arg-type]
+            left = int(redis.pttl(name)) / 1000
             after = time.monotonic()
             longest = max(longest, left + before - ended)
             shortest = min(shortest, left + after - began)
