@@ -1,11 +1,17 @@
 """Grading: an exercise's checks run against somebody's services as black boxes, under faults, with evidence.
 
-What a `checks.py` imports is here; the fixtures it uses are in `fixtures`.
+What a `checks.py` imports is here; the fixtures it uses are in `fixtures`. What is heavy is imported when it is asked
+for: commands that only look at exercises must not wait for an HTTP client.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from lab.grading.expect import behaviour, cannot_tell, eventually, expect, never, sample_twice, warn
-from lab.grading.http import Answer, Http
-from lab.grading.stubs import answer, delay, drip, garbage, hang, hold, lost, reset, status
+
+if TYPE_CHECKING:
+    from lab.grading.http import Answer, Http
+    from lab.grading.stubs import answer, delay, drip, garbage, hang, hold, lost, reset, status
 
 __all__ = [
     "Answer",
@@ -27,3 +33,15 @@ __all__ = [
     "status",
     "warn",
 ]
+
+_HOMES = {
+    "http": ("Answer", "Http"),
+    "stubs": ("answer", "delay", "drip", "garbage", "hang", "hold", "lost", "reset", "status"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"lab.grading.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import pytest
-
-from lab.grading.http import Answer
+if TYPE_CHECKING:
+    from lab.grading.http import Answer
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., None])
-About = str | Answer
-"""An id (of an order, a request, a message), or an answer whose request is meant."""
+About: TypeAlias = "str | Answer"
+"""An id (of an order, a request, a message; a learner's may be a number), or an answer whose request is meant."""
 
 POLL = 0.02
 """Seconds between two looks at what is awaited."""
@@ -27,12 +26,13 @@ class BehaviourFailed(Exception):
 
     def __init__(self, expected: str, got: str, code: str, about: Iterable[About] = (), command: str = "") -> None:
         super().__init__(f"{expected}; got {got}")
-        answers = [one for one in about if isinstance(one, Answer)]
+        about = tuple(about)
+        commands = [one.curl for one in about if hasattr(one, "curl")]
         self.expected = expected
         self.got = got
         self.code = code
-        self.about = tuple(one.request_id if isinstance(one, Answer) else str(one) for one in about)
-        self.command = command or (answers[-1].curl if answers else "")
+        self.about = tuple(str(getattr(one, "request_id", one)) for one in about)
+        self.command = command or (commands[-1] if commands else "")
 
 
 class CannotTell(Exception):
@@ -48,6 +48,8 @@ class Attention:
 
 def behaviour(ident: str, *, start: bool = True) -> Callable[[Function], Function]:
     """Marks a check with the behaviour that it proves. With `start` false the check starts the services itself."""
+
+    import pytest  # only checks need it, and who looks at exercises should not wait for it
 
     def marked(function: Function) -> Function:
         made: Function = pytest.mark.behaviour(ident, start=start)(function)

@@ -21,10 +21,10 @@ ANSWER = Answer(
 
 def test_a_failure_carries_ids_and_a_command_to_paste() -> None:
     with pytest.raises(BehaviourFailed) as caught:
-        expect(0, "one charge", got=f"{2} charges", code="charged-twice", about=["order-1", ANSWER])
+        expect(0, "one charge", got=f"{2} charges", code="charged-twice", about=["order-1", 7, ANSWER])  # type: ignore[list-item]
     failed = caught.value
     assert (failed.expected, failed.got, failed.code) == ("one charge", "2 charges", "charged-twice")
-    assert failed.about == ("order-1", "req-1")
+    assert failed.about == ("order-1", "7", "req-1")
     assert failed.command == (
         "curl -i -X POST http://127.0.0.1:1/orders -H 'content-type: application/json' -d '{\"note\": \"it'\"'\"'s\"}'"
     )
