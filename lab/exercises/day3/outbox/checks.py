@@ -111,8 +111,8 @@ def check_orders_taken_without_a_broker_are_announced_later(system, http, broker
 
 
 @behaviour("C4")
-def check_two_instances_announce_everything(system, http, broker, new):
-    instances = system.scale("orders", 2)
+def check_two_instances_announce_everything(system, http, broker, faults, new):
+    one, other = instances = system.scale("orders", 2)
     with broker.tap() as heard:
         orders = http.at_once([lambda name=name: place(http[name], new) for name in instances * 10], limit=8)
         for order in orders:
@@ -122,13 +122,8 @@ def check_two_instances_announce_everything(system, http, broker, new):
         for order in orders:
             expect_one_id(heard, order, CREATED, "announced-under-two-ids")
 
-
-@behaviour("C4")
-def check_what_a_dead_instance_leaves_is_announced(system, http, broker, faults, new):
-    one, other = system.scale("orders", 2)
-    with broker.tap() as heard:
         with faults.on(f"{one}->amqp", "refuse"), faults.on(f"{other}->amqp", "refuse"):
-            orders = [placed(http[name], new, "with the broker out of reach") for name in (one, other) * 3]
+            orders = [placed(http[name], new, "with the broker out of reach") for name in instances * 3]
             system.kill(other)
         announced(heard, orders, code="orphaned", when=f", half of them by {other}, which is dead by now")
 

@@ -112,11 +112,6 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
         code="user-forgotten",
         about=[early, answer],
     )
-
-
-@behaviour("C3")
-def check_queue_outlives_the_broker(system, broker):
-    listening(broker)
     system.stop("orders")
     system.stop("users")
     broker.restart()
