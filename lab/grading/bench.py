@@ -128,7 +128,7 @@ class Bench:
         def healthy() -> bool:
             statuses = self.statuses()
             for name in names:
-                if statuses[name].state == "failed":
+                if statuses[name].state in DEAD:
                     raise CannotTell(self._why_not(statuses[name]))
             return all(statuses[name].state in UP for name in names)
 

@@ -21,6 +21,8 @@ PATIENCE = 10.0
 """Seconds that a client waits for an answer unless it says otherwise."""
 CROWD = 64
 """Requests at one moment."""
+LARGEST = 16_000_000
+"""Bytes of an answer that are read: no exercise has one near it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +136,14 @@ class Http:
             with self._client.stream(
                 method, url, json=json, content=content, headers=sent, timeout=timeout
             ) as response:
-                chunks = []
+                chunks, size = [], 0
                 for chunk in response.iter_bytes():
                     chunks.append(chunk)
+                    size += len(chunk)
                     if time.monotonic() - began > timeout:
                         raise httpx.ReadTimeout("the answer did not end")
+                    if size > LARGEST:
+                        raise httpx.ReadError(f"the answer has more than {LARGEST:,} bytes")
                 body = b"".join(chunks)
         except httpx.ConnectError as error:
             return Answer(**about, seconds=time.monotonic() - began, outcome="failed", error=f"refused ({error})")
@@ -162,8 +167,11 @@ class Http:
         made = list(calls)
         if not made:
             return []
-        with ThreadPoolExecutor(min(limit, len(made))) as pool:
+        pool = ThreadPoolExecutor(min(limit, len(made)))
+        try:
             return [future.result() for future in [pool.submit(call) for call in made]]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a check that is broken off does not wait for the others
 
     def close(self) -> None:
         self._client.close()
@@ -172,7 +180,7 @@ class Http:
 def _json(body: bytes) -> Any:
     try:
         return jsonlib.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or one that nests without end
         return None
 
 

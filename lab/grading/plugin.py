@@ -18,6 +18,7 @@ from lab.grading.expect import Attention, BehaviourFailed, CannotTell
 from lab.grading.model import Assignment, Behaviour, Finding, Verdict
 from lab.grading.progress import Listener, Progress
 from lab.grading.signature import looks_like
+from lab.system.model import CLIENT
 
 LIMIT = 90
 """Seconds after which a check is broken off: every instrument has a shorter patience of its own."""
@@ -27,8 +28,8 @@ GRAVITY: tuple[Verdict, ...] = ("error", "fail", "unknown", "skipped", "pass")
 """Of several checks for one behaviour the gravest verdict counts."""
 
 
-class Overdue(Exception):
-    """The check took longer than any check may."""
+class Overdue(BaseException):
+    """The check took longer than any check may. No `except Exception` of an instrument keeps it."""
 
 
 @dataclass(slots=True)
@@ -94,7 +95,8 @@ class Grader:
             raise _Skipped("an earlier behaviour failed, and you asked to stop there")
         for needed in self._behaviour(ident).needs:
             if self.verdict(needed) not in ("pass", None):
-                raise _Skipped(f"it needs {needed}, which does not hold")
+                what = "could not be judged" if self.verdict(needed) in ("unknown", "error") else "does not hold"
+                raise _Skipped(f"it needs {needed}, which {what}")
         self.listener(Progress(kind="check", behaviour=ident))
 
     @pytest.hookimpl(wrapper=True)
@@ -109,6 +111,10 @@ class Grader:
         signal.alarm(LIMIT)
         try:
             return (yield)
+        except Overdue:
+            if (waited := self._answering()) < LIMIT / 2:
+                raise
+            raise CannotTell(f"not done after {LIMIT} s, {waited:.0f} of them spent waiting for answers") from None
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
@@ -144,6 +150,10 @@ class Grader:
         if outcome.verdict != "skipped":
             self.listener(Progress(kind="verdict", behaviour=ident, finding=outcome.finding))
 
+    def _answering(self) -> float:
+        """Seconds that the learner's services took for what this check asked of them."""
+        return sum(flow.ms or 0.0 for flow in self.bench.flows() if flow.source == CLIENT) / 1000
+
     def _stub_error(self) -> Exception | None:
         """What went wrong in a stub: it answered 500 there, for which nobody else is to blame."""
         return next((error for stub in self.bench.stubs.values() for error in stub.errors), None)
@@ -174,8 +184,13 @@ class Grader:
             return self._describe(behaviour, Outcome("error", reason=reason))
         gravest = min(outcomes, key=lambda outcome: GRAVITY.index(outcome.verdict))
         assert gravest.finding
-        seconds = round(sum(outcome.seconds for outcome in outcomes), 3)
-        return replace(gravest.finding, seconds=seconds)
+        others = [one.finding for one in outcomes if one is not gravest and one.verdict == "fail" and one.finding]
+        return replace(
+            gravest.finding,
+            seconds=round(sum(outcome.seconds for outcome in outcomes), 3),
+            warnings=(*gravest.finding.warnings, *(f"nor this: {one.expected}; got {one.got}" for one in others)),
+            looks_like=tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like)),
+        )
 
     def _behaviour(self, ident: str) -> Behaviour:
         return next(behaviour for behaviour in self.assignment.behaviours if behaviour.id == ident)

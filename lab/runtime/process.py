@@ -100,6 +100,8 @@ class ManagedProcess:
         if self.child and not (self.state == "stopping" or self._doomed):
             raise ActionError(f"{self.spec.name} is alive already, it is {self.state}")
         self._wanted = self._again = True
+        if self.child is None:
+            self._enter("pending")  # at once: who sees it stopped from now on knows that it has ended again
         self._yard.pulse.beat()
 
     def stop(self) -> None:

@@ -67,7 +67,10 @@ def assignment() -> Assignment:
         behaviours=tuple(
             Behaviour(id=ident, says=text, why=text, needs=("fails",) if ident == "skipped" else ()) for ident in IDS
         ),
-        wrong=(WrongService(name="empty", fails="fails", codes=("nothing-there",), title=text, text=text),),
+        wrong=(
+            WrongService(name="empty", fails="fails", codes=("nothing-there",), title=text, text=text),
+            WrongService(name="uncounted", fails="fails", codes=("no-visit",), title=text, text=text),
+        ),
     )
 
 
@@ -113,12 +116,25 @@ def test_a_failure_is_told_with_its_evidence() -> None:
     assert failed.expected == "something at /nothing"
     assert "GET /nothing -> 404 no_such_thing" in failed.got
     assert failed.code == "nothing-there"
-    assert failed.looks_like == ("empty",)
-    assert failed.warnings == ("this was to be expected",)
+    assert failed.looks_like == ("empty", "uncounted")
+    assert failed.warnings == ("this was to be expected", "nor this: a visit is 201; got 200")
     assert failed.command.startswith("curl -i http://127.0.0.1:")
     assert any("/nothing" in line.what for line in failed.story)
     assert any(line.place.startswith("shop.log:") for line in failed.story)
     assert "GET /nothing" in (records / "shop.log").read_text()
+
+
+def test_whose_fault_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that hangs is ours, a service that dawdles, babbles or leaves is not."""
+    monkeypatch.setattr("lab.grading.plugin.LIMIT", 3)
+    whose = {"hangs": "error", "dawdles": "unknown", "nests": "fail", "leaves": "unknown"}
+    text = {"en": "a toy", "uz": "o‘yinchoq"}
+    behaviours = tuple(Behaviour(id=ident, says=text, why=text) for ident in whose)
+    report = grade(replace(assignment(), behaviours=behaviours), seed=1, records=tmp_path)
+    assert {found.behaviour: found.verdict for found in report.findings} == whose
+    assert finding(report, "dawdles").reason.startswith("not done after 3 s")
+    assert finding(report, "leaves").reason.startswith("shop never became healthy: exited with code 0")
+    assert finding(report, "leaves").seconds < 10
 
 
 def test_what_did_not_come_says_what_was_awaited_and_how_long() -> None:

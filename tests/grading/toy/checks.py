@@ -1,5 +1,7 @@
 """Checks of every kind: each behaviour's name says what must become of it."""
 
+import time
+
 from lab.grading import behaviour, cannot_tell, eventually, expect, never, status, warn
 
 
@@ -41,6 +43,12 @@ def check_what_is_not_there(http):
 @behaviour("fails")
 def check_another_of_the_same(http):
     expect(http.get("/visits").status == 200, "visits", got="none", code="none")
+
+
+@behaviour("fails")
+def check_a_third_that_fails_otherwise(http):
+    answer = http.get("/visits")
+    expect(answer.status == 201, "a visit is 201", got=f"{answer.status}", code="no-visit", about=[answer])
 
 
 @behaviour("times-out")
@@ -103,3 +111,26 @@ def check_faults(http, stub, faults, wire, system):
 @behaviour("chance")
 def check_that_chance_comes_from_the_seed(rng, new):
     expect(False, "nothing", got=f"{rng.random()} {new.id('order')}", code="chance")
+
+
+@behaviour("hangs")
+def check_that_we_made_without_an_end():
+    while True:
+        time.sleep(0.01)
+
+
+@behaviour("dawdles")
+def check_that_takes_too_long_because_of_the_service(http):
+    while True:
+        http.at_once([lambda: http.get("/dawdle")] * 2)
+
+
+@behaviour("nests")
+def check_an_answer_that_nests_without_end(http):
+    answer = http.get("/nested")
+    expect(answer.json is not None, "JSON", got=answer, code="no-json", about=[answer])
+
+
+@behaviour("leaves", start=False)
+def check_a_service_that_ends_well_at_once(system):
+    system.start("shop", {"LEAVES": "yes"})

@@ -18,6 +18,11 @@ class Handler(BaseHTTPRequestHandler):
                 os._exit(7)
             case "/slow":
                 time.sleep(30)
+            case "/dawdle":
+                time.sleep(0.5)
+                self.answer(200, {})
+            case "/nested":
+                self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 200_000)
             case "/visits":
                 with sqlite3.connect(os.environ["DATABASE_URL"].removeprefix("sqlite:///")) as database:
                     database.execute("CREATE TABLE IF NOT EXISTS visits (id INTEGER PRIMARY KEY)")
@@ -44,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
         sys.stdout.flush()
 
 
+if os.environ.get("LEAVES"):
+    sys.exit(0)
 if os.environ.get("SICK"):
     sys.exit("I do not feel well")
 ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
