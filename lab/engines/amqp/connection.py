@@ -23,6 +23,8 @@ HANDSHAKE_TIMEOUT = 10.0
 ROOM = (1 << 19) + 1
 """Octets that may be written before deliveries pause: a little more than twice what the driver's socket may hold, so
 that deliveries wait only where the socket will say that it has room again."""
+UNREAD = -(1 << 24)
+"""With less room than this nothing more is done for a client that does not read what was done before."""
 
 
 class State(Enum):
@@ -59,6 +61,8 @@ class Connection:
         self.channels: dict[int, Channel] = {}
         self.exclusive_queues: set[Queue] = set()
         self.vhost: VirtualHost = broker.vhosts["/"]
+        self.held: list[frames.Frame] = []
+        """What was received and must wait, because the client leaves too much unread: few frames may ask for much."""
         self.blocked = False
         """It published while something ran out; nothing is to be read from it until `unblock`."""
         self._reader = frames.FrameReader(handshake.FRAME_MAX)
@@ -93,18 +97,30 @@ class Connection:
             data, self._early = self._early[8:], b""
             self.state = State.STARTING
             self._send(handshake.start())
+        received = self._reader.feed(data)
+        if self.held:
+            self.held += received
+            return
+        self._take(received)
+        self.broker.weigh()
+
+    def _take(self, received: list[frames.Frame]) -> None:
+        """Does what frames say, until the client leaves too much unread: the rest is held until there is room."""
+        rest = iter(received)
+        broker = self.broker
         try:
-            broker = self.broker
-            for kind, number, payload in self._reader.feed(data):
+            for kind, number, payload in rest:
                 if self.state is State.CLOSED:
                     return
                 self._frame(kind, number, payload)
                 broker.settle()
+                if self.room < UNREAD:
+                    self.held = list(rest)
+                    return
             if self._reader.failure is not None and self.state is not State.CLOSED:
                 raise self._reader.failure
         except ConnectionFailure as failure:
             self._fail(failure, 0, 0)
-        self.broker.weigh()
 
     def take_output(self) -> bytes:
         """What is to be sent, in one piece."""
@@ -124,6 +140,9 @@ class Connection:
             for channel in list(self.channels.values()):
                 channel.wake()
             self.broker.settle()
+            if self.held:
+                held, self.held = self.held, []
+                self._take(held)
             self.broker.weigh()
 
     def lost(self) -> None:

@@ -262,12 +262,15 @@ class Link(asyncio.Protocol):
             return
         server = self._server
         server.broker.now = server.loop.time()
-        self._choose_reading()
         self._connection.written(self._transport.get_write_buffer_size())
+        self._choose_reading()
         server.after()
 
     def _choose_reading(self) -> None:
         """Reads unless the client is blocked, or leaves too much unread itself."""
-        wanted = not self._connection.blocked and self._transport.get_write_buffer_size() <= READ_PAUSE
+        connection = self._connection
+        wanted = (
+            not connection.blocked and not connection.held and self._transport.get_write_buffer_size() <= READ_PAUSE
+        )
         if wanted != self._transport.is_reading():
             (self._transport.resume_reading if wanted else self._transport.pause_reading)()

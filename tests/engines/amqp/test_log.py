@@ -165,6 +165,7 @@ def test_a_file_of_something_else_is_not_eaten(tmp_path: Path) -> None:
 TARGETS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**48), st.floats(0, 2e9), st.integers(0, 1))
 
 
+@settings(max_examples=30, deadline=None)
 @given(targets=st.lists(TARGETS, min_size=1, max_size=20), times=st.integers(1, 7000), content=st.binary(max_size=50))
 def test_a_message_record_says_which_queues_hold_it(
     targets: list[tuple[int, int, float, int]], times: int, content: bytes

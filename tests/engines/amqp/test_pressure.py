@@ -69,6 +69,31 @@ def test_a_publisher_is_blocked_until_there_is_room(client: Client) -> None:
         wire.expect(commands.Queue.DeclareOk)
 
 
+def test_few_frames_that_ask_for_much_wait_for_their_client(tmp_path: Path) -> None:
+    """A client fetches 100 MB in one breath and reads nothing: little of that is held for it, and it gets all later."""
+    with EmbeddedBroker(tmp_path) as broker, Wire(broker.port).login() as wire, Wire(broker.port).login() as other:
+        wire.channel()
+        wire.send(1, commands.Queue.Declare(0, "", exclusive=True))
+        queue = wire.expect(commands.Queue.DeclareOk).queue
+        fill(wire, queue, 100_000_000, 100_000)
+        wire.send(1, commands.Queue.Declare(0, queue, passive=True))
+        assert wire.expect(commands.Queue.DeclareOk).message_count == 1000
+        process = psutil.Process(broker.server().pid)
+        before = process.memory_info().rss
+        wire.send(1, *[commands.Basic.Get(0, queue, no_ack=True)] * 1000, commands.Queue.Purge(0, queue))
+        other.channel()
+        assert process.memory_info().rss - before < 60 << 20
+        assert told(broker)["memory"] > 60_000_000, "most were not fetched yet"
+        got = 0
+        while got < 1000:
+            seen = wire.read()
+            assert seen is not None
+            got += isinstance(seen[1], body.ContentBody)
+        assert wire.expect(commands.Queue.PurgeOk).message_count == 0
+        wire.send(1, commands.Basic.Qos())
+        wire.expect(commands.Basic.QosOk)
+
+
 def asked(asker: Wire, replier: Wire) -> str:
     """Where replies to `asker` go."""
     asker.channel()
