@@ -56,6 +56,7 @@ def _python(folder: Path, modules: Sequence[str]) -> Structure:
             Table(name, structure.module(_dotted(path)), f"{path}:{line}")
             for path in files
             for name, line in _python_tables((folder / path).read_text(encoding="utf-8", errors="replace"))
+            if name
         ),
     )
 
@@ -66,7 +67,10 @@ def _dotted(path: Path) -> str:
 
 
 def _python_tables(source: str) -> Iterator[tuple[str, int]]:
-    """Tables that a file defines, by mapped classes, `Table(...)` or SQL, with the line. Raises Unreadable."""
+    """Tables that a file defines, by mapped classes, `Table(...)` or SQL, with the line; "" is a name that the code makes up.
+
+    Raises Unreadable.
+    """
     try:
         tree = ast.parse(source)
     except SyntaxError as error:

@@ -137,7 +137,7 @@ def _tables(structure: Structure) -> Iterator[Breach]:
     for table in structure.tables:
         if table.module is None:
             yield Breach("shared-tables", f"the table {table.name} is defined in no module", table.place)
-        elif table.name and not table.name.startswith(f"{table.module}_"):
+        elif not table.name.startswith(f"{table.module}_"):
             yield Breach("foreign-table", f"{table.module} defines the table {table.name}", table.place)
 
 

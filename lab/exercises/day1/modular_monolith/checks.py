@@ -1,0 +1,350 @@
+"""Checks of 1.4: the shop of 1.1 from outside, then its walls: switched, read and tried."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+from lab.grading import Answer, Http, behaviour, cannot_tell, eventually, expect
+from lab.grading.fixtures import New, SystemUnderTest
+from lab.grading.sources import Unreadable, read_structure
+from lab.grading.structure import breaches, missing
+from lab.grading.stubs import Stub
+
+MODULES = ("users", "orders", "notifications")
+RIVALS = 20
+USERS = 12
+PAGE = 5
+RULES = {
+    "imports-internals": "a module imports of another only its public face: the package or its api",
+    "imports-the-root": "no module imports what knows the modules",
+    "import-cycle": "modules do not import each other in a circle",
+    "shared-tables": "every table is defined in a module, none in what modules share",
+    "foreign-table": "a module defines only tables that bear its name",
+}
+"""What the source has to keep to, by the code of its breach."""
+
+
+def register(http: Http, new: New) -> Answer:
+    """A user who must come to be; everything else of the check stands on it."""
+    answer = http.post("/users", json={"email": new.email(), "name": new.name()})
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
+        "POST /users with an e-mail and a name answers 201 with the user and its id",
+        got=answer,
+        code="no-user",
+        about=[answer],
+    )
+    return answer
+
+
+def basket(rng: random.Random, new: New) -> list[dict[str, Any]]:
+    return [
+        {"sku": new.id("sku"), "qty": rng.randint(1, 9), "price": rng.randint(1, 90) * 1000}
+        for _ in range(rng.randint(1, 4))
+    ]
+
+
+def order(http: Http, user: object, items: list[dict[str, Any]], code: str = "no-order") -> Answer:
+    """An order that must come to be, with the total that the server has computed."""
+    total = sum(item["qty"] * item["price"] for item in items)
+    answer = http.post("/orders", json={"user_id": user, "items": items})
+    expect(
+        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("total") == total,
+        f"POST /orders of {user}, who is known, answers 201 with the order and the total {total}",
+        got=f"{answer} {answer.text[:200]}",
+        code=code,
+        about=[answer],
+    )
+    return answer
+
+
+def answers(answer: Answer, status: int, code: str, problem: str = "", what: str = "") -> None:
+    expect(
+        answer.status == status and (not problem or answer.code == problem),
+        f"{what or f'{answer.method} {answer.path}'}: {status} {problem}".rstrip(),
+        got=answer,
+        code=code,
+        about=[answer],
+    )
+
+
+def same(read: Answer, made: Answer) -> None:
+    expect(
+        read.status == 200 and read.json == made.json,
+        f"GET {read.path} shows what was answered before: {made.json}",
+        got=f"{read}: {read.text[:300]}",
+        code="not-what-was-answered",
+        about=[made, read],
+    )
+
+
+def items_of(answer: Answer) -> list[Any]:
+    listed = answer.json.get("items") if isinstance(answer.json, dict) else None
+    expect(isinstance(listed, list), f"GET {answer.path} answers items", got=answer, code="no-list", about=[answer])
+    return listed or []
+
+
+@behaviour("C1")
+def check_users_and_orders_live_as_before(http: Http, new: New, rng: random.Random) -> None:
+    made = register(http, new)
+    ident = made.json["id"]
+    same(http.get(f"/users/{ident}"), made)
+    renamed = http.patch(f"/users/{ident}", json={"name": new.name()})
+    answers(renamed, 200, "patch")
+    same(http.get(f"/users/{ident}"), renamed)
+    taken = http.post("/users", json={"email": made.json["email"], "name": new.name()})
+    answers(taken, 409, "email-not-unique", "email_taken", "POST /users with an e-mail that is taken")
+
+    bought = order(http, ident, basket(rng, new))
+    path = f"/orders/{bought.json['id']}"
+    same(http.get(path), bought)
+    theirs = items_of(http.get(f"/orders?user_id={ident}"))
+    expect(theirs == [bought.json], f"GET /orders?user_id={ident} lists the one order", got=theirs, code="not-listed")
+    kept = http.delete(f"/users/{ident}")
+    answers(kept, 409, "orphaned-orders", "user_has_orders", f"DELETE /users/{ident}, who has an order")
+    cancelled = http.patch(path, json={"status": "cancelled"})
+    answers(cancelled, 200, "cancel")
+    same(http.get(path), cancelled)
+    answers(http.delete(path), 204, "delete")
+    answers(http.delete(f"/users/{ident}"), 204, "delete", what="DELETE of a user whose orders are gone")
+    for left in (path, f"/users/{ident}"):
+        answers(http.get(left), 404, "missing-is-not-404")
+    stranger = http.post("/orders", json={"user_id": ident, "items": basket(rng, new)})
+    answers(stranger, 422, "unknown-user", "unknown_user", "POST /orders of a user who is gone")
+    refused(http, new)
+
+
+def refused(http: Http, new: New) -> None:
+    """Bad input and lies."""
+    user = register(http, new).json["id"]
+    good = {"sku": new.id("sku"), "qty": 2, "price": 1000}
+    for path, what, body in (
+        ("/users", "no name", {"email": new.email()}),
+        ("/users", "a number for a name", {"email": new.email(), "name": 7}),
+        ("/orders", "no items", {"user_id": user, "items": []}),
+        ("/orders", "qty 0", {"user_id": user, "items": [{**good, "qty": 0}]}),
+        ("/orders", "a negative price", {"user_id": user, "items": [{**good, "price": -1}]}),
+        ("/orders", "no JSON", None),
+    ):
+        answer = http.post(path, content=b"two apples, please") if body is None else http.post(path, json=body)
+        expect(
+            answer.status is not None and 400 <= answer.status < 500,
+            f"POST {path} with {what} is refused with a 4xx",
+            got=answer,
+            code="bad-input",
+            about=[answer],
+        )
+    lie = http.post("/orders", json={"user_id": user, "items": [good], "total": 1})
+    expect(
+        lie.status in (400, 422) or (isinstance(lie.json, dict) and lie.json.get("total") == 2000),
+        "an order of 2 × 1000 UZS costs 2000 UZS, though the client said 1",
+        got=f"{lie} {lie.text[:200]}",
+        code="trusts-the-clients-total",
+        about=[lie],
+    )
+
+
+@behaviour("C1")
+def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: SystemUnderTest) -> None:
+    made = [register(http, new).json["id"] for _ in range(USERS)]
+    seen: list[Any] = []
+    cursor = ""
+    for _ in range(USERS):
+        page = http.get(f"/users?limit={PAGE}{cursor}")
+        seen += [user["id"] for user in items_of(page)]
+        if not page.json.get("next_cursor"):
+            break
+        cursor = f"&cursor={page.json['next_cursor']}"
+    expect(
+        Counter(map(str, seen)) == Counter(map(str, made)),
+        f"{USERS} users in pages of {PAGE}: each of them once",
+        got=f"{len(seen)} shown, {len(set(map(str, seen)))} different",
+        code="page-shift",
+    )
+    email = new.email()
+    calls: list[Callable[[], Answer]] = [
+        lambda: http.post("/users", json={"email": email, "name": new.name()}) for _ in range(RIVALS)
+    ]
+    tried = http.at_once(calls)
+    counted = Counter(f"{answer.status} {answer.code}".strip() for answer in tried)
+    expect(
+        sum(answer.status == 201 for answer in tried) == 1 and counted["409 email_taken"] == RIVALS - 1,
+        f"of {RIVALS} registrations of {email} at one moment: 1 × 201, {RIVALS - 1} × 409 email_taken",
+        got=dict(counted),
+        code="registered-twice",
+    )
+    system.stop("shop")
+    system.start("shop")
+    read = http.get(f"/users/{made[0]}")
+    answers(read, 200, "lost-at-restart", what=f"after a restart, GET /users/{made[0]}")
+
+
+@behaviour("C2")
+def check_all_three(http: Http, new: New, rng: random.Random, system: SystemUnderTest) -> None:
+    ident = register(http, new).json["id"]
+    bought = order(http, ident, basket(rng, new))
+    owned(system, *MODULES)
+    path, wanted = f"/notifications?user_id={ident}", [(bought.json["id"], "order_created")]
+    eventually(
+        lambda: [(one.get("order_id"), one.get("template")) for one in items_of(http.get(path))] == wanted,
+        f"GET {path} has one, order_created of the order {bought.json['id']}",
+        within=5.0,
+        code="not-notified",
+        got=lambda: http.get(path).text[:300],
+        about=[bought],
+    )
+
+
+@behaviour("C2", start=False)
+def check_users_alone(http: Http, new: New, system: SystemUnderTest) -> None:
+    system.start("shop", env={"MODULES": "users"})
+    made = register(http, new)
+    same(http.get(f"/users/{made.json['id']}"), made)
+    off(http, "/orders", "/notifications")
+    body = {"user_id": made.json["id"], "items": [{"sku": new.id("sku"), "qty": 1, "price": 1000}]}
+    answers(http.post("/orders", json=body), 404, "off-but-there", what="MODULES=users: POST /orders")
+    owned(system, "users")
+
+
+@behaviour("C2", start=False)
+def check_all_but_notifications(
+    http: Http, new: New, rng: random.Random, system: SystemUnderTest, stub: Mapping[str, Stub]
+) -> None:
+    system.start("shop", env={"MODULES": "users,orders"})
+    order(http, register(http, new).json["id"], basket(rng, new))
+    off(http, "/notifications")
+    owned(system, "users", "orders")
+    asked = stub["users"].count("* /users*")
+    expect(
+        asked == 0,
+        "MODULES=users,orders: users is in this process, and nobody else is asked who that is",
+        got=f"{asked} requests to USERS_URL",
+        code="asks-over-the-network",
+    )
+
+
+def off(http: Http, *paths: str) -> None:
+    for path in paths:
+        answer = http.get(f"{path}?user_id=u-1")
+        answers(answer, 404, "off-but-there", what=f"GET {path} of a module that is switched off")
+
+
+def owned(system: SystemUnderTest, *modules: str) -> None:
+    """Every table is of one of these modules, and each of them has one."""
+    found = tables(system)
+    others = [name for name in found if not name.startswith(tuple(f"{module}_" for module in modules))]
+    expect(
+        not others,
+        f"MODULES={','.join(modules)}: only tables called {' or '.join(f'{module}_*' for module in modules)}",
+        got=f"also {', '.join(others)}",
+        code="tables-of-others",
+    )
+    without = [module for module in modules if not any(name.startswith(f"{module}_") for name in found)]
+    expect(
+        not without,
+        f"MODULES={','.join(modules)}: each has its tables, called {' and '.join(f'{one}_*' for one in modules)}",
+        got=f"tables {', '.join(found) or '(none)'}",
+        code="no-tables",
+    )
+
+
+def tables(system: SystemUnderTest) -> list[str]:
+    if not system.database("shop").exists():
+        return []
+    with closing(sqlite3.connect(f"{system.database('shop').as_uri()}?mode=ro", uri=True, timeout=10)) as database:
+        found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    return [name for (name,) in found if not name.startswith("sqlite_")]
+
+
+@behaviour("C3", start=False)
+def check_orders_without_users(
+    http: Http, new: New, rng: random.Random, system: SystemUnderTest, stub: Mapping[str, Stub]
+) -> None:
+    system.start("shop", env={"MODULES": "orders"})
+    user = new.id("user")
+    stub["users"].add(id=user, name=new.name(), email=new.email())  # type: ignore[attr-defined]
+    made = order(http, user, basket(rng, new), code="no-seam")
+    asked = stub["users"].count("GET /users*")
+    expect(
+        asked >= 1,
+        f"MODULES=orders: who {user} is, is asked at USERS_URL",
+        got=f"{asked} requests to USERS_URL, and an order all the same",
+        code="nobody-asked",
+        about=[made],
+    )
+    stranger = http.post("/orders", json={"user_id": new.id("nobody"), "items": basket(rng, new)})
+    answers(stranger, 422, "no-seam", "unknown_user", "POST /orders of somebody whom USERS_URL does not know")
+    off(http, "/users", "/notifications")
+    owned(system, "orders")
+
+
+@behaviour("C4", start=False)
+def check_the_walls_in_the_source(system: SystemUnderTest) -> None:
+    try:
+        structure = read_structure(system.dir("shop"), MODULES)
+    except Unreadable as error:
+        cannot_tell(str(error))
+        return
+    absent = missing(structure, MODULES)
+    expect(
+        not absent,
+        f"the modules are in {structure.home.replace('.', '/')}: {', '.join(MODULES)}",
+        got=f"there is no {', no '.join(absent)}",
+        code="no-modules",
+    )
+    holes = breaches(structure)
+    expect(
+        not holes,
+        RULES[holes[0].code] if holes else "walls without holes",
+        got="; ".join(map(str, holes[:3])) + (f"; and {len(holes) - 3} more" if len(holes) > 3 else ""),
+        code=holes[0].code if holes else "",
+    )
+
+
+@behaviour("C5")
+def check_an_order_is_read_without_the_users_table(
+    http: Http, new: New, rng: random.Random, system: SystemUnderTest
+) -> None:
+    user = register(http, new).json["id"]
+    made = order(http, user, basket(rng, new))
+    system.stop("shop")
+    moved = move_away(system, "users_")
+    system.start("shop")
+    read = http.get(f"/orders/{made.json['id']}")
+    listed = http.get(f"/orders?user_id={user}")
+    expect(
+        read.status == 200 and read.json == made.json,
+        f"the tables {', '.join(moved)} were renamed: GET {read.path} shows the order as before",
+        got=f"{read}: {read.text[:200]}",
+        code="joins-across-modules",
+        about=[made, read],
+    )
+    expect(
+        listed.status == 200 and items_of(listed) == [made.json],
+        f"the tables {', '.join(moved)} were renamed: GET {listed.path} lists the order as before",
+        got=f"{listed}: {listed.text[:200]}",
+        code="joins-across-modules",
+        about=[made, listed],
+    )
+
+
+def move_away(system: SystemUnderTest, prefix: str) -> list[str]:
+    """Rename the tables that begin like this; their names. What the shop makes anew at its start finds no index in
+    its way."""
+    names = [name for name in tables(system) if name.startswith(prefix)]
+    expect(names, f"tables called {prefix}*", got=f"tables {tables(system)}", code="no-tables")
+    with closing(sqlite3.connect(system.database("shop"), timeout=10)) as database:
+        for name in names:
+            made = "type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name = ?"
+            for kind, thing in database.execute(
+                f"SELECT type, name FROM sqlite_master WHERE {made}", (name,)
+            ).fetchall():
+                database.execute(f'DROP {kind} "{thing}"')
+            database.execute(f'ALTER TABLE "{name}" RENAME TO "moved_{name}"')
+        database.commit()
+    return names

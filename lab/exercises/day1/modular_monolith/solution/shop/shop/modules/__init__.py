@@ -1,0 +1,1 @@
+"""The modules. Each shows its `api` to the others, and nothing else."""

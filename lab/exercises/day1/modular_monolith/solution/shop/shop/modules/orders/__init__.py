@@ -1,0 +1,1 @@
+"""Orders: what was ordered. Of users it knows their ids."""
