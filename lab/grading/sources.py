@@ -67,9 +67,9 @@ def _dotted(path: Path) -> str:
 
 
 def _python_tables(source: str) -> Iterator[tuple[str, int]]:
-    """Tables that a file defines, by mapped classes, `Table(...)` or SQL, with the line; "" is a name that the code makes up.
+    """Tables that a file defines, by mapped classes, `Table(...)` or SQL, with the line. Raises Unreadable.
 
-    Raises Unreadable.
+    A name that the code makes up is "".
     """
     try:
         tree = ast.parse(source)

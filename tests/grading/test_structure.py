@@ -16,7 +16,7 @@ GOOD = {
     "shop/__init__.py": "",
     "shop/__main__.py": "from shop.app import app\nraise SystemExit('executed')",
     "shop/app.py": "from shop.modules.orders import api\nfrom shop.modules.users.routes import routes\napp = 1",
-    "shop/common/pages.py": "import json\n\ndef cut(table):\n    return f'CREATE TABLE {table} (id)', Table(table, meta)",
+    "shop/common/pages.py": "def cut(name):\n    return f'CREATE TABLE {name} (id)', Table(name, meta)",
     "shop/modules/users/__init__.py": "from shop.modules.users.models import User",
     "shop/modules/users/api.py": "from .models import User\nfrom shop.common import pages",
     "shop/modules/users/models.py": "class User(Base):\n    __tablename__ = 'users_users'",
