@@ -29,7 +29,9 @@ PATIENCE = 20.0
 """Seconds that a service may take to become healthy, an engine to come back, a process to end."""
 TAIL = 6
 """Last lines of a service that did not start."""
-POLL = 0.01
+POLL, CALM = 0.01, 0.05
+"""Seconds between two looks at what is awaited: at first, and in the end. Each look takes the processor from those who
+are looked at."""
 
 DEAD = ("stopped", "failed")
 UP = ("ready", "degraded")
@@ -56,6 +58,14 @@ class Bench:
         except BaseException:
             self._close_stubs()
             raise
+        try:
+            self._connect()
+        except BaseException:
+            launch.release(self.record.id)
+            self._close_stubs()
+            raise
+
+    def _connect(self) -> None:
         self.control = Control(self.record.socket)
         self._tail = Tail(self.record.folder / "journal.ndjson")
         status = self.control.run()
@@ -89,10 +99,13 @@ class Bench:
     def close(self) -> None:
         """End the run and wait until it is gone."""
         with contextlib.suppress(ControlError):
+            for name in self._living():
+                self.control.act(name, "kill")  # all is said: nobody waits for an orderly end
+        with contextlib.suppress(ControlError):
             self.control.stop()
         launch.release(self.record.id)
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and runs.find(self.record.id).alive:
+        while time.monotonic() < deadline and runs.created(self.record.pid) is not None:
             time.sleep(POLL)
         self.read()
         self._tail.close()
@@ -197,28 +210,34 @@ class Bench:
 
     def _clean(self) -> None:
         self.control.heal()
-        statuses = self.statuses()
-        instances = [
-            instance
-            for name in self.assignment.learners
-            for instance in (name, *self.assignment.replicas.get(name, ()))
-        ]
-        living = [name for name in instances if statuses[name].pid is not None]
+        living = self._living()
         for name in living:
             with contextlib.suppress(ControlError):  # it ended meanwhile
                 self.act(name, "kill")
         if not self.await_dead(living):
             raise RuntimeError(f"{', '.join(living)} cannot be killed")
-        for name in instances:
+        for name in self._instances():
             self.control.set_environment(name, {})
             self.control.wipe(name)
-        self._revive_engines(statuses)
+        self._revive_engines(self.statuses())
         if self.redis:
             self.redis.flushall()
         if self.broker:
             self.broker.reset({flow.queue for flow in self.flows() if flow.queue})
         for stub in self.stubs.values():
             stub.start_over()
+
+    def _instances(self) -> list[str]:
+        """The learner's services with their replicas."""
+        return [
+            instance
+            for name in self.assignment.learners
+            for instance in (name, *self.assignment.replicas.get(name, ()))
+        ]
+
+    def _living(self) -> list[str]:
+        statuses = self.statuses()
+        return [name for name in self._instances() if statuses[name].pid is not None]
 
     def _revive_engines(self, statuses: Mapping[str, ProcessStatus]) -> None:
         for engine in self.assignment.system.engines:
@@ -247,7 +266,7 @@ class Bench:
             if waited > within:
                 return False
             Attention.waiting(awaiting, waited)
-            time.sleep(POLL)
+            time.sleep(min(POLL + waited / 10, CALM))
         return True
 
     def _close_stubs(self) -> None:
