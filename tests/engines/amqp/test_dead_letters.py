@@ -85,8 +85,8 @@ def test_a_circle_of_expiry_ends(client: Client) -> None:
     """Nobody rejected it, so it would go round for ever: the broker drops it when it comes back."""
     channel = client.channel()
     one, other = client.name("one"), client.name("other")
-    for name, target in (("one", other), ("other", one)):
-        letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": target, "x-message-ttl": 50}
+    for name, target, stay in (("one", other, 50), ("other", one, 1000)):
+        letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": target, "x-message-ttl": stay}
         client.queue(channel, name, arguments=letters)
     publish(channel, one, "x")
     eventually(lambda: ready(channel, other) == 1)
