@@ -9,7 +9,7 @@ from lab.grading.lines import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.sequence import svg
 from lab.grading.sheet import visible
-from lab.grading.terminal import log_places, next_commands, tally
+from lab.grading.terminal import log_places, next_commands, tally, to_try
 from lab.grading.words import label, said
 
 STYLE = """
@@ -114,8 +114,8 @@ def _failure(report: Report, finding: Finding, language: str) -> str:
         title = said(report.misconceptions.get(name, {}), language) or name
         facts.append((label("like", language), f"{_text(title)} <code>lab explain {_text(name)}</code>"))
     facts += [(label("note", language), _text(warning)) for warning in finding.warnings]
-    if finding.command:
-        facts.append((label("try", language), f"<code>{_text(finding.command)}</code>"))
+    if commands := to_try(report, finding, language):
+        facts.append((label("try", language), "<br>".join(f"<code>{_text(command)}</code>" for command in commands)))
     again = f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}"
     facts.append((label("replay", language), f"<code>{_text(again)}</code>"))
     facts += [(label("log", language), f"<code>{_text(place)}</code>") for place in log_places(report, finding)]

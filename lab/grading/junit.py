@@ -9,6 +9,7 @@ from xml.etree import ElementTree as Xml
 from lab.grading.lines import is_here, tell
 from lab.grading.model import Finding, Report
 from lab.grading.sheet import visible
+from lab.grading.terminal import to_try
 from lab.grading.words import label, said
 
 
@@ -77,10 +78,10 @@ def _words(report: Report, finding: Finding, language: str) -> list[str]:
         "got": finding.got,
         "why": said(finding.why, language),
         "like": ", ".join(finding.looks_like),
-        "try": finding.command,
         "replay": f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}",
     }
-    return [f"{label(key, language)}: {text}" for key, text in lines.items() if text]
+    told = [f"{label(key, language)}: {text}" for key, text in lines.items() if text]
+    return [*told, *(f"{label('try', language)}: {command}" for command in to_try(report, finding, language))]
 
 
 def _story(finding: Finding, language: str) -> list[str]:

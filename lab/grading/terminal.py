@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lab.grading.lines import is_here, tell
@@ -14,6 +15,8 @@ ROLES: dict[str, Role] = {"pass": "good", "fail": "bad", "unknown": "warn", "ski
 WIDE = 72
 """Columns from which on labels have a column of their own."""
 INDENT = 2
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+QUOTED = re.compile(rf"'{ADDRESS.pattern}([^'\"$`\\]*)'")
 LANES = ("wire", "fault", "log", "process", "check")
 FULL_LABELS = ("expected", "got", "story", "why", "like", "try", "replay", "log", "hint", "note")
 
@@ -121,8 +124,8 @@ class _Page:
                 self._sheet.verbatim([(command, "name")], hang=self._hang)
         for warning in finding.warnings:
             self._told("note", warning, "warn")
-        if finding.command:
-            self._whole("try", finding.command)
+        for number, command in enumerate(to_try(report, finding, language)):
+            self._whole("" if number else "try", command)
         self._whole("replay", f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}")
         for number, place in enumerate(log_places(report, finding)):
             self._whole("" if number else "log", place)
@@ -220,6 +223,15 @@ class _Page:
             if is_here(line):
                 words += [("  ", "plain"), (f"← {label('mark_here', language)}".replace(" ", NO_BREAK), "bad")]
             self._sheet.paragraph(words, head=head, hang=self._hang + 8 + lane_width)
+
+
+def to_try(report: Report, finding: Finding, language: str) -> list[str]:
+    """The request that shows it, to be pasted. Its address is gone with the grading, so `lab try` comes first."""
+    command = QUOTED.sub(r'"$URL\1"', finding.command)
+    command = ADDRESS.sub("$URL", command)
+    if command == finding.command:
+        return [command] if command else []
+    return [f"lab try {report.exercise}  # {label('prints_url', language)}", command]
 
 
 def log_places(report: Report, finding: Finding) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from lab.grading.model import Finding, Line, Report
 from lab.grading.sheet import width_of
-from lab.grading.terminal import awaiting, render, stability
+from lab.grading.terminal import awaiting, render, stability, to_try
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -124,3 +124,14 @@ def test_awaiting_says_what_and_how_long() -> None:
     assert awaiting("C4", "the breaker to close", 3.24) == "C4  waiting for the breaker to close  3.2 s"
     assert awaiting("", "users to be ready", 0.5, language="uz") == "kutilmoqda: users to be ready  0.5 s"
     assert len(awaiting("C4", "x" * 200, 3.2, width=60)) <= 60
+
+
+def test_a_request_to_paste_names_no_port_that_is_gone() -> None:
+    command = "curl -i 'http://127.0.0.1:4711/orders?user_id=1&page=2' -d '{\"back\": \"http://127.0.0.1:4711/\"}'"
+    finding = replace(CONSUMER.findings[1], command=command)
+    assert to_try(CONSUMER, finding, "en") == [
+        "lab try day3.3  # prints the address for URL",
+        'curl -i "$URL/orders?user_id=1&page=2" -d \'{"back": "$URL/"}\'',
+    ]
+    assert to_try(CONSUMER, replace(finding, command="redis-cli ttl p"), "en") == ["redis-cli ttl p"]
+    assert to_try(CONSUMER, replace(finding, command=""), "en") == []
