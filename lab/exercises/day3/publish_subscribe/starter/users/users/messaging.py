@@ -1,16 +1,48 @@
-"""Talking to the broker."""
+"""A connection to the broker for publishing, with the broker's confirm as the proof that it has the event."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from types import TracebackType
+
 import pika
+from pika.exceptions import AMQPError
+
+from users.events import Event
 
 EXCHANGE = "shop.events"
 
-# TODO: publish. A pika connection belongs to one thread, and requests are answered by many: let one thread own the
-# connection (pika.BlockingConnection, a channel with confirm_delivery), and hand it events through a queue.Queue.
+
+class Publisher:
+    """Belongs to the one thread that opened it, for pika's connections are not thread-safe. Every method raises pika's
+    AMQPError when the broker is gone: then close this one and open another."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._connection = pika.BlockingConnection(_parameters(url, name))
+        self._channel = self._connection.channel()
+        self._channel.exchange_declare(EXCHANGE, "topic", durable=True)
+        self._channel.confirm_delivery()
+
+    def publish(self, event: Event) -> None:
+        """Return when the broker has confirmed that it has the event."""
+        # TODO: to which exchange, with which routing key and which properties?
+        raise NotImplementedError
+
+    def idle(self, seconds: float) -> None:
+        """Wait without letting the connection die: heartbeats are answered only while pika is at work."""
+        self._connection.process_data_events(time_limit=seconds)
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(AMQPError, OSError):
+            self._connection.close()
 
 
-def parameters(url: str, name: str) -> pika.URLParameters:
+def _parameters(url: str, name: str) -> pika.URLParameters:
     """How to connect, with an end to every wait; what the URL says itself (`?heartbeat=10`) goes first."""
     found = pika.URLParameters(url)
     if "heartbeat=" not in url:
