@@ -13,7 +13,7 @@ from redis.retry import Retry
 from catalog.origin import Product
 
 TIMEOUT = 2.0
-"""Seconds for one answer of Redis. Left to itself the library would wait, and ask again, for up to a minute."""
+"""Seconds for one answer of Redis; exercise 4.3 says why the library is not left to itself."""
 RIVALS = 5
 """How often a write is tried anew because somebody else wrote the key meanwhile."""
 NOTHING = b"null"
