@@ -54,7 +54,8 @@ class Cache:
         """Lifetimes in seconds: that of a product, and that of the knowledge that there is none.
 
         `timeout` is for one answer of Redis. Left to itself the library would wait 5 s, and in some versions ask again
-        for a minute: a fallback is as fast as the failure that it waits for. Nothing is asked here, so Redis may come up later.
+        for a minute: a fallback is as fast as the failure that it waits for. Nothing is asked here, so Redis may come
+        up later.
         """
         self._ttl = ttl
         self._negative_ttl = negative_ttl
