@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import psutil
+
 from lab.grading.broker import Broker
 from lab.grading.expect import Attention, CannotTell
 from lab.grading.model import Assignment
@@ -33,6 +35,7 @@ POLL, CALM = 0.01, 0.05
 """Seconds between two looks at what is awaited: at first, and in the end. Each look takes the processor from those who
 are looked at."""
 
+REFUSED = "refuses connections"
 DEAD = ("stopped", "failed")
 UP = ("ready", "degraded")
 
@@ -253,6 +256,9 @@ class Bench:
     def _why_not(self, status: ProcessStatus) -> str:
         said = "".join(f"\n  {line}" for line in status.tail[-TAIL:])
         reason = status.reason or status.state
+        if status.pid and (elsewhere := listening(status.pid)) and REFUSED in reason:
+            ports = " and ".join(map(str, elsewhere))
+            reason += f"; it listens on {ports} instead of the PORT that its environment names"
         return f"{status.name} never became healthy: {reason}" + (f"; its last words:{said}" if said else "")
 
     def _until(self, probe: Callable[[], bool], awaiting: str, within: float) -> None:
@@ -272,3 +278,15 @@ class Bench:
     def _close_stubs(self) -> None:
         for stub in self.stubs.values():
             stub.close()
+
+
+def listening(pid: int) -> list[int]:
+    """The TCP ports on which the process and its descendants accept connections, as far as the system tells."""
+    ports: set[int] = set()
+    with contextlib.suppress(psutil.Error):
+        leader = psutil.Process(pid)
+        for process in (leader, *leader.children(recursive=True)):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    ports.add(connection.laddr.port)
+    return sorted(ports)
