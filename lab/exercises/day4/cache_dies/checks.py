@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,8 @@ AFTERWARDS = 3.0
 """Seconds after an outage in which an old value may still be shown."""
 CROWD = 40
 HEALING = 20.0
+
+Outage = Callable[[], AbstractContextManager[Any]]
 
 
 def put_on_sale(stub: Mapping[str, Stub], new: New, rng: random.Random) -> dict[str, Any]:
@@ -178,11 +180,12 @@ def check_no_old_value_survives_an_outage(
     new: New,
     rng: random.Random,
 ) -> None:
-    for what, outage in {
+    outages: dict[str, Outage] = {
         "refused connections": lambda: faults.on(LINK, "refuse"),
         "stood still": lambda: frozen(system),
         "answered -READONLY": lambda: faults.on(LINK, "error READONLY"),
-    }.items():
+    }
+    for what, outage in outages.items():
         rows = [put_on_sale(stub, new, rng) for _ in range(5)]
         for row in rows:
             cached(http, redis, row)
@@ -294,11 +297,12 @@ def check_hits_come_back(
     rng: random.Random,
 ) -> None:
     pid = system.pid("catalog")
-    for what, outage in {
+    outages: dict[str, Outage] = {
         "refused connections": lambda: faults.on(LINK, "refuse"),
         "stood still": lambda: frozen(system),
         "was gone": lambda: gone(system),
-    }.items():
+    }
+    for what, outage in outages.items():
         row = put_on_sale(stub, new, rng)
         with outage():
             http.at_once([partial(http.get, path(row), timeout=PATIENCE)] * 5)
