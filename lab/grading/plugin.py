@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -206,11 +207,21 @@ def run(grader: Grader, checks: Path) -> None:
     arguments += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "--import-mode=importlib", "--strict-markers"]
     arguments += ["-o", f"python_files={checks.name}", "-o", "python_functions=check_*", str(checks)]
     with _alone():
-        code = pytest.main(arguments, plugins=[grader, fixtures])
+        try:
+            code = pytest.main(arguments, plugins=[grader, fixtures])
+        finally:
+            _forget(checks)
     if code == pytest.ExitCode.INTERRUPTED and not grader.broken:
         raise KeyboardInterrupt
     if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR) and not grader.broken:
         grader.broken = f"pytest ended with {code!r}"
+
+
+def _forget(checks: Path) -> None:
+    """Every exercise's checks have the same module name: the next one must not be given these."""
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) == str(checks):
+            del sys.modules[name]
 
 
 class _alone:  # noqa: N801 - reads as the block that it opens

@@ -183,6 +183,20 @@ def test_the_first_failure_ends_it_if_asked(tmp_path: Path) -> None:
     assert finding(report, "never").verdict == "skipped"
 
 
+def test_each_exercise_has_its_own_checks(tmp_path: Path) -> None:
+    """`lab check all` grades one after the other in one process."""
+    answers = "def check_it(http):\n    expect({0}, 'nothing', got='nothing', code='no')\n"
+    verdicts = []
+    for name, held in (("one", True), ("other", False)):
+        checks = tmp_path / name / "checks.py"
+        checks.parent.mkdir()
+        checks.write_text(f"from lab.grading import behaviour, expect\n@behaviour('C1')\n{answers.format(held)}")
+        text = {"en": "a toy"}
+        asked = replace(assignment(), checks=checks, behaviours=(Behaviour(id="C1", says=text, why=text),))
+        verdicts.append(grade(asked, seed=1, records=tmp_path / name).findings[0].verdict)
+    assert verdicts == ["pass", "fail"]
+
+
 def test_failing_behaviours_may_come_first(tmp_path: Path) -> None:
     told: list[Progress] = []
     grade(assignment(), seed=1, records=tmp_path, only=["passes", "chance"], first=["chance"], on_event=told.append)
