@@ -128,7 +128,14 @@ class Bench:
         return {process.name: process for process in self.control.processes()}
 
     def act(self, name: str, action: Action) -> None:
-        self.control.act(name, action)
+        """Raises CannotTell if it is a service that has ended by itself, ControlError."""
+        try:
+            self.control.act(name, action)
+        except ControlError:
+            status = self.status(name)
+            if name not in self._instances() or status.pid is not None:
+                raise
+            raise CannotTell(f"{name} had ended before it could be asked to {action}: {status.reason}") from None
 
     def start(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
         """Start a service, with `env` over what it is told, and wait until it is healthy. Raises CannotTell."""
@@ -216,7 +223,7 @@ class Bench:
         living = self._living()
         for name in living:
             with contextlib.suppress(ControlError):  # it ended meanwhile
-                self.act(name, "kill")
+                self.control.act(name, "kill")
         if not self.await_dead(living):
             raise RuntimeError(f"{', '.join(living)} cannot be killed")
         for name in self._instances():

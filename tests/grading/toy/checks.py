@@ -134,3 +134,10 @@ def check_an_answer_that_nests_without_end(http):
 @behaviour("leaves", start=False)
 def check_a_service_that_ends_well_at_once(system):
     system.start("shop", {"LEAVES": "yes"})
+
+
+@behaviour("dead")
+def check_what_is_dead_already(http, system):
+    http.get("/crash")
+    system.wait_exit("shop")
+    system.kill("shop")
