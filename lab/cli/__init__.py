@@ -5,9 +5,14 @@ import sys
 
 def main() -> None:
     """Entry point of the installed command."""
-    from lab.cli.app import app
+    try:
+        from lab.cli.app import app
 
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")  # a terminal without → prints ? instead of a traceback
-    app(prog_name="lab")
+        for stream in (sys.stdout, sys.stderr):
+            if reconfigure := getattr(stream, "reconfigure", None):
+                reconfigure(errors="replace")  # a terminal without → prints ? instead of a traceback
+        app(prog_name="lab")
+    except KeyboardInterrupt:  # while still importing; from then on the commands answer it themselves
+        from lab.cli import exits
+
+        raise SystemExit(exits.INTERRUPTED) from None

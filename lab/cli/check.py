@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,6 +67,8 @@ def check(
 
     here = place.workspace()
     exercises = _begun(here, what)
+    for file in (junit, html):
+        _writable(file)
     only = {exercise.id: with_needs(exercise, behaviour or []) for exercise in exercises}
     tiers = values.tiers(engine or [])
     reports: list[Report] = []
@@ -162,6 +165,14 @@ def _overview(reports: Sequence[Report]) -> None:
         verdict = "passed" if passed == len(done) else "broken by the lab" if done[-1].broken else "failed"
         often = f" {passed}/{len(done)}" if len(done) > 1 else ""
         out(f"{exercise}  {verdict}{often}")
+
+
+def _writable(file: Path | None) -> None:
+    """Better said now than after the grading."""
+    if file is not None and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
+        raise Failure(
+            f"{file} cannot be written", why="Its folder must be there and be yours to write to.", code=exits.USAGE
+        )
 
 
 def _export(reports: Sequence[Report], language: str, *, as_json: bool, junit: Path | None, html: Path | None) -> None:
