@@ -18,11 +18,15 @@ MEBIBYTE = 1024 * 1024
 
 def register(http: Http, new: New, **over: Any) -> Answer:
     """A user who must come to be; everything else of the check stands on it."""
-    answer = http.post("/users", json={"email": new.email(), "name": new.name(), **over})
+    sent = {"email": new.email(), "name": new.name(), **over}
+    answer = http.post("/users", json=sent)
     expect(
-        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        "POST /users with an e-mail and a name answers 201 with the user and its id",
-        got=answer,
+        answer.status == 201
+        and isinstance(answer.json, dict)
+        and answer.json.get("id") is not None
+        and sent.items() <= answer.json.items(),
+        f"POST /users with {sent} answers 201 with the user and its id",
+        got=f"{answer}: {answer.text[:300]}",
         code="no-user",
         about=[answer],
     )
@@ -34,7 +38,7 @@ def order(http: Http, user: object, items: list[dict[str, Any]], **over: Any) ->
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
         "POST /orders of a known user answers 201 with the order and its id",
-        got=answer,
+        got=f"{answer}: {answer.text[:300]}",
         code="no-order",
         about=[answer],
     )
@@ -76,15 +80,26 @@ def gone(answer: Answer) -> None:
     )
 
 
+def listed(page: Answer) -> list[dict[str, Any]]:
+    """The items of one page."""
+    items = page.json.get("items") if isinstance(page.json, dict) else None
+    expect(
+        isinstance(items, list) and all(isinstance(item, dict) for item in items),
+        f"GET {page.path} answers items, a list of objects, and next_cursor",
+        got=f"{page}: {page.text[:300]}",
+        code="no-list",
+        about=[page],
+    )
+    return items or []
+
+
 def everybody(http: Http, path: str) -> list[Any]:
     """All items of a list, page by page."""
     found: list[Any] = []
     cursor = ""
     for _ in range(1000):
         answer = http.get(f"{path}{'&' if '?' in path else '?'}limit=100{cursor}")
-        listed = answer.json.get("items") if isinstance(answer.json, dict) else None
-        expect(isinstance(listed, list), f"GET {path} answers items and next_cursor", got=answer, code="no-list")
-        found += listed or []
+        found += listed(answer)
         if not answer.json.get("next_cursor"):
             break
         cursor = f"&cursor={answer.json['next_cursor']}"
@@ -251,10 +266,9 @@ def check_pages_while_rows_come_and_go(http: Http, new: New) -> None:
     cursor, left = "", set[Any]()
     for _ in range(USERS):
         page = http.get(f"/users?limit={PAGE}{cursor}")
-        items = page.json.get("items") if isinstance(page.json, dict) else None
-        expect(isinstance(items, list), "GET /users answers items and next_cursor", got=page, code="no-list")
-        seen += [user["id"] for user in items or []]
-        sizes.append(len(items or []))
+        items = listed(page)
+        seen += [user.get("id") for user in items]
+        sizes.append(len(items))
         if not page.json.get("next_cursor"):
             break
         # Between two pages somebody comes, and somebody who was shown already goes.
