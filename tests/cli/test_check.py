@@ -70,6 +70,14 @@ def test_several_runs_say_how_stable_it_is_and_json_is_for_programs(learner: Lea
     assert json.loads(learner("status", "--json").stdout)["exercises"][0]["attempts"] == 2
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_the_grading(learner: Learner) -> None:
+    learner.begin()
+    refused = learner("check", "--html", "nowhere/report.html")
+    assert refused.returncode == 2
+    assert "nowhere/report.html cannot be written" in refused.stderr
+    assert not list((learner.workspace / ".lab").glob("records/*"))
+
+
 def test_a_service_that_dies_at_its_start_is_not_passed(learner: Learner) -> None:
     learner.begin()
     learner.app.write_text("raise SystemExit('no config')\n")
