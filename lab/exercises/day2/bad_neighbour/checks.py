@@ -277,12 +277,13 @@ def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New,
     for how in ("hangs", "resets connections", REFUSES):
         with broken(how, stub, faults):
             at_once(http, [user] * CREATES, new)
+        stub["users"].forget()
         eventually(
             lambda: placed(http, user, new).status == 201,
             f"users {how}, and then is well again: POST /orders answers 201 within 20 s",
             within=20.0,
             code="does-not-recover",
-            got=lambda: placed(http, user, new),
+            got=lambda: f"{placed(http, user, new)}; users was asked {stub['users'].count()} times since it is well",
         )
 
 
