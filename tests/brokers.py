@@ -176,7 +176,17 @@ class RabbitNode(PrivateBroker):
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
+            self._await_epmd()
         return super().start()
+
+    def _await_epmd(self) -> None:
+        """On a busy machine the node would be there first, and start a daemon that nobody ends."""
+        deadline = time.monotonic() + self.boot_timeout
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._epmd_port), timeout=2):
+                return
+            time.sleep(0.02)
+        raise RuntimeError("epmd did not start")
 
     def stop(self, timeout: float = 30.0) -> None:
         """Its own operator's tool says good-bye to clients (320), which a plain TERM does not."""
