@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import quote
 
+import anyio
 import httpx
 
 from lab.chassis.ids import outgoing_headers
@@ -51,9 +52,11 @@ class Users:
 
     async def _ask(self, user_id: str) -> bool:
         try:
-            # Both are given back however this ends: a place that is lost at each failure is gone after ten of them.
-            async with asyncio.timeout(self._timeout), self._places:
-                answer = await self._http.get(f"/users/{quote(user_id, safe='')}", headers=outgoing_headers())
+            # Not asyncio.timeout: what it cancels may leave the connection in httpx' pool, taken for good. The scopes of
+            # anyio, which httpx is built on, let the pool clean up first.
+            with anyio.fail_after(self._timeout):
+                async with self._places:  # given back however this ends, or they would be gone after ten failures
+                    answer = await self._http.get(f"/users/{quote(user_id, safe='')}", headers=outgoing_headers())
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unavailable(repr(error)) from error
         if answer.status_code == httpx.codes.NOT_FOUND:
