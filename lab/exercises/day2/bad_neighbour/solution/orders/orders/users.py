@@ -52,8 +52,8 @@ class Users:
 
     async def _ask(self, user_id: str) -> bool:
         try:
-            # Not asyncio.timeout: what it cancels may leave the connection in httpx' pool, taken for good. The scopes of
-            # anyio, which httpx is built on, let the pool clean up first.
+            # Not asyncio.timeout: what it cancels may leave its connection in httpx' pool, taken for good. The scopes
+            # of anyio, which httpx is built on, let the pool clean up first.
             with anyio.fail_after(self._timeout):
                 async with self._places:  # given back however this ends, or they would be gone after ten failures
                     answer = await self._http.get(f"/users/{quote(user_id, safe='')}", headers=outgoing_headers())
