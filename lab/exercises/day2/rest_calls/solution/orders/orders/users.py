@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from urllib.parse import quote
 
+import anyio
 import httpx
 
 from lab.chassis.ids import outgoing_headers
@@ -35,7 +35,7 @@ class Users:
         """
         try:
             # httpx' own timeout is for each read: a body that drips a byte at a time would never exceed it.
-            async with asyncio.timeout(self._timeout):
+            with anyio.fail_after(self._timeout):
                 answer = await self._http.get(f"/users/{quote(user_id, safe='')}", headers=outgoing_headers())
         except (httpx.HTTPError, TimeoutError) as error:
             raise Unavailable(repr(error)) from error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
+import anyio
 import httpx
 
 from gateway.breaker import Breaker, CircuitOpen, Failure
@@ -33,7 +33,7 @@ class Upstream:
     async def _fetch(self, path: str) -> dict[str, Any] | None:
         """The timeout is in here, inside the breaker: a hang must reach it as a failure."""
         try:
-            async with asyncio.timeout(self._timeout):
+            with anyio.fail_after(self._timeout):
                 answer = await self._client.get(path, headers=outgoing_headers())
             if answer.is_client_error:
                 return None  # a 4xx is an answer: upstream lives and has looked

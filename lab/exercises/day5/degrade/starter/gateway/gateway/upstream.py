@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
+import anyio
 import httpx
 
 from lab.chassis.ids import outgoing_headers
@@ -24,7 +24,7 @@ class Upstream:
     async def get(self, path: str) -> dict[str, Any] | None:
         """The object there, None if upstream says that there is none (404). Raises Unavailable."""
         try:
-            async with asyncio.timeout(self._timeout):  # httpx bounds each read, and a slow drip has many
+            with anyio.fail_after(self._timeout):  # httpx bounds each read, and a slow drip has many
                 answer = await self._client.get(path, headers=outgoing_headers())
             if answer.status_code == httpx.codes.NOT_FOUND:
                 return None

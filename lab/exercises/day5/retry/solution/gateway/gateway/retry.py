@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import anyio
 import httpx
 
 from gateway.budget import Budget
@@ -61,7 +62,7 @@ class Retrying:
         """The first answer that is no trouble, or else a last 429. Raises GaveUp."""
         self._budget.earn()
         try:
-            async with asyncio.timeout(self._policy.total):
+            with anyio.fail_after(self._policy.total):
                 return await self._attempts(send)
         except TimeoutError:
             raise GaveUp(f"no answer within {self._policy.total:g} s") from None
@@ -89,7 +90,7 @@ class Retrying:
     async def _attempt(self, send: Callable[[], Awaitable[httpx.Response]]) -> tuple[httpx.Response | None, str]:
         """The answer, if there is one, and what is the trouble with it in words; empty if it is a good one."""
         try:
-            async with asyncio.timeout(self._policy.per_attempt):  # httpx bounds each read, and a slow drip has many
+            with anyio.fail_after(self._policy.per_attempt):  # httpx bounds each read, and a slow drip has many
                 answer = await send()
         except TimeoutError:
             return None, f"no answer within {self._policy.per_attempt:g} s"
