@@ -73,6 +73,9 @@ class Live:
         return next(one.url for one in self.status().links if one.id == link)
 
     def events(self) -> list[Event]:
+        """The journal, complete up to this call; as it is, once the run is over."""
+        with contextlib.suppress(ControlError):
+            self.control.flush()
         return list(read(self.record.journal))
 
     def states(self, name: str) -> list[str]:
