@@ -29,7 +29,6 @@ class Source:
     dir: Path
     run: str
     build: str = ""
-    language: str = "python"
 
 
 def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[str, Source]:
@@ -43,7 +42,6 @@ def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[
             dir=folder / service.name,
             run=command.run.replace("{service}", service.name),
             build=command.build.replace("{service}", service.name),
-            language=language,
         )
         for service in exercise.services
     }

@@ -16,7 +16,6 @@ import pytest
 
 from lab.grading.expect import BehaviourFailed
 from lab.grading.stubs import (
-    Exchange,
     Stub,
     answer,
     delay,
@@ -335,18 +334,6 @@ def test_who_is_there_when_it_goes_down_is_in_flight_no_more(users: Users) -> No
             users.down()
             assert users.in_flight == 0
         users.up()
-
-
-def test_everyone_is_told_of_every_exchange(payment: Payment, client: httpx.Client) -> None:
-    told: list[Exchange] = []
-    payment.on_exchange = told.append
-    charge(client, payment, "k", amount=90_000)
-    payment.will(reset())
-    with pytest.raises(httpx.TransportError):
-        charge(client, payment, "k2")
-    eventually(lambda: len(told) == 2)
-    assert [(one.stub, one.seen.key, one.status) for one in told] == [("payment", "k", 402), ("payment", "k2", None)]
-    assert all(one.seconds >= 0 for one in told)
 
 
 def test_a_broken_rule_is_our_own_fault_and_is_kept(users: Users, client: httpx.Client) -> None:

@@ -15,13 +15,12 @@ from lab.grading.stubs.deeds import (
     status,
 )
 from lab.grading.stubs.ready_made import STUBS, open_stub
-from lab.grading.stubs.request import Exchange, Reply, Seen, problem, says
+from lab.grading.stubs.request import Reply, Seen, problem, says
 from lab.grading.stubs.stub import Stub
 
 __all__ = [
     "STUBS",
     "Deed",
-    "Exchange",
     "Hang",
     "Hold",
     "Reply",

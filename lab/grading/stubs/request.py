@@ -53,16 +53,6 @@ class Reply:
     pace: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request and what became of it: `status` is None if there was no answer (reset, or the caller left)."""
-
-    stub: str
-    seen: Seen
-    status: int | None
-    seconds: float
-
-
 def says(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """The value as JSON."""
     return Reply(status, msgspec.json.encode(value), headers=headers or {})

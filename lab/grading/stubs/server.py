@@ -98,9 +98,9 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
         if self._served is not None:
-            self._served.over(None)
+            self._served.over()
         while self._waiting:
-            self._waiting.popleft()[0].over(None)
+            self._waiting.popleft()[0].over()
         self.gone.set()
 
     def data_received(self, data: bytes) -> None:
@@ -167,7 +167,7 @@ class Connection(asyncio.Protocol):
             self._served = turn
             reply = await turn.reply()
             if reply is None:
-                turn.over(None)
+                turn.over()
                 self.reset()
                 return
             await self._answer(turn, reply, head_only, keep_alive)
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
                 self._write(bytes((byte,)))
             await asyncio.sleep(reply.pace)
             head, body = b"", body[-1:]
-        turn.over(reply.status)
+        turn.over()
         self._write(head + body)
 
     def _write(self, data: bytes) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from lab.grading.stubs.deeds import Deed
 from lab.grading.stubs.loop import in_loop
-from lab.grading.stubs.request import Exchange, Reply, Seen, problem, says
+from lab.grading.stubs.request import Reply, Seen, problem, says
 from lab.grading.stubs.rules import Rule, Rules, Where
 from lab.grading.stubs.server import Server
 
@@ -31,8 +30,6 @@ class Stub:
     name = "stub"
 
     def __init__(self) -> None:
-        self.on_exchange: Callable[[Exchange], None] | None = None
-        """Is told of every exchange when it is over, in the stubs' thread."""
         self.errors: list[Exception] = []
         """What went wrong in the stub itself (a rule's `where`, say): the lab's own fault. The caller got a 500."""
         self._lock = threading.Lock()
@@ -136,12 +133,10 @@ class Stub:
             self._max_in_flight = max(self._max_in_flight, self._in_flight)
         return Turn(self, seen)
 
-    def left(self, exchange: Exchange) -> None:
-        """In the loop: an exchange is over."""
+    def left(self) -> None:
+        """In the loop: a turn is over."""
         with self._lock:
             self._in_flight -= 1
-        if self.on_exchange is not None:
-            self.on_exchange(exchange)
 
     async def deal_with(self, seen: Seen, after: Rule | None = None) -> Reply | None:
         """In the loop: do as told by the newest rule older than `after`, else what the stub is for."""
@@ -176,12 +171,11 @@ class Turn:
             self._stub.errors.append(error)
             return problem(500, "stub_broken", f"The stub itself is broken: {error!r}")
 
-    def over(self, status: int | None) -> None:
-        """It was answered with this status, or not at all. What is said after the first time does not count."""
+    def over(self) -> None:
+        """It was answered, or never will be. What is said after the first time does not count."""
         if not self._over:
             self._over = True
-            seconds = time.monotonic() - self._seen.at
-            self._stub.left(Exchange(self._stub.name, self._seen, status, seconds))
+            self._stub.left()
 
 
 def _expression(route: str) -> re.Pattern[str]:
