@@ -10,13 +10,12 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psutil
 
-from lab.grading.broker import Broker
 from lab.grading.expect import Attention, CannotTell
 from lab.grading.model import Assignment
-from lab.grading.redis import Redis
 from lab.grading.stubs import Stub, open_stub
 from lab.journal.event import Event, Flow, Log
 from lab.journal.query import Tail, decode
@@ -24,6 +23,10 @@ from lab.runtime import launch, runs
 from lab.runtime.api import Action, ProcessStatus, RunOptions
 from lab.runtime.client import Control, ControlError
 from lab.system.model import CLIENT, System
+
+if TYPE_CHECKING:
+    from lab.grading.broker import Broker
+    from lab.grading.redis import Redis
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -206,6 +209,7 @@ class Bench:
         name = self._engine("amqp")
         if name is None:
             return None
+        from lab.grading.broker import Broker
 
         def restart() -> None:
             self.act(name, "restart")
@@ -216,7 +220,11 @@ class Bench:
 
     def _redis(self) -> Redis | None:
         name = self._engine("redis")
-        return Redis(self.direct[name]) if name else None
+        if name is None:
+            return None
+        from lab.grading.redis import Redis
+
+        return Redis(self.direct[name])
 
     def _clean(self) -> None:
         self.control.heal()

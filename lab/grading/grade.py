@@ -13,7 +13,6 @@ from lab.grading.build import build_all
 from lab.grading.evidence import write_logs
 from lab.grading.expect import Attention, CannotTell
 from lab.grading.model import Assignment, Behaviour, Finding, Report
-from lab.grading.plugin import Grader, run
 from lab.grading.progress import Listener, Progress
 from lab.grading.signature import titles
 
@@ -48,6 +47,8 @@ def grade(
         Attention.waiting = lambda text, seconds: on_event(Progress(kind="waiting", text=text, seconds=seconds))
         bench = Bench(assignment, seed=seed, tiers=tiers or {})
         try:
+            from lab.grading.plugin import Grader, run  # pytest, pika and redis load while the engines start
+
             bench.await_engines()
             grader = Grader(assignment, bench, seed, on_event, first=first, only=only, stop_at_first=stop_at_first)
             run(grader, assignment.checks)

@@ -64,10 +64,19 @@ PRELOAD = (
     "sqlalchemy",
     "sqlalchemy.orm",
     "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql",
     "sqlite3",
     "httpx",
+    "httpcore",
+    "anyio._core._sockets",
+    "anyio.streams.memory",
+    "anyio.streams.stapled",
+    "anyio.streams.tls",
     "tenacity",
     "prometheus_client",
+    "lab.chassis.serve",
+    "lab.chassis.database",
+    "lab.chassis.web",
 )
 """What services and embedded engines import (some of it late, at first use), in the order in which a run needs it. What
 is missing is skipped."""

@@ -40,7 +40,7 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
     settle(http, broker, new)
     expect_one_payment(http, stub, order, "its event came to both instances, one after the other", code="not-shared")
 
-    stub["payment"].will(delay(0.1), on="POST /charges")  # so that both copies are in hand at the same time
+    stub["payment"].will(delay(0.05), on="POST /charges")  # so that both copies are in hand at the same time
     events = [created(broker, new) for _ in range(15)]
     for _, event in events:
         broker.publish(event)
