@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from lab.course.exercise import DATABASE, ENGINES, Exercise, LearnerService
 from lab.grading.model import Assignment, Build
+from lab.system.command import argv
 from lab.system.model import CLIENT, Engine, Link, Service, System
 
 ANY_PORT = "127.0.0.1:0"
@@ -109,15 +109,15 @@ def start(source: Source) -> tuple[str | None, tuple[str, ...]]:
 
     A folder with a `.venv` brings its own Python and packages.
     """
-    argv = shlex.split(source.run)
+    words = argv(source.run)
     own = source.dir.absolute() / ".venv" / "bin" / "python"
-    if argv[0] in PYTHON:
+    if words[0] in PYTHON:
         if own.exists():
-            return None, (str(own), *argv[1:])
-        if argv[1:2] == ["-m"] and len(argv) == 3:
-            return argv[2], ()
-        return None, (sys.executable, *argv[1:])
-    return None, tuple(argv)
+            return None, (str(own), *words[1:])
+        if words[1:2] == ("-m",) and len(words) == 3:
+            return words[2], ()
+        return None, (sys.executable, *words[1:])
+    return None, words
 
 
 def _links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:

@@ -22,12 +22,12 @@ requests = [{ method = "POST", service = "orders", path = "/orders", json = { qt
 from __future__ import annotations
 
 import re
-import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.system.command import argv
 from lab.system.model import Engine, Journey, Link, Request, Service, System
 from lab.system.validate import InvalidSystem, did_you_mean, validate
 
@@ -93,7 +93,7 @@ class _Reader:
             command = tuple(run)
         elif run is not None:
             try:
-                command = tuple(shlex.split(self._get(place, table, "run", str, "")))
+                command = argv(self._get(place, table, "run", str, ""))
             except ValueError as error:
                 self.problems.append(f"{place} run: {error}".lower())
         module = self._get(place, table, "module", str, "")
