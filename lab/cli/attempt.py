@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,13 +59,16 @@ def try_(
 
 
 def _build(asked: Assignment) -> None:
-    from lab.runtime.secrets import without_secrets
+    from lab.cli.progress_line import ProgressLine
+    from lab.grading.build import build_all
 
-    for build in asked.builds:
-        say(f"building {build.service}: {build.command}")
-        ended = subprocess.run(build.command, shell=True, cwd=build.dir, env=without_secrets(os.environ), check=False)
-        if ended.returncode:
-            raise Failure(f"{build.service} could not be built", why=f"in {build.dir}", code=exits.FAILED)
+    with ProgressLine() as line:
+        problem = build_all(
+            asked.builds, lambda progress: line.show(f"building {progress.text}", seconds=progress.seconds)
+        )
+    if problem:
+        what, _, why = problem.partition("\n")
+        raise Failure(what, why=why, code=exits.FAILED)
 
 
 def _bench(asked: Assignment, tiers: dict[str, str]) -> Bench:

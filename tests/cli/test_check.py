@@ -118,6 +118,17 @@ def test_services_can_be_tried_by_hand(learner: Learner) -> None:
         interrupted(learner, process)
 
 
+def test_a_build_that_fails_is_told_with_its_last_words(learner: Learner) -> None:
+    learner.begin()
+    manifest = learner.workspace / "lab.toml"
+    manifest.write_text(manifest.read_text().replace("run = ", 'build = "echo no compiler here >&2; exit 3"\nrun = '))
+    for words in (["try"], ["check"]):
+        ran = learner(*words)
+        assert ran.returncode == 1
+        assert "`echo no compiler here >&2; exit 3` ended with code 3" in ran.stdout + ran.stderr
+        assert "  no compiler here" in ran.stdout + ran.stderr
+
+
 def test_the_author_gate_proves_the_toy(learner: Learner) -> None:
     ran = learner("dev", "check", "--seeds", "1", "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
