@@ -7,7 +7,7 @@ for: commands that only look at exercises must not wait for an HTTP client.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lab.grading.expect import behaviour, cannot_tell, eventually, expect, never, sample_twice, warn
+from lab.grading.expect import behaviour, cannot_tell, eventually, expect, never, sample_twice, stays, warn, within
 
 if TYPE_CHECKING:
     from lab.grading.http import Answer, Http
@@ -31,7 +31,9 @@ __all__ = [
     "reset",
     "sample_twice",
     "status",
+    "stays",
     "warn",
+    "within",
 ]
 
 _HOMES = {

@@ -128,6 +128,19 @@ def never(
         time.sleep(POLL)
 
 
+def within(seconds: float, probe: Callable[[], object]) -> bool:
+    """Whether the probe's answer becomes true in this time."""
+    until = time.monotonic() + seconds
+    while not (true := bool(probe())) and time.monotonic() < until:
+        time.sleep(POLL)
+    return true
+
+
+def stays(probe: Callable[[], object], seconds: float = 0.5) -> bool:
+    """Whether the probe's answer is true for so long: what comes and goes is true now and then."""
+    return not within(seconds, lambda: not probe())
+
+
 def sample_twice(measure: Callable[[], T], good: Callable[[T], bool]) -> T:
     """A measurement by chance: if the first sample is not good, a fresh second one decides."""
     first = measure()

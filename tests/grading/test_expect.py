@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab.grading.expect import Attention, BehaviourFailed, eventually, expect, never, sample_twice
+from lab.grading.expect import Attention, BehaviourFailed, eventually, expect, never, sample_twice, stays, within
 from lab.grading.http import Answer
 
 ANSWER = Answer(
@@ -58,6 +58,18 @@ def test_never_watches_until_the_fence_has_passed_and_all_is_quiet() -> None:
     with pytest.raises(BehaviourFailed) as caught:
         never(lambda: time.monotonic() - began > 0.02 and "charge 2", "a second charge", quiet=5, code="twice")
     assert (caught.value.expected, caught.value.got) == ("never: a second charge", "charge 2")
+
+
+def test_within_asks_until_it_is_true_or_the_time_is_up() -> None:
+    answers = iter([0, None, "there"])
+    assert within(5, lambda: next(answers))
+    assert not within(0.05, list)
+
+
+def test_stays_notices_what_comes_and_goes() -> None:
+    answers = iter([True, True, False, True])
+    assert not stays(lambda: next(answers), 5)
+    assert stays(lambda: "there", 0.05)
 
 
 @pytest.mark.parametrize(("samples", "kept", "taken"), [([5, 0], 5, 1), ([1, 7], 7, 2), ([1, 2], 2, 2)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from lab.grading import (
     reset,
     sample_twice,
     status,
+    within,
 )
 from lab.grading.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.stubs import Deed, Stub
@@ -300,9 +300,7 @@ def check_no_crowd_at_the_neighbours_door(
         asked = [pool.submit(placed, http, user, new, 10.0) for _ in range(CREATES)]
         try:
             held.wait(1)
-            until = time.monotonic() + SETTLED
-            while held.held + sum(one.done() for one in asked) < CREATES and time.monotonic() < until:
-                time.sleep(0.02)
+            within(SETTLED, lambda: held.held + sum(one.done() for one in asked) >= CREATES)
         finally:
             held.release()
         answers = [one.result() for one in asked]

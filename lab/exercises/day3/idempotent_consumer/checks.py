@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
-from lab.grading import Http, behaviour, delay, eventually, expect, hold
+from lab.grading import Http, behaviour, delay, eventually, expect, hold, stays, within
 
 KEY = "order.created"
 QUEUE = "payments.order-created"
@@ -153,7 +151,7 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
         return not broker.depth(QUEUE) and not broker.unacked(QUEUE) and bool(payments(http, order))
 
     eventually(
-        lambda: worked_off() and rests(worked_off),
+        lambda: worked_off() and stays(worked_off),
         f"{QUEUE} to be worked off and order {order} to be paid, with two unreadable messages before it",
         code="blocked",
         got=lambda: (
@@ -207,7 +205,7 @@ def expect_one_payment(http: Http, stub: Any, order: str, when: str, code: str) 
         code=code,
         about=[order],
     )
-    keys = [seen.key for seen in stub["payment"].seen if (seen.json or {}).get("order_id") == order]
+    keys = [seen.key for seen in stub["payment"].seen if asks_for(seen, order)]
     charges = [charge for charge in stub["payment"].charges if charge["order_id"] == order]
     expect(
         set(keys) == {order},
@@ -225,6 +223,10 @@ def expect_one_payment(http: Http, stub: Any, order: str, when: str, code: str) 
     )
 
 
+def asks_for(seen: Any, order: str) -> bool:
+    return isinstance(seen.json, dict) and seen.json.get("order_id") == order
+
+
 # -- messages
 
 
@@ -236,9 +238,7 @@ def listening(broker: Any, instances: int = 1) -> None:
         code="no-queue",
         got=lambda: "no such queue",
     )
-    until = time.monotonic() + 2
-    while broker.consumers(QUEUE) < instances and time.monotonic() < until:
-        time.sleep(0.02)
+    within(2.0, lambda: broker.consumers(QUEUE) >= instances)
 
 
 def settle(http: Http, broker: Any, new: Any) -> None:
@@ -247,21 +247,3 @@ def settle(http: Http, broker: Any, new: Any) -> None:
     broker.publish(event)
     paid(http, order)
     broker.drained(QUEUE)
-
-
-def within(seconds: float, probe: Callable[[], object]) -> bool:
-    """Whether `probe` becomes true in this time."""
-    until = time.monotonic() + seconds
-    while not (true := bool(probe())) and time.monotonic() < until:
-        time.sleep(0.05)
-    return true
-
-
-def rests(probe: Callable[[], bool]) -> bool:
-    """Whether `probe` stays true for a moment: what is put back for ever is between two deliveries now and then."""
-    until = time.monotonic() + 0.5
-    while time.monotonic() < until:
-        if not probe():
-            return False
-        time.sleep(0.02)
-    return True

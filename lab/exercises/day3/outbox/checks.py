@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, never
+from lab.grading import Answer, Http, behaviour, eventually, expect, never, within
 
 CREATED = "order.created"
 CANCELLED = "order.cancelled"
@@ -239,7 +238,7 @@ def announced(
 
 
 def missing(heard: Any, orders: Iterable[Answer], kind: str = CREATED) -> list[Answer]:
-    known = {data_of(message).get("order_id") for message in heard.messages if is_kind(message, kind)}
+    known = [data_of(message).get("order_id") for message in heard.messages if is_kind(message, kind)]
     return [order for order in orders if order.json["id"] not in known]
 
 
@@ -310,11 +309,3 @@ def is_time(value: Any) -> bool:
 
 def names(orders: list[Answer]) -> str:
     return ", ".join(str(order.json["id"]) for order in orders)
-
-
-def within(seconds: float, probe: Callable[[], object]) -> bool:
-    """Whether `probe` becomes true in this time."""
-    until = time.monotonic() + seconds
-    while not (true := bool(probe())) and time.monotonic() < until:
-        time.sleep(0.05)
-    return true

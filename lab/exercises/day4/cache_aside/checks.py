@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status
+from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status, within
 from lab.grading.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.redis import Redis
 from lab.grading.stubs import Seen, Stub
@@ -329,9 +329,7 @@ def check_a_reader_who_comes_back_late(http: Http, stub: Mapping[str, Stub], new
             slow = threads.submit(http.get, path(row))
             held.wait()
             put = threads.submit(changed, http, row, fresh["name"], fresh["price"])
-            waited = time.monotonic() + 1.0  # who lets one at a time near a product makes the PUT wait for the reader
-            while not put.done() and time.monotonic() < waited:
-                time.sleep(0.01)
+            within(1.0, put.done)  # who lets one at a time near a product makes the PUT wait for the reader
         finally:
             held.release()
         put.result()

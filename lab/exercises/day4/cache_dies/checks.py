@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status
+from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status, within
 from lab.grading.expect import BehaviourFailed, CannotTell
 from lab.grading.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.metrics import Metrics
@@ -240,9 +240,7 @@ def check_the_origin_is_not_flooded(
         try:
             asked = [crowd.submit(http.get, path(row)) for row in rows]
             held.wait()
-            until = time.monotonic() + 1.0  # whoever is let through comes in this time
-            while time.monotonic() < until and origin.max_in_flight <= most:
-                time.sleep(0.02)
+            within(1.0, lambda: origin.max_in_flight > most)  # whoever is let through comes in this time
         finally:
             held.release()
         answers = [one.result() for one in asked]
