@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import multiprocessing
+import os
 import platform
 import socket
 import statistics
@@ -44,10 +45,8 @@ class Load:
     confirms: bool = False
     persistent: bool = False
     queues: int = 1
-
-    @property
-    def deliveries(self) -> int:
-        return self.messages * self.queues
+    beside: bool = False
+    """While another client has stopped reading what is sent to it."""
 
 
 LOADS = [
@@ -58,6 +57,7 @@ LOADS = [
     Load("200 B, persistent, confirm each", 200, 2_000, confirms=True, persistent=True),
     Load("1 KiB, persistent, confirm each", 1024, 2_000, confirms=True, persistent=True),
     Load("1 KiB, fan-out to 10, plain", 1024, 2_000, queues=10),
+    Load("1 KiB, plain, beside a client that stopped reading", 1024, 20_000, beside=True),
 ]
 
 
@@ -155,7 +155,12 @@ def _measures(only: str, share: int) -> list[tuple[str, Callable[[PrivateBroker]
 
 def _throughput(broker: PrivateBroker, load: Load, messages: int) -> Figures:
     """Deliveries a second from the first publish to the last one received, and the broker's CPU time."""
-    with _channel(broker.port) as channel:
+    with contextlib.ExitStack() as stack:
+        channel = stack.enter_context(_channel(broker.port))
+        if load.beside:
+            stopped = stack.enter_context(_process(_stop_reading, broker.port))
+            stack.callback(stopped.send, "end")
+            stopped.recv()
         channel.exchange_declare("bench", "fanout", durable=load.persistent)
         queues = [f"bench-{number}" for number in range(load.queues)]
         for queue in queues:
@@ -260,6 +265,18 @@ def _publish(pipe: Connection, port: int, load: Load, messages: int) -> None:
         for _ in range(messages):
             channel.basic_publish("bench", "", body, properties)
         pipe.send((began, time.monotonic()))
+
+
+def _stop_reading(pipe: Connection, port: int) -> None:
+    """30 MB are on their way here, and nobody takes them."""
+    channel = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port)).channel()
+    channel.queue_declare("bench-stopped", exclusive=True)
+    for _ in range(300):
+        channel.basic_publish("", "bench-stopped", bytes(100_000))
+    channel.basic_consume("bench-stopped", lambda *_: None, auto_ack=True)
+    pipe.send("stopped")
+    pipe.recv()
+    os._exit(0)  # an orderly end would begin with reading all of it
 
 
 def _answer(pipe: Connection, port: int) -> None:
