@@ -70,6 +70,7 @@ def grade(
         run=run_id,
         tiers=used,
         findings=findings,
+        left_out=tuple(behaviour.id for behaviour in assignment.behaviours if behaviour not in judged),
         not_proved=assignment.not_proved,
         misconceptions=titles(findings, assignment.wrong),
         logs=logs,

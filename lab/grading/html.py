@@ -83,9 +83,7 @@ def _article(report: Report, language: str) -> str:
 
 
 def _header(report: Report, language: str) -> str:
-    verdict, kind = (
-        ("broken", "error") if report.broken else ("passed", "pass") if report.passed else ("failed", "fail")
-    )
+    kind = "error" if report.broken else "pass" if report.passed else "fail"
     meta = [
         *tally(report, language),
         label("took", language, seconds=f"{report.seconds:.1f}"),
@@ -99,7 +97,7 @@ def _header(report: Report, language: str) -> str:
         meta.append(f"lab {report.lab}")
     return (
         f'<header><div class="top"><h1>{_text(report.exercise)} {_text(said(report.title, language))}</h1>'
-        f'<span class="pill {kind}">{_text(label(verdict, language))}</span></div></header>'
+        f'<span class="pill {kind}">{_text(label(report.verdict, language))}</span></div></header>'
         f'<p class="meta">{_text(" · ".join(meta))}</p>'
     )
 

@@ -134,8 +134,8 @@ class Finding:
 class Report:
     """One grading, as it is written down, printed and exported. `started_at` is RFC 3339, `seconds` the whole of it.
 
-    `tiers` says which engines it met. `logs` are the files with what each service wrote, by service; `misconceptions`
-    the titles of those that findings look like, by name.
+    `tiers` says which engines it met, `left_out` which behaviours nobody asked for. `logs` are the files with what each
+    service wrote, by service; `misconceptions` the titles of those that findings look like, by name.
     """
 
     schema: int = SCHEMA
@@ -147,6 +147,7 @@ class Report:
     run: str = ""
     tiers: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    left_out: tuple[str, ...] = ()
     not_proved: Text = field(default_factory=dict)
     logs: Mapping[str, str] = field(default_factory=dict)
     misconceptions: Mapping[str, Text] = field(default_factory=dict)
@@ -161,3 +162,12 @@ class Report:
     def broken(self) -> bool:
         """The lab itself failed somewhere, so that nothing can be said."""
         return any(finding.verdict == "error" for finding in self.findings)
+
+    @property
+    def verdict(self) -> Literal["broken", "passed", "part", "failed"]:
+        """What it comes to; of an exercise that was not looked at as a whole "part" at best."""
+        if self.broken:
+            return "broken"
+        if not self.passed:
+            return "failed"
+        return "part" if self.left_out else "passed"

@@ -155,10 +155,9 @@ class _Page:
 
     def sum_up(self, failing: Sequence[Finding]) -> None:
         report, language, sheet = self._report, self._language, self._sheet
-        key = "broken" if report.broken else "passed" if report.passed else "failed"
         counts = " · ".join(tally(report, language)) or label("unproved", language)
         sheet.paragraph(
-            [(label(key, language), "good" if report.passed else "bad"), (f"  {counts}", "plain")],
+            [(label(report.verdict, language), "good" if report.passed else "bad"), (f"  {counts}", "plain")],
             head=[(f"{report.exercise}  ", "title")],
             hang=width_of(report.exercise) + 2,
             tail=[(_span(report.seconds), "dim"), ("  ", "plain"), (label("seed", language, seed=report.seed), "dim")],
@@ -250,11 +249,15 @@ def tally(report: Report, language: str) -> list[str]:
         verdicts = [finding.verdict for finding in report.findings if finding.gold is gold]
         if verdicts:
             counts.append(label(key, language, done=verdicts.count("pass"), all=len(verdicts)))
+    if report.left_out:
+        counts.append(label("left_out", language, ids=", ".join(report.left_out)))
     return counts
 
 
 def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str, str]]:
     """What to type next, and the label of what it is good for."""
+    if report.verdict == "part":
+        return [(f"lab check {report.exercise}", "whole")]
     if report.passed:
         return [(f"lab solution {report.exercise}", "compare"), ("lab status", "overview")]
     again = (f"lab check {report.exercise} --seed {report.seed}", "again")

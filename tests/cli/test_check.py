@@ -66,6 +66,7 @@ def test_several_runs_say_how_stable_it_is_and_json_is_for_programs(learner: Lea
     only = learner("check", "--behaviour", "C1", "--json", "--seed", "7", "day9.1")
     (report,) = json.loads(only.stdout)["reports"]
     assert [finding["behaviour"] for finding in report["findings"]] == ["C1"]
+    assert report["left_out"] == ["C2"]
     assert report["seed"] == 7
     assert json.loads(learner("status", "--json").stdout)["exercises"][0]["attempts"] == 2
 

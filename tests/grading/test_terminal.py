@@ -99,6 +99,14 @@ def test_a_passed_behaviour_says_what_it_remarked() -> None:
     assert "note: slow: 1.9 s" in render(replace(PASSED, findings=(finding,)))
 
 
+def test_a_part_of_an_exercise_is_not_passed() -> None:
+    part = render(replace(PASSED, left_out=("C9", "C10")))
+    assert "PASSED" not in part
+    assert "HOLDS" in part
+    assert "C9, C10 not looked at" in part
+    assert f"lab check {PASSED.exercise} " in part
+
+
 def test_without_findings_it_says_so() -> None:
     assert "nothing was looked at" in render(replace(PASSED, findings=()))
 
