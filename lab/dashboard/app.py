@@ -150,13 +150,15 @@ class DashboardApp(App[None]):
         await feed.read()
         desk = self.desk
         self.run_screen.elapsed = None
-        at = figures.clock(desk.picture.now)
+        picture = desk.picture
         if desk.feed.ended == THE_END:
-            failure = desk.picture.failure()
+            at = figures.clock(picture.events[-1].t if picture.events else picture.now)
+            failure = picture.failure()
             ended = f"The run failed at {at}: {failure}." if failure else f"The run has ended at {at}."
             desk.banner = f"{ended} This is its last picture; q leaves."
         else:
             why = "" if "gone" in desk.feed.ended else f" ({desk.feed.ended})"
+            at = figures.clock(picture.now)
             desk.banner = f"The runtime is gone{why}. This is the last picture, of {at}; q leaves."
         desk.about = replace(desk.about, state="ended", behind=0.0)
 

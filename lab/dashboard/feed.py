@@ -38,7 +38,7 @@ class LiveFeed:
         self._room = asyncio.Event()
 
     async def read(self) -> None:
-        """Take lines until there are no more. Never raises: how it ended is `ended`."""
+        """Take lines until there are no more and all are drained. Never raises: how it ended is `ended`."""
         try:
             number = 0
             async for line in self._lines:
@@ -49,12 +49,17 @@ class LiveFeed:
                 number += 1
                 if number % READ_AT_ONCE == 0:
                     await asyncio.sleep(0)
-                while len(self._inbox) >= INBOX:
-                    self._room.clear()
-                    await self._room.wait()
-            self.ended = THE_END
+                await self._fewer_than(INBOX)
+            ended = THE_END
         except Exception as error:
-            self.ended = str(error) or type(error).__name__
+            ended = str(error) or type(error).__name__
+        await self._fewer_than(1)
+        self.ended = ended
+
+    async def _fewer_than(self, count: int) -> None:
+        while len(self._inbox) >= count:
+            self._room.clear()
+            await self._room.wait()
 
     def drain(self, clock: float, limit: int) -> list[Event]:  # noqa: ARG002 - the journal's time is not the screen's
         inbox = self._inbox

@@ -24,29 +24,47 @@ async def lines(*chunks: bytes, failure: str = "") -> AsyncIterator[bytes]:
         raise RuntimeError(failure)
 
 
+async def drained(feed: LiveFeed) -> list[Event]:
+    """Every event that it gives until it has ended."""
+    reading = asyncio.create_task(feed.read())
+    taken: list[Event] = []
+    while not reading.done():
+        taken += feed.drain(0.0, 10)
+        await asyncio.sleep(0)
+    return taken
+
+
 async def test_a_stream_is_read_to_its_end_and_what_is_no_event_is_passed_over() -> None:
     first, second = notes(2)
     feed = LiveFeed(lines(to_line(first), b'{"kind":"flow","t":', b'{"kind":"of-a-later-version"}', to_line(second)))
-    await feed.read()
-    assert feed.drain(0.0, 10) == [first, second]
+    assert await drained(feed) == [first, second]
     assert feed.ended == THE_END
 
 
 async def test_a_stream_that_breaks_says_why() -> None:
     feed = LiveFeed(lines(*map(to_line, notes(3)), failure="the run is gone"))
-    await feed.read()
-    assert len(feed.drain(0.0, 10)) == 3
+    assert len(await drained(feed)) == 3
     assert feed.ended == "the run is gone"
+
+
+async def test_a_stream_ends_when_its_last_event_was_drained() -> None:
+    feed = LiveFeed(lines(*map(to_line, notes(3))))
+    reading = asyncio.create_task(feed.read())
+    await aeventually(lambda: len(feed._inbox) == 3)
+    assert not feed.ended
+    assert len(feed.drain(0.0, 10)) == 3
+    await reading
+    assert feed.ended == THE_END
 
 
 async def test_a_long_journal_waits_outside_until_there_is_room() -> None:
     many = notes(INBOX + 5_000)
     feed = LiveFeed(lines(*map(to_line, many)))
     reading = asyncio.create_task(feed.read())
-    taken: list[Event] = []
     await aeventually(lambda: len(feed._inbox) >= INBOX)
     assert not reading.done()
-    while not (feed.ended and not feed._inbox):
+    taken: list[Event] = []
+    while not feed.ended:
         taken += feed.drain(0.0, 3_000)
         await asyncio.sleep(0)
     assert taken == many
