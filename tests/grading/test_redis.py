@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from redis import ResponseError
 
@@ -122,6 +123,7 @@ def test_it_outlives_a_restart_of_the_server(redis: Redis, server: Server) -> No
 def test_a_frozen_server_is_not_waited_for_long(redis: Redis, server: Server) -> None:
     redis.ping()
     os.kill(server.process.pid, signal.SIGSTOP)
+    eventually(lambda: psutil.Process(server.process.pid).status() == psutil.STATUS_STOPPED)
     try:
         began = time.monotonic()
         with pytest.raises(CannotTell):
