@@ -97,7 +97,7 @@ def check_users_and_orders_live_as_before(http: Http, new: New, rng: random.Rand
     renamed = http.patch(f"/users/{ident}", json={"name": new.name()})
     answers(renamed, 200, "patch")
     same(http.get(f"/users/{ident}"), renamed)
-    taken = http.post("/users", json={"email": made.json["email"], "name": new.name()})
+    taken = http.post("/users", json={"email": made.sent["email"], "name": new.name()})
     answers(taken, 409, "email-not-unique", "email_taken", "POST /users with an e-mail that is taken")
 
     bought = order(http, ident, basket(rng, new))

@@ -165,9 +165,9 @@ def check_the_life_of_an_order(http: Http, new: New, rng: random.Random) -> None
 @behaviour("C1")
 def check_an_email_belongs_to_one(http: Http, new: New) -> None:
     first, second = register(http, new), register(http, new)
-    again = http.post("/users", json={"email": first.json["email"], "name": new.name()})
+    again = http.post("/users", json={"email": first.sent["email"], "name": new.name()})
     answers(again, 409, "POST /users with an e-mail that is taken", "email-not-unique", problem="email_taken")
-    stolen = http.patch(f"/users/{second.json['id']}", json={"email": first.json["email"]})
+    stolen = http.patch(f"/users/{second.json['id']}", json={"email": first.sent["email"]})
     answers(stolen, 409, "PATCH to an e-mail that is taken", "email-not-unique", problem="email_taken")
 
 
