@@ -19,6 +19,8 @@ from types import TracebackType
 
 import psutil
 
+from lab.runtime.ports import Ports
+
 HEADER = b"AMQP\x00\x00\x09\x01"
 
 
@@ -28,10 +30,12 @@ def rabbitmq_installed() -> bool:
 
 
 def free_port() -> int:
-    """A loopback port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody has at this moment, nor gets for a connection of theirs."""
+    ports = Ports()
+    try:
+        return ports.take()
+    finally:
+        ports.close()
 
 
 class PrivateBroker:

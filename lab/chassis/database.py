@@ -10,6 +10,7 @@ What is not left to defaults on SQLite, and why:
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Engine, Executable, MetaData, Table, create_engine, event, literal, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 _BUSY_MS = 5000
 
@@ -92,12 +94,23 @@ def _engine(address: str) -> Engine:
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # or the driver begins transactions by itself, and later than we say
     cursor = connection.cursor()
-    # The timeout first: switching to WAL needs the lock that another instance may be holding.
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    # Of instances that switch to WAL at the same moment SQLite refuses some at once, whatever the timeout says.
+    for attempt in _while_locked():
+        with attempt:
+            cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _while_locked() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(sqlite3.OperationalError),
+        wait=wait_random(0.005, 0.05),
+        stop=stop_after_delay(_BUSY_MS / 1000),
+        reraise=True,
+    )
 
 
 def _begin_sqlite(connection: Any) -> None:

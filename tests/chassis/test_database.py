@@ -69,11 +69,12 @@ def test_the_file_is_in_wal_mode(tmp_path: Path) -> None:
 
 
 def test_two_instances_may_create_the_tables_at_once(tmp_path: Path) -> None:
-    databases = [Database(f"sqlite:///{tmp_path}/shared.db") for _ in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda database: database.create_tables(Base.metadata), databases))
-    for database in databases:
-        database.close()
+    for round_ in range(5):  # SQLite refuses now and then
+        databases = [Database(f"sqlite:///{tmp_path}/shared-{round_}.db") for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda database: database.create_tables(Base.metadata), databases))
+        for database in databases:
+            database.close()
 
 
 def test_of_many_that_insert_a_row_at_once_one_does(database: Database) -> None:
