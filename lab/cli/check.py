@@ -101,7 +101,7 @@ def exit_code(reports: Sequence[Report]) -> int:
     """What the reports come to, for scripts."""
     if any(report.broken for report in reports):
         return exits.MISSING
-    return exits.OK if all(report.passed for report in reports) else exits.FAILED
+    return exits.OK if all(report.good for report in reports) else exits.FAILED
 
 
 def with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
@@ -149,9 +149,9 @@ def _show(report: Report, done: Sequence[Report], language: str, *, last: bool) 
     if last and len(done) == 1:
         reports.show(report, language)
         return
-    if not report.passed and all(earlier.passed for earlier in done[:-1]):
+    if not report.good and all(earlier.good for earlier in done[:-1]):
         reports.show(report, language)
-    verdict = "passed" if report.passed else "broken by the lab" if report.broken else "failed"
+    verdict = "passed" if report.good else "broken by the lab" if report.broken else "failed"
     out(f"{report.exercise} run {len(done)}, seed {report.seed}: {verdict} ({report.seconds:.1f} s)")
     if last:
         reports.show_stability(done, language)
@@ -161,7 +161,7 @@ def _overview(reports: Sequence[Report]) -> None:
     out()
     for exercise in dict.fromkeys(report.exercise for report in reports):
         done = [report for report in reports if report.exercise == exercise]
-        passed = sum(report.passed for report in done)
+        passed = sum(report.good for report in done)
         verdict = "passed" if passed == len(done) else "broken by the lab" if done[-1].broken else "failed"
         often = f" {passed}/{len(done)}" if len(done) > 1 else ""
         out(f"{exercise}  {verdict}{often}")

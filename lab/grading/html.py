@@ -83,7 +83,7 @@ def _article(report: Report, language: str) -> str:
 
 
 def _header(report: Report, language: str) -> str:
-    kind = "error" if report.broken else "pass" if report.passed else "fail"
+    kind = "error" if report.broken else "pass" if report.good else "fail"
     meta = [
         *tally(report, language),
         label("took", language, seconds=f"{report.seconds:.1f}"),

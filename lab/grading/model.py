@@ -165,9 +165,14 @@ class Report:
 
     @property
     def verdict(self) -> Literal["broken", "passed", "part", "failed"]:
-        """What it comes to; of an exercise that was not looked at as a whole "part" at best."""
+        """What it comes to. "part": all that was asked for holds, gold or not, and the rest was not looked at."""
         if self.broken:
             return "broken"
-        if not self.passed:
-            return "failed"
-        return "part" if self.left_out else "passed"
+        if self.left_out:
+            return "part" if self.findings and all(f.verdict == "pass" for f in self.findings) else "failed"
+        return "passed" if self.passed else "failed"
+
+    @property
+    def good(self) -> bool:
+        """What was asked for holds."""
+        return self.verdict in ("passed", "part")

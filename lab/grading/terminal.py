@@ -59,7 +59,7 @@ def stability(
     """What several gradings of the same services come to: how many passed, and which behaviour failed on which
     seeds."""
     sheet = Sheet(width=width, colour=colour, unicode=unicode)
-    done = sum(report.passed for report in reports)
+    done = sum(report.good for report in reports)
     role: Role = "good" if done == len(reports) else "bad"
     sheet.paragraph([(label("stable", language, done=done, all=len(reports)), role)])
     for ident in dict.fromkeys(finding.behaviour for report in reports for finding in report.findings):
@@ -157,7 +157,7 @@ class _Page:
         report, language, sheet = self._report, self._language, self._sheet
         counts = " · ".join(tally(report, language)) or label("unproved", language)
         sheet.paragraph(
-            [(label(report.verdict, language), "good" if report.passed else "bad"), (f"  {counts}", "plain")],
+            [(label(report.verdict, language), "good" if report.good else "bad"), (f"  {counts}", "plain")],
             head=[(f"{report.exercise}  ", "title")],
             hang=width_of(report.exercise) + 2,
             tail=[(_span(report.seconds), "dim"), ("  ", "plain"), (label("seed", language, seed=report.seed), "dim")],
@@ -258,7 +258,7 @@ def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str,
     """What to type next, and the label of what it is good for."""
     if report.verdict == "part":
         return [(f"lab check {report.exercise}", "whole")]
-    if report.passed:
+    if report.verdict == "passed":
         return [(f"lab solution {report.exercise}", "compare"), ("lab status", "overview")]
     again = (f"lab check {report.exercise} --seed {report.seed}", "again")
     if report.broken:

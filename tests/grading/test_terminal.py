@@ -107,6 +107,14 @@ def test_a_part_of_an_exercise_is_not_passed() -> None:
     assert f"lab check {PASSED.exercise} " in part
 
 
+def test_a_gold_behaviour_that_was_asked_for_must_hold() -> None:
+    gold = Finding(behaviour="C6", gold=True, verdict="fail", seconds=1, says={"en": "x"}, expected="a", got="b")
+    report = replace(PASSED, findings=(*PASSED.findings, gold), left_out=("C9",))
+    assert not report.good
+    assert "NOT YET" in render(report)
+    assert replace(report, left_out=()).good
+
+
 def test_without_findings_it_says_so() -> None:
     assert "nothing was looked at" in render(replace(PASSED, findings=()))
 
