@@ -21,6 +21,7 @@ from lab.grading.redis import Redis
 from lab.grading.stubs import Stub
 from lab.journal.event import Flow, Log
 from lab.runtime.client import ControlError
+from lab.runtime.family import Family
 
 
 class SystemUnderTest:
@@ -99,8 +100,9 @@ class SystemUnderTest:
         return {**answer.json, "http_status": answer.status} if isinstance(answer.json, dict) else None
 
     def rss(self, name: str) -> int:
-        """Bytes of memory, descendants included; about a second old at most."""
-        return self._bench.status(name).rss
+        """Bytes of memory at this moment, descendants included; 0 once it has ended."""
+        pid = self._bench.status(name).pid
+        return Family(pid).memory() if pid else 0
 
     def restarts(self, name: str) -> int:
         return self._bench.status(name).restarts

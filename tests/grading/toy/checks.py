@@ -33,6 +33,15 @@ def check_each_check_meets_a_fresh_system(http, system):
     expect(third.json["visits"] == 1, "one visit again", got=third.json, code="kept")
 
 
+@behaviour("passes")
+def check_memory_is_what_it_is_at_this_moment(http, system):
+    before = system.rss("shop")
+    assert http.get("/hoard").json == {"bytes": 50_000_000}
+    assert before + 45_000_000 < system.rss("shop") < before + 80_000_000, (before, system.rss("shop"))
+    system.kill("shop")
+    assert system.rss("shop") == 0
+
+
 @behaviour("fails")
 def check_what_is_not_there(http):
     warn("this was to be expected")

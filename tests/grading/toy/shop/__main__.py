@@ -8,6 +8,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.request import urlopen
 
+HOARD: list[bytes] = []
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
@@ -29,6 +31,9 @@ class Handler(BaseHTTPRequestHandler):
                     database.execute("INSERT INTO visits DEFAULT VALUES")
                     (count,) = database.execute("SELECT count(*) FROM visits").fetchone()
                 self.answer(200, {"visits": count, "colour": os.environ.get("COLOUR")})
+            case "/hoard":
+                HOARD.append(b"x" * 50_000_000)
+                self.answer(200, {"bytes": len(HOARD[-1])})
             case "/user":
                 with urlopen(os.environ["USERS_URL"] + "/users/u-1") as answer:
                     self.answer(200, json.load(answer))
