@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Engine, Executable, MetaData, Table, create_engine, event, literal, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 _BUSY_MS = 5000
 
@@ -106,11 +106,16 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 
 def _while_locked() -> Retrying:
     return Retrying(
-        retry=retry_if_exception_type(sqlite3.OperationalError),
+        retry=retry_if_exception(_is_locked),
         wait=wait_random(0.005, 0.05),
         stop=stop_after_delay(_BUSY_MS / 1000),
         reraise=True,
     )
+
+
+def _is_locked(error: BaseException) -> bool:
+    """A file that cannot be written, say, is told at once."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Integer, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from lab.chassis.database import Database, insert_missing
@@ -93,3 +95,14 @@ def test_check_is_none_where_it_answers_and_raises_where_it_does_not(database: D
     assert database.check() is None
     with pytest.raises(Exception, match="unable to open"):
         Database(f"sqlite:///{tmp_path}/nowhere/test.db").check()
+
+
+def test_what_is_no_lock_is_told_at_once(tmp_path: Path) -> None:
+    """A file without its WAL mode that cannot be written: trying again would not help."""
+    (tmp_path / "shop.db").touch()
+    database = Database(f"sqlite:///file:{tmp_path}/shop.db?mode=ro&uri=true")
+    began = time.monotonic()
+    with pytest.raises(OperationalError, match="readonly"), database.read() as session:
+        session.execute(text("SELECT 1"))
+    assert time.monotonic() - began < 2.5
+    database.close()
