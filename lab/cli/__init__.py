@@ -6,6 +6,9 @@ import sys
 def main() -> None:
     """Entry point of the installed command."""
     try:
+        from lab.cli import interrupt
+
+        interrupt.heed()
         from lab.cli.app import app
 
         for stream in (sys.stdout, sys.stderr):

@@ -205,6 +205,7 @@ def run(grader: Grader, checks: Path) -> None:
     """Run the checks of one file in this process. Raises KeyboardInterrupt."""
     arguments = ["-c", "/dev/null", "--rootdir", str(checks.parent), "--noconftest", "-s", "--assert=plain"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "--import-mode=importlib", "--strict-markers"]
+    arguments += ["-p", "no:unraisableexception"]  # what becomes of a Ctrl-C in a finalizer is the command's matter
     arguments += ["-o", f"python_files={checks.name}", "-o", "python_functions=check_*", str(checks)]
     with _alone():
         try:
