@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Engine, Integer, String, create_engine, event, select
+from sqlalchemy import Boolean, Column, Engine, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from lab.course import records
 from lab.course.records import Attempt
@@ -31,29 +31,28 @@ class NewerProgress(Exception):
     """The file was written by a later lab."""
 
 
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Attempt(_Base):
-    __tablename__ = "attempts"
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    record: Mapped[str] = mapped_column(String, unique=True)
-    exercise: Mapped[str] = mapped_column(String, index=True)
-    at: Mapped[str] = mapped_column(String)
-    seed: Mapped[int] = mapped_column(Integer)
-    passed: Mapped[bool] = mapped_column(Boolean)
-    honest: Mapped[bool] = mapped_column(Boolean)
-    gold: Mapped[int] = mapped_column(Integer)
-    failing: Mapped[str] = mapped_column(String)
-    code: Mapped[str] = mapped_column(String)
-
-
-class _Hint(_Base):
-    __tablename__ = "hints"
-    exercise: Mapped[str] = mapped_column(String, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    at: Mapped[str] = mapped_column(String)
+TABLES = MetaData()
+ATTEMPTS = Table(
+    "attempts",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("record", String, nullable=False, unique=True),
+    Column("exercise", String, nullable=False, index=True),
+    Column("at", String, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("honest", Boolean, nullable=False),
+    Column("gold", Integer, nullable=False),
+    Column("failing", String, nullable=False),
+    Column("code", String, nullable=False),
+)
+HINTS = Table(
+    "hints",
+    TABLES,
+    Column("exercise", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,31 +98,34 @@ class Progress:
         if not attempt.whole or report.broken or not report.findings:
             return
         failing = [finding.behaviour for finding in report.findings if finding.verdict == "fail" and not finding.gold]
-        with Session(self._engine) as session, session.begin():
-            session.add(
-                _Attempt(
-                    record=record,
-                    exercise=report.exercise,
-                    at=report.started_at,
-                    seed=report.seed,
-                    passed=report.passed,
-                    honest=bool(failing),
-                    gold=sum(finding.gold and finding.verdict == "pass" for finding in report.findings),
-                    failing=json.dumps(failing),
-                    code=attempt.code,
-                )
-            )
+        noted = insert(ATTEMPTS).values(
+            record=record,
+            exercise=report.exercise,
+            at=report.started_at,
+            seed=report.seed,
+            passed=report.passed,
+            honest=bool(failing),
+            gold=sum(finding.gold and finding.verdict == "pass" for finding in report.findings),
+            failing=json.dumps(failing),
+            code=attempt.code,
+        )
+        with self._engine.begin() as connection:
+            connection.execute(noted)
 
     def open_hint(self, exercise: str, number: int) -> None:
         """Remember that the learner has seen it."""
-        with Session(self._engine) as session, session.begin():
-            session.merge(_Hint(exercise=exercise, number=number, at=datetime.now(UTC).isoformat(timespec="seconds")))
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        opened = insert(HINTS).values(exercise=exercise, number=number, at=at).on_conflict_do_nothing()
+        with self._engine.begin() as connection:
+            connection.execute(opened)
 
     def standing(self, exercise: str, *, untouched: Collection[str] = ()) -> Standing:
         """How it stands. Failures of an `untouched` starter, by its fingerprint, are nobody's."""
-        with Session(self._engine) as session:
-            rows = session.scalars(select(_Attempt).where(_Attempt.exercise == exercise).order_by(_Attempt.id)).all()
-            hints = session.scalars(select(_Hint.number).where(_Hint.exercise == exercise)).all()
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(ATTEMPTS).where(ATTEMPTS.c.exercise == exercise).order_by(ATTEMPTS.c.id)
+            ).all()
+            hints = connection.scalars(select(HINTS.c.number).where(HINTS.c.exercise == exercise)).all()
         passes = [row for row in rows if row.passed]
         return Standing(
             attempts=len(rows),
@@ -161,7 +163,7 @@ def _open(path: Path) -> Engine:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar() or 0
             if version > VERSION:
                 raise NewerProgress(f"{path} was written by a later lab; this one reads version {VERSION}")
-            _Base.metadata.create_all(connection)
+            TABLES.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     except BaseException:
         engine.dispose()

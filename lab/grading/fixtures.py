@@ -7,21 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.faults.text import FaultError
 from lab.grading.bench import PATIENCE, Bench
-from lab.grading.broker import Broker
 from lab.grading.expect import CannotTell
 from lab.grading.http import Http
-from lab.grading.metrics import Metrics, read_metrics
-from lab.grading.redis import Redis
 from lab.grading.stubs import Stub
 from lab.journal.event import Flow, Log
 from lab.runtime.client import ControlError
 from lab.runtime.family import Family
+
+if TYPE_CHECKING:
+    from lab.grading.broker import Broker
+    from lab.grading.metrics import Metrics
+    from lab.grading.redis import Redis
 
 
 class SystemUnderTest:
@@ -282,6 +284,7 @@ def redis(bench: Bench) -> Redis:
 @pytest.fixture
 def metrics(bench: Bench) -> Callable[[str], Metrics]:
     """`metrics("gateway")` asks its /metrics now. Raises CannotTell if it does not answer."""
+    from lab.grading.metrics import read_metrics
 
     def scrape(service: str) -> Metrics:
         return read_metrics(bench.direct[service])
