@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import CursorResult, Engine, Executable, MetaData, Table, create_engine, event, literal, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
@@ -65,10 +65,18 @@ def insert_missing(session: Session, table: type[DeclarativeBase] | Table, **val
 
     Looking first and inserting then is not the same: two can look before either inserts.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    insert = _insert(session)(table).values(**values).on_conflict_do_nothing()
     # Asked of the row itself: `rowcount` is for UPDATE and DELETE, and of an INSERT not every driver keeps it.
     return session.execute(insert.returning(literal(True))).first() is not None
+
+
+def _insert(session: Session) -> Any:
+    """The INSERT of this database: each has a way of its own to say ON CONFLICT."""
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # takes a tenth of a second: only who has one shall wait for it
+
+        return postgresql.insert
+    return sqlite.insert
 
 
 def rows_of(session: Session, statement: Executable) -> int:

@@ -46,12 +46,7 @@ _outbox = Table(
     Column("due", Float, nullable=False, default=0.0),
     Column("attempts", Integer, nullable=False, default=0),
     Index("outbox_by_entity", "entity"),
-)
-Index(
-    "outbox_pending",
-    _outbox.c.position,
-    sqlite_where=_outbox.c.sent.is_(None),
-    postgresql_where=_outbox.c.sent.is_(None),
+    Index("outbox_pending", "sent", "position"),
 )
 
 LEASE = 5.0

@@ -1,4 +1,4 @@
-"""The runtime process of one run: `python -m lab.runtime RUNFOLDER [--lifeline FD]`.
+"""The runtime process of one run: `python -m lab.runtime RUNFOLDER [--lifeline FD] [--warm GROUP ...]`.
 
 It ends on SIGTERM, SIGINT or SIGHUP, and when the other end of the lifeline, a pipe that its starter holds, is closed.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.runtime.preload import PRELOAD
 from lab.runtime.warmup import ForkServerProcess, start_server
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.runtime")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lifeline", type=int)
+    parser.add_argument("--warm", nargs="*", default=tuple(PRELOAD), choices=tuple(PRELOAD))
     options = parser.parse_args()
-    fork_server = start_server(options.folder)  # it warms up while we import what we need
+    fork_server = start_server(options.folder, options.warm)  # it warms up while we import what we need
 
     import asyncio
 

@@ -1,16 +1,17 @@
 """The fork server: a single-threaded process that has done the heavy imports and forks every process of a run.
 
-    python -m lab.runtime.forkserver FD
+    python -m lab.runtime.forkserver FD [GROUP ...]
 
-FD is its end of a socket pair with the runtime. Messages in both directions are a 4-byte length and JSON. A request
-carries the file descriptors for the child's stdout, stderr and, if it wants one, stdin:
+FD is its end of a socket pair with the runtime; the groups are those of `preload` that it imports. Messages in both
+directions are a 4-byte length and JSON. A request carries the file descriptors for the child's stdout, stderr and, if
+it wants one, stdin:
 
     {"id": 1, "module": "shop.orders", "argv": [], "env": {}, "cwd": "...", "path": ["..."], "after": "httpx"}
     {"id": 2, "module": null, "argv": ["node", "server.js"], ...}
 
 Answers: {"id": 1, "pid": 4711}, {"id": 2, "error": "node: No such file or directory"}, {"exit": 4711, "code": -9}, and
-{"warm": 1.5} once all imports are done (seconds). A request waits until the import that it names under `after` is done;
-it is served between two others.
+{"warm": 1.5} once all imports are done (seconds). A request waits until the import that it names under `after` is done
+(`*`: all of them); it is served between two others.
 
 Each child is a process of its own: session, environment, working folder and pipes. When the runtime is gone (end of
 file on the socket) every child's group is terminated, then killed, and the server ends. What is left of a group when
@@ -34,54 +35,16 @@ import struct
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.engines.lifetime import adopt_orphans, die_with_parent
+from lab.runtime import preload
 
-PRELOAD = (
-    "asyncio",
-    "msgspec",
-    "pamqp.commands",
-    "pamqp.frame",
-    "uvloop",
-    "httptools",
-    "encodings.idna",
-    "redis",
-    "fakeredis",
-    "fastapi",
-    "fastapi.responses",
-    "pydantic.v1",
-    "uvicorn",
-    "uvicorn.loops.auto",
-    "uvicorn.loops.uvloop",
-    "uvicorn.lifespan.on",
-    "uvicorn.protocols.http.auto",
-    "uvicorn.protocols.http.httptools_impl",
-    "uvicorn.protocols.websockets.auto",
-    "pika",
-    "sqlalchemy",
-    "sqlalchemy.orm",
-    "sqlalchemy.dialects.sqlite",
-    "sqlalchemy.dialects.postgresql",
-    "sqlite3",
-    "httpx",
-    "httpcore",
-    "anyio._core._sockets",
-    "anyio.streams.memory",
-    "anyio.streams.stapled",
-    "anyio.streams.tls",
-    "tenacity",
-    "prometheus_client",
-    "lab.chassis.serve",
-    "lab.chassis.database",
-    "lab.chassis.web",
-)
-"""What services and embedded engines import (some of it late, at first use), in the order in which a run needs it. What
-is missing is skipped."""
-ALL = PRELOAD[-1]
-"""Who waits for this one finds all of them done."""
+ALL = "*"
+"""Who waits for this one finds all imports done."""
 
 LENGTH = struct.Struct("!I")
 GRACE = 1.0
@@ -101,10 +64,10 @@ class Job:
 
 
 class ForkServer:
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, imports: Sequence[str]) -> None:
         self._sock = sock
         self._children: set[int] = set()
-        self._imports = list(reversed(PRELOAD))
+        self._imports = list(reversed(imports))
         self._waiting: list[tuple[dict[str, Any], list[int]]] = []
         self._began = time.monotonic()
         self._stop = False
@@ -140,8 +103,8 @@ class ForkServer:
 
     def _next_turn(self) -> int | None:
         """The first request that waits for no import any more."""
-        turns = (i for i, (request, _) in enumerate(self._waiting) if request["after"] not in self._imports)
-        return next(turns, None)
+        coming = {ALL, *self._imports} if self._imports else ()
+        return next((i for i, (request, _) in enumerate(self._waiting) if request["after"] not in coming), None)
 
     def _import_one(self) -> None:
         with contextlib.suppress(ImportError):
@@ -325,7 +288,8 @@ def _run(job: Job) -> None:
 
 
 def main() -> None:
-    job = ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve()
+    fd, *groups = sys.argv[1:]
+    job = ForkServer(socket.socket(fileno=int(fd)), preload.imports(groups)).serve()
     if job:
         _run(job)
     else:

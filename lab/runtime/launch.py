@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.runtime import runs
 from lab.runtime.api import RunOptions
+from lab.runtime.preload import needed
 from lab.runtime.runs import RunRecord
 from lab.system.model import System
 from lab.system.validate import validate
@@ -42,7 +43,7 @@ def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], 
     runs.clean_leftovers()
     try:
         file = runs.create(system, options, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        process, lifeline = _start(runs.home() / "runs" / file.id, detach=options.detach)
+        process, lifeline = _start(runs.home() / "runs" / file.id, needed(system), detach=options.detach)
     except OSError as error:
         raise LaunchError(
             f"cannot write to {error.filename or runs.home()}: {error.strerror}; "
@@ -64,8 +65,8 @@ def release(run: str) -> None:
         os.close(end)
 
 
-def _start(folder: Path, *, detach: bool) -> tuple[subprocess.Popen[bytes], int | None]:
-    command = [sys.executable, "-P", "-m", "lab.runtime", str(folder)]
+def _start(folder: Path, warm: Sequence[str], *, detach: bool) -> tuple[subprocess.Popen[bytes], int | None]:
+    command = [sys.executable, "-P", "-m", "lab.runtime", str(folder), "--warm", *warm]
     read, write = (-1, None) if detach else os.pipe()
     if read >= 0:
         command += ["--lifeline", str(read)]

@@ -6,9 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.runtime.preload import PRELOAD
 from lab.runtime.secrets import without_secrets
 
 
@@ -20,15 +22,16 @@ class ForkServerProcess:
     sock: socket.socket
 
 
-def start_server(folder: Path) -> ForkServerProcess:
-    """Start the fork server of the run in `folder`; what it says itself goes to `runtime.log`. Raises OSError.
+def start_server(folder: Path, groups: Sequence[str] = tuple(PRELOAD)) -> ForkServerProcess:
+    """Start the fork server of the run in `folder`, which imports these groups of `preload`. Raises OSError.
 
-    Whatever it forks shows the server's own first environment to the system, so the run's mark must be in there.
+    What it says itself goes to `runtime.log`. Whatever it forks shows the server's own first environment to the system,
+    so the run's mark must be in there.
     """
     ours, theirs = socket.socketpair()
     with theirs, (folder / "runtime.log").open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno()), *groups],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from lab.runtime.forkserver import ALL
+from lab.runtime.preload import PRELOAD
 from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
 from lab.runtime.warmup import start_server
 from tests.waiting import aeventually
@@ -21,9 +22,9 @@ from tests.waiting import aeventually
 class Forks:
     """A fork server of the test's own, and whether it was lost."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, groups: Sequence[str] = tuple(PRELOAD)) -> None:
         self.lost = asyncio.Event()
-        self.client = ForkClient(start_server(folder), self.lost.set)
+        self.client = ForkClient(start_server(folder, groups), self.lost.set)
         self.folder = folder
 
     async def python(self, code: str, **more: object) -> Child:
@@ -135,6 +136,13 @@ async def test_a_child_waits_only_for_the_import_it_names(forks: Forks) -> None:
     assert not forks.client.warm.done()
     assert await output(plain.stdout) == "at once\n"
     assert await output(engine.stdout) == "[True, False]\n"
+
+
+async def test_only_the_groups_that_were_asked_for_are_imported(tmp_path: Path) -> None:
+    forks = Forks(tmp_path, groups=["base", "redis"])
+    code = "import sys\nprint([name in sys.modules for name in ('fakeredis', 'fastapi', 'sqlalchemy')])"
+    assert await output((await forks.python(code, after=ALL)).stdout) == "[True, False, False]\n"
+    await forks.client.close()
 
 
 async def test_what_a_dead_leader_leaves_behind_is_killed(forks: Forks) -> None:
