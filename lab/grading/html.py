@@ -10,7 +10,7 @@ from lab.grading.model import Finding, Line, Report
 from lab.grading.sequence import svg
 from lab.grading.sheet import visible
 from lab.grading.terminal import log_places, next_commands, tally, to_try
-from lab.grading.words import label, said
+from lab.grading.words import label, reason, said
 
 STYLE = """
 :root{color-scheme:light dark;--bg:#f4f5f7;--card:#fff;--ink:#1c2126;--dim:#626c77;--line:#dde1e6;--good:#157347;
@@ -144,10 +144,9 @@ def _row(line: Line, began: float, language: str) -> str:
 
 def _undecided(finding: Finding, language: str) -> str:
     lab = f'<p class="dim">{_text(label("lab_fault", language))}</p>' if finding.verdict == "error" else ""
-    reason = "\n".join(line[: len(line) - len(line.lstrip())] + visible(line) for line in finding.reason.splitlines())
-    return (
-        f'<section class="card {finding.verdict}">{_top(finding, language)}<pre>{escape(reason)}</pre>{lab}</section>'
-    )
+    why = reason(finding, language).splitlines()
+    told = "\n".join(line[: len(line) - len(line.lstrip())] + visible(line) for line in why)
+    return f'<section class="card {finding.verdict}">{_top(finding, language)}<pre>{escape(told)}</pre>{lab}</section>'
 
 
 def _held(finding: Finding, language: str) -> str:

@@ -10,7 +10,7 @@ from lab.grading.lines import is_here, tell
 from lab.grading.model import Finding, Report
 from lab.grading.sheet import visible
 from lab.grading.terminal import to_try
-from lab.grading.words import label, said
+from lab.grading.words import label, reason, said
 
 
 def junit(reports: Sequence[Report], *, language: str = "en") -> bytes:
@@ -62,10 +62,10 @@ def _case(report: Report, finding: Finding, language: str) -> Xml.Element:
             failure = Xml.SubElement(case, "failure", {"type": finding.code or "failed", "message": visible(got)})
             failure.text = _block(_words(report, finding, language))
         case "unknown" | "error":
-            reason = {"type": finding.verdict, "message": visible(finding.reason)}
-            Xml.SubElement(case, "error", reason).text = _block(finding.reason.splitlines())
+            error = {"type": finding.verdict, "message": visible(finding.reason)}
+            Xml.SubElement(case, "error", error).text = _block(finding.reason.splitlines())
         case "skipped":
-            Xml.SubElement(case, "skipped", {"message": visible(finding.reason)})
+            Xml.SubElement(case, "skipped", {"message": visible(reason(finding, language))})
     told = [*_story(finding, language), *(f"{label('note', language)}: {text}" for text in finding.warnings)]
     if told:
         Xml.SubElement(case, "system-out").text = _block(told)

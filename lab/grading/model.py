@@ -110,8 +110,9 @@ class Finding:
     """What became of one behaviour.
 
     `expected` and `got` are in domain words with the learner's own ids and numbers, `code` names the failure for
-    programs and for signatures, `reason` says why it is unknown, skipped or an error. `looks_like` are names of wrong
-    services whose signature matches. `command` is a request that shows it, to be pasted.
+    programs and for signatures, `reason` says why it is unknown, skipped or an error; `needs` is what a skipped one
+    waits for. `looks_like` are names of wrong services whose signature matches. `command` is a request that shows it,
+    to be pasted.
     """
 
     behaviour: str
@@ -123,6 +124,7 @@ class Finding:
     got: str = ""
     code: str = ""
     reason: str = ""
+    needs: str = ""
     story: tuple[Line, ...] = ()
     why: Text = field(default_factory=dict)
     looks_like: tuple[str, ...] = ()

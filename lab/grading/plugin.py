@@ -41,6 +41,7 @@ class Outcome:
     seconds: float = 0.0
     failure: BehaviourFailed | None = None
     reason: str = ""
+    needs: str = ""
     finding: Finding | None = None
 
 
@@ -97,7 +98,7 @@ class Grader:
         for needed in self._behaviour(ident).needs:
             if self.verdict(needed) not in ("pass", None):
                 what = "could not be judged" if self.verdict(needed) in ("unknown", "error") else "does not hold"
-                raise _Skipped(f"it needs {needed}, which {what}")
+                raise _Skipped(f"it needs {needed}, which {what}", needed)
         self.listener(Progress(kind="check", behaviour=ident))
 
     @pytest.hookimpl(wrapper=True)
@@ -173,6 +174,7 @@ class Grader:
             code=failure.code if failure else "",
             command=failure.command if failure else "",
             reason=outcome.reason,
+            needs=outcome.needs,
             warnings=tuple(self._warnings.get(behaviour.id, ())),
             story=story(self.bench.read(), failure.about, self.bench.since) if failure else (),
         )
@@ -198,7 +200,11 @@ class Grader:
 
 
 class _Skipped(Exception):
-    """The check is not made; the message says why."""
+    """The check is not made; the message says why, and `needs` what it waits for, if it does."""
+
+    def __init__(self, why: str, needs: str = "") -> None:
+        super().__init__(why)
+        self.needs = needs
 
 
 def run(grader: Grader, checks: Path) -> None:
@@ -252,7 +258,7 @@ def _outcome(error: BaseException | None) -> Outcome:
         case CannotTell():
             return Outcome("unknown", reason=str(error))
         case _Skipped():
-            return Outcome("skipped", reason=str(error))
+            return Outcome("skipped", reason=str(error), needs=error.needs)
         case _:
             return Outcome("error", reason=_told(error))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lab.grading.lines import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.sheet import NO_BREAK, Sheet, visible, width_of
-from lab.grading.words import label, said
+from lab.grading.words import label, reason, said
 from lab.journal.telling import Role, Words
 
 ROLES: dict[str, Role] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
@@ -146,7 +146,7 @@ class _Page:
             label_ = label("got", language)
             sheet.line([("    ", "plain"), (f"{label_}: ", "dim"), (visible(finding.got), "plain")])
         elif finding.verdict != "pass":
-            for line in finding.reason.splitlines():
+            for line in reason(finding, language).splitlines():
                 sheet.paragraph([(visible(line), "plain")], hang=4 + len(line) - len(line.lstrip()))
             if finding.verdict == "error":
                 sheet.paragraph([(label("lab_fault", language), "warn")], hang=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.grading.model import Text
+from lab.grading.model import Finding, Text
 
 LABELS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -29,6 +29,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "must_count": "must {done} of {all}",
         "gold_count": "gold {done} of {all}",
         "left_out": "{ids} not looked at",
+        "needs": "it needs {id}, which is not proved",
         "passed": "PASSED",
         "part": "HOLDS",
         "failed": "NOT YET",
@@ -102,6 +103,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "must_count": "majburiy {done}/{all}",
         "gold_count": "oltin {done}/{all}",
         "left_out": "{ids} tekshirilmadi",
+        "needs": "buning uchun avval {id} bajarilishi kerak",
         "passed": "TOPSHIRILDI",
         "part": "BAJARILDI",
         "failed": "HALI EMAS",
@@ -164,6 +166,11 @@ def label(key: str, language: str, **values: object) -> str:
 def known(key: str, language: str, otherwise: str) -> str:
     """The words for `key`, or `otherwise` where there are none."""
     return LABELS.get(language, LABELS["en"]).get(key, otherwise)
+
+
+def reason(finding: Finding, language: str) -> str:
+    """Why nothing is said of the behaviour. What a service or the system said in it is as it was said."""
+    return label("needs", language, id=finding.needs) if finding.needs else finding.reason
 
 
 def said(text: Text, language: str) -> str:

@@ -183,7 +183,7 @@ CONSUMER = Report(
         Finding(
             behaviour="C4", gold=False, verdict="skipped", seconds=0.0,
             says=_says("A crash in the middle of the work leaves exactly one row.", "Ish o‘rtasida qulasa ham, aynan bitta qator qoladi."),
-            reason="it needs C3, which failed",
+            reason="it needs C3, which does not hold", needs="C3",
         ),
         Finding(
             behaviour="C5", gold=False, verdict="fail", seconds=2.04,

@@ -147,6 +147,7 @@ def test_what_did_not_come_says_what_was_awaited_and_how_long() -> None:
 def test_reasons_are_for_people() -> None:
     report, _, _ = graded()
     assert finding(report, "skipped").reason == "it needs fails, which does not hold"
+    assert finding(report, "skipped").needs == "fails"
     assert finding(report, "unknown").reason == "it is too dark to see"
     sick = finding(report, "sick").reason
     assert sick.startswith("shop never became healthy: exited with code 1")

@@ -66,7 +66,7 @@ def test_a_failure_is_told_with_its_diagram() -> None:
     for part in (
         "day3.3 Idempotent consumer", "NOT YET", "must 1 of 4", "seed 81", "order o-17 is charged 1 time", "2 charges",
         "No memory of handled messages", "lab explain no-dedup", "lab check day3.3 --seed 81 --behaviour C3",
-        "runs/0042-day3.3/payments.log:3", "2 rows for order o-23", "it needs C3, which failed",
+        "runs/0042-day3.3/payments.log:3", "2 rows for order o-23", "it needs C3, which is not proved",
         "not ready within 10 s",
         "five times over", "stays small after a million",
     ):  # fmt: skip
