@@ -127,7 +127,8 @@ def _names(event: Event, idents: set[str]) -> bool:
     if event.correlation in idents:
         return True
     if isinstance(event, Flow):
-        return event.message in idents or event.key in idents or bool(idents & {*re.split(r"[/ ?&=:]", event.op)})
+        asked = re.split(r"[/ ?&=:]", f"{event.op} {event.detail}")
+        return event.message in idents or event.key in idents or bool(idents & {*asked})
     return isinstance(event, Log) and any(str(value) in idents for value in event.data.values())
 
 

@@ -245,7 +245,8 @@ class _Arrival:
 def chain(events: Sequence[Flow | Log]) -> list[Step]:
     """What these flows and log lines tell, in the order of their beginnings, each one level below its cause.
 
-    A confirm or an ack that went well is no step of its own: it becomes the result of what it answers.
+    A confirm or an ack that went well is no step of its own: it becomes the result of what it answers. A message that
+    its queue had delivered before is `redelivered`, whoever repeated it.
     """
     steps = [(_flow_step(event), event) if isinstance(event, Flow) else (_log_step(event), None) for event in events]
     told: list[Step] = []
@@ -253,6 +254,7 @@ def chain(events: Sequence[Flow | Log]) -> list[Step]:
     published: dict[str, int] = {}
     unconfirmed: dict[tuple[str, str], int] = {}
     delivered: dict[tuple[str, str, str], tuple[int, _Arrival]] = {}
+    left: set[tuple[str, str]] = set()
 
     def cause(who: str, t: float) -> int:
         before = [arrival for arrival in arrivals if arrival.at == who and arrival.since <= t]
@@ -268,6 +270,9 @@ def chain(events: Sequence[Flow | Log]) -> list[Step]:
             if flow.message in published:
                 depth = told[published[flow.message]].depth + 1
             arrivals.append(_Arrival(step.to, step.t, float("inf"), depth))
+            if flow.message and not step.mark and (flow.message, flow.queue) in left:
+                step = replace(step, mark="redelivered")  # its sender sent it twice: the broker sees no difference
+            left.add((flow.message, flow.queue))
             delivered[flow.message, flow.source, flow.queue] = len(told), arrivals[-1]
         elif step.kind == "publish":
             published[flow.message] = unconfirmed[flow.message, flow.source] = len(told)

@@ -17,65 +17,65 @@ ENDLESS = 50
 @behaviour("C1")
 def check_five_times_the_same_event_is_one_charge(http, broker, stub, new):
     listening(broker)
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
-    paid(http, order)
+    paid(http, event)
     for _ in range(4):
         broker.publish(event)
     settle(http, broker, new)
-    expect_one_payment(http, stub, order, "its event came five times", code="recorded-twice")
+    expect_one_payment(http, stub, event, "its event came five times", code="recorded-twice")
 
 
 @behaviour("C2")
 def check_two_instances_are_one_consumer(system, http, broker, stub, new):
     system.scale("payments", 2)
     listening(broker, 2)
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
-    paid(http, order)
+    paid(http, event)
     for _ in range(4):  # the broker deals them out to both in turn
         broker.publish(event)
     settle(http, broker, new)
-    expect_one_payment(http, stub, order, "its event came to both instances, one after the other", code="not-shared")
+    expect_one_payment(http, stub, event, "its event came to both instances, one after the other", code="not-shared")
 
     stub["payment"].will(delay(0.05), on="POST /charges")  # so that both copies are in hand at the same time
     events = [created(broker, new) for _ in range(15)]
-    for _, event in events:
+    for event in events:
         broker.publish(event)
         broker.publish(event)
-    for order, _ in events:
-        paid(http, order)
+    for event in events:
+        paid(http, event)
     settle(http, broker, new)
-    twice = [order for order, _ in events if len(payments(http, order)) > 1]
+    twice = [event for event in events if len(payments(http, event)) > 1]
     expect(
         not twice,
         f"{len(events)} orders, each event delivered to two instances at the same moment, are {len(events)} payments",
-        got=f"{len(twice)} orders with more than one payment: {', '.join(twice)}",
+        got=f"{len(twice)} orders with more than one payment: {', '.join(map(order_of, twice))}",
         code="raced",
-        about=twice[:1],
+        about=[ident for event in twice[:1] for ident in names(event)],
     )
-    for order, _ in events:
-        expect_one_payment(http, stub, order, "its event came to two instances at the same moment", code="raced")
+    for event in events:
+        expect_one_payment(http, stub, event, "its event came to two instances at the same moment", code="raced")
 
 
 @behaviour("C3")
 def check_duplicate_after_a_restart(system, http, broker, stub, new):
     listening(broker)
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
-    paid(http, order)
+    paid(http, event)
     broker.drained(QUEUE, quiet=1.0)  # a memory that is kept for less than a second is none either
     system.restart("payments")
     listening(broker)
     broker.publish(event)
     settle(http, broker, new)
-    expect_one_payment(http, stub, order, "its event came again after a restart", code="forgot")
+    expect_one_payment(http, stub, event, "its event came again after a restart", code="forgot")
 
 
 @behaviour("C4")
 def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new):
     listening(broker)
-    order, event = created(broker, new)
+    event = created(broker, new)
     held = stub["payment"].will(hold(), on="POST /charges")
     broker.publish(event)
     held.wait()
@@ -85,12 +85,12 @@ def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new
     system.start("payments")
     listening(broker)
 
-    if not within(20.0, lambda: payments(http, order)):
+    if not within(20.0, lambda: payments(http, event)):
         delivered = wire.flows("payments->amqp", f"deliver {QUEUE}", killed)
         again = any(flow.message == event["id"] for flow in delivered)
         expect(
             False,
-            f"order {order}, in the middle of whose charge the service was killed, is paid after its restart",
+            f"order {order_of(event)}, in the middle of whose charge the service was killed, is paid after its restart",
             got="no payment for 20 s, "
             + (
                 "although the event was delivered again: it was taken for done"
@@ -98,33 +98,33 @@ def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new
                 else "and the event was never delivered again: it had been acknowledged before the work was done"
             ),
             code="redelivery-ignored" if again else "event-lost",
-            about=[order, event["id"]],
+            about=names(event),
         )
     settle(http, broker, new)
-    expect_one_payment(http, stub, order, "the service was killed while it charged", code="charged-again")
+    expect_one_payment(http, stub, event, "the service was killed while it charged", code="charged-again")
 
 
 @behaviour("C5")
 def check_same_event_in_other_bytes(http, broker, stub, new):
     listening(broker)
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
-    paid(http, order)
+    paid(http, event)
     other = json.dumps(dict(reversed(event.items())), indent=2, sort_keys=False).encode()
     broker.publish(other, routing_key=KEY, message_id=event["id"], content_type="application/cloudevents+json")
     settle(http, broker, new)
-    expect_one_payment(http, stub, order, "the same event came again in other bytes", code="knows-bytes-only")
+    expect_one_payment(http, stub, event, "the same event came again in other bytes", code="knows-bytes-only")
 
 
 @behaviour("C6")
 def check_second_event_about_the_same_order(http, broker, stub, new):
     listening(broker)
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
-    paid(http, order)
+    paid(http, event)
     broker.publish(broker.event(KEY, event["data"]))
     settle(http, broker, new)
-    expect_one_payment(http, stub, order, "a second event told of it", code="second-fact-charged")
+    expect_one_payment(http, stub, event, "a second event told of it", code="second-fact-charged")
 
 
 @behaviour("C7")
@@ -135,7 +135,7 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
         broker.publish(b"not json", routing_key=KEY),
         broker.publish(json.dumps({"hello": "world"}), routing_key=KEY),
     ]
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
 
     def worked_off() -> bool:
@@ -148,17 +148,17 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
             code="requeued-endlessly",
             about=poison,
         )
-        return not broker.depth(QUEUE) and not broker.unacked(QUEUE) and bool(payments(http, order))
+        return not broker.depth(QUEUE) and not broker.unacked(QUEUE) and bool(payments(http, event))
 
     eventually(
         lambda: worked_off() and stays(worked_off),
-        f"{QUEUE} to be worked off and order {order} to be paid, with two unreadable messages before it",
+        f"{QUEUE} to be worked off and order {order_of(event)} to be paid, with two unreadable messages before it",
         code="blocked",
         got=lambda: (
             f"{broker.depth(QUEUE)} ready, {broker.unacked(QUEUE)} unacknowledged,"
-            f" {len(payments(http, order))} payments of {order}"
+            f" {len(payments(http, event))} payments of {order_of(event)}"
         ),
-        about=[order, *poison],
+        about=[*names(event), *poison],
     )
     expect(
         system.pid("payments") == pid,
@@ -167,43 +167,53 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
         code="died",
         about=poison,
     )
-    expect_one_payment(http, stub, order, "unreadable messages were before it", code="recorded-twice")
+    expect_one_payment(http, stub, event, "unreadable messages were before it", code="recorded-twice")
 
 
 # -- the service and its provider
 
 
-def created(broker: Any, new: Any) -> tuple[str, dict[str, Any]]:
-    """A new order's id, and the event that tells of it."""
-    order = new.id("order")
-    return order, broker.event(KEY, {"order_id": order, "amount": 25_000})
+def created(broker: Any, new: Any) -> dict[str, Any]:
+    """The event that tells of a new order."""
+    event: dict[str, Any] = broker.event(KEY, {"order_id": new.id("order"), "amount": 25_000})
+    return event
 
 
-def payments(http: Http, order: str) -> list[Any]:
-    answer = http.get(f"/payments?order_id={order}")
+def order_of(event: dict[str, Any]) -> str:
+    return str(event["data"]["order_id"])
+
+
+def names(event: dict[str, Any]) -> list[str]:
+    """By what a story knows it: the order it tells of, and its own id."""
+    return [order_of(event), event["id"]]
+
+
+def payments(http: Http, event: dict[str, Any]) -> list[Any]:
+    """The payments of its order."""
+    answer = http.get(f"/payments?order_id={order_of(event)}")
     items = answer.json.get("items") if answer.outcome == "ok" and isinstance(answer.json, dict) else None
     return items if isinstance(items, list) else []
 
 
-def paid(http: Http, order: str) -> None:
+def paid(http: Http, event: dict[str, Any]) -> None:
     eventually(
-        lambda: payments(http, order),
-        f"order {order} to have a payment",
+        lambda: payments(http, event),
+        f"order {order_of(event)} to have a payment",
         code="never-paid",
-        got=lambda: http.get(f"/payments?order_id={order}"),
-        about=[order],
+        got=lambda: http.get(f"/payments?order_id={order_of(event)}"),
+        about=names(event),
     )
 
 
-def expect_one_payment(http: Http, stub: Any, order: str, when: str, code: str) -> None:
+def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, code: str) -> None:
     """One payment here, one charge at the provider, one key: the order's id."""
-    items = payments(http, order)
+    order, items = order_of(event), payments(http, event)
     expect(
         len(items) == 1,
         f"order {order} has one payment, although {when}",
-        got=f"{len(items)} payments: {items}",
+        got=f"{len(items)} payments: {some(items)}",
         code=code,
-        about=[order],
+        about=names(event),
     )
     keys = [seen.key for seen in stub["payment"].seen if asks_for(seen, order)]
     charges = [charge for charge in stub["payment"].charges if charge["order_id"] == order]
@@ -212,15 +222,21 @@ def expect_one_payment(http: Http, stub: Any, order: str, when: str, code: str) 
         f"every charge of order {order} is asked for under the Idempotency-Key {order}",
         got=f"{len(keys)} requests and {len(charges)} charges under {', '.join(sorted(map(str, set(keys))))}",
         code="charged-under-other-keys",
-        about=[order],
+        about=names(event),
     )
     expect(
         len(charges) == 1,
         f"order {order} is charged once, although {when}",
-        got=f"{len(charges)} charges: {charges}",
+        got=f"{len(charges)} charges: {some(charges)}",
         code=code,
-        about=[order],
+        about=names(event),
     )
+
+
+def some(items: list[Any]) -> str:
+    """The first two, and how many more there are."""
+    more = f" and {len(items) - 2} more" if len(items) > 2 else ""
+    return ", ".join(json.dumps(item, ensure_ascii=False) for item in items[:2]) + more
 
 
 def asks_for(seen: Any, order: str) -> bool:
@@ -243,7 +259,7 @@ def listening(broker: Any, instances: int = 1) -> None:
 
 def settle(http: Http, broker: Any, new: Any) -> None:
     """Return when all that was published is dealt with: a fence behind it has had its effect, and nothing is left."""
-    order, event = created(broker, new)
+    event = created(broker, new)
     broker.publish(event)
-    paid(http, order)
+    paid(http, event)
     broker.drained(QUEUE)
