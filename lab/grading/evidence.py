@@ -29,6 +29,8 @@ EFFECTS = ("POST", "PUT", "PATCH", "DELETE")
 PROBES = re.compile(r"/(?:readyz|healthz|metrics)\b")
 """What the lab asks of each process all the time; that somebody logs it loudly is no complaint."""
 STANDSTILL = ("failed", "frozen", "stopped")
+RESTART = "restart"
+"""Why a process is stopping that will never have stopped: it starts again at once."""
 
 Told = tuple[Line, int]
 """A line with the seq of the event that it tells."""
@@ -43,7 +45,8 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     """
     window = [event for event in events if event.seq >= since_seq]
     faults = list(_faults(events, since_seq))
-    chosen = _joined(window, {ident for ident in about if ident}) or _under_fault(window, faults)
+    joined = _joined(window, {ident for ident in about if ident})
+    chosen = joined or _under_fault(window, faults)
     dropped, chosen = chosen[:-CHOSEN], chosen[-CHOSEN:]
     steps = _plain_steps(chosen)
     began = min((step.t for step in steps), default=0.0)
@@ -55,7 +58,9 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     by_seq = {event.seq: event for event in window}
     places = _places(events)
     told = [(_line(step, by_seq[step.seq], places), step.seq) for step in steps]
-    told += [(_process_line(event), event.seq) for event in _changes(window, actors, began, ended)]
+    # Who names nothing may mean what became of a process after the last message.
+    over = ended if joined or not window else window[-1].t
+    told += [(_process_line(event), event.seq) for event in _changes(window, actors, began, over)]
     told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, ended)]
     told.sort(key=lambda pair: (pair[0].t, pair[1]))
     if breaker := _breaker_before(window, began, places):
@@ -180,7 +185,7 @@ def _changes(window: Iterable[Event], actors: set[str], began: float, ended: flo
     for event in window:
         if not isinstance(event, Process) or not event.state or event.t > ended + AROUND:
             continue
-        fell = event.state in STANDSTILL
+        fell = event.state in STANDSTILL or (event.state == "stopping" and event.reason == RESTART)
         if actors and event.source not in actors and not fell:
             continue
         if fell or (event.source in fallen and event.state == "ready"):

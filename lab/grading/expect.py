@@ -150,4 +150,4 @@ def sample_twice(measure: Callable[[], T], good: Callable[[T], bool]) -> T:
 def _in_words(value: Any) -> str:
     if value is None or value is False or value == [] or value == {}:
         return "nothing"
-    return str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

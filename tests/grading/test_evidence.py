@@ -156,6 +156,17 @@ def test_without_ids_it_is_told_what_went_over_the_links_under_a_fault() -> None
     assert whats(told) == ["status gateway->users 503", "GET /users/7"]
 
 
+def test_without_ids_it_ends_with_what_became_of_the_processes() -> None:
+    tape = Tape()
+    tape.process(0.1, "amqp", "ready")
+    tape.amqp(1.0, "orders", "publish order.created", "m-1")
+    tape.process(3.0, "amqp", "stopping", "restart")
+    tape.process(3.3, "amqp", "starting")
+    tape.process(3.5, "amqp", "ready")
+    assert whats(story(tape.events, [], 1)) == ["publish order.created m-1", "stopping", "ready"]
+    assert whats(story(tape.events, ["m-1"], 1)) == ["publish order.created m-1"]
+
+
 def test_a_story_is_never_long() -> None:
     tape = Tape()
     for number in range(60):
