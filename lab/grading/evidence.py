@@ -34,6 +34,8 @@ RESTART = "restart"
 
 Told = tuple[Line, int]
 """A line with the seq of the event that it tells."""
+NOTHING = 0
+"""The seq of no event: they are counted from 1."""
 
 
 def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tuple[Line, ...]:
@@ -62,11 +64,11 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     over = ended if joined or not window else window[-1].t
     told += [(_process_line(event), event.seq) for event in _changes(window, actors, began, over)]
     told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, ended)]
-    told.sort(key=lambda pair: (pair[0].t, pair[1]))
     if breaker := _breaker_before(window, began, places):
-        told.insert(0, breaker)
+        told.append(breaker)
     if dropped:
-        told.insert(0, (Line(t=dropped[0].t, lane="check", who="", what="", more=len(dropped)), 0))
+        told.append((Line(t=dropped[0].t, lane="check", who="", what="", more=len(dropped)), NOTHING))
+    told.sort(key=lambda pair: (pair[0].t, pair[1]))
     return tuple(shorten([line for line, _ in _point_out(told, steps, by_seq)]))
 
 
@@ -295,14 +297,14 @@ def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Eve
         or _only(told, lambda line: line.who == OUTSIDE and line.result.startswith("5"))
     )
     return [
-        (replace(line, mark=f"{line.mark} here".strip()), number) if number == seq else (line, number)
+        (replace(line, mark=f"{line.mark} here".strip()), number) if number == seq != NOTHING else (line, number)
         for line, number in told
     ]
 
 
 def _repeated(steps: Sequence[Step], by_seq: Mapping[int, Event]) -> int:
     done: set[tuple[str, ...]] = set()
-    last = 0
+    last = NOTHING
     for step in steps:
         event = by_seq[step.seq]
         if step.kind != "call" or not event.correlation or step.what.split(" ")[0] not in EFFECTS:
@@ -316,4 +318,4 @@ def _repeated(steps: Sequence[Step], by_seq: Mapping[int, Event]) -> int:
 
 def _only(told: Iterable[Told], wanted: Callable[[Line], bool]) -> int:
     found = [seq for line, seq in told if wanted(line)]
-    return found[0] if len(found) == 1 else 0
+    return found[0] if len(found) == 1 else NOTHING

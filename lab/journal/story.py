@@ -12,6 +12,8 @@ What = Literal["call", "publish", "deliver", "settle", "log", "state", "process"
 
 SETTLING = ("ack", "nack", "reject", "confirm", "return")
 MESSAGES = ("publish", "deliver", "get", *SETTLING)
+GREETINGS = ("HELLO", "AUTH", "CLIENT", "SELECT", "PING", "MULTI")
+"""With which a client of Redis makes itself known, or announces what comes."""
 ACCESS = "http"
 """Event of the log line that a service writes for each request; the wire has told of it already."""
 AROUND = 0.5
@@ -114,8 +116,12 @@ def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
 
 
 def carries(flow: Flow) -> bool:
-    """Whether the flow carries something, or answers it: AMQP also opens, declares, binds, consumes and closes."""
-    return flow.protocol != "amqp" or flow.op.partition(" ")[0] in MESSAGES
+    """Whether the flow carries something, or answers it: AMQP also opens, declares, binds, consumes and closes, and
+    Redis is greeted, which is worth a word if it went wrong."""
+    word = flow.op.partition(" ")[0]
+    if flow.protocol == "redis":
+        return word not in GREETINGS or flow.outcome != "ok"
+    return flow.protocol != "amqp" or word in MESSAGES
 
 
 def tells(log: Log) -> bool:

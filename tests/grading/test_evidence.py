@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.grading.brevity import MOST
-from lab.grading.evidence import story, write_logs
+from lab.grading.evidence import CHOSEN, story, write_logs
 from lab.grading.model import Line
 from lab.journal.event import Flow, from_line
 from tests.grading.samples import STORY_OF_A_DOUBLE_CHARGE, STORY_OF_A_FLOOD, Tape, charged_twice, flooded
@@ -186,6 +186,27 @@ def test_a_storm_is_counted_in_full() -> None:
     told = story(tape.events, ["c-1"], 1)
     assert [line.what for line in told] == ["", "GET /users/7", "GET /users/7"]
     assert sum(line.more or 1 for line in told) == 5000
+
+
+def test_what_is_left_out_is_counted_where_it_was_and_is_never_the_point() -> None:
+    tape = Tape()
+    tape.fault(0.5, "f1", "refuse catalog->redis")
+    for number in range(CHOSEN + 5):
+        tape.http(1 + number / 1000, "client->catalog", "GET /products/7", "200", "c-1")
+    told = story(tape.events, ["c-1"], 1)
+    assert [(line.what, line.more) for line in told] == [
+        ("refuse catalog->redis", 0), ("", 5), ("GET /products/7", 0), ("GET /products/7", CHOSEN - 1),
+    ]  # fmt: skip
+    assert not here(told)
+
+
+def test_a_greeting_of_redis_is_told_only_if_it_went_wrong() -> None:
+    tape = Tape()
+    tape.http(1.0, "client->catalog", "GET /products/7", "200", "c-1", ms=90.0)
+    tape.redis(0.95, "catalog", "CLIENT SETINFO", "OK")
+    tape.redis(0.96, "catalog", "PING", "", outcome="lost")
+    tape.redis(0.97, "catalog", "GET product:7", "OK")
+    assert whats(story(tape.events, ["c-1"], 1)) == ["GET /products/7", "PING", "GET product:7"]
 
 
 def test_nothing_happened_nothing_told() -> None:

@@ -59,7 +59,7 @@ def shows(answer: Answer, row: Mapping[str, Any], when: str, code: str) -> None:
         f"{when}: GET {path(row)} shows name {row['name']} and price {row['price']}",
         got=f"{answer}: {answer.text[:200]}",
         code=code,
-        about=[answer],
+        about=[str(row["id"]), answer],
     )
 
 
@@ -101,7 +101,7 @@ def check_the_origin_is_read_once(http: Http, stub: Mapping[str, Stub], new: New
         f"{ROUNDS} reads of {row['id']} in a row ask the origin once",
         got=f"{asked} reads at the origin",
         code="origin-read-each-time",
-        about=answers[-1:],
+        about=[row["id"], *answers[-1:]],
     )
 
 
@@ -128,6 +128,7 @@ def check_every_key_has_an_end(
         f"each of the {len(ttls)} keys catalog:* lives for at most {limit:g} s (1.5 × CACHE_TTL_S)",
         got=", ".join(f"{name} {'for ever' if left is None else f'{left:.0f} s'}" for name, left in bad.items()),
         code="no-ttl" if None in bad.values() else "ttl-too-long",
+        about=[name.rpartition(":")[2] for name in [*bad][:1]],
     )
 
 
@@ -200,7 +201,7 @@ def alike(http: Http, row: Mapping[str, Any], after: str) -> None:
             f"{row['id']} was {after}: both GETs answer the same JSON object {wanted}",
             got=f"{answer}: {answer.text[:300]}",
             code="hit-differs-from-miss",
-            about=[answer],
+            about=[str(row["id"]), answer],
         )
 
 
@@ -276,7 +277,7 @@ def check_garbage_under_the_key(
             f"{what} stands under {key(row)}: GET {path(row)} answers 200 from the origin",
             got=f"{answer}: {answer.text[:200]}",
             code="trips-over-garbage",
-            about=[answer],
+            about=[row["id"], answer],
         )
         before = reads(stub)
         answer = bought(http, row)
@@ -286,7 +287,7 @@ def check_garbage_under_the_key(
             f"after {what} under {key(row)} was noticed, the key is good again: the next GET asks the origin 0 times",
             got=f"{asked} times",
             code="garbage-not-repaired",
-            about=[answer],
+            about=[row["id"], answer],
         )
 
 
@@ -390,7 +391,8 @@ def check_what_is_not_there_is_remembered(
     http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest
 ) -> None:
     lifetime = int(system.env("catalog")["NEG_TTL_S"])
-    nobody = f"/products/{new.id('nobody')}"
+    stranger = new.id("nobody")
+    nobody = f"/products/{stranger}"
 
     def asked() -> tuple[int, int]:
         """Reads at the origin, and how many there may be: on a slow machine the absence ends in between."""
@@ -405,6 +407,7 @@ def check_what_is_not_there_is_remembered(
         f"{STRANGERS} reads of {nobody}, which there is not, ask the origin at most {limit} times",
         got=f"{count} times",
         code="absence-not-cached",
+        about=[stranger],
     )
 
 

@@ -201,7 +201,7 @@ def check_no_old_value_survives_an_outage(
             f"5 PUTs while Redis {what}: {AFTERWARDS:g} s after that every GET shows what was written",
             got=f"{len(late)} of 5 show the old value; {late[0]}: {late[0].text[:200]}" if late else "",
             code="stale-after-outage",
-            about=late[:1],
+            about=[name for answer in late[:1] for name in (answer.path.rpartition("/")[2], answer)],
         )
 
 
@@ -282,6 +282,7 @@ def check_one_read_asks_the_origin_once(
             f"Redis {what}: {len(rows)} reads ask the origin at most {len(rows)} times",
             got=f"{asked} times",
             code="origin-asked-again",
+            about=[rows[0]["id"]],
         )
 
 
@@ -383,6 +384,7 @@ def check_an_outage_is_not_silent(
             2.0,
             code="silent",
             got=lambda: "neither",
+            about=[rows[0]["id"]],
         )
 
 
