@@ -120,7 +120,8 @@ class Http:
         """Send one request and return what came of it; nothing that the service does raises."""
         ident = f"{self._name}-{next(self._numbers)}"
         url = self._urls[self._service] + path
-        sent = {"X-Request-ID": ident, **(headers or {})}
+        # Said, not left to the pool: of a connection that is idle one thread makes use while another one closes it.
+        sent = {"X-Request-ID": ident, "Connection": "close", **(headers or {})}
         if content is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
         given = {name.lower(): value for name, value in sent.items()}

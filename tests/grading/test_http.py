@@ -1,0 +1,52 @@
+"""The grader as a client of the learner's services: against a stub, which says what it was asked and over what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.grading import drip
+from lab.grading.http import Http
+from lab.grading.stubs.users import Users
+
+CROWD, ROUNDS = 16, 20
+
+
+@pytest.fixture
+def users() -> Iterator[Users]:
+    stub = Users()
+    stub.open()
+    stub.add(id="u-1", name="Aziz")
+    yield stub
+    stub.close()
+
+
+@pytest.fixture
+def http(users: Users) -> Iterator[Http]:
+    client = Http({"users": f"http://127.0.0.1:{users.port}"}, "users", "req-c1")
+    yield client
+    client.close()
+
+
+def test_each_request_is_a_connection_of_its_own_however_many_come_at_once(users: Users, http: Http) -> None:
+    # A connection that stayed in the client's pool could be taken by one thread and closed by another.
+    for _ in range(ROUNDS):
+        answers = http.at_once([lambda: http.get("/users/u-1")] * CROWD)
+        assert [answer.status for answer in answers] == [200] * CROWD
+    assert users.connections == users.count() == ROUNDS * CROWD
+    assert {seen.headers["connection"] for seen in users.seen} == {"close"}
+
+
+def test_a_body_that_does_not_end_is_given_up_in_time(users: Users, http: Http) -> None:
+    users.will(drip(0.05))
+    answer = http.get("/users/u-1", timeout=0.4)
+    assert answer.status is None
+    assert (answer.outcome, answer.error.startswith("no answer within 0.4")) == ("unknown", True), answer
+
+
+def test_nobody_listens(http: Http, users: Users) -> None:
+    users.down()
+    answer = http.post("/users", json={"name": "Aziz"})
+    assert (answer.status, answer.outcome) == (None, "failed")
+    assert answer.curl.startswith("curl -i -X POST ")
