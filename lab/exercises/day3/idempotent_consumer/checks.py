@@ -41,7 +41,7 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
     settle(http, broker, new)
     expect_one_payment(http, stub, event, "its event came to both instances, one after the other", code="not-shared")
 
-    stub["payment"].will(delay(0.03), on="POST /charges")  # so that both copies are in hand at the same time
+    stub["payment"].will(delay(0.05), on="POST /charges")  # so that both copies are in hand at the same time
     events = [created(broker, new) for _ in range(15)]
     for event in events:
         broker.publish(event)
