@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 def http_client(base_url: str, *, connect: float = 1.0, read: float = 2.0) -> httpx.Client:
@@ -19,6 +20,7 @@ def http_client(base_url: str, *, connect: float = 1.0, read: float = 2.0) -> ht
         limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
         event_hooks={"request": [_pass_id_on]},
         trust_env=False,
+        verify=AUTHORITIES,
     )
 
 

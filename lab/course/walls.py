@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.course.exercise import Exercise
 
-PLUMBING = ("settings", "web", "problems", "health", "logs", "serve", "database", "metrics", "ids")
+PLUMBING = ("settings", "web", "problems", "health", "logs", "serve", "database", "metrics", "ids", "tls")
 ALLOWED = (*(f"lab.chassis.{module}" for module in PLUMBING), "lab.grading")
 
 

@@ -9,6 +9,7 @@ import anyio
 import httpx
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class Unavailable(Exception):
@@ -31,6 +32,7 @@ class Users:
             timeout=timeout,
             limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             trust_env=False,
+            verify=AUTHORITIES,
         )
 
     async def know(self, user_id: str) -> bool:

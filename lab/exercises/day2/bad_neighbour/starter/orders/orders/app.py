@@ -19,6 +19,7 @@ from lab.chassis.health import Health
 from lab.chassis.ids import outgoing_headers
 from lab.chassis.problems import Problem
 from lab.chassis.settings import ServiceSettings
+from lab.chassis.tls import AUTHORITIES
 from lab.chassis.web import create_app as create_web_app
 from orders.models import Base, Order
 
@@ -63,7 +64,7 @@ class OrderList(BaseModel):
 
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
-    users = httpx.Client(base_url=settings.users_url, timeout=5.0, trust_env=False)
+    users = httpx.Client(base_url=settings.users_url, timeout=5.0, trust_env=False, verify=AUTHORITIES)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ import anyio
 import httpx
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class Unavailable(Exception):
@@ -25,6 +26,7 @@ class Users:
             timeout=timeout,
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),
             trust_env=False,
+            verify=AUTHORITIES,
         )
 
     async def know(self, user_id: str) -> bool:

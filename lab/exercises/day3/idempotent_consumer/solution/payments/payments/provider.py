@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class ProviderUnavailable(Exception):
@@ -21,7 +22,7 @@ class Decision:
 
 class Provider:
     def __init__(self, url: str, timeout: float) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False, verify=AUTHORITIES)
 
     def charge(self, order_id: str, amount: int) -> Decision:
         """Charge, or be told again what came of it: the order's id is the key, so the provider charges it once however

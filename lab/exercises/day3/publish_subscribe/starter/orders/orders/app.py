@@ -17,6 +17,7 @@ from lab.chassis.health import Health
 from lab.chassis.ids import new_id, outgoing_headers
 from lab.chassis.problems import Problem
 from lab.chassis.settings import ServiceSettings
+from lab.chassis.tls import AUTHORITIES
 from lab.chassis.web import create_app as create_web_app
 from orders.models import Base, Order
 
@@ -44,7 +45,7 @@ class OrderView(BaseModel):
 
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
-    users = httpx.Client(base_url=settings.users_url, timeout=2.0, trust_env=False)
+    users = httpx.Client(base_url=settings.users_url, timeout=2.0, trust_env=False, verify=AUTHORITIES)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

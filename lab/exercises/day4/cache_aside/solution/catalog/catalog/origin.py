@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class Product(BaseModel):
@@ -25,7 +26,7 @@ class Origin:
     """The rows of the table `products`."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        self._http = httpx.Client(base_url=f"{url}/rows/products", timeout=timeout, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/rows/products", timeout=timeout, trust_env=False, verify=AUTHORITIES)
 
     def read(self, product_id: str) -> Product | None:
         """The product, or None if there is none. Raises Unavailable."""

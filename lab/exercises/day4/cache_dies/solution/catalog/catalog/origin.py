@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class Product(BaseModel):
@@ -32,7 +33,7 @@ class Origin:
     def __init__(self, url: str, timeout: float, at_once: int) -> None:
         self._timeout = timeout
         self._turns = threading.BoundedSemaphore(at_once)
-        self._http = httpx.Client(base_url=f"{url}/rows/products", timeout=timeout, trust_env=False)
+        self._http = httpx.Client(base_url=f"{url}/rows/products", timeout=timeout, trust_env=False, verify=AUTHORITIES)
 
     def read(self, product_id: str) -> Product | None:
         """The product, or None if there is none. Raises Unavailable."""

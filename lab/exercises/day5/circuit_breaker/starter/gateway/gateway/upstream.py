@@ -9,6 +9,7 @@ import httpx
 
 from gateway.breaker import Breaker, CircuitOpen, Failure
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class Unavailable(Exception):
@@ -19,7 +20,7 @@ class Upstream:
     """One upstream with a breaker of its own: what happens to one says nothing about another."""
 
     def __init__(self, base_url: str, timeout: float, breaker: Breaker) -> None:
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False, verify=AUTHORITIES)
         self._timeout = timeout
         self._breaker = breaker
 

@@ -8,6 +8,7 @@ import anyio
 import httpx
 
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 
 
 class Unavailable(Exception):
@@ -18,7 +19,7 @@ class Upstream:
     """Not a word about retries or fallbacks: what the lack of an answer means is for the caller to decide."""
 
     def __init__(self, base_url: str, timeout: float) -> None:
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout, trust_env=False, verify=AUTHORITIES)
         self._timeout = timeout
 
     async def get(self, path: str) -> dict[str, Any] | None:

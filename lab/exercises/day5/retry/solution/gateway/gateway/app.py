@@ -16,6 +16,7 @@ from lab.chassis import problems, web
 from lab.chassis.health import Health
 from lab.chassis.ids import outgoing_headers
 from lab.chassis.settings import ServiceSettings
+from lab.chassis.tls import AUTHORITIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,9 @@ class Settings(ServiceSettings):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    users = httpx.AsyncClient(base_url=settings.users_url, timeout=settings.http_timeout_ms / 1000, trust_env=False)
+    users = httpx.AsyncClient(
+        base_url=settings.users_url, timeout=settings.http_timeout_ms / 1000, trust_env=False, verify=AUTHORITIES
+    )
     policy = Policy(
         attempts=settings.retry_attempts,
         base=settings.retry_base_ms / 1000,

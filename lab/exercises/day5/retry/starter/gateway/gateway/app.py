@@ -15,6 +15,7 @@ from lab.chassis.health import Health
 from lab.chassis.ids import outgoing_headers
 from lab.chassis.problems import Problem
 from lab.chassis.settings import ServiceSettings
+from lab.chassis.tls import AUTHORITIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,9 @@ class Settings(ServiceSettings):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    users = httpx.AsyncClient(base_url=settings.users_url, timeout=settings.http_timeout_ms / 1000, trust_env=False)
+    users = httpx.AsyncClient(
+        base_url=settings.users_url, timeout=settings.http_timeout_ms / 1000, trust_env=False, verify=AUTHORITIES
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

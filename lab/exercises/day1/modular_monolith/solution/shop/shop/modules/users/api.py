@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from lab.chassis.database import Database
 from lab.chassis.ids import outgoing_headers
+from lab.chassis.tls import AUTHORITIES
 from shop.common.part import Part
 from shop.modules.users.models import Base, User
 from shop.modules.users.routes import router
@@ -42,7 +43,7 @@ class Elsewhere:
     """Users in a process of its own."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, verify=AUTHORITIES)
 
     def know(self, user_id: str) -> bool:
         try:
