@@ -80,8 +80,11 @@ def _bench(asked: Assignment, tiers: dict[str, str]) -> Bench:
     try:
         return Bench(asked, seed=0, tiers=tiers)
     except (EngineUnavailable, LaunchError) as problem:
-        why = str(problem)
-        raise Failure(f"{asked.id} could not be started", why=why, next="lab doctor", code=exits.MISSING) from None
+        raise _not_started(asked.id, problem) from None
+
+
+def _not_started(ident: str, problem: Exception) -> Failure:
+    return Failure(f"{ident} could not be started", why=str(problem), next="lab doctor", code=exits.MISSING)
 
 
 def _furnish(bench: Bench) -> None:
@@ -102,12 +105,15 @@ def _furnish(bench: Bench) -> None:
 
 def _start(bench: Bench, tried: Exercise) -> None:
     from lab.grading.expect import CannotTell
-    from lab.runtime.client import ControlError
+    from lab.runtime.api import ControlError
+    from lab.runtime.launch import LaunchError
 
     try:
         bench.await_engines()
         for service in tried.services:
             bench.start(service.name)
+    except LaunchError as problem:
+        raise _not_started(tried.id, problem) from None
     except (CannotTell, ControlError) as problem:
         what, _, why = str(problem).partition("\n")
         raise Failure(what, why=why, next=f"lab logs --run {bench.record.id}") from None

@@ -24,7 +24,7 @@ def dash(run_id: RunId = None) -> None:
     from lab.cli import live
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
-    from lab.runtime.client import ControlError
+    from lab.runtime.api import ControlError
 
     record = live.alive(run_id)
     end_with_terminal()

@@ -123,5 +123,8 @@ def teller(assignment: Assignment, line: ProgressLine) -> Callable[[Progress], N
             case "waiting":
                 behind = f"{progress.behaviour}: " if progress.behaviour else ""
                 line.show(f"{where}: {behind}waiting for {progress.text}", seconds=progress.seconds)
+            case "end":
+                line.show(f"{where}: stopping the lab's side")
+                import lab.course.progress  # noqa: F401 - what keeps the result takes a while to load, as the end does
 
     return tell

@@ -56,7 +56,8 @@ class Handle:
 
     def stop(self) -> None:
         """Ask it to end in good order; it takes a moment after this returns."""
-        from lab.runtime.client import Control, ControlError
+        from lab.runtime.api import ControlError
+        from lab.runtime.client import Control
 
         with suppress(ControlError), Control(self.record.socket) as control:
             control.stop()
@@ -74,7 +75,8 @@ class Handle:
 
     def trouble(self) -> str:
         """What the run says is wrong with it as a whole; empty when all is well, it ends, or it does not answer."""
-        from lab.runtime.client import Control, ControlError
+        from lab.runtime.api import ControlError
+        from lab.runtime.client import Control
 
         try:
             with Control(self.record.socket) as control:
@@ -102,7 +104,8 @@ class Handle:
 
     def wait_ready(self) -> bool:
         """Wait until the system is ready, telling of each process that is; false if it never will be."""
-        from lab.runtime.client import Control, ControlError
+        from lab.runtime.api import ControlError
+        from lab.runtime.client import Control
 
         ready: set[str] = set()
         said: set[str] = set()
@@ -240,7 +243,8 @@ def records(run_id: str | None = None) -> list[RunRecord]:
 @contextmanager
 def control(run_id: str | None) -> Iterator[Control]:
     """The control API of a live run. What it refuses becomes a Failure."""
-    from lab.runtime.client import Control, ControlError
+    from lab.runtime.api import ControlError
+    from lab.runtime.client import Control
 
     try:
         with Control(alive(run_id).socket) as opened:
@@ -253,7 +257,8 @@ def control(run_id: str | None) -> Iterator[Control]:
 
 def status(record: RunRecord) -> RunStatus | None:
     """How a run is; None (and a word to the reader) if it does not answer."""
-    from lab.runtime.client import Control, ControlError
+    from lab.runtime.api import ControlError
+    from lab.runtime.client import Control
 
     try:
         with Control(record.socket) as opened:

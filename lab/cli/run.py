@@ -147,7 +147,7 @@ def _on_screen(handle: Handle) -> None:
     from lab.cli import live
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
-    from lab.runtime.client import ControlError
+    from lab.runtime.api import ControlError
 
     end_with_terminal()
     try:

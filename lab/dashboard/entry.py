@@ -16,7 +16,8 @@ from lab.dashboard.feed import LiveFeed, ReplayFeed
 from lab.dashboard.glyphs import wants_ascii
 from lab.journal import query
 from lab.journal.event import to_line
-from lab.runtime.client import AsyncControl, Control, ControlError
+from lab.runtime.api import ControlError
+from lab.runtime.client import AsyncControl, Control
 from lab.system.model import System
 
 PACED = 2.0

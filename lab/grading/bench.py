@@ -10,23 +10,26 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
 
 from lab.grading.expect import Attention, CannotTell
 from lab.grading.model import Assignment
-from lab.grading.stubs import Stub, open_stub
 from lab.journal.event import Event, Flow, Log
 from lab.journal.query import Tail, decode
-from lab.runtime import launch, runs
-from lab.runtime.api import Action, ProcessStatus, RunOptions
-from lab.runtime.client import Control, ControlError
+from lab.runtime import launch
+from lab.runtime.api import Action, ControlError, ProcessStatus, RunOptions
+from lab.runtime.ports import Ports
 from lab.system.model import CLIENT, System
 
 if TYPE_CHECKING:
     from lab.grading.broker import Broker
     from lab.grading.redis import Redis
+    from lab.grading.stubs import Stub
+    from lab.runtime.client import Control
+    from lab.runtime.runs import RunRecord
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -46,8 +49,20 @@ UP = ("ready", "degraded")
 class Bench:
     """The live run. `close()` ends it with everything in it."""
 
+    control: Control
+    record: RunRecord
+    urls: Mapping[str, str]
+    """Where clients reach each service: its tap."""
+    direct: Mapping[str, str]
+    """Where each process itself listens, past every tap."""
+    broker: Broker | None = None
+    redis: Redis | None = None
+
     def __init__(self, assignment: Assignment, *, seed: int, tiers: Mapping[str, str]) -> None:
-        """Raises lab.runtime.launch.LaunchError, lab.engines.launch.EngineUnavailable, InvalidSystem."""
+        """Begin the run; see `await_engines` for its end.
+
+        Raises lab.runtime.launch.LaunchError, lab.engines.launch.EngineUnavailable, InvalidSystem, OSError.
+        """
         self.assignment = assignment
         self.tiers: dict[str, str] = {}
         self.unhealthy = ""
@@ -56,35 +71,27 @@ class Bench:
         self.events: list[Event] = []
         self.since = 0
         """Number of the first event of the current check."""
-        try:
-            for name in assignment.stubs:
-                self.stubs[name] = open_stub(name)
-            options = RunOptions(seed=seed, tiers=dict(tiers), grace=GRACE)
-            self.record = launch.launch(self._system(), options)
-        except BaseException:
-            self._close_stubs()
-            raise
-        try:
-            self._connect()
-        except BaseException:
-            launch.release(self.record.id)
-            self._close_stubs()
-            raise
-
-    def _connect(self) -> None:
-        self.control = Control(self.record.socket)
-        self._tail = Tail(self.record.folder / "journal.ndjson")
-        status = self.control.run()
-        self.urls = {link.id.partition("->")[2]: link.url for link in status.links if link.id.startswith(f"{CLIENT}->")}
-        self.direct = {process.name: process.url for process in status.processes}
-        self.broker = self._broker()
-        self.redis = self._redis()
         self._dirty = False
+        self._tail: Tail | None = None
+        ports = Ports()
+        try:
+            addresses = {name: ports.take() for name in assignment.stubs}
+            options = RunOptions(seed=seed, tiers=dict(tiers), grace=GRACE)
+            self._launching = launch.begin(self._system(addresses), options)
+            try:
+                self._open_stubs(addresses, ports)
+            except BaseException:
+                launch.release(self._launching.id)
+                self._close_stubs()
+                raise
+        finally:
+            ports.close()
 
     # -- whole runs
 
     def await_engines(self) -> None:
-        """Return when the run is ready for services. Raises CannotTell."""
+        """Return when the run is ready for services. Raises lab.runtime.launch.LaunchError, CannotTell."""
+        self._connect()
         self._until(lambda: self.control.run().state != "starting", "the engines to start", 120.0)
         status = self.control.run()
         if status.state != "ready":
@@ -102,20 +109,26 @@ class Bench:
         """Here the story of a check begins."""
         self.since = self.control.flush() + 1
 
-    def close(self) -> None:
-        """End the run and wait until it is gone."""
-        with contextlib.suppress(ControlError):
-            for name in self._living():
-                self.control.act(name, "kill")  # all is said: nobody waits for an orderly end
-        with contextlib.suppress(ControlError):
-            self.control.stop()
-        launch.release(self.record.id)
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and runs.created(self.record.pid) is not None:
-            time.sleep(POLL)
-        self.read()
-        self._tail.close()
-        self.control.close()
+    def close(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """End the run and wait until it is gone. `meanwhile` is called as soon as it was told to end."""
+        if self._tail is not None:
+            with contextlib.suppress(ControlError):
+                for name in self._living():
+                    self.control.act(name, "kill")  # all is said: nobody waits for an orderly end
+            with contextlib.suppress(ControlError):
+                self.control.stop()
+        launch.release(self._launching.id)
+        try:
+            meanwhile()
+        finally:
+            self._await_end()
+
+    def _await_end(self) -> None:
+        self._launching.ended(PATIENCE)
+        if self._tail is not None:
+            self.read()
+            self._tail.close()
+            self.control.close()
         if self.broker:
             self.broker.close()
         if self.redis:
@@ -176,7 +189,7 @@ class Bench:
         """Every event so far, complete up to this call."""
         with contextlib.suppress(ControlError):
             self.control.flush()
-        while lines := self._tail.lines():
+        while self._tail and (lines := self._tail.lines()):
             self.events += decode(lines)
         return self.events
 
@@ -192,39 +205,45 @@ class Bench:
 
     # -- within
 
-    def _system(self) -> System:
+    def _system(self, ports: Mapping[str, int]) -> System:
         """The assignment's System with the stubs' addresses in it."""
         services = tuple(
-            replace(service, address=f"127.0.0.1:{self.stubs[service.name].port}")
-            if service.name in self.stubs
-            else service
+            replace(service, address=f"127.0.0.1:{ports[service.name]}") if service.name in ports else service
             for service in self.assignment.system.services
         )
         return replace(self.assignment.system, services=services)
 
-    def _engine(self, kind: str) -> str | None:
-        return next((engine.name for engine in self.assignment.system.engines if engine.kind == kind), None)
+    def _open_stubs(self, addresses: Mapping[str, int], ports: Ports) -> None:
+        from lab.grading.stubs import open_stub  # like all that is imported late here: while the runtime starts
 
-    def _broker(self) -> Broker | None:
-        name = self._engine("amqp")
-        if name is None:
-            return None
-        from lab.grading.broker import Broker
+        for name, port in addresses.items():
+            ports.release(port)
+            self.stubs[name] = open_stub(name, port=port)
 
-        def restart() -> None:
-            self.act(name, "restart")
-            self._until(lambda: self.status(name).state not in UP, f"{name} to go down", PATIENCE)
-            self._until(lambda: self.status(name).state in UP, f"{name} to come back", 60.0)
+    def _connect(self) -> None:
+        """Wait for the run to answer, and have the instruments ready by then. Raises LaunchError."""
+        from lab.runtime.client import Control
 
-        return Broker(self.direct[name], self.flows, restart)
+        engines = {engine.kind: engine.name for engine in self.assignment.system.engines}
+        if "amqp" in engines:
+            from lab.grading.broker import Broker
+        if "redis" in engines:
+            from lab.grading.redis import Redis
+        self.record = self._launching.answer()
+        self.control = Control(self.record.socket)
+        self._tail = Tail(self.record.journal)
+        status = self.control.run()
+        self.urls = {link.id.partition("->")[2]: link.url for link in status.links if link.id.startswith(f"{CLIENT}->")}
+        self.direct = {process.name: process.url for process in status.processes}
+        if name := engines.get("amqp"):
+            self.broker = Broker(self.direct[name], self.flows, partial(self._restart, name))
+        if name := engines.get("redis"):
+            self.redis = Redis(self.direct[name])
 
-    def _redis(self) -> Redis | None:
-        name = self._engine("redis")
-        if name is None:
-            return None
-        from lab.grading.redis import Redis
-
-        return Redis(self.direct[name])
+    def _restart(self, name: str) -> None:
+        self.act(name, "restart")
+        self._until(lambda: self.status(name).state not in UP, f"{name} to go down", PATIENCE)
+        self._until(lambda: self.status(name).state in UP, f"{name} to come back", 60.0)
 
     def _clean(self) -> None:
         self.control.heal()

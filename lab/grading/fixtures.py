@@ -17,7 +17,7 @@ from lab.grading.expect import CannotTell
 from lab.grading.http import Http
 from lab.grading.stubs import Stub
 from lab.journal.event import Flow, Log
-from lab.runtime.client import ControlError
+from lab.runtime.api import ControlError
 from lab.runtime.family import Family
 
 if TYPE_CHECKING:

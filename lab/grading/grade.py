@@ -47,7 +47,7 @@ def grade(
         Attention.waiting = lambda text, seconds: on_event(Progress(kind="waiting", text=text, seconds=seconds))
         bench = Bench(assignment, seed=seed, tiers=tiers or {})
         try:
-            from lab.grading.plugin import Grader, run  # pytest, pika and redis load while the engines start
+            from lab.grading.plugin import Grader, run  # pytest loads while the run starts
 
             bench.await_engines()
             grader = Grader(assignment, bench, seed, on_event, first=first, only=only, stop_at_first=stop_at_first)
@@ -56,7 +56,7 @@ def grade(
         except CannotTell as error:
             findings = tuple(_unknown(behaviour, str(error)) for behaviour in judged)
         finally:
-            bench.close()
+            bench.close(lambda: on_event(Progress(kind="end")))
         run_id, used = bench.record.id, bench.tiers
         records.mkdir(parents=True, exist_ok=True)
         written = write_logs(bench.events, records)

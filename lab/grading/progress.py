@@ -11,12 +11,13 @@ from lab.grading.model import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One step: a build, the start of the system, a check that begins, what it waits for, its verdict.
+    """One step: a build, the start of the system, a check that begins, what it waits for, its verdict,
+    the end of the system.
 
     `seconds` is how long has been waited so far.
     """
 
-    kind: Literal["build", "start", "check", "waiting", "verdict"]
+    kind: Literal["build", "start", "check", "waiting", "verdict", "end"]
     behaviour: str = ""
     text: str = ""
     seconds: float = 0.0

@@ -10,6 +10,14 @@ RunState = Literal["starting", "ready", "failed", "stopping", "stopped"]
 Action = Literal["kill", "terminate", "freeze", "thaw", "restart", "start", "stop"]
 
 
+class ControlError(Exception):
+    """The run refused, or it is gone; the message is for people. `status` is HTTP's, 0 if nobody answered."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStatus:
     """One process of the run. `since` is seconds since the run's start; `reason` says why it is in this state."""

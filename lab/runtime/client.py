@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
+from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.system.model import System
 
 T = TypeVar("T")
@@ -17,14 +17,6 @@ T = TypeVar("T")
 BASE = "http://lab"
 TIMEOUT = httpx.Timeout(10.0)
 FOREVER = httpx.Timeout(10.0, read=None)
-
-
-class ControlError(Exception):
-    """The run refused, or it is gone; the message is for people. `status` is HTTP's, 0 if nobody answered."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Control:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from lab.system.validate import validate
 PATIENCE = 20.0
 """Seconds for the runtime to open its control socket."""
 SILENCE = 2.0
+POLL = 0.01
 
 _lifelines: dict[str, int] = {}
 """Ends of pipes by run: a run that is not detached stops when the starter, who holds them, is gone."""
@@ -29,11 +31,48 @@ class LaunchError(Exception):
     """The run could not be started; the message is for people."""
 
 
-def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
-    """Start a run of `system` and return it as soon as its control API answers; its processes start meanwhile.
+@dataclass(frozen=True, slots=True)
+class Launching:
+    """A run whose runtime is starting. There is time for something else before it can `answer`."""
 
-    `on_progress` is told in words when that takes long. The run lives as long as this process (or until `release`),
-    unless `options.detach`. Raises InvalidSystem, lab.engines.launch.EngineUnavailable and LaunchError.
+    id: str
+    folder: Path
+    socket: Path
+    process: subprocess.Popen[bytes]
+
+    def answer(self, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
+        """Return the run as soon as its control API answers; its processes start meanwhile.
+
+        `on_progress` is told in words when that takes long. Raises LaunchError.
+        """
+        _await_answer(self.process, self.socket, self.folder, on_progress)
+        return runs.find(self.id)
+
+    def ended(self, within: float) -> bool:
+        """Whether the runtime has ended, after at most `within` seconds."""
+        until = time.monotonic() + within
+        while self.process.poll() is None:
+            if time.monotonic() > until:
+                return False
+            time.sleep(POLL)
+        return True
+
+
+def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
+    """`begin` a run and return it when it can `answer`. Raises what these raise."""
+    launching = begin(system, options)
+    try:
+        return launching.answer(on_progress=on_progress)
+    except BaseException:
+        release(launching.id)
+        raise
+
+
+def begin(system: System, options: RunOptions) -> Launching:
+    """Start the runtime of a run of `system`.
+
+    The run lives as long as this process (or until `release`), unless `options.detach`. Raises InvalidSystem,
+    lab.engines.launch.EngineUnavailable and LaunchError.
     """
     from lab.engines.catalog import choose
 
@@ -43,7 +82,8 @@ def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], 
     runs.clean_leftovers()
     try:
         file = runs.create(system, options, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        process, lifeline = _start(runs.home() / "runs" / file.id, needed(system), detach=options.detach)
+        folder = runs.home() / "runs" / file.id
+        process, lifeline = _start(folder, needed(system), detach=options.detach)
     except OSError as error:
         raise LaunchError(
             f"cannot write to {error.filename or runs.home()}: {error.strerror}; "
@@ -51,12 +91,7 @@ def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], 
         ) from None
     if lifeline is not None:
         _lifelines[file.id] = lifeline
-    try:
-        _await_answer(process, Path(file.socket), runs.home() / "runs" / file.id, on_progress)
-    except BaseException:
-        release(file.id)
-        raise
-    return runs.find(file.id)
+    return Launching(file.id, folder, Path(file.socket), process)
 
 
 def release(run: str) -> None:
@@ -100,7 +135,7 @@ def _await_answer(
         if on_progress and not told and waited > SILENCE:
             told = True
             on_progress("the runtime is starting")
-        time.sleep(0.01)
+        time.sleep(POLL)
 
 
 def _last_words(folder: Path) -> str:

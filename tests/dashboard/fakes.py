@@ -10,8 +10,7 @@ from lab.dashboard.bars import About
 from lab.dashboard.desk import Desk
 from lab.dashboard.feed import LiveFeed
 from lab.journal.event import Event, FaultChange, Load, Process, to_line
-from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
-from lab.runtime.client import ControlError
+from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.system.model import System
 from tests.dashboard import shop
 

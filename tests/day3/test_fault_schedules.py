@@ -22,8 +22,8 @@ import pytest
 from lab.day3_events.system import SYSTEM
 from lab.journal.event import FaultChange, Flow
 from lab.journal.query import read
-from lab.runtime.api import RunOptions
-from lab.runtime.client import Control, ControlError
+from lab.runtime.api import ControlError, RunOptions
+from lab.runtime.client import Control
 from lab.runtime.launch import launch, release
 from lab.runtime.runs import RunRecord
 from lab.system.model import System

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.grading.bench import Bench
 from lab.grading.grade import grade
 from lab.grading.model import Assignment, Behaviour, Build, Finding, Report, WrongService
 from lab.grading.progress import Progress
@@ -158,7 +159,7 @@ def test_reasons_are_for_people() -> None:
 
 def test_it_says_what_it_is_doing() -> None:
     _, told, _ = graded()
-    assert told[0].kind == "start"
+    assert (told[0].kind, told[-1].kind) == ("start", "end")
     assert [event.behaviour for event in told if event.kind == "verdict"][:2] == ["passes", "passes"]
     assert any(event.kind == "waiting" and event.text == "the moon to fall" for event in told)
 
@@ -176,6 +177,18 @@ def test_nothing_is_left(tmp_path: Path) -> None:
     run = runs.find(report.run)
     assert not run.alive
     assert not marked(run.folder)
+
+
+def test_nothing_is_left_of_a_run_that_was_only_begun() -> None:
+    """Ctrl-C comes while the rest still loads."""
+    before = {record.id for record in runs.list_runs()}
+    bench = Bench(assignment(), seed=1, tiers={})
+    (record,) = (record for record in runs.list_runs() if record.id not in before)
+    told: list[bool] = []
+    bench.close(lambda: told.append(runs.find(record.id).alive))
+    assert len(told) == 1
+    assert not runs.find(record.id).alive
+    assert not marked(record.folder)
 
 
 def test_the_first_failure_ends_it_if_asked(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import psutil
 from lab.journal.event import Event, Log, Process
 from lab.journal.query import read
 from lab.runtime import runs
-from lab.runtime.api import ProcessStatus, RunOptions, RunStatus
-from lab.runtime.client import Control, ControlError
+from lab.runtime.api import ControlError, ProcessStatus, RunOptions, RunStatus
+from lab.runtime.client import Control
 from lab.runtime.launch import launch, release
 from lab.runtime.runs import RunRecord
 from lab.system.model import CLIENT, Link, Service, System

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from lab.journal.event import FaultChange, Flow, Log, from_line
-from lab.runtime.api import Action, RunOptions
-from lab.runtime.client import AsyncControl, Control, ControlError
+from lab.runtime.api import Action, ControlError, RunOptions
+from lab.runtime.client import AsyncControl, Control
 from lab.runtime.runs import UnknownRun, find, list_runs
 from lab.system.model import Journey, Request, System
 from tests.runtime.live import Live, pair, started

@@ -12,7 +12,7 @@ from lab.engines.launch import EngineUnavailable
 from lab.journal.event import Note
 from lab.runtime import runs
 from lab.runtime.api import RunOptions
-from lab.runtime.launch import LaunchError, launch, release
+from lab.runtime.launch import LaunchError, begin, launch, release
 from lab.runtime.runs import list_runs
 from lab.system.model import Engine, Link, Service, System
 from lab.system.validate import InvalidSystem
@@ -69,6 +69,19 @@ def test_a_full_disk_is_a_reason_and_the_run_goes_on(lab_home: Path) -> None:
     finally:
         release(record.id)
         eventually(live.ended)
+
+
+def test_a_run_that_was_begun_answers_later_or_is_let_go() -> None:
+    first, second = begin(IDLE, RunOptions()), begin(IDLE, RunOptions())
+    assert not first.ended(0.0)
+    release(first.id)
+    assert first.ended(20.0)
+    record = second.answer()
+    try:
+        assert Live(record).status().id == second.id
+    finally:
+        release(second.id)
+    assert second.ended(20.0)
 
 
 def test_an_unknown_scenario_is_said() -> None:

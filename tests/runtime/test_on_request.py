@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from lab.journal.event import Process, from_line
-from lab.runtime.client import ControlError
+from lab.runtime.api import ControlError
 from lab.system.model import CLIENT, Engine, Link, Service, System
 from tests.runtime.live import alive, pair, shop, started
 from tests.waiting import eventually

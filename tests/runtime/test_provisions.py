@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.runtime.client import ControlError
+from lab.runtime.api import ControlError
 from lab.system.model import Engine, Link, Service, System
 from tests.runtime.live import Live, started
 from tests.waiting import eventually
