@@ -27,8 +27,8 @@ DEATHS = 5
 BACKOFF, BACKOFF_CAP = 0.3, 10.0
 TAIL = 20
 """Last lines of output that are kept."""
-EAGER, PATIENT, CALM = 0.03, 0.25, 1.0
-"""Seconds between two probes: just started, after some seconds, and once it is ready."""
+EAGER, PATIENT, CALM = 0.01, 0.25, 1.0
+"""Seconds between two probes: of what has just started (and a tenth of its age), at most, and once it is ready."""
 TOLD = 5.0
 """Seconds after which a wait that goes on is told again."""
 WEIGHED = 0.25
@@ -289,7 +289,7 @@ class ManagedProcess:
             if self.state not in ("frozen", "stopping"):
                 self._judge(await probe())
             waited = self._yard.now() - began
-            await asyncio.sleep(CALM if self.state in UP else EAGER if waited < 5 else PATIENT)
+            await asyncio.sleep(CALM if self.state in UP else min(EAGER + waited / 10, PATIENT))
 
     async def _watch_only(self) -> None:
         """What the lab does not start (a file, a URL) is ready when its probe says so."""
