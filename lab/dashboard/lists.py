@@ -12,7 +12,7 @@ from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.dashboard.rows import Row, clip, fit, right, row, squeeze, wrap
 from lab.faults.catalogue import toll
 from lab.journal.event import Flow, Log
-from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, carries
+from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, counted
 from lab.journal.state import RunPicture
 
 GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
@@ -38,7 +38,7 @@ def flow_row(flow: Flow, width: int) -> Row:
     took = figures.ms(flow.ms)
     rest = width - 9 - wide - 1 - 8
     op_room = max(10, rest - len(flow.status) - len(mark) - 3)
-    quiet = "dim" if style == "text" and not carries(flow) else "text"
+    quiet = "dim" if style == "text" and not counted(flow) else "text"
     return clip(
         row(
             (f"{flow.t:8.2f} ", "dim"),

@@ -13,7 +13,7 @@ from math import log2
 
 from lab.dashboard import glyphs
 from lab.journal.event import Flow
-from lab.journal.parts import FAILED, LinkPicture, carries
+from lab.journal.parts import FAILED, LinkPicture, counted
 
 TRAVEL = 1.0
 """Seconds that a dot takes from end to end."""
@@ -46,7 +46,7 @@ class Traffic:
         ready = self._next
         for flow in flows:
             bad = flow.outcome in FAILED
-            if not bad and not carries(flow):
+            if not bad and not counted(flow):
                 continue
             back = flow.protocol == "amqp" and flow.op.startswith(("deliver", "get"))
             key = (flow.link, back, bad)

@@ -20,8 +20,8 @@ GONE = frozenset({"starting", "stopping", "stopped", "backoff", "failed"})
 """States in which a process holds no connection, so nothing is delivered to it."""
 
 
-def carries(flow: Flow) -> bool:
-    """Whether the flow is a request, a command or a message, rather than an answer or a preparation."""
+def counted(flow: Flow) -> bool:
+    """Whether the flow counts in a link's rate: a request, a command or a message, no answer and no preparation."""
     return flow.protocol != "amqp" or flow.op.partition(" ")[0] in MESSAGES
 
 
