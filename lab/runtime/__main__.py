@@ -6,18 +6,15 @@ It ends on SIGTERM, SIGINT or SIGHUP, and when the other end of the lifeline, a 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lab.runtime.preload import PRELOAD
-from lab.runtime.warmup import ForkServerProcess, start_server
-
-if TYPE_CHECKING:
-    import asyncio
+from lab.runtime.warmup import ForkServerProcess, fork_off
 
 
 def main() -> None:
@@ -26,9 +23,7 @@ def main() -> None:
     parser.add_argument("--lifeline", type=int)
     parser.add_argument("--warm", nargs="*", default=tuple(PRELOAD), choices=tuple(PRELOAD))
     options = parser.parse_args()
-    fork_server = start_server(options.folder, options.warm)  # it warms up while we import what we need
-
-    import asyncio
+    fork_server = fork_off(options.warm, options.lifeline)  # it goes on with its imports while we do ours
 
     from lab.engines.launch import EngineUnavailable
     from lab.faults.timeline import InvalidScenario
@@ -43,8 +38,6 @@ def main() -> None:
 
 
 async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProcess) -> int:
-    import asyncio
-
     from lab.runtime import runs
     from lab.runtime.run import Run
 
@@ -68,8 +61,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:
-        import asyncio
-
         return asyncio.new_event_loop
     return uvloop.new_event_loop
 

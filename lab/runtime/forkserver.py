@@ -1,10 +1,7 @@
 """The fork server: a single-threaded process that has done the heavy imports and forks every process of a run.
 
-    python -m lab.runtime.forkserver FD [GROUP ...]
-
-FD is its end of a socket pair with the runtime; the groups are those of `preload` that it imports. Messages in both
-directions are a 4-byte length and JSON. A request carries the file descriptors for the child's stdout, stderr and, if
-it wants one, stdin:
+It and the runtime have the ends of a socket pair. Messages in both directions are a 4-byte length and JSON. A request
+carries the file descriptors for the child's stdout, stderr and, if it wants one, stdin:
 
     {"id": 1, "module": "shop.orders", "argv": [], "env": {}, "cwd": "...", "path": ["..."], "after": "httpx"}
     {"id": 2, "module": null, "argv": ["node", "server.js"], ...}
@@ -38,7 +35,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.engines.lifetime import adopt_orphans, die_with_parent
 from lab.runtime import preload
@@ -287,14 +284,13 @@ def _run(job: Job) -> None:
         raise SystemExit(1) from None
 
 
-def main() -> None:
-    fd, *groups = sys.argv[1:]
-    job = ForkServer(socket.socket(fileno=int(fd)), preload.imports(groups)).serve()
-    if job:
-        _run(job)
-    else:
+def run(sock: socket.socket, groups: Sequence[str]) -> NoReturn:
+    """Be the fork server at this end of the socket pair, with these groups of `preload`, until the runtime is gone.
+
+    Whatever it forks comes out here, too, as what it was made for, and ends as a program does: with SystemExit.
+    """
+    job = ForkServer(sock, preload.imports(groups)).serve()
+    if job is None:
         os._exit(0)  # the runtime waits for this, and there is nothing to finish
-
-
-if __name__ == "__main__":
-    main()
+    _run(job)
+    sys.exit()

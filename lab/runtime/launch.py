@@ -15,6 +15,7 @@ from lab.runtime import runs
 from lab.runtime.api import RunOptions
 from lab.runtime.preload import needed
 from lab.runtime.runs import RunRecord
+from lab.runtime.secrets import without_secrets
 from lab.system.model import System
 from lab.system.validate import validate
 
@@ -113,6 +114,7 @@ def _start(folder: Path, warm: Sequence[str], *, detach: bool) -> tuple[subproce
             stderr=log,
             pass_fds=[read] if read >= 0 else [],
             cwd=folder,
+            env={**without_secrets(os.environ), "LAB_RUN": str(folder)},
             start_new_session=True,
         )
     if read >= 0:

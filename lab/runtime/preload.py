@@ -1,4 +1,4 @@
-"""What the fork server imports before it forks: what the processes of a system need, and nothing else.
+"""What is imported before the processes of a system are forked: what they need, and nothing else.
 
 It is the longest part of a run's start, and every service waits for it.
 """
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 BASE, WEB = "base", "web"
 
 PRELOAD: Mapping[str, tuple[str, ...]] = {
-    BASE: ("asyncio", "msgspec", "uvloop"),
-    "redis": ("redis", "fakeredis"),
-    WEB: (
+    BASE: (
+        "asyncio",
+        "msgspec",
+        "uvloop",
         "httptools",
         "encodings.idna",
-        "pydantic.fields",
-        "starlette.applications",
         "fastapi",
         "fastapi.responses",
         "pydantic.v1",
         "uvicorn",
-        "uvicorn.loops.auto",
-        "uvicorn.loops.uvloop",
         "uvicorn.lifespan.on",
         "uvicorn.protocols.http.auto",
         "uvicorn.protocols.http.httptools_impl",
         "uvicorn.protocols.websockets.auto",
+    ),
+    "redis": ("redis", "fakeredis"),
+    WEB: (
+        "uvicorn.loops.auto",
+        "uvicorn.loops.uvloop",
         "httpx",
         "httpcore",
         "anyio._backends._asyncio",
@@ -47,9 +49,9 @@ PRELOAD: Mapping[str, tuple[str, ...]] = {
     "amqp": ("pika",),
     "sql": ("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.dialects.sqlite", "sqlite3", "lab.chassis.database"),
 }
-"""Imports (some of them made late, at first use) by the kind of engine that needs them, or `web` for services in
-Python, in the order in which a run does. What is missing on this machine is skipped. Between two of them an engine may
-be forked, so a long one is preceded by parts of it."""
+"""Imports (some of them made late, at first use) by who needs them, in the order in which a run makes them: `base` is
+for the runtime, too, `web` for services in Python, the others for a kind of engine and its clients. What is missing on
+this machine is skipped."""
 
 
 def needed(system: System) -> list[str]:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
 from lab.runtime import specs
 from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
+from lab.runtime.control import ControlServer
 from lab.runtime.faults import Faults
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
@@ -35,9 +36,6 @@ from lab.runtime.wiring import Wiring
 from lab.runtime.yard import Yard
 from lab.system.model import Link
 from lab.wire.tap import Tap
-
-if TYPE_CHECKING:
-    from lab.runtime.control import ControlServer
 
 TICK = 0.05
 """Seconds between two looks at what is due: the journal's flush, faults whose time is up."""
@@ -97,7 +95,7 @@ class Run:
         control: ControlServer | None = None
         try:
             await self._begin()
-            control = await asyncio.to_thread(self._control)
+            control = ControlServer(self, Path(self.file.socket))
             control.start()
             await self._stopped.wait()
         finally:
@@ -149,11 +147,6 @@ class Run:
         )
 
     # -- the beginning
-
-    def _control(self) -> ControlServer:
-        from lab.runtime.control import ControlServer  # takes a third of a second, and the engines start meanwhile
-
-        return ControlServer(self, Path(self.file.socket))
 
     def _find_scenario(self) -> timeline.Scenario | None:
         """The scenario that was asked for. Raises InvalidScenario."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -73,13 +74,9 @@ class ForkClient:
         self._closing = False
         self._buffer = bytearray()
         self.warm: asyncio.Future[float] = self._loop.create_future()
-        self._process, self._sock = server.process, server.sock
+        self.pid, self._sock = server.pid, server.sock
         self._sock.setblocking(False)
         self._loop.add_reader(self._sock, self._readable)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     async def spawn(self, program: Program) -> Child:
         """Start `program`. Raises SpawnError if it cannot be executed or the fork server is gone."""
@@ -120,7 +117,8 @@ class ForkClient:
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock)
             self._sock.close()
-        await asyncio.to_thread(self._process.wait)
+        with contextlib.suppress(ChildProcessError):  # it was closed before
+            await asyncio.to_thread(os.waitpid, self.pid, 0)
 
     def _send(self, data: bytes, fds: Sequence[int]) -> None:
         try:

@@ -1,42 +1,41 @@
-"""Starts the fork server. Imports next to nothing, so that the server warms up while its starter still imports."""
+"""Forks the fork server off the runtime, as long as that is one thread that has done nothing but imports."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from lab.runtime.preload import PRELOAD
-from lab.runtime.secrets import without_secrets
+from lab.runtime import forkserver, preload
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ForkServerProcess:
-    """The fork server's process and our end of its socket."""
+    """The fork server's process, a child of ours, and our end of its socket."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
     sock: socket.socket
 
 
-def start_server(folder: Path, groups: Sequence[str] = tuple(PRELOAD)) -> ForkServerProcess:
-    """Start the fork server of the run in `folder`, which imports these groups of `preload`. Raises OSError.
+def fork_off(groups: Sequence[str], lifeline: int | None) -> ForkServerProcess:
+    """Import what both need, and fork: returns in the runtime only.
 
-    What it says itself goes to `runtime.log`. Whatever it forks shows the server's own first environment to the system,
-    so the run's mark must be in there.
+    The fork server imports these groups of `preload`, in a session of its own and without the runtime's `lifeline`. All
+    that it forks in turn shows the runtime's first environment to the system, so the run's mark must be in there.
     """
+    for module in preload.imports([preload.BASE]):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     ours, theirs = socket.socketpair()
-    with theirs, (folder / "runtime.log").open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lab.runtime.forkserver", str(theirs.fileno()), *groups],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**without_secrets(os.environ), "LAB_RUN": str(folder)},
-            pass_fds=[theirs.fileno()],
-            start_new_session=True,
-        )
-    return ForkServerProcess(process, ours)
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        ours.close()
+        if lifeline is not None:
+            os.close(lifeline)
+        forkserver.run(theirs, groups)
+    theirs.close()
+    return ForkServerProcess(pid, ours)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,8 +17,23 @@ import pytest
 from lab.runtime.forkserver import ALL
 from lab.runtime.preload import PRELOAD
 from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
-from lab.runtime.warmup import start_server
+from lab.runtime.warmup import ForkServerProcess
 from tests.waiting import aeventually
+
+SERVER = """
+import socket, sys
+from lab.runtime.forkserver import run
+run(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+"""
+
+
+def start_server(groups: Sequence[str]) -> ForkServerProcess:
+    """One that is not forked off the process of the tests, which has threads."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-P", "-c", SERVER, str(theirs.fileno()), *groups]
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
+    return ForkServerProcess(process.pid, ours)
 
 
 class Forks:
@@ -24,7 +41,7 @@ class Forks:
 
     def __init__(self, folder: Path, groups: Sequence[str] = tuple(PRELOAD)) -> None:
         self.lost = asyncio.Event()
-        self.client = ForkClient(start_server(folder, groups), self.lost.set)
+        self.client = ForkClient(start_server(groups), self.lost.set)
         self.folder = folder
 
     async def python(self, code: str, **more: object) -> Child:
@@ -140,7 +157,7 @@ async def test_a_child_waits_only_for_the_import_it_names(forks: Forks) -> None:
 
 async def test_only_the_groups_that_were_asked_for_are_imported(tmp_path: Path) -> None:
     forks = Forks(tmp_path, groups=["base", "redis"])
-    code = "import sys\nprint([name in sys.modules for name in ('fakeredis', 'fastapi', 'sqlalchemy')])"
+    code = "import sys\nprint([name in sys.modules for name in ('fakeredis', 'tenacity', 'sqlalchemy')])"
     assert await output((await forks.python(code, after=ALL)).stdout) == "[True, False, False]\n"
     await forks.client.close()
 
