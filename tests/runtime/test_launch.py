@@ -71,17 +71,20 @@ def test_a_full_disk_is_a_reason_and_the_run_goes_on(lab_home: Path) -> None:
         eventually(live.ended)
 
 
-def test_a_run_that_was_begun_answers_later_or_is_let_go() -> None:
-    first, second = begin(IDLE, RunOptions()), begin(IDLE, RunOptions())
-    assert not first.ended(0.0)
-    release(first.id)
-    assert first.ended(20.0)
-    record = second.answer()
+def test_a_run_that_was_begun_answers_later() -> None:
+    begun = begin(IDLE, RunOptions())
     try:
-        assert Live(record).status().id == second.id
+        assert not begun.ended(0.0)
+        assert Live(begun.answer()).status().id == begun.id
     finally:
-        release(second.id)
-    assert second.ended(20.0)
+        release(begun.id)
+    assert begun.ended(20.0)
+
+
+def test_a_run_that_was_only_begun_can_be_let_go() -> None:
+    begun = begin(IDLE, RunOptions())
+    release(begun.id)
+    assert begun.ended(20.0)
 
 
 def test_an_unknown_scenario_is_said() -> None:
