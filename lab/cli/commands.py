@@ -41,33 +41,43 @@ BUILDING, HELP = "Build it yourself", "Help"
 
 COMMANDS = {
     "run": Entry(
-        RUNNING, "run:run", "Start a system: its engines and services as real processes, a tap on every link, traffic."
+        RUNNING,
+        "run.run:run",
+        "Start a system: its engines and services as real processes, a tap on every link, traffic.",
     ),
     "broker": Entry(
-        RUNNING, "broker:group", "Run the embedded AMQP broker alone, for anybody's tests. Ctrl-C ends it."
+        RUNNING, "broker.alone:group", "Run the embedded AMQP broker alone, for anybody's tests. Ctrl-C ends it."
     ),
-    "down": Entry(RUNNING, "down:down", "Stop a live run with all its processes."),
+    "down": Entry(RUNNING, "run.down:down", "Stop a live run with all its processes."),
     "runs": Entry(
-        RUNNING, "runs:runs", "List the runs that are kept, the latest last. Each can be replayed and traced."
+        RUNNING, "run.runs:runs", "List the runs that are kept, the latest last. Each can be replayed and traced."
     ),
-    "replay": Entry(RUNNING, "replay:replay", "Show a recorded run again, in the dashboard or in plain lines."),
-    "dash": Entry(LOOKING, "dash:dash", "Watch a live run. Leaving the dashboard leaves the run alone."),
-    "ps": Entry(LOOKING, "ps:ps", "Show the processes of every live run, with the reason of each state."),
-    "logs": Entry(LOOKING, "logs:logs", "Print the log lines of a run, alive or ended."),
-    "trace": Entry(LOOKING, "trace:trace", "Tell what every process did for one order, in time and by cause."),
-    "fault": Entry(DISTURBING, "faults:group", "Disturb the run: add faults, list them, heal them."),
-    "load": Entry(DISTURBING, "load:load", "Show the traffic that the lab makes, or change it."),
-    "tap": Entry(DISTURBING, "tap:tap", "Watch and disturb one connection of a service of your own. Ctrl-C ends it."),
-    "init": Entry(BUILDING, "init:init", "Make a workspace: a folder for your own services."),
-    "start": Entry(BUILDING, "start:start", "Put an exercise into your workspace, with services to go on from."),
-    "try": Entry(BUILDING, "attempt:try_", "Run your services with what the exercise gives them, and send requests."),
-    "check": Entry(BUILDING, "check:check", "Grade your services: what holds, what does not, and why."),
-    "watch": Entry(BUILDING, "save_watch:watch", "Grade your services each time you save. Ctrl-C ends it."),
-    "hint": Entry(BUILDING, "hint:hint", "Open the next hint."),
-    "explain": Entry(BUILDING, "explain:explain", "Explain a misconception that lab check recognised."),
-    "solution": Entry(BUILDING, "solution:solution", "Show our solution as a difference to yours."),
-    "reset": Entry(BUILDING, "reset:reset", "Begin an exercise again, after a backup of what you have."),
-    "status": Entry(BUILDING, "status:status", "Show the week, your points and attempts, and what comes next."),
+    "replay": Entry(RUNNING, "run.replay:replay", "Show a recorded run again, in the dashboard or in plain lines."),
+    "dash": Entry(LOOKING, "look.dash:dash", "Watch a live run. Leaving the dashboard leaves the run alone."),
+    "ps": Entry(LOOKING, "look.ps:ps", "Show the processes of every live run, with the reason of each state."),
+    "logs": Entry(LOOKING, "look.logs:logs", "Print the log lines of a run, alive or ended."),
+    "trace": Entry(LOOKING, "look.trace:trace", "Tell what every process did for one order, in time and by cause."),
+    "fault": Entry(DISTURBING, "disturb.faults:group", "Disturb the run: add faults, list them, heal them."),
+    "load": Entry(DISTURBING, "disturb.load:load", "Show the traffic that the lab makes, or change it."),
+    "tap": Entry(
+        DISTURBING, "disturb.tap:tap", "Watch and disturb one connection of a service of your own. Ctrl-C ends it."
+    ),
+    "init": Entry(BUILDING, "exercise.init:init", "Make a workspace: a folder for your own services."),
+    "start": Entry(
+        BUILDING, "exercise.start:start", "Put an exercise into your workspace, with services to go on from."
+    ),
+    "try": Entry(
+        BUILDING, "exercise.try_:try_", "Run your services with what the exercise gives them, and send requests."
+    ),
+    "check": Entry(BUILDING, "exercise.check:check", "Grade your services: what holds, what does not, and why."),
+    "watch": Entry(BUILDING, "exercise.watch:watch", "Grade your services each time you save. Ctrl-C ends it."),
+    "hint": Entry(BUILDING, "exercise.hint:hint", "Open the next hint."),
+    "explain": Entry(BUILDING, "exercise.explain:explain", "Explain a misconception that lab check recognised."),
+    "solution": Entry(BUILDING, "exercise.solution:solution", "Show our solution as a difference to yours."),
+    "reset": Entry(BUILDING, "exercise.reset:reset", "Begin an exercise again, after a backup of what you have."),
+    "status": Entry(
+        BUILDING, "exercise.status:status", "Show the week, your points and attempts, and what comes next."
+    ),
     "dev": Entry(HELP, "dev:group", "Prove exercises, for their authors."),
     "doctor": Entry(HELP, "doctor:doctor", "See what this machine has: engines, terminal, disk. It changes nothing."),
     "help": Entry(HELP, "guide:help_", "Explain exercises, exit codes, faults, systems of your own, environment."),

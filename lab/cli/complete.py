@@ -37,7 +37,7 @@ def days(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.systems import find, scenario, scenario_names
+    from lab.cli.run.systems import find, scenario, scenario_names
 
     system = find(str(ctx.params.get("day") or _word_after("run")))
     return ((name, scenario(system, name).title) for name in scenario_names(system))
@@ -119,7 +119,7 @@ def gradable(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def behaviours(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli import named
+    from lab.cli.exercise import exercise_names as named
 
     exercise = named.one(str(ctx.params.get("what") or _word_after("check")))
     return ((behaviour.id, behaviour.says["en"]) for behaviour in exercise.behaviours)
@@ -127,7 +127,7 @@ def behaviours(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def misconceptions(_: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli import named
+    from lab.cli.exercise import exercise_names as named
 
     return ((wrong.name, wrong.title["en"]) for exercise in named.every() for wrong in exercise.wrong)
 

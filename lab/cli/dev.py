@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits
-from lab.cli.check import with_needs
 from lab.cli.commands import examples
+from lab.cli.exercise.check import with_needs
 from lab.cli.failure import Failure, unknown
 from lab.cli.options import Json
 from lab.cli.output import out, paint, say, span, table
@@ -63,7 +63,7 @@ def check(
     The whole gate grades solutions while every core is kept busy. Of one program alone it shows the report, and
     keeps the cores busy only with --seeds.
     """
-    from lab.cli import named
+    from lab.cli.exercise import exercise_names as named
 
     words = idents or ["all"]
     if sum((solution, starter, bool(wrong))) > 1:
@@ -119,7 +119,7 @@ def _one(
             done.append(gate.trial(exercise, variant, _grader(Path(records), line), seed, only=only or None))
             line.clear()
             if not as_json and (report := done[-1].report):
-                from lab.cli.reports import show
+                from lab.cli.exercise.reports import show
 
                 show(report)
     if as_json:
@@ -132,7 +132,7 @@ def _one(
 
 def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, as_json: bool) -> int:
     """The whole gate; prints the matrix, and says each hole as soon as it is found."""
-    from lab.cli import named
+    from lab.cli.exercise import exercise_names as named
     from lab.course import catalog
     from lab.course.gate import Row, row
     from lab.course.lint import lint
@@ -185,7 +185,7 @@ def _whole(exercise: Exercise) -> bool:
 
 
 def _grader(records: Path, line: ProgressLine) -> Grade:
-    from lab.cli.grading import grade
+    from lab.cli.exercise.grading import grade
     from lab.course.variants import Unusable
 
     def start(assignment: Assignment, seed: int, only: Sequence[str]) -> Report:

@@ -12,7 +12,7 @@ import msgspec
 
 from lab.course.assignment import Source
 from lab.grading.model import Report
-from lab.grading.record import Unreadable, read_report, report_json
+from lab.grading.report.record import Unreadable, read_report, report_json
 
 KEPT = 50
 """So many of the latest gradings keep their logs; of older ones the report stays."""

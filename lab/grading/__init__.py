@@ -1,16 +1,26 @@
 """Grading: an exercise's checks run against somebody's services as black boxes, under faults, with evidence.
 
-What a `checks.py` imports is here; the fixtures it uses are in `fixtures`. What is heavy is imported when it is asked
-for: commands that only look at exercises must not wait for an HTTP client.
+What a `checks.py` imports is here; the fixtures it uses are in `checking.fixtures`. What is heavy is imported when
+it is asked for: commands that only look at exercises must not wait for an HTTP client.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lab.grading.expect import behaviour, cannot_tell, eventually, expect, never, sample_twice, stays, warn, within
+from lab.grading.checking.expect import (
+    behaviour,
+    cannot_tell,
+    eventually,
+    expect,
+    never,
+    sample_twice,
+    stays,
+    warn,
+    within,
+)
 
 if TYPE_CHECKING:
-    from lab.grading.http import Answer, Http
+    from lab.grading.instruments.http import Answer, Http
     from lab.grading.stubs import answer, delay, drip, garbage, hang, hold, lost, reset, status
 
 __all__ = [
@@ -37,7 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "http": ("Answer", "Http"),
+    "instruments.http": ("Answer", "Http"),
     "stubs": ("answer", "delay", "drip", "garbage", "hang", "hold", "lost", "reset", "status"),
 }
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from lab.grading.expect import Attention, CannotTell
+from lab.grading.checking.expect import Attention, CannotTell
 from lab.grading.model import Assignment
 from lab.journal.event import Event, Flow, Log
 from lab.journal.query import Tail, decode
@@ -25,8 +25,8 @@ from lab.runtime.ports import Ports
 from lab.system.model import CLIENT, System
 
 if TYPE_CHECKING:
-    from lab.grading.broker import Broker
-    from lab.grading.redis import Redis
+    from lab.grading.instruments.broker import Broker
+    from lab.grading.instruments.redis import Redis
     from lab.grading.stubs import Stub
     from lab.runtime.client import Control
     from lab.runtime.runs import RunRecord
@@ -226,9 +226,9 @@ class Bench:
 
         engines = {engine.kind: engine.name for engine in self.assignment.system.engines}
         if "amqp" in engines:
-            from lab.grading.broker import Broker
+            from lab.grading.instruments.broker import Broker
         if "redis" in engines:
-            from lab.grading.redis import Redis
+            from lab.grading.instruments.redis import Redis
         self.record = self._launching.answer()
         self.control = Control(self.record.socket)
         self._tail = Tail(self.record.journal)

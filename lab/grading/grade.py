@@ -10,8 +10,8 @@ from pathlib import Path
 from lab import __version__
 from lab.grading.bench import Bench
 from lab.grading.build import build_all
-from lab.grading.evidence import write_logs
-from lab.grading.expect import Attention, CannotTell
+from lab.grading.checking.expect import Attention, CannotTell
+from lab.grading.evidence.shortest import write_logs
 from lab.grading.model import Assignment, Behaviour, Finding, Report
 from lab.grading.progress import Listener, Progress
 from lab.grading.signature import titles
@@ -47,7 +47,7 @@ def grade(
         Attention.waiting = lambda text, seconds: on_event(Progress(kind="waiting", text=text, seconds=seconds))
         bench = Bench(assignment, seed=seed, tiers=tiers or {})
         try:
-            from lab.grading.plugin import Grader, run  # pytest loads while the run starts
+            from lab.grading.checking.plugin import Grader, run  # pytest loads while the run starts
 
             bench.await_engines()
             grader = Grader(assignment, bench, seed, on_event, first=first, only=only, stop_at_first=stop_at_first)

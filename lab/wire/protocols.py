@@ -9,9 +9,9 @@ from lab.wire.raw import RawSession
 from lab.wire.session import Session
 
 _SESSIONS = {
-    "http": ("lab.wire.http", "HttpSession"),
-    "redis": ("lab.wire.redis", "RedisSession"),
-    "amqp": ("lab.wire.amqp", "AmqpSession"),
+    "http": ("lab.wire.http.session", "HttpSession"),
+    "redis": ("lab.wire.redis.session", "RedisSession"),
+    "amqp": ("lab.wire.amqp.session", "AmqpSession"),
 }
 
 

@@ -134,7 +134,7 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr("lab.cli.replay.time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    monkeypatch.setattr("lab.cli.run.replay.time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     record()
     lab("replay", "1", "--json", "--speed", "4")
     assert now[0] == pytest.approx(101.5, abs=0.01)

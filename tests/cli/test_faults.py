@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lab.cli.faults import compose
+from lab.cli.disturb.faults import compose
 from lab.faults.text import parse
 
 NOTHING: dict[str, Any] = {"duration": "", "on": "", "share": "", "count": None}

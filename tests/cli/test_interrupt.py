@@ -40,7 +40,7 @@ def test_in_a_finalizer_of_a_check(tmp_path: Path) -> None:
     grading = f"""\
 from pathlib import Path
 from lab.cli import interrupt
-from lab.grading import plugin
+from lab.grading.checking import plugin
 
 class Grader:
     broken = ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.summary import summarise
+from lab.cli.run.summary import summarise
 from lab.journal.event import Load
 from lab.journal.state import RunPicture
 from lab.runtime.runs import list_runs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.watch import watch
+from lab.cli.run.follow import watch
 from lab.journal.event import Note
 from lab.journal.journal import Journal
 
@@ -100,7 +100,7 @@ def test_a_run_that_falls_silent_is_asked_why_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = FakeRun(tmp_path / "j", lines=20)
-    monkeypatch.setattr("lab.cli.watch.QUIET", 0.0)
+    monkeypatch.setattr("lab.cli.run.follow.QUIET", 0.0)
     monkeypatch.setattr(Journal, "append", lambda *_: None)
     watch(run, lambda _: None)
     assert capsys.readouterr().err == "lab: the journal is not being written: the disk is full\n"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab.cli.app import app
-from lab.cli.mine import with_mine
+from lab.cli.run.mine import with_mine
 from lab.grading.model import Report
 from lab.system.model import Link, Service, System
 from tests.course import TOY

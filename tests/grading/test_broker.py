@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.grading import broker_line
-from lab.grading.broker import Broker
-from lab.grading.expect import BehaviourFailed, CannotTell
-from lab.grading.messages import event
-from lab.grading.unacked import unacked
+from lab.grading.checking.expect import BehaviourFailed, CannotTell
+from lab.grading.instruments import broker_line
+from lab.grading.instruments.broker import Broker
+from lab.grading.instruments.messages import event
+from lab.grading.instruments.unacked import unacked
 from lab.journal.event import Flow
 from tests.brokers import EmbeddedBroker, free_port
 from tests.waiting import eventually

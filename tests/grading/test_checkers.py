@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.grading.checkers import (
+from lab.grading.checking.checkers import (
     Result,
     balanced,
     conservation,
@@ -20,9 +20,9 @@ from lab.grading.checkers import (
     no_lost_write,
     terminal_states,
 )
-from lab.grading.expect import BehaviourFailed
-from lab.grading.history import Operation
-from lab.grading.http import Outcome
+from lab.grading.checking.expect import BehaviourFailed
+from lab.grading.checking.history import Operation
+from lab.grading.instruments.http import Outcome
 
 OUTCOMES: tuple[Outcome, ...] = ("ok", "failed", "unknown")
 outcomes = st.sampled_from(OUTCOMES)

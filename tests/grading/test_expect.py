@@ -6,8 +6,17 @@ import time
 
 import pytest
 
-from lab.grading.expect import Attention, BehaviourFailed, eventually, expect, never, sample_twice, stays, within
-from lab.grading.http import Answer
+from lab.grading.checking.expect import (
+    Attention,
+    BehaviourFailed,
+    eventually,
+    expect,
+    never,
+    sample_twice,
+    stays,
+    within,
+)
+from lab.grading.instruments.http import Answer
 
 ANSWER = Answer(
     method="POST",

@@ -127,7 +127,7 @@ def test_a_failure_is_told_with_its_evidence() -> None:
 
 def test_whose_fault_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check that hangs is ours, a service that dawdles, babbles or leaves is not."""
-    monkeypatch.setattr("lab.grading.plugin.LIMIT", 3)
+    monkeypatch.setattr("lab.grading.checking.plugin.LIMIT", 3)
     whose = {"hangs": "error", "dawdles": "unknown", "nests": "fail", "leaves": "unknown", "dead": "unknown"}
     text = {"en": "a toy", "uz": "o‘yinchoq"}
     behaviours = tuple(Behaviour(id=ident, says=text, why=text) for ident in whose)

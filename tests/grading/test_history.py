@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from lab.grading.history import History, Operation
-from lab.grading.http import Answer, Outcome
+from lab.grading.checking.history import History, Operation
+from lab.grading.instruments.http import Answer, Outcome
 
 
 def answered(status: int | None, json: object = None) -> Answer:

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lab.grading.html import page
 from lab.grading.model import Report
+from lab.grading.report.html import page
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
 VOID = {"meta", "br"}

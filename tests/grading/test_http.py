@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.grading import drip
-from lab.grading.http import Http
+from lab.grading.instruments.http import Http
 from lab.grading.stubs.users import Users
 
 CROWD, ROUNDS = 16, 20

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
-from lab.grading.junit import junit
 from lab.grading.model import Report
+from lab.grading.report.junit import junit
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
 CHILDREN = {

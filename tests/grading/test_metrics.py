@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
-from lab.grading.expect import BehaviourFailed, CannotTell
-from lab.grading.metrics import parse_metrics, read_metrics
+from lab.grading.checking.expect import BehaviourFailed, CannotTell
+from lab.grading.instruments.metrics import parse_metrics, read_metrics
 from lab.grading.stubs import Reply, Stub, answer, garbage
 from tests.brokers import free_port
 

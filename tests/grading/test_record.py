@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.grading.model import Report
-from lab.grading.record import Unreadable, read_report, report_json
+from lab.grading.report.record import Unreadable, read_report, report_json
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 from redis import ResponseError
 
-from lab.grading.expect import CannotTell
-from lab.grading.redis import Redis
+from lab.grading.checking.expect import CannotTell
+from lab.grading.instruments.redis import Redis
 from tests.brokers import free_port
 from tests.waiting import eventually
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.grading.evidence.sequence import svg
 from lab.grading.model import Line
-from lab.grading.sequence import svg
 from tests.grading.samples import STORY_OF_A_DOUBLE_CHARGE, STORY_OF_A_FLOOD
 
 NS = "{http://www.w3.org/2000/svg}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.grading.sheet import NO_BREAK, Sheet, visible, width_of, wrap
+from lab.grading.report.sheet import NO_BREAK, Sheet, visible, width_of, wrap
 
 
 @given(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.grading.sources import Unreadable, read_structure
-from lab.grading.structure import Breach, Structure, breaches, missing
+from lab.grading.structure.rules import Breach, Structure, breaches, missing
+from lab.grading.structure.sources import Unreadable, read_structure
 
 MODULES = ("users", "orders", "notifications")
 

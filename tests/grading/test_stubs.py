@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from lab.grading.expect import BehaviourFailed
+from lab.grading.checking.expect import BehaviourFailed
 from lab.grading.stubs import (
     Stub,
     answer,

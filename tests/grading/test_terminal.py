@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lab.grading.model import Finding, Line, Report
-from lab.grading.sheet import width_of
-from lab.grading.terminal import awaiting, render, stability, to_try
+from lab.grading.report.sheet import width_of
+from lab.grading.report.terminal import awaiting, render, stability, to_try
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lab.grading.words import LABELS, label, said
+from lab.grading.report.words import LABELS, label, said
 
 
 def test_both_languages_have_the_same_labels_and_gaps() -> None:

@@ -12,7 +12,7 @@ from pamqp.base import Frame
 
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
-from lab.wire.amqp import AmqpSession
+from lab.wire.amqp.session import AmqpSession
 from lab.wire.session import Effect, GiveUp, Mute, Reset, Seen, Send, Side, Stall, Wake
 
 GREETING = b"AMQP\x00\x00\x09\x01"

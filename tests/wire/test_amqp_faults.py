@@ -369,7 +369,7 @@ def test_a_message_half_forwarded_is_not_touched() -> None:
 
 
 def test_a_very_long_message_goes_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.wire.amqp.LONGEST_HELD", 1000)
+    monkeypatch.setattr("lab.wire.amqp.session.LONGEST_HELD", 1000)
     play = consumer(fault("redeliver", count=1))
     unit = deliver("m1", 1, text=b"x" * 5000)
     play.intercept(SERVER, unit[:2000])
@@ -384,7 +384,7 @@ def test_a_very_long_message_goes_as_it_comes(monkeypatch: pytest.MonkeyPatch) -
 def test_a_long_message_gets_the_number_that_is_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     play = consumer(fault("redeliver", count=1))
     play.intercept(SERVER, deliver("m1", 1))
-    monkeypatch.setattr("lab.wire.amqp.LONGEST_HELD", 1000)
+    monkeypatch.setattr("lab.wire.amqp.session.LONGEST_HELD", 1000)
     play.intercept(SERVER, deliver("m2", 2, text=b"x" * 5000))
     assert [line[:12] for line in play.heard(CLIENT)] == ["deliver 1 m1", "deliver 2 ag", "deliver 3 m2"]
     play.intercept(CLIENT, ack(3))
@@ -403,7 +403,7 @@ def test_bytes_that_stop_to_be_amqp_all_come_out() -> None:
 
 
 def test_what_was_forgotten_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.wire.amqp_channel.REMEMBERED", 4)
+    monkeypatch.setattr("lab.wire.amqp.channel.REMEMBERED", 4)
     play = consumer(fault("redeliver"))
     play.server(*(deliver(f"m{n}", n) for n in range(1, 7)))
     play.intercept(SERVER, deliver("m7", 7))
@@ -415,7 +415,7 @@ def test_what_was_forgotten_is_still_answered(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_confirms_that_were_forgotten_still_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.wire.amqp_channel.REMEMBERED", 4)
+    monkeypatch.setattr("lab.wire.amqp.channel.REMEMBERED", 4)
     play = publisher(fault("duplicate-publish"))
     play.client(*(publish(f"m{n}") for n in range(1, 7)))
     play.intercept(CLIENT, publish("m7"))

@@ -11,7 +11,7 @@ from pamqp import commands, header
 from pamqp.frame import marshal
 from pamqp.heartbeat import Heartbeat
 
-from lab.wire.amqp import AmqpSession
+from lab.wire.amqp.session import AmqpSession
 from lab.wire.session import Side, Undecodable
 from tests.wire.amqp_play import (
     GREETING,
@@ -300,7 +300,7 @@ def test_a_server_of_another_version_answers_with_its_own() -> None:
 
 
 def test_unanswered_publishes_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.wire.amqp_channel.REMEMBERED", 100)
+    monkeypatch.setattr("lab.wire.amqp.channel.REMEMBERED", 100)
     play = consuming(confirming(opened(Play())))
     play.client(*(publish(f"p{n}") for n in range(1, 1001)))
     play.server(*(deliver(f"m{n}", n) for n in range(1, 1001)))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.wire.http import COPY_LIMIT, HttpSession
+from lab.wire.http.session import COPY_LIMIT, HttpSession
 from lab.wire.session import Close, Mute, Reset, Send, Stall, Undecodable
 from tests.wire.playbook import C, Dialogue, S, Said, check_garbage, garbage, observed, seen, splits, striking
 

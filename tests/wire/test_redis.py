@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.wire.redis import ABORTED, DISCARD, HOLD_LIMIT, RedisSession
+from lab.wire.redis.session import ABORTED, DISCARD, HOLD_LIMIT, RedisSession
 from lab.wire.session import Mute, Reset, Send, Stall, Undecodable
 from tests.wire.playbook import C, Dialogue, S, Said, check_garbage, garbage, observed, seen, splits, striking
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from lab.grading.expect import eventually
+from lab.grading.checking.expect import eventually
 from lab.grading.stubs.request import Reply, Seen, problem, says
 from lab.grading.stubs.waiting_room import WaitingRoom
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.grading import Answer, Http, behaviour, expect
-from lab.grading.fixtures import New, SystemUnderTest
+from lab.grading.checking.fixtures import New, SystemUnderTest
 
 RIVALS = 40
 ROUNDS = 8

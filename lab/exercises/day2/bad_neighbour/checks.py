@@ -23,7 +23,7 @@ from lab.grading import (
     status,
     within,
 )
-from lab.grading.fixtures import FaultBox, New, SystemUnderTest
+from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.stubs import Deed, Stub
 
 FAULT = 4.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lab.grading import Answer, Http, behaviour, drip, expect, garbage, hang, reset, status
-from lab.grading.fixtures import FaultBox, New, SystemUnderTest, Wire
+from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest, Wire
 from lab.grading.stubs import Deed, Stub
 
 HANG = 4.0

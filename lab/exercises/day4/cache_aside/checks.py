@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status, within
-from lab.grading.fixtures import FaultBox, New, SystemUnderTest
-from lab.grading.redis import Redis
+from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
+from lab.grading.instruments.redis import Redis
 from lab.grading.stubs import Seen, Stub
 from lab.grading.stubs.deeds import Rest
 from lab.grading.stubs.request import Reply

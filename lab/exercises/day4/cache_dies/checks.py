@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status, within
-from lab.grading.expect import BehaviourFailed, CannotTell
-from lab.grading.fixtures import FaultBox, New, SystemUnderTest
-from lab.grading.metrics import Metrics
-from lab.grading.redis import Redis
+from lab.grading.checking.expect import BehaviourFailed, CannotTell
+from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
+from lab.grading.instruments.metrics import Metrics
+from lab.grading.instruments.redis import Redis
 from lab.grading.stubs import Stub
 
 LINK = "catalog->redis"

@@ -1,0 +1,1 @@
+"""`lab broker`: the embedded AMQP broker alone."""

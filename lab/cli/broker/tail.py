@@ -1,0 +1,222 @@
+"""`lab broker tail`: what passes through an exchange, message by message."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.cli import exits
+from lab.cli.broker import running as brokers
+from lab.cli.failure import Failure
+from lab.cli.options import Json
+from lab.cli.output import out, paint, say, visible
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+EXAMPLES = (
+    "lab broker tail events",
+    "lab broker tail events 'order.*'",
+    "lab broker tail events --json | jq .routing_key",
+    "lab broker tail amq.fanout --url amqp://guest:guest@127.0.0.1:5672",
+)
+EVERY_KEY = "#"
+PREVIEW = 120
+"""Characters of a body that are shown, where no terminal's width says less."""
+NARROWEST = 24
+URL_FORM = "write it like amqp://guest:guest@127.0.0.1:5672"
+WAITING = 10_000
+"""So many messages wait for a tail that prints too slowly; then the broker drops the oldest."""
+
+
+def tail(
+    exchange: Annotated[str, typer.Argument(metavar="EXCHANGE", help="Its name, as in lab broker status.")],
+    key: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[KEY]",
+            help="Only what a binding with this key takes; # (everything) if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    url: Annotated[
+        str, typer.Option("--url", metavar="AMQP_URL", help="Of any broker, RabbitMQ too.", show_default=False)
+    ] = "",
+    data: brokers.Data = None,
+    run_id: brokers.OfRun = None,
+    as_json: Json = False,
+) -> None:
+    """Print what passes through an exchange, from now on. Ctrl-C ends it.
+
+    It binds a queue of its own, so nobody else's messages are taken. If it cannot keep up, it misses messages.
+    """
+    if exchange == "":
+        why = "It takes no bindings: it hands each message to the queue that its key names.\n"
+        why += "A tap before the broker shows these, too."
+        more = "lab tap amqp :5673 127.0.0.1:5672"
+        raise Failure("nobody can listen to the default exchange", why=why, next=more, code=exits.USAGE)
+    found = None if url else _only(brokers.find(data, run_id))
+    _tail(url or (found.url if found else ""), exchange, key, found, as_json=as_json)
+
+
+def _only(found: list[brokers.Broker]) -> brokers.Broker:
+    if len(found) > 1:
+        why = "\n".join(f"{broker.name} at {_without_login(broker.url)}" for broker in found)
+        more = f"lab broker tail EXCHANGE --url {found[0].url}"
+        raise Failure("which broker? Several are running", why=why, next=more, code=exits.USAGE)
+    return found[0]
+
+
+def _tail(url: str, exchange: str, key: str | None, found: brokers.Broker | None, *, as_json: bool) -> None:
+    import logging
+    from contextlib import suppress
+
+    import pika
+    from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosedByBroker
+
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # what goes wrong is said below, once
+    if not url.startswith(("amqp://", "amqps://")):
+        raise typer.BadParameter(f"--url is no AMQP URL; {URL_FORM}")
+    where = _without_login(url)
+    try:
+        parameters = pika.URLParameters(url if where.count("/") > 2 else f"{url}/")
+    except (ValueError, TypeError) as problem:
+        raise typer.BadParameter(f"--url is no AMQP URL ({problem}); {URL_FORM}") from None
+    parameters.heartbeat = 0  # a reader that pauses the output (`| less`) must not lose the connection
+    parameters.client_properties = {"connection_name": "lab broker tail"}
+    try:
+        connection = pika.BlockingConnection(parameters)
+    except (AMQPError, OSError) as problem:
+        why = _reason(problem) or "Nothing answers there."
+        raise Failure(f"cannot connect to {where}", why=why, next="lab broker", code=exits.FAILED) from None
+    try:
+        channel = connection.channel()
+        if key is None and _is_direct(connection, exchange):
+            raise _needs_key(exchange, found)
+        queue = channel.queue_declare(
+            "", exclusive=True, auto_delete=True, arguments={"x-max-length": WAITING}
+        ).method.queue
+        taken = EVERY_KEY if key is None else key
+        channel.queue_bind(queue, exchange, taken)
+        say(f'{where}: what passes through {exchange} with key "{taken}", from now on. Ctrl-C ends it.')
+        for method, properties, body in channel.consume(queue, auto_ack=True, exclusive=True):
+            _print(_told(method, properties, body), as_json=as_json)
+        raise Failure("the broker ended the tail", why="Its queue was deleted.")
+    except ChannelClosedByBroker as problem:
+        if problem.reply_code == 404:
+            more = "lab broker status lists its exchanges"
+            raise Failure(f'there is no exchange "{exchange}" at {where}', next=more) from None
+        raise Failure(f"the broker refused: {problem.reply_code} {problem.reply_text}") from None
+    except AMQPConnectionError as problem:
+        raise Failure(f"the broker at {where} went away", why=_reason(problem)) from None
+    finally:
+        with suppress(AMQPError, OSError):
+            connection.close()
+
+
+def _is_direct(connection: Any, exchange: str) -> bool:
+    """Whether the exchange is a direct one, where `#` is a key like any other.
+
+    AMQP has no way to ask. A declaration that differs from what exists is refused, the type being compared first.
+    Should the exchange vanish between the two questions, what the second one makes goes with the tail's binding.
+    """
+    from pika.exceptions import ChannelClosedByBroker
+
+    channel = connection.channel()
+    channel.exchange_declare(exchange, passive=True)
+    try:
+        channel.exchange_declare(exchange, "direct", auto_delete=True)
+    except ChannelClosedByBroker as refused:
+        return refused.reply_code == 406 and "'type'" not in refused.reply_text
+    channel.close()
+    return True
+
+
+def _needs_key(exchange: str, found: brokers.Broker | None) -> Failure:
+    status = found.status if found and found.status else {"vhosts": {}}
+    bindings = [binding for vhost in status["vhosts"].values() for binding in vhost["bindings"]]
+    keys = sorted({visible(binding["routing_key"]) for binding in bindings if binding["source"] == exchange})
+    why = "A direct exchange hands on by the exact key, so no key stands for all of them."
+    if keys:
+        why += f"\nKeys that are bound now: {', '.join(keys)}"
+    more = f"lab broker tail {exchange} {keys[0] if keys else 'KEY'}"
+    return Failure(f"{exchange} is a direct exchange: which KEY?", why=why, next=more, code=exits.USAGE)
+
+
+def _told(method: Any, properties: Any, body: bytes) -> dict[str, Any]:
+    """A message as `--json` prints it; `size` is that of the whole body in octets."""
+    from datetime import UTC, datetime
+
+    return {
+        "time": datetime.now(UTC),
+        "exchange": method.exchange,
+        "routing_key": method.routing_key,
+        "message_id": properties.message_id,
+        "correlation_id": properties.correlation_id,
+        "content_type": properties.content_type,
+        "headers": properties.headers or {},
+        "size": len(body),
+        "body": preview(body),
+    }
+
+
+def preview(body: bytes) -> str:
+    """The body's beginning on one line: text as text, anything else in hexadecimal; … where it is cut."""
+    head = body[: 4 * PREVIEW]
+    try:
+        text = visible(head.decode())
+    except UnicodeDecodeError as problem:
+        if problem.start > len(head) - 4 and len(head) < len(body):  # only the cut is at fault
+            text = visible(head[: problem.start].decode())
+        else:
+            text = f"0x{head.hex()}"
+    return _cut(text, PREVIEW, whole=len(head) == len(body))
+
+
+def _print(message: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        out(json.dumps({**message, "time": message["time"].isoformat(timespec="milliseconds")}, default=str))
+        return
+    before = "  ".join(
+        (
+            _clock(message["time"]),
+            visible(message["routing_key"]) or '""',
+            f"id {visible(message['message_id'] or '-')}",
+            f"correlation {visible(message['correlation_id'] or '-')}",
+            f"{message['size']} B",
+        )
+    )
+    room = PREVIEW
+    if sys.stdout.isatty():
+        room = max(NARROWEST, shutil.get_terminal_size().columns - len(before) - 3)
+    out(f"{before}  {paint(_cut(message['body'], room), 'dim')}".rstrip())
+
+
+def _cut(text: str, room: int, *, whole: bool = True) -> str:
+    return text if whole and len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _clock(time: datetime) -> str:
+    return time.astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def _without_login(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _reason(problem: BaseException) -> str:
+    """What pika's wrapped errors have to say, the innermost one."""
+    while problem.args and isinstance(problem.args[0], BaseException):
+        problem = problem.args[0]
+    inner = getattr(problem, "exception", None)
+    if isinstance(inner, BaseException):
+        return _reason(inner)
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return str(problem) if any(problem.args) else ""

@@ -1,0 +1,1 @@
+"""Commands that disturb a run or a single connection."""

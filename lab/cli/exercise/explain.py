@@ -1,0 +1,51 @@
+"""`lab explain`: a misconception by its name."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import Annotated
+
+import typer
+
+from lab.cli import complete
+from lab.cli.failure import unknown
+from lab.cli.output import out, paint
+
+EXAMPLES = ("lab explain no-dedup",)
+WIDEST = 88
+
+
+def explain(
+    misconception: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="As lab check prints it after 'looks like'.", autocompletion=complete.misconceptions
+        ),
+    ],
+) -> None:
+    """Explain a misconception that lab check recognised.
+
+    What people think, why it fails, what to do instead, and where it was seen.
+    """
+    from lab.cli.exercise import exercise_names as named
+    from lab.cli.exercise import workspace as place
+
+    language = place.language()
+    exercises = named.every()
+    found = [(exercise, wrong) for exercise in exercises for wrong in exercise.wrong if wrong.name == misconception]
+    if not found:
+        names = {wrong.name for exercise in exercises for wrong in exercise.wrong}
+        raise unknown("misconception", misconception, names)
+    width = min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else WIDEST
+    for number, (exercise, wrong) in enumerate(found):
+        if number:
+            out()
+        out(paint(wrong.title[language], "title"))
+        out(textwrap.fill(" ".join(wrong.text[language].split()), width))
+        behaviour = exercise.behaviour(wrong.fails)
+        out()
+        out(textwrap.fill(f"{exercise.id} {behaviour.id}: {behaviour.says[language]}", width, subsequent_indent="  "))
+        if wrong.seen_in:
+            out(f"seen in {wrong.seen_in}")

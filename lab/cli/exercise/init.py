@@ -1,0 +1,46 @@
+"""`lab init`: a workspace for the learner's own services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from lab.cli.output import out, paint
+
+EXAMPLES = ("lab init ~/lab", "lab init ~/lab --language go --texts uz")
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="A new or empty folder; this one if left out.")
+    ] = Path(),
+    language: Annotated[
+        str, typer.Option(metavar="NAME", help="Of the starters: python, go or node. Any other begins empty.")
+    ] = "python",
+    texts: Annotated[Literal["en", "uz"], typer.Option(help="Language of the exercises' texts.")] = "en",
+) -> None:
+    """Make a workspace: a folder for your own services.
+
+    Its lab.toml says how they are built and run. Made again it is completed, and nothing in it changed.
+    """
+    from lab.cli.exercise import exercise_names as named
+    from lab.cli.exercise import workspace as place
+    from lab.course import workspace
+
+    days = sorted({exercise.day for exercise in named.every()})
+    with place.readable():
+        done = workspace.init(folder, days, language=language, said_in=texts)
+    where = folder.expanduser().absolute()
+    if not done.made:
+        out(f"{where} is a workspace already; nothing was changed.")
+        return
+    out(f"{paint(str(where), 'title')} is your workspace.")
+    inside = where == Path.cwd()
+    first = named.every()[:1]
+    if not inside:
+        out(f"  cd {folder}")
+    for exercise in first:
+        out(f"  lab start {exercise.number:<6} {exercise.title[texts]}")
+    out("  lab status       all exercises")

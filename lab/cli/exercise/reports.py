@@ -1,0 +1,42 @@
+"""Reports on the terminal."""
+
+from __future__ import annotations
+
+import locale
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lab.cli.output import coloured, out
+
+if TYPE_CHECKING:
+    from lab.grading.model import Report
+
+WIDEST = 110
+"""Columns that a report takes at most: a longer line is hard to read."""
+
+
+def show(report: Report, language: str = "en") -> None:
+    """Print the report as this terminal takes it."""
+    from lab.grading.report.terminal import render
+
+    out(render(report, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
+
+
+def show_stability(reports: Sequence[Report], language: str = "en") -> None:
+    """Print what several gradings of the same services come to."""
+    from lab.grading.report.terminal import stability
+
+    out(stability(reports, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
+
+
+def width() -> int:
+    """Columns that this terminal has, as far as they are used."""
+    return min(shutil.get_terminal_size().columns, WIDEST)
+
+
+def speaks_unicode() -> bool:
+    """Whether stdout can carry signs like → and ─."""
+    encoding = getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(False)
+    return "utf" in encoding.lower()

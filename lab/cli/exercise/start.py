@@ -1,0 +1,66 @@
+"""`lab start`: begin an exercise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete
+from lab.cli.output import out, paint
+
+if TYPE_CHECKING:
+    from lab.course.exercise import Exercise
+    from lab.course.workspace import Done, Workspace
+
+EXAMPLES = ("lab start day5.3", "lab start 5.3 --language go")
+
+ExerciseName = Annotated[
+    str,
+    typer.Argument(metavar="EXERCISE", help="Like day5.3, 5.3 or circuit-breaker.", autocompletion=complete.exercises),
+]
+Language = Annotated[
+    str, typer.Option(metavar="NAME", help="Of the starter, instead of lab.toml's: python, go, node ...")
+]
+
+
+def start(exercise: ExerciseName, language: Language = "") -> None:
+    """Put an exercise into your workspace, with services to go on from.
+
+    A service that you wrote in an earlier exercise goes on where this one says so. What is there already stays.
+    """
+    from lab.cli.exercise import exercise_names as named
+    from lab.cli.exercise import workspace as place
+    from lab.course import workspace
+
+    here, begun = place.workspace(), named.one(exercise)
+    with place.readable():
+        done = workspace.start(here, begun, language)
+    if not done.made:
+        out(f"{begun.id} is there already, in {shown(here, begun)}; nothing was changed.")
+        out(f"  lab check {begun.number:<6} grade it\n  lab reset {begun.number:<6} begin again, after a backup")
+        return
+    tell(here, begun, done)
+
+
+def tell(here: Workspace, begun: Exercise, done: Done) -> None:
+    """What was put there, and what to do with it."""
+    language = here.toml.texts
+    out(f"{paint(f'{begun.id} {begun.title[language]}', 'title')}")
+    out(paint(f"about {begun.minutes} minutes; our solution has {begun.size} lines", "dim"))
+    for path in done.made:
+        out(f"  {path}")
+    for service, earlier in done.carried:
+        out(f"  {service} goes on from your {earlier}")
+    for service in done.empty:
+        out(f"  {service} begins empty: write it, and say in lab.toml how it is built and run")
+    if missing := [need for need in begun.needs if not here.toml.services.get(need)]:
+        out(paint(f"worth doing before: {', '.join(missing)}", "warn"))
+    out(f"\n  read {shown(here, begun)}/README.md, then:")
+    out(f"  lab check {begun.number:<6} grade it\n  lab watch {begun.number:<6} grade it each time you save")
+    out(f"  lab try {begun.number:<8} run it, and send it requests yourself")
+
+
+def shown(here: Workspace, exercise: Exercise) -> str:
+    """The exercise's folder as it is best typed."""
+    return here.home(exercise).relative_to(here.folder).as_posix()

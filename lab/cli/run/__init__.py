@@ -1,0 +1,1 @@
+"""Commands that start a system, end it, or show it again."""

@@ -1,0 +1,73 @@
+"""`lab replay`: a recorded run once more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli import complete
+from lab.cli.output import is_screen
+
+EXAMPLES = (
+    "lab replay 0007-day3",
+    "lab replay 0007-day3 --speed 4",
+    "lab replay 0007-day3 --plain",
+    "lab replay 0007-day3 --json",
+)
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
+"""Seconds of sleep at a time: worth the call, and short enough that Ctrl-C is heard."""
+
+
+def replay(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Which run.", autocompletion=complete.runs)],
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1000, help="1 is as it was, 4 is four times as fast. Without a screen: at once."),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the dashboard.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The recorded events as NDJSON.")] = False,
+) -> None:
+    """Show a recorded run again, in the dashboard or in plain lines."""
+    if plain and as_json:
+        raise typer.BadParameter("--plain and --json exclude each other")
+    from lab.cli import live
+
+    record = live.record(run_id)
+    path = live.journal(record)
+    system = live.system_of(record)
+    if is_screen() and not (plain or as_json):
+        from lab.cli.hangup import end_with_terminal
+        from lab.dashboard import run_replay
+
+        end_with_terminal()
+        raise typer.Exit(run_replay(path, system, speed or 1.0))
+    from lab.cli.run.printers import Json, Plain
+    from lab.cli.run.summary import summarise
+
+    teller = Json(system) if as_json else Plain(system)
+    for lines in _paced(path, speed):
+        teller(lines)
+    teller.end()
+    if isinstance(teller, Plain):
+        summarise(teller.picture, record)
+
+
+def _paced(path: Path, speed: float | None) -> Iterator[list[bytes]]:
+    """The journal's lines, each when its time has come; all of them at once without a speed."""
+    from lab.journal.query import Tail, decode
+
+    began = time.monotonic()
+    with Tail(path) as tail:
+        while lines := tail.lines():
+            if speed is None:
+                yield lines
+                continue
+            for line in lines:
+                for event in decode([line]):
+                    while (ahead := event.t / speed - (time.monotonic() - began)) > SHORTEST_PAUSE:
+                        time.sleep(min(ahead, LONGEST_PAUSE))
+                yield [line]

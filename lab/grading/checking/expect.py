@@ -1,0 +1,153 @@
+"""What a check says: that something must hold, must come to hold, must never hold, or cannot be told.
+
+A check raises nothing else. What it raises otherwise is the lab's own fault and is never blamed on the learner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from lab.grading.instruments.http import Answer
+
+T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., None])
+About: TypeAlias = "str | Answer"
+"""An id (of an order, a request, a message; a learner's may be a number), or an answer whose request is meant."""
+
+POLL = 0.02
+"""Seconds between two looks at what is awaited."""
+
+
+class BehaviourFailed(Exception):
+    """The behaviour does not hold. `expected` and `got` are for people, `code` names the failure for programs."""
+
+    def __init__(self, expected: str, got: str, code: str, about: Iterable[About] = (), command: str = "") -> None:
+        super().__init__(f"{expected}; got {got}")
+        about = tuple(about)
+        commands = [one.curl for one in about if hasattr(one, "curl")]
+        self.expected = expected
+        self.got = got
+        self.code = code
+        self.about = tuple(str(getattr(one, "request_id", one)) for one in about)
+        self.command = command or (commands[-1] if commands else "")
+
+
+class CannotTell(Exception):
+    """Nothing can be said about the behaviour: the system never became healthy, or evidence is missing."""
+
+
+class Attention:
+    """Who is told what a check is waiting for, and what it remarks. One grading at a time sets it."""
+
+    waiting: Callable[[str, float], None] = staticmethod(lambda _text, _seconds: None)
+    warned: Callable[[str], None] = staticmethod(lambda _text: None)
+
+
+def behaviour(ident: str, *, start: bool = True) -> Callable[[Function], Function]:
+    """Marks a check with the behaviour that it proves. With `start` false the check starts the services itself."""
+
+    import pytest  # only checks need it, and who looks at exercises should not wait for it
+
+    def marked(function: Function) -> Function:
+        made: Function = pytest.mark.behaviour(ident, start=start)(function)
+        return made
+
+    return marked
+
+
+def expect(
+    ok: object, expected: str, *, got: object, code: str, about: Iterable[About] = (), command: str = ""
+) -> None:
+    """Raise BehaviourFailed unless `ok`. `expected` and `got` are in domain words, with ids and numbers."""
+    if not ok:
+        raise BehaviourFailed(expected, str(got), code, tuple(about), command)
+
+
+def cannot_tell(reason: str) -> None:
+    """Raise CannotTell: the verdict is unknown."""
+    raise CannotTell(reason)
+
+
+def warn(text: str) -> None:
+    """Remark something that does not fail the behaviour."""
+    Attention.warned(text)
+
+
+def eventually(
+    probe: Callable[[], T],
+    awaiting: str,
+    within: float = 20.0,
+    *,
+    code: str = "never-happened",
+    got: Callable[[], object] | None = None,
+    about: Iterable[About] = (),
+) -> T:
+    """Ask `probe` again and again until its answer is true, and return it.
+
+    Raises BehaviourFailed after `within` seconds: what was awaited, how long, and what came instead (`got()`, or the
+    probe's last answer).
+    """
+    began = time.monotonic()
+    while True:
+        last = probe()
+        if last:
+            return last
+        waited = time.monotonic() - began
+        if waited > within:
+            instead = got() if got else last
+            raise BehaviourFailed(awaiting, f"waited {waited:.1f} s; at last: {_in_words(instead)}", code, tuple(about))
+        Attention.waiting(awaiting, waited)
+        time.sleep(POLL)
+
+
+def never(
+    probe: Callable[[], object],
+    unwanted: str,
+    *,
+    fence: Callable[[], object] | None = None,
+    quiet: float = 0.3,
+    code: str = "happened",
+    about: Iterable[About] = (),
+) -> None:
+    """Fail if `probe` becomes true before the system has come to rest.
+
+    `fence` is done first: it sends something harmless through the same way and returns when its effect shows, so that
+    everything before it has passed. Then `probe` must stay false for `quiet` seconds.
+    """
+    if fence:
+        fence()
+    until = time.monotonic() + quiet
+    while True:
+        if seen := probe():
+            raise BehaviourFailed(f"never: {unwanted}", _in_words(seen), code, tuple(about))
+        if time.monotonic() > until:
+            return
+        time.sleep(POLL)
+
+
+def within(seconds: float, probe: Callable[[], object]) -> bool:
+    """Whether the probe's answer becomes true in this time."""
+    until = time.monotonic() + seconds
+    while not (true := bool(probe())) and time.monotonic() < until:
+        time.sleep(POLL)
+    return true
+
+
+def stays(probe: Callable[[], object], seconds: float = 0.5) -> bool:
+    """Whether the probe's answer is true for so long: what comes and goes is true now and then."""
+    return not within(seconds, lambda: not probe())
+
+
+def sample_twice(measure: Callable[[], T], good: Callable[[T], bool]) -> T:
+    """A measurement by chance: if the first sample is not good, a fresh second one decides."""
+    first = measure()
+    return first if good(first) else measure()
+
+
+def _in_words(value: Any) -> str:
+    if value is None or value is False or value == [] or value == {}:
+        return "nothing"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,308 @@
+"""What a check is given: the system under test and the instruments that disturb and observe it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.faults.text import FaultError
+from lab.grading.bench import PATIENCE, Bench
+from lab.grading.checking.expect import CannotTell
+from lab.grading.instruments.http import Http
+from lab.grading.stubs import Stub
+from lab.journal.event import Flow, Log
+from lab.runtime.api import ControlError
+from lab.runtime.family import Family
+
+if TYPE_CHECKING:
+    from lab.grading.instruments.broker import Broker
+    from lab.grading.instruments.metrics import Metrics
+    from lab.grading.instruments.redis import Redis
+
+
+class SystemUnderTest:
+    """The learner's processes, the engines and the stubs, by name."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def start(self, name: str, env: Mapping[str, object] | None = None) -> None:
+        """Start it and wait until it is healthy. `env` replaces what earlier starts of this check were told besides."""
+        told = None if env is None else {key: str(value) for key, value in env.items()}
+        self._bench.start(name, told)
+
+    def stop(self, name: str) -> None:
+        """SIGTERM, after 2 s SIGKILL; returns when it has ended."""
+        self._bench.act(name, "stop")
+        self._dead(name)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; returns when it has ended."""
+        self._bench.act(name, "kill")
+        self._dead(name)
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM and nothing more; see `wait_exit`."""
+        self._bench.act(name, "terminate")
+
+    def freeze(self, name: str) -> None:
+        self._bench.act(name, "freeze")
+
+    def thaw(self, name: str) -> None:
+        self._bench.act(name, "thaw")
+
+    def restart(self, name: str, env: Mapping[str, object] | None = None, *, clean: bool = False) -> None:
+        """Stop it if it lives and start it again; with `clean` its database is empty then."""
+        if self.alive(name):
+            self.stop(name)
+        if clean:
+            self._bench.control.wipe(name)
+        self.start(name, env)
+
+    def scale(self, name: str, count: int) -> list[str]:
+        """Have `count` instances of the service running; their names. The exercise declares how many there may be."""
+        instances = [name, *self._bench.assignment.replicas.get(name, ())][:count]
+        if len(instances) < count:
+            raise ValueError(f"{name} has {len(instances)} instances in exercise.toml, not {count}")
+        for instance in instances:
+            if not self.alive(instance):
+                self._bench.start(instance, wait=False)
+        self._bench.await_healthy(instances)
+        return instances
+
+    def pid(self, name: str) -> int | None:
+        return self._bench.status(name).pid
+
+    def alive(self, name: str) -> bool:
+        return self.pid(name) is not None
+
+    def wait_exit(self, name: str, within: float = 10.0) -> int | None:
+        """The exit code as soon as it has ended, or None if it lives on after `within` seconds."""
+        if not self._bench.await_dead([name], within):
+            return None
+        codes = [event.code for event in self._bench.of_check() if event.source == name and hasattr(event, "code")]
+        return next((code for code in reversed(codes) if code is not None), None)
+
+    def wait_ready(self, name: str, within: float = PATIENCE) -> None:
+        self._bench.await_healthy([name], within)
+
+    def ready(self, name: str) -> dict[str, Any] | None:
+        """The body of its `/readyz`, with the HTTP status as `http_status`; None if it does not answer."""
+        client = Http({name: self._bench.direct[name]}, name, "readyz")
+        try:
+            answer = client.get("/readyz", timeout=3.0)
+        finally:
+            client.close()
+        return {**answer.json, "http_status": answer.status} if isinstance(answer.json, dict) else None
+
+    def rss(self, name: str) -> int:
+        """Bytes of memory at this moment, descendants included; 0 once it has ended."""
+        pid = self._bench.status(name).pid
+        return Family(pid).memory() if pid else 0
+
+    def restarts(self, name: str) -> int:
+        return self._bench.status(name).restarts
+
+    def database(self, name: str) -> Path:
+        """The SQLite file of the service (it may not exist yet)."""
+        service = next((one for one, others in self._bench.assignment.replicas.items() if name in others), name)
+        return self._bench.record.folder / "data" / service / f"{service}.db"
+
+    def dir(self, name: str) -> Path:
+        """The folder of its source."""
+        service = next(one for one in self._bench.assignment.system.services if one.name == name)
+        return Path(service.dir or ".")
+
+    def env(self, name: str) -> Mapping[str, str]:
+        """The knobs that the exercise gives it."""
+        return next(one.env for one in self._bench.assignment.system.services if one.name == name)
+
+    def url(self, name: str) -> str:
+        """Where clients reach it: the tap's address."""
+        return self._bench.urls[name]
+
+    def _dead(self, name: str) -> None:
+        if not self._bench.await_dead([name]):
+            raise RuntimeError(f"{name} lives on after SIGKILL")
+
+
+class FaultBox:
+    """Faults on links and processes of the run, in the text form of `lab fault add`."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    @contextmanager
+    def on(self, target: str, kind: str = "", **kinds: str) -> Iterator[str]:
+        """Hold a fault for the length of the block: `on("a->b", "refuse")` or `on("a->b", latency="2s")`; its id."""
+        texts = [kind] if kind else []
+        texts += [f"{name.replace('_', '-')} {value}" for name, value in kinds.items()]
+        idents = []
+        for text in texts:
+            name, _, rest = text.partition(" ")
+            idents.append(self.add(f"{name} {target} {rest} for 10m"))
+        try:
+            yield idents[0]
+        finally:
+            for ident in idents:
+                self.heal(ident)
+
+    def add(self, text: str) -> str:
+        """Add a fault as `lab fault add` takes it; its id."""
+        try:
+            return self._bench.control.add_fault(text, "check").id
+        except ControlError as error:
+            raise FaultError(f"{text}: {error}") from None
+
+    def heal(self, ident: str | None = None) -> None:
+        """Heal one or all; one that is over already is no error."""
+        try:
+            self._bench.control.heal(ident)
+        except ControlError as error:
+            if error.status != 404:
+                raise
+
+    def victims(self, ident: str) -> int:
+        """How many it has hit so far."""
+        return next((fault.victims for fault in self._bench.control.faults() if fault.id == ident), 0)
+
+
+class Wire:
+    """What passed the taps in this check."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def mark(self) -> int:
+        """A place in time for `flows(since=...)`."""
+        return self._bench.control.flush()
+
+    def flows(self, link: str | None = None, op: str = "*", since: int = 0) -> list[Flow]:
+        """Flows on the link (`orders->users`) whose op matches the pattern, oldest first, complete up to now."""
+        return [
+            flow
+            for flow in self._bench.flows()
+            if flow.seq > since and (link is None or flow.link == link) and fnmatchcase(flow.op, op)
+        ]
+
+
+class New:
+    """Fresh names and ids, random from the seed."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def id(self, kind: str = "id") -> str:
+        return f"{kind}-{self._rng.randrange(16**6):06x}"
+
+    def name(self) -> str:
+        return f"{self._rng.choice(NAMES)} {self._rng.choice(FAMILIES)}"
+
+    def email(self) -> str:
+        return f"{self._rng.choice(NAMES).lower()}.{self._rng.randrange(16**8):08x}@example.uz"
+
+
+NAMES = ("Aziz", "Dilnoza", "Jasur", "Madina", "Nodira", "Otabek", "Sardor", "Zilola")
+FAMILIES = ("Karimov", "Rahimova", "Tosheva", "Umarov", "Yusupov")
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Bench:
+    """The live run, fresh for this check and, unless the check says otherwise, with every service started."""
+    found: Bench = request.config.stash[BENCH]
+    found.fresh()
+    mark = request.node.get_closest_marker("behaviour")
+    if mark is None or mark.kwargs.get("start", True):
+        _start_all(found)
+    return found
+
+
+BENCH = pytest.StashKey[Bench]()
+SEED = pytest.StashKey[int]()
+
+
+def _start_all(bench: Bench) -> None:
+    if bench.unhealthy:
+        raise CannotTell(bench.unhealthy)
+    others = {name for names in bench.assignment.replicas.values() for name in names}
+    names = [name for name in bench.assignment.learners if name not in others]
+    try:
+        for name in names:
+            bench.start(name, wait=False)
+        bench.await_healthy(names)
+    except CannotTell as error:
+        bench.unhealthy = str(error)
+        raise
+
+
+@pytest.fixture
+def system(bench: Bench) -> SystemUnderTest:
+    return SystemUnderTest(bench)
+
+
+@pytest.fixture
+def http(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Http]:
+    mark = request.node.get_closest_marker("behaviour")
+    client = Http(bench.urls, bench.assignment.learners[0], f"req-{mark.args[0].lower()}" if mark else "req")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def stub(bench: Bench) -> Mapping[str, Stub]:
+    return bench.stubs
+
+
+@pytest.fixture
+def faults(bench: Bench) -> FaultBox:
+    return FaultBox(bench)
+
+
+@pytest.fixture
+def wire(bench: Bench) -> Wire:
+    return Wire(bench)
+
+
+@pytest.fixture
+def broker(bench: Bench) -> Broker:
+    assert bench.broker, "the exercise has no engine amqp"
+    return bench.broker
+
+
+@pytest.fixture
+def redis(bench: Bench) -> Redis:
+    assert bench.redis, "the exercise has no engine redis"
+    return bench.redis
+
+
+@pytest.fixture
+def metrics(bench: Bench) -> Callable[[str], Metrics]:
+    """`metrics("gateway")` asks its /metrics now. Raises CannotTell if it does not answer."""
+    from lab.grading.instruments.metrics import read_metrics
+
+    def scrape(service: str) -> Metrics:
+        return read_metrics(bench.direct[service])
+
+    return scrape
+
+
+@pytest.fixture
+def logs(bench: Bench) -> Callable[[str], list[Log]]:
+    return bench.logs
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Chance from the grading's seed, different in each check."""
+    return random.Random(f"{request.config.stash[SEED]}:{request.node.name}")
+
+
+@pytest.fixture
+def new(rng: random.Random) -> New:
+    return New(rng)

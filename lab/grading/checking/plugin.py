@@ -1,0 +1,271 @@
+"""The lab's pytest plugin: checks become verdicts on behaviours, with evidence where one fails."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from lab.grading.bench import Bench
+from lab.grading.checking import fixtures
+from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
+from lab.grading.evidence.shortest import story
+from lab.grading.model import Assignment, Behaviour, Finding, Verdict
+from lab.grading.progress import Listener, Progress
+from lab.grading.signature import looks_like
+from lab.system.model import CLIENT
+
+LIMIT = 90
+"""Seconds after which a check is broken off: every instrument has a shorter patience of its own."""
+FRAMES = 8
+"""Of our own mistake so many lines are told."""
+GRAVITY: tuple[Verdict, ...] = ("error", "fail", "unknown", "skipped", "pass")
+"""Of several checks for one behaviour the gravest verdict counts."""
+
+
+class Overdue(BaseException):
+    """The check took longer than any check may. No `except Exception` of an instrument keeps it."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one check said."""
+
+    verdict: Verdict
+    seconds: float = 0.0
+    failure: BehaviourFailed | None = None
+    reason: str = ""
+    needs: str = ""
+    finding: Finding | None = None
+
+
+@dataclass(slots=True, eq=False)  # pytest before 9.1 keeps its plugins in a set
+class Grader:
+    """Plugged into pytest for one grading. `findings` has them in the order of the exercise's text afterwards."""
+
+    assignment: Assignment
+    bench: Bench
+    seed: int
+    listener: Listener
+    first: Sequence[str] = ()
+    only: Sequence[str] = ()
+    stop_at_first: bool = False
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    broken: str = ""
+    """Why the checks could not be read, if so."""
+    _warnings: dict[str, list[str]] = field(default_factory=dict)
+    _began: float = 0.0
+    _stopped: bool = False
+
+    # -- pytest's hooks
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "behaviour(id, start=True): the behaviour that the check proves")
+        config.stash[fixtures.BENCH] = self.bench
+        config.stash[fixtures.SEED] = self.seed
+        if reporter := config.pluginmanager.get_plugin("terminalreporter"):
+            config.pluginmanager.unregister(reporter)  # the report is ours to print
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.broken = str(report.longrepr)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        order = [behaviour.id for behaviour in self.assignment.behaviours]
+        wanted = [item for item in items if _behaviour(item) in order]
+        if self.only:
+            wanted = [item for item in wanted if _behaviour(item) in self.only]
+        wanted.sort(key=lambda item: (_behaviour(item) not in self.first, order.index(_behaviour(item))))
+        items[:] = wanted
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        ident = _behaviour(item)
+        self._began = time.monotonic()
+        Attention.waiting = lambda text, seconds: self.listener(
+            Progress(kind="waiting", behaviour=ident, text=text, seconds=seconds)
+        )
+        Attention.warned = lambda text: self._warnings.setdefault(ident, []).append(text)
+        if self._stopped:
+            raise _Skipped("an earlier behaviour failed, and you asked to stop there")
+        for needed in self._behaviour(ident).needs:
+            if self.verdict(needed) not in ("pass", None):
+                what = "could not be judged" if self.verdict(needed) in ("unknown", "error") else "does not hold"
+                raise _Skipped(f"it needs {needed}, which {what}", needed)
+        self.listener(Progress(kind="check", behaviour=ident))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        if "bench" not in getattr(item, "fixturenames", ()):
+            self.bench.mark()  # it asks for nothing of the system, so nothing was made fresh for it
+
+        def overdue(*_: object) -> None:
+            raise Overdue(f"the check was not over after {LIMIT} s")
+
+        before = signal.signal(signal.SIGALRM, overdue)
+        signal.alarm(LIMIT)
+        try:
+            return (yield)
+        except Overdue:
+            if (waited := self._answering()) < LIMIT / 2:
+                raise
+            raise CannotTell(f"not done after {LIMIT} s, {waited:.0f} of them spent waiting for answers") from None
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        report = yield
+        error = call.excinfo.value if call.excinfo else self._stub_error() if call.when == "call" else None
+        if error is not None or call.when == "call":
+            self._note(_behaviour(item), error)
+        return report
+
+    # -- what came of it
+
+    def findings(self) -> tuple[Finding, ...]:
+        judged = [behaviour for behaviour in self.assignment.behaviours if not self.only or behaviour.id in self.only]
+        return tuple(self._finding(behaviour) for behaviour in judged)
+
+    def verdict(self, ident: str) -> Verdict | None:
+        """The gravest so far, or None if it was not judged."""
+        verdicts = [outcome.verdict for outcome in self.outcomes.get(ident, ())]
+        return min(verdicts, key=GRAVITY.index, default=None)
+
+    def _note(self, ident: str, error: BaseException | None) -> None:
+        seconds = time.monotonic() - self._began
+        outcome = _outcome(error)
+        outcome.seconds = seconds
+        behaviour = self._behaviour(ident)
+        outcome.finding = self._describe(behaviour, outcome)
+        self.outcomes.setdefault(ident, []).append(outcome)
+        if self.stop_at_first and outcome.verdict in ("fail", "unknown") and not behaviour.gold:
+            self._stopped = True
+        if outcome.verdict != "skipped":
+            self.listener(Progress(kind="verdict", behaviour=ident, finding=outcome.finding))
+
+    def _answering(self) -> float:
+        """Seconds that the learner's services took for what this check asked of them."""
+        return sum(flow.ms or 0.0 for flow in self.bench.flows() if flow.source == CLIENT) / 1000
+
+    def _stub_error(self) -> Exception | None:
+        """What went wrong in a stub: it answered 500 there, for which nobody else is to blame."""
+        return next((error for stub in self.bench.stubs.values() for error in stub.errors), None)
+
+    def _describe(self, behaviour: Behaviour, outcome: Outcome) -> Finding:
+        failure = outcome.failure
+        found = Finding(
+            behaviour=behaviour.id,
+            gold=behaviour.gold,
+            verdict=outcome.verdict,
+            seconds=round(outcome.seconds, 3),
+            says=behaviour.says,
+            why=behaviour.why,
+            expected=failure.expected if failure else "",
+            got=failure.got if failure else "",
+            code=failure.code if failure else "",
+            command=failure.command if failure else "",
+            reason=outcome.reason,
+            needs=outcome.needs,
+            warnings=tuple(self._warnings.get(behaviour.id, ())),
+            story=story(self.bench.read(), failure.about, self.bench.since) if failure else (),
+        )
+        return replace(found, looks_like=looks_like(found, self.assignment.wrong))
+
+    def _finding(self, behaviour: Behaviour) -> Finding:
+        outcomes = self.outcomes.get(behaviour.id, [])
+        if not outcomes:
+            reason = self.broken or "no check proves it"
+            return self._describe(behaviour, Outcome("error", reason=reason))
+        gravest = min(outcomes, key=lambda outcome: GRAVITY.index(outcome.verdict))
+        assert gravest.finding
+        others = [one.finding for one in outcomes if one is not gravest and one.verdict == "fail" and one.finding]
+        return replace(
+            gravest.finding,
+            seconds=round(sum(outcome.seconds for outcome in outcomes), 3),
+            warnings=(*gravest.finding.warnings, *(f"nor this: {one.expected}; got {one.got}" for one in others)),
+            looks_like=tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like)),
+        )
+
+    def _behaviour(self, ident: str) -> Behaviour:
+        return next(behaviour for behaviour in self.assignment.behaviours if behaviour.id == ident)
+
+
+class _Skipped(Exception):
+    """The check is not made; the message says why, and `needs` what it waits for, if it does."""
+
+    def __init__(self, why: str, needs: str = "") -> None:
+        super().__init__(why)
+        self.needs = needs
+
+
+def run(grader: Grader, checks: Path) -> None:
+    """Run the checks of one file in this process. Raises KeyboardInterrupt."""
+    arguments = ["-c", "/dev/null", "--rootdir", str(checks.parent), "--noconftest", "-s", "--assert=plain"]
+    arguments += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "--import-mode=importlib", "--strict-markers"]
+    arguments += ["-p", "no:unraisableexception"]  # what becomes of a Ctrl-C in a finalizer is the command's matter
+    arguments += ["-o", f"python_files={checks.name}", "-o", "python_functions=check_*", str(checks)]
+    with _alone():
+        try:
+            code = pytest.main(arguments, plugins=[grader, fixtures])
+        finally:
+            _forget(checks)
+    if code == pytest.ExitCode.INTERRUPTED and not grader.broken:
+        raise KeyboardInterrupt
+    if code in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR) and not grader.broken:
+        grader.broken = f"pytest ended with {code!r}"
+
+
+def _forget(checks: Path) -> None:
+    """Every exercise's checks have the same module name: the next one must not be given these."""
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) == str(checks):
+            del sys.modules[name]
+
+
+class _alone:  # noqa: N801 - reads as the block that it opens
+    """Without the plugins and options that the learner's environment would bring in."""
+
+    def __enter__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            self._patch.delenv(name, raising=False)
+
+    def __exit__(self, *_: object) -> None:
+        self._patch.undo()
+
+
+def _behaviour(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("behaviour")
+    return str(mark.args[0]) if mark else ""
+
+
+def _outcome(error: BaseException | None) -> Outcome:
+    match error:
+        case None:
+            return Outcome("pass")
+        case BehaviourFailed():
+            return Outcome("fail", failure=error)
+        case CannotTell():
+            return Outcome("unknown", reason=str(error))
+        case _Skipped():
+            return Outcome("skipped", reason=str(error), needs=error.needs)
+        case _:
+            return Outcome("error", reason=_told(error))
+
+
+def _told(error: BaseException) -> str:
+    """The traceback from the check on: what pytest did before is nobody's business."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((number for number, frame in enumerate(frames) if frame.name.startswith("check_")), 0)
+    where = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[own:]]
+    return "\n".join([*where[-FRAMES:], "".join(traceback.format_exception_only(error)).strip()])

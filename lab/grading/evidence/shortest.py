@@ -1,0 +1,321 @@
+"""The shortest story that shows a failure, told from the events of the run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lab.grading.evidence.brevity import LOUD, shorten
+from lab.grading.model import Line
+from lab.journal.event import Event, FaultChange, Flow, Log, Process
+from lab.journal.story import Step, carries, chain
+from lab.journal.telling import milliseconds
+
+AROUND = 0.5
+"""Seconds before and after in which process changes and complaints still belong to a story."""
+CHOSEN = 1000
+"""Flows and log lines that a story is made of at most: the last ones; those before are counted."""
+SLOW = 50.0
+"""Milliseconds from which on it is told how long an answer took."""
+LONGEST = 300
+"""Characters of a message; the whole of it is in the log."""
+OUTSIDE = "client"
+"""Who calls from outside the system."""
+EFFECTS = ("POST", "PUT", "PATCH", "DELETE")
+PROBES = re.compile(r"/(?:readyz|healthz|metrics)\b")
+"""What the lab asks of each process all the time; that somebody logs it loudly is no complaint."""
+STANDSTILL = ("failed", "frozen", "stopped")
+RESTART = "restart"
+"""Why a process is stopping that will never have stopped: it starts again at once."""
+
+Told = tuple[Line, int]
+"""A line with the seq of the event that it tells."""
+NOTHING = 0
+"""The seq of no event: they are counted from 1."""
+
+
+def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tuple[Line, ...]:
+    """The lines on what happened from event `since_seq` on to what `about` names (ids of requests, messages
+    or entities); without ids, on what happened last on the links under a fault.
+
+    `events` are those of the whole run so far, because faults may stand from before, and a line's `place` counts what
+    its process wrote from the run's beginning.
+    """
+    window = [event for event in events if event.seq >= since_seq]
+    faults = list(_faults(events, since_seq))
+    joined = _joined(window, {ident for ident in about if ident})
+    chosen = joined or _under_fault(window, faults)
+    dropped, chosen = chosen[:-CHOSEN], chosen[-CHOSEN:]
+    steps = _plain_steps(chosen)
+    began = min((step.t for step in steps), default=0.0)
+    ended = max((event.t for event in chosen or window), default=0.0)
+    actors = {name for step in steps for name in (step.who, step.to)} - {""}
+    known = {event.seq for event in (*dropped, *chosen)}
+    beside = [event for event in window if event.seq not in known and _belongs(event, actors, began, ended)]
+    steps = _plain_steps([*chosen, *(event for event in beside if isinstance(event, Flow | Log))])
+    by_seq = {event.seq: event for event in window}
+    places = _places(events)
+    told = [(_line(step, by_seq[step.seq], places), step.seq) for step in steps]
+    # Who names nothing may mean what became of a process after the last message.
+    over = ended if joined or not window else window[-1].t
+    told += [(_process_line(event), event.seq) for event in _changes(window, actors, began, over)]
+    told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, ended)]
+    if breaker := _breaker_before(window, began, places):
+        told.append(breaker)
+    if dropped:
+        told.append((Line(t=dropped[0].t, lane="check", who="", what="", more=len(dropped)), NOTHING))
+    told.sort(key=lambda pair: (pair[0].t, pair[1]))
+    return tuple(shorten([line for line, _ in _point_out(told, steps, by_seq)]))
+
+
+def write_logs(events: Iterable[Event], folder: Path) -> dict[str, Path]:
+    """Write what each process wrote into `<folder>/<name>.log`, and return the files by name. A story's `place` is a
+    line number in these. Raises OSError."""
+    lines: dict[str, list[str]] = {}
+    for event in events:
+        if isinstance(event, Log):
+            lines.setdefault(event.source, []).append(_written(event))
+    files: dict[str, Path] = {}
+    for name, written in lines.items():
+        files[name] = folder / f"{name}.log"
+        files[name].write_text("\n".join(written) + "\n", encoding="utf-8")
+    return files
+
+
+def _written(log: Log) -> str:
+    # A message may hold line ends of its own (a traceback in JSON); here it stays on its one line.
+    message = log.message.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    data = "".join(f" {key}={json.dumps(value, ensure_ascii=False)}" for key, value in log.data.items())
+    return f"{log.t:9.3f} {log.level.upper():<8} {message}{data}"
+
+
+def _places(events: Iterable[Event]) -> dict[int, str]:
+    counts: Counter[str] = Counter()
+    places: dict[int, str] = {}
+    for event in events:
+        if isinstance(event, Log):
+            counts[event.source] += 1
+            places[event.seq] = f"{event.source}.log:{counts[event.source]}"
+    return places
+
+
+# -- what belongs to the story ----------------------------------------------------------------------------------------
+
+
+def _joined(window: Sequence[Event], idents: set[str]) -> list[Flow | Log]:
+    """Flows and log lines that name one of the ids, and all that share a correlation or a message with those."""
+    if not idents:
+        return []
+    naming = [event for event in window if _names(event, idents)]
+    correlations = {event.correlation for event in naming} - {""}
+    messages = {event.message for event in naming if isinstance(event, Flow)} - {""}
+    messages |= {event.message for event in window if isinstance(event, Flow) and event.correlation in correlations} - {
+        ""
+    }
+    named = {event.seq for event in naming}
+    return [
+        event
+        for event in window
+        if isinstance(event, Flow | Log)
+        and _speaks(event)
+        and (
+            event.seq in named
+            or event.correlation in correlations
+            or (isinstance(event, Flow) and event.message in messages)
+        )
+    ]
+
+
+def _names(event: Event, idents: set[str]) -> bool:
+    if event.correlation in idents:
+        return True
+    if isinstance(event, Flow):
+        asked = re.split(r"[/ ?&=:]", f"{event.op} {event.detail}")
+        return event.message in idents or event.key in idents or bool(idents & {*asked})
+    return isinstance(event, Log) and any(str(value) in idents for value in event.data.values())
+
+
+def _under_fault(window: Sequence[Event], faults: Iterable[FaultChange]) -> list[Flow | Log]:
+    """What went over the links under a fault; over any link if there was no fault."""
+    links = {change.link or _target(change) for change in faults}
+    flows = [event for event in window if isinstance(event, Flow) and carries(event)]
+    touched = [flow for flow in flows if flow.faults or flow.link in links]
+    return [*(touched or flows)]
+
+
+def _speaks(event: Event) -> bool:
+    """Whether it is worth a line: an exchange that carries something, a state, a breaker, a complaint."""
+    if isinstance(event, Flow):
+        return carries(event)
+    if not isinstance(event, Log):
+        return False
+    if event.level in LOUD:
+        return not PROBES.search(event.message) or event.level != "warning"
+    return event.event in ("state", "breaker")
+
+
+def _belongs(event: Event, actors: set[str], began: float, ended: float) -> bool:
+    """Whether an event that names none of the ids was part of it all the same: Redis commands and refused connects
+    carry no id, and a breaker or a complaint is about more than one request."""
+    if not _speaks(event) or event.source not in actors or event.source == OUTSIDE:
+        return False
+    if isinstance(event, Flow):
+        return not event.correlation and not event.message and began <= event.t <= ended
+    return began - AROUND <= event.t <= ended + AROUND and (not event.correlation or _is_breaker(event))
+
+
+def _is_breaker(event: Event) -> bool:
+    return isinstance(event, Log) and event.event == "breaker"
+
+
+def _breaker_before(window: Sequence[Event], began: float, places: Mapping[int, str]) -> Told | None:
+    """The breaker's state when the story begins."""
+    said = [event for event in window if isinstance(event, Log) and _is_breaker(event) and event.t < began - AROUND]
+    if not said:
+        return None
+    step = chain([said[-1]])[0]
+    return _line(step, said[-1], places), step.seq
+
+
+def _changes(window: Iterable[Event], actors: set[str], began: float, ended: float) -> Iterator[Process]:
+    """Processes that fell, and came back; the start of all of them is no news."""
+    fallen: set[str] = set()
+    for event in window:
+        if not isinstance(event, Process) or not event.state or event.t > ended + AROUND:
+            continue
+        fell = event.state in STANDSTILL or (event.state == "stopping" and event.reason == RESTART)
+        if actors and event.source not in actors and not fell:
+            continue
+        if fell or (event.source in fallen and event.state == "ready"):
+            fallen ^= {event.source} if (event.source in fallen) != fell else set()
+            if event.t >= began - AROUND or fell:
+                yield event
+
+
+def _faults(events: Iterable[Event], since_seq: int) -> Iterator[FaultChange]:
+    """Beginnings and ends of the faults that stood at some time from `since_seq` on."""
+    before: dict[str, FaultChange] = {}
+    for event in events:
+        if not isinstance(event, FaultChange) or event.change == "hit":
+            continue
+        if event.seq >= since_seq:
+            if event.change != "added" and event.id in before:
+                yield before.pop(event.id)
+            yield event
+        elif event.change == "added":
+            before[event.id] = event
+        else:
+            before.pop(event.id, None)
+    yield from before.values()
+
+
+def _standing(faults: Sequence[FaultChange], actors: set[str], ended: float) -> list[FaultChange]:
+    """Those that concern the story; all of them if none seems to."""
+    timely = [change for change in faults if change.t <= ended + AROUND]
+    return [change for change in timely if _concerns(change, actors)] or timely
+
+
+def _target(change: FaultChange) -> str:
+    return [*change.text.split(), "", ""][1]
+
+
+def _concerns(change: FaultChange, actors: set[str]) -> bool:
+    target = _target(change)
+    pair = target.split("<->")
+    return set(pair) <= actors if len(pair) == 2 else target.split("->")[0] in actors
+
+
+# -- one event, one line ----------------------------------------------------------------------------------------------
+
+
+def _plain_steps(events: Sequence[Flow | Log]) -> list[Step]:
+    return [step for step in chain(sorted(events, key=lambda event: event.seq)) if step.what != TRACEBACK]
+
+
+TRACEBACK = "Traceback (most recent call last):"
+"""What follows it says more."""
+
+
+def _line(step: Step, event: Event, places: Mapping[int, str]) -> Line:
+    if step.kind in ("log", "state"):
+        result = step.result if step.kind == "state" else step.mark
+        what = _breaker(event) or step.what
+        what = what if len(what) <= LONGEST else f"{what[:LONGEST]}…"
+        return Line(t=step.t, lane="log", who=step.who, what=what, result=result, place=places[step.seq])
+    assert isinstance(event, Flow)
+    mark = "" if step.mark == "error" else step.mark
+    what = step.what.split(" (queue ")[0]  # who receives it says as much
+    if event.message:
+        what += f" {_short(event.message)}"
+    return Line(t=step.t, lane="wire", who=step.who, to=step.to, what=what, result=_result(step, event), mark=mark)
+
+
+def _breaker(event: Event) -> str:
+    if not isinstance(event, Log) or event.event != "breaker":
+        return ""
+    return f"breaker {event.data.get('name', '')} is {event.data.get('state', '')}"
+
+
+def _result(step: Step, flow: Flow) -> str:
+    parts = [step.result or (flow.detail if flow.outcome != "ok" else "")]
+    if step.ms is not None and step.ms >= SLOW and step.kind == "call":
+        parts.append(f"({milliseconds(step.ms)})")
+    if step.faults:
+        parts.append(f"[{', '.join(step.faults)}]")
+    return " ".join(part for part in parts if part)
+
+
+def _short(ident: str) -> str:
+    """Enough of a UUID to tell it from the others of the story."""
+    return ident if len(ident) <= 16 else f"{ident[:8]}…"
+
+
+def _process_line(event: Process) -> Line:
+    return Line(t=event.t, lane="process", who=event.source, what=event.state, result=event.reason)
+
+
+def _fault_line(change: FaultChange) -> Line:
+    return Line(t=change.t, lane="fault", who=change.id, what=change.text, result=change.change)
+
+
+# -- the decisive line ------------------------------------------------------------------------------------------------
+
+
+def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Event]) -> list[Told]:
+    """Mark the line where it went wrong, if that can be known: an effect that was done again for the same cause, else
+    the only exit of a process, the only message that was lost, doubled or refused, the only other death, the only 5xx
+    to the outside."""
+    seq = (
+        _repeated(steps, by_seq)
+        or _only(told, lambda line: line.lane == "process" and line.result.startswith("exited"))
+        or _only(told, lambda line: line.mark in ("lost", "duplicate", "redelivered", "refused"))
+        or _only(told, lambda line: line.lane == "process" and line.what == "failed")
+        or _only(told, lambda line: line.who == OUTSIDE and line.result.startswith("5"))
+    )
+    return [
+        (replace(line, mark=f"{line.mark} here".strip()), number) if number == seq != NOTHING else (line, number)
+        for line, number in told
+    ]
+
+
+def _repeated(steps: Sequence[Step], by_seq: Mapping[int, Event]) -> int:
+    done: set[tuple[str, ...]] = set()
+    last = NOTHING
+    for step in steps:
+        event = by_seq[step.seq]
+        if step.kind != "call" or not event.correlation or step.what.split(" ")[0] not in EFFECTS:
+            continue
+        effect = (event.correlation, step.who, step.to, step.what)
+        last = step.seq if effect in done else last
+        if step.result.startswith("2") or step.mark == "lost":  # after a refusal, doing it again is right
+            done.add(effect)
+    return last
+
+
+def _only(told: Iterable[Told], wanted: Callable[[Line], bool]) -> int:
+    found = [seq for line, seq in told if wanted(line)]
+    return found[0] if len(found) == 1 else NOTHING

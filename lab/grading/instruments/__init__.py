@@ -1,0 +1,1 @@
+"""What checks look through: the services, the broker, the cache, as a client sees them."""

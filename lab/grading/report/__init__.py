@@ -1,0 +1,1 @@
+"""A report and the forms it is shown in."""

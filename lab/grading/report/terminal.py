@@ -1,0 +1,279 @@
+"""A report on the terminal: the first failing behaviour in full, the others in a line or two, then what it comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lab.grading.evidence.lines import is_here, tell
+from lab.grading.model import Finding, Line, Report
+from lab.grading.report.sheet import NO_BREAK, Sheet, visible, width_of
+from lab.grading.report.words import label, reason, said
+from lab.journal.telling import Role, Words
+
+ROLES: dict[str, Role] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
+WIDE = 72
+"""Columns from which on labels have a column of their own."""
+INDENT = 2
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+QUOTED = re.compile(rf"'{ADDRESS.pattern}([^'\"$`\\]*)'")
+LANES = ("wire", "fault", "log", "process", "check")
+FULL_LABELS = ("expected", "got", "story", "why", "like", "try", "replay", "log", "hint", "note")
+
+
+def render(
+    report: Report,
+    *,
+    language: str = "en",
+    width: int = 80,
+    colour: bool = False,
+    unicode: bool = True,
+    details: bool = False,
+) -> str:
+    """The report as lines of at most `width` columns, but for commands and paths, which stay whole to be copied.
+
+    With `details` every failing behaviour is told in full.
+    """
+    sheet = Sheet(width=width, colour=colour, unicode=unicode)
+    page = _Page(report, language, sheet)
+    failing = [finding for finding in report.findings if finding.verdict == "fail"]
+    failing.sort(key=lambda finding: finding.gold)
+    full = failing if details else failing[:1]
+    for finding in full:
+        page.in_full(finding)
+        sheet.blank()
+    rest = [finding for finding in report.findings if finding not in full]
+    for verdict in ("fail", "error", "unknown", "skipped", "pass"):
+        for finding in rest:
+            if finding.verdict == verdict:
+                page.in_short(finding)
+    if rest:
+        sheet.blank()
+    page.sum_up(failing)
+    return sheet.text()
+
+
+def stability(
+    reports: Sequence[Report], *, language: str = "en", width: int = 80, colour: bool = False, unicode: bool = True
+) -> str:
+    """What several gradings of the same services come to: how many passed, and which behaviour failed on which
+    seeds."""
+    sheet = Sheet(width=width, colour=colour, unicode=unicode)
+    done = sum(report.good for report in reports)
+    role: Role = "good" if done == len(reports) else "bad"
+    sheet.paragraph([(label("stable", language, done=done, all=len(reports)), role)])
+    for ident in dict.fromkeys(finding.behaviour for report in reports for finding in report.findings):
+        bad = [
+            report.seed
+            for report in reports
+            if any(one.behaviour == ident and one.verdict not in ("pass", "skipped") for one in report.findings)
+        ]
+        if bad:
+            seeds = ", ".join(str(seed) for seed in bad)
+            text = label("runs_some", language, id=ident, bad=len(bad), all=len(reports), seeds=seeds)
+            sheet.paragraph([(text, "warn")], head=[(" " * INDENT, "plain")], hang=INDENT)
+            again = f"lab check {reports[0].exercise} --seed {bad[0]} --behaviour {ident}"
+            sheet.verbatim([(again, "name")], hang=2 * INDENT)
+    return sheet.text()
+
+
+def awaiting(
+    behaviour: str, what: str, seconds: float, *, language: str = "en", width: int = 80, unicode: bool = True
+) -> str:
+    """What a grading waits for at the moment, in one line."""
+    sheet = Sheet(width=width, colour=False, unicode=unicode)
+    head = f"{behaviour}  " if behaviour else ""
+    waited = f"{label('awaiting', language, what=visible(what))}"
+    sheet.line([(f"{head}{waited}  {_span(seconds)}", "plain")])
+    return sheet.text()
+
+
+class _Page:
+    """One report being laid out."""
+
+    def __init__(self, report: Report, language: str, sheet: Sheet) -> None:
+        self._report = report
+        self._language = language
+        self._sheet = sheet
+        labels = max(width_of(label(key, language)) for key in FULL_LABELS)
+        self._ids = max([4, *(len(finding.behaviour) + 1 for finding in report.findings)])
+        self._narrow = sheet.width < WIDE
+        self._hang = 2 * INDENT if self._narrow else INDENT + labels + 2
+
+    # -- one behaviour
+
+    def in_full(self, finding: Finding) -> None:
+        report, language = self._report, self._language
+        self._sheet.paragraph(
+            [(said(finding.says, language), "title")],
+            head=[(f"{report.exercise} {finding.behaviour}", "title"), ("  ", "plain")],
+            hang=width_of(f"{report.exercise} {finding.behaviour}") + 2,
+            tail=self._verdict(finding),
+        )
+        self._told("expected", finding.expected)
+        self._told("got", finding.got, "bad")
+        self._story(finding.story)
+        self._told("why", said(finding.why, language))
+        for number, name in enumerate(finding.looks_like):
+            title = said(report.misconceptions.get(name, {}), language)
+            shown, command = f"“{title}”" if title else name, f"lab explain {name}"
+            if self._hang + width_of(shown) + 2 + width_of(command) <= self._sheet.width:
+                self._label("" if number else "like", [(f"{shown}  ", "warn"), (command, "name")])
+            else:
+                self._label("" if number else "like", [(shown, "warn")])
+                self._sheet.verbatim([(command, "name")], hang=self._hang)
+        for warning in finding.warnings:
+            self._told("note", warning, "warn")
+        for number, command in enumerate(to_try(report, finding, language)):
+            self._whole("" if number else "try", command)
+        self._whole("replay", f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}")
+        for number, place in enumerate(log_places(report, finding)):
+            self._whole("" if number else "log", place)
+        self._whole("hint", f"lab hint {report.exercise}")
+
+    def in_short(self, finding: Finding) -> None:
+        """A line for what passed; a second one for what did not, with what came of it."""
+        language, sheet = self._language, self._sheet
+        head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), ROLES[finding.verdict])]
+        column = max(width_of(label(verdict, language)) for verdict in ROLES)
+        gap = column + 2 - width_of(self._word(finding))
+        tail: Words = [] if finding.verdict == "skipped" else [(_span(finding.seconds), "dim")]
+        if finding.gold:
+            tail = [(label("gold", language), "warn"), ("  ", "plain"), *tail]
+        says = said(finding.says, language)
+        sheet.line([*head, (" " * gap, "plain"), (says, "plain")], tail=tail)
+        if finding.verdict == "fail":
+            label_ = label("got", language)
+            sheet.line([("    ", "plain"), (f"{label_}: ", "dim"), (visible(finding.got), "plain")])
+        elif finding.verdict != "pass":
+            for line in reason(finding, language).splitlines():
+                sheet.paragraph([(visible(line), "plain")], hang=4 + len(line) - len(line.lstrip()))
+            if finding.verdict == "error":
+                sheet.paragraph([(label("lab_fault", language), "warn")], hang=4)
+        for warning in finding.warnings:
+            sheet.paragraph([(f"{label('note', language)}: ", "dim"), (visible(warning), "warn")], hang=4)
+
+    def sum_up(self, failing: Sequence[Finding]) -> None:
+        report, language, sheet = self._report, self._language, self._sheet
+        counts = " · ".join(tally(report, language)) or label("unproved", language)
+        sheet.paragraph(
+            [(label(report.verdict, language), "good" if report.good else "bad"), (f"  {counts}", "plain")],
+            head=[(f"{report.exercise}  ", "title")],
+            hang=width_of(report.exercise) + 2,
+            tail=[(_span(report.seconds), "dim"), ("  ", "plain"), (label("seed", language, seed=report.seed), "dim")],
+        )
+        hang = INDENT + max(width_of(label(key, language)) for key in ("not_proved", "next")) + 2
+        if not report.broken and (open_ := said(report.not_proved, language)):
+            head: Words = [(" " * INDENT, "plain"), (label("not_proved", language), "dim")]
+            sheet.paragraph([(open_, "plain")], head=head, hang=hang)
+        for number, (command, why) in enumerate(next_commands(report, failing)):
+            head = [(" " * INDENT, "plain"), ("" if number else label("next", language), "dim")]
+            reason = f"  {label(why, language)}"
+            fits = hang + width_of(command + reason) <= sheet.width
+            sheet.verbatim([(command, "name"), (reason if fits else "", "dim")], head=head, hang=hang)
+
+    # -- its parts
+
+    def _verdict(self, finding: Finding) -> Words:
+        words: Words = [(self._word(finding), ROLES[finding.verdict])]
+        if finding.gold:
+            words.append((f"  {label('gold', self._language)}", "warn"))
+        seed = label("seed", self._language, seed=self._report.seed)
+        return [*words, (f"  {_span(finding.seconds)}  {seed}", "dim")]
+
+    def _word(self, finding: Finding) -> str:
+        return label(finding.verdict, self._language)
+
+    def _told(self, key: str, text: str, role: Role = "plain") -> None:
+        if text:
+            self._label(key, [(visible(text), role)])
+
+    def _label(self, key: str, words: Words) -> None:
+        if self._narrow:
+            if key:
+                self._sheet.line(self._head(key))
+            self._sheet.paragraph(words, hang=self._hang)
+        else:
+            self._sheet.paragraph(words, head=self._head(key), hang=self._hang)
+
+    def _whole(self, key: str, text: str) -> None:
+        if self._narrow and key:
+            self._sheet.line(self._head(key))
+        self._sheet.verbatim([(text, "plain")], head=[] if self._narrow else self._head(key), hang=self._hang)
+
+    def _head(self, key: str) -> Words:
+        return [(" " * INDENT, "plain"), (label(key, self._language) if key else "", "dim")]
+
+    def _story(self, lines: Sequence[Line]) -> None:
+        """One event a line: time since the first one, who says it, what it says."""
+        language = self._language
+        lane_width = max(width_of(label(f"lane_{lane}", language)) for lane in LANES) + 2
+        for number, line in enumerate(lines):
+            if number == 0 and self._narrow:
+                self._sheet.line(self._head("story"))
+            start = [] if self._narrow or number else self._head("story")
+            pad = self._hang - sum(width_of(text) for text, _ in start)
+            time = "" if line.more and not line.what else f"+{line.t - lines[0].t:.3f}"
+            lane = "" if line.more and not line.what else label(f"lane_{line.lane}", language)
+            head: Words = [*start, (" " * pad, "plain"), (f"{time:<8}", "time"), (lane, "dim")]
+            if line.lane == "fault":
+                head[-1] = (lane, "warn")
+            words = [(visible_piece(text), role) for text, role in tell(line, language)]
+            if is_here(line):
+                words += [("  ", "plain"), (f"← {label('mark_here', language)}".replace(" ", NO_BREAK), "bad")]
+            self._sheet.paragraph(words, head=head, hang=self._hang + 8 + lane_width)
+
+
+def to_try(report: Report, finding: Finding, language: str) -> list[str]:
+    """The request that shows it, to be pasted. Its address is gone with the grading, so `lab try` comes first."""
+    command = QUOTED.sub(r'"$URL\1"', finding.command)
+    command = ADDRESS.sub("$URL", command)
+    if command == finding.command:
+        return [command] if command else []
+    return [f"lab try {report.exercise}  # {label('prints_url', language)}", command]
+
+
+def log_places(report: Report, finding: Finding) -> list[str]:
+    """Where to read on: the last place that the story names, else the log of each service."""
+    for line in reversed(finding.story):
+        service, _, number = line.place.rpartition(".log:")
+        if service in report.logs:
+            return [f"{report.logs[service]}:{number}"]
+    return list(report.logs.values())
+
+
+def tally(report: Report, language: str) -> list[str]:
+    """How many of the behaviours that must hold, and of the gold ones, were proved."""
+    counts = []
+    for gold, key in ((False, "must_count"), (True, "gold_count")):
+        verdicts = [finding.verdict for finding in report.findings if finding.gold is gold]
+        if verdicts:
+            counts.append(label(key, language, done=verdicts.count("pass"), all=len(verdicts)))
+    if report.left_out:
+        counts.append(label("left_out", language, ids=", ".join(report.left_out)))
+    return counts
+
+
+def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str, str]]:
+    """What to type next, and the label of what it is good for."""
+    if report.verdict == "part":
+        return [(f"lab check {report.exercise}", "whole")]
+    if report.verdict == "passed":
+        return [(f"lab solution {report.exercise}", "compare"), ("lab status", "overview")]
+    again = (f"lab check {report.exercise} --seed {report.seed}", "again")
+    if report.broken:
+        return [again]
+    if failing:
+        return [(f"lab watch {report.exercise}", "on_save")]
+    return [(f"lab try {report.exercise}", "try_services"), again]
+
+
+def visible_piece(text: str) -> str:
+    """A piece of a line: as `visible`, with the spaces at its ends left alone."""
+    inner = visible(text)
+    start, end = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{start}{inner}{end}" if inner else text
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.1f} s"

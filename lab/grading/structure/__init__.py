@@ -1,0 +1,1 @@
+"""The structure of a learner's program, read from its sources."""

@@ -1,0 +1,1 @@
+"""Redis' RESP on a tap."""
