@@ -125,3 +125,11 @@ class System:
     journeys: tuple[Journey, ...] = ()
     scenarios: str | None = None
     """Folder with the system's scenario files, absolute."""
+    panels: tuple[str, ...] = ()
+    """The panels that its dashboard shows, by name and in order. None named: what `panels_shown` derives."""
+
+    @property
+    def panels_shown(self) -> tuple[str, ...]:
+        """The named panels, or the usual ones: those about queues only where there is a message broker."""
+        broker = any(engine.kind == "amqp" for engine in self.engines)
+        return self.panels or ("flows", "entities", *(("queues",) if broker else ()), "processes", "logs", "faults")
