@@ -21,7 +21,7 @@ from lab.dashboard.feed import THE_END, LiveFeed, ReplayFeed
 from lab.dashboard.keys import AddFault, Key, Refusal, decide, table
 from lab.dashboard.map_view import Vitals
 from lab.dashboard.run_screen import RunScreen
-from lab.journal.parts import LinkPicture
+from lab.journal.picture.link import LinkPicture
 from lab.runtime.api import RunStatus
 
 POLL = 1.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lab.dashboard import figures
 from lab.dashboard.keys import Key
 from lab.dashboard.rows import Row, clip, row, width_of, wrap
-from lab.journal.state import RunPicture
+from lab.journal.picture.run import RunPicture
 
 WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
 RECORDING = (

@@ -16,8 +16,11 @@ from lab.dashboard.map_view import Scene, Vitals
 from lab.dashboard.sampling import Sample
 from lab.dashboard.traffic import Traffic
 from lab.journal.event import Flow, Log
-from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture
-from lab.journal.state import RunPicture
+from lab.journal.picture.entity import EntityPicture
+from lab.journal.picture.fault import FaultPicture
+from lab.journal.picture.process import ProcessPicture
+from lab.journal.picture.queue import QueuePicture
+from lab.journal.picture.run import RunPicture
 from lab.system.model import System
 
 Tab = Literal["flows", "orders", "queues", "processes", "logs", "faults"]

@@ -11,8 +11,11 @@ from lab.dashboard import figures
 from lab.dashboard.rows import Row, row, wrap
 from lab.faults.catalogue import KINDS, toll
 from lab.journal.event import Flow, Log
-from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture
-from lab.journal.state import RunPicture
+from lab.journal.picture.entity import EntityPicture
+from lab.journal.picture.fault import FaultPicture
+from lab.journal.picture.process import ProcessPicture
+from lab.journal.picture.queue import QueuePicture
+from lab.journal.picture.run import RunPicture
 from lab.journal.story import NoStory, story
 from lab.journal.telling import lines
 from lab.system.model import System

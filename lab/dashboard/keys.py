@@ -8,7 +8,7 @@ from typing import Literal
 
 from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS, Kind, fits
-from lab.journal.state import RunPicture
+from lab.journal.picture.run import RunPicture
 from lab.system.model import CLIENT, Link, System
 
 Group = Literal["faults on a link", "faults on a process", "the run", "looking", "lists"]

@@ -12,8 +12,12 @@ from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.dashboard.rows import Row, clip, fit, right, row, squeeze, wrap
 from lab.faults.catalogue import toll
 from lab.journal.event import Flow, Log
-from lab.journal.parts import EntityPicture, FaultPicture, ProcessPicture, QueuePicture, counted
-from lab.journal.state import RunPicture
+from lab.journal.picture.entity import EntityPicture
+from lab.journal.picture.fault import FaultPicture
+from lab.journal.picture.link import counted
+from lab.journal.picture.process import ProcessPicture
+from lab.journal.picture.queue import QueuePicture
+from lab.journal.picture.run import RunPicture
 
 GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
 BAD_ENDS = frozenset({"cancelled", "failed", "rejected", "declined", "refunded", "dead"})

@@ -13,8 +13,10 @@ from lab.dashboard.grid import Grid
 from lab.dashboard.layout import SHAPES, Box, Chart, Wire
 from lab.dashboard.rows import Row, clip, fit, row, selected
 from lab.dashboard.traffic import Traffic
-from lab.journal.parts import FaultPicture, LinkPicture, ProcessPicture
-from lab.journal.state import RunPicture
+from lab.journal.picture.fault import FaultPicture
+from lab.journal.picture.link import LinkPicture
+from lab.journal.picture.process import ProcessPicture
+from lab.journal.picture.run import RunPicture
 from lab.system.model import CLIENT
 
 CUTS = frozenset({"refuse", "blackhole", "partition", "connect-hang", "one-way"})

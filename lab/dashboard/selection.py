@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from lab.dashboard import figures
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
-from lab.journal.parts import LinkPicture
-from lab.journal.state import RunPicture
+from lab.journal.picture.link import LinkPicture
+from lab.journal.picture.run import RunPicture
 
 
 def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from math import log2
 
 from lab.dashboard import glyphs
 from lab.journal.event import Flow
-from lab.journal.parts import FAILED, LinkPicture, counted
+from lab.journal.picture.link import FAILED, LinkPicture, counted
 
 TRAVEL = 1.0
 """Seconds that a dot takes from end to end."""

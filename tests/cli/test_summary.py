@@ -8,7 +8,7 @@ import pytest
 
 from lab.cli.run.summary import summarise
 from lab.journal.event import Load
-from lab.journal.state import RunPicture
+from lab.journal.picture.run import RunPicture
 from lab.runtime.runs import list_runs
 from tests.cli.recorded import SHOP, record
 

@@ -8,7 +8,7 @@ from lab.dashboard.keys import KEYS, Act, AddFault, HealFault, Key, Refusal, dec
 from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS
 from lab.journal.event import Event, FaultChange, Process
-from lab.journal.state import RunPicture
+from lab.journal.picture.run import RunPicture
 from tests.dashboard import shop
 
 

@@ -8,7 +8,7 @@ from lab.dashboard.flow_filter import BadFilter, compile_filter
 from lab.dashboard.sampling import LINES_PER_SECOND, Sample
 from lab.dashboard.traffic import MOST, TRAVEL, Traffic, shown
 from lab.journal.event import Flow, Log
-from lab.journal.state import RunPicture
+from lab.journal.picture.run import RunPicture
 from tests.dashboard import shop
 
 FLOW = shop.http("orders->payments", "POST /charges", "503", ms=80.0, outcome="error", correlation="req-7")

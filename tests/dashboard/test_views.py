@@ -13,7 +13,7 @@ from lab.dashboard.pages import help_rows
 from lab.dashboard.rows import clip, fit, row, text_of, width_of, wrap
 from lab.dashboard.traffic import Traffic
 from lab.journal.event import Event, FaultChange, Flow, Load, Log, Note, Process
-from lab.journal.state import RunPicture
+from lab.journal.picture.run import RunPicture
 from tests.dashboard import golden, shop
 
 NOW = 12.0

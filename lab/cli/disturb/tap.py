@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lab.journal.event import Event
-    from lab.journal.state import RunPicture
+    from lab.journal.picture.run import RunPicture
 
 EXAMPLES = (
     "lab tap http :8001 127.0.0.1:8000",
@@ -39,7 +39,7 @@ def tap(
     import asyncio
 
     from lab.faults.text import FaultError
-    from lab.journal.state import RunPicture
+    from lab.journal.picture.run import RunPicture
     from lab.wire.alone import serve
 
     here, there = values.address(listen), values.address(upstream)

@@ -158,7 +158,7 @@ def told(event: Event) -> str:
     """The event in words. Every exchange is told, because it is the reader who makes them; an access log is not: it
     would say each a second time."""
     from lab.journal.event import Flow, Load, Log
-    from lab.journal.parts import counted
+    from lab.journal.picture.link import counted
     from lab.journal.plain import always, flow_words, log_words, stamped
 
     if isinstance(event, Flow):

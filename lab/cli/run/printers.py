@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from lab.journal.event import Event, Process
+from lab.journal.picture.run import RunPicture
 from lab.journal.plain import Narrator
 from lab.journal.query import decode
-from lab.journal.state import RunPicture
 from lab.system.model import System
 
 

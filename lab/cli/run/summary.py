@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lab.cli.output import out, paint, span, table
 from lab.faults.catalogue import toll
-from lab.journal.state import LinkSummary, RunPicture
+from lab.journal.picture.run import RunPicture
+from lab.journal.picture.summary import LinkSummary
 from lab.journal.telling import milliseconds
 
 if TYPE_CHECKING:

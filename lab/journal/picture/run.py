@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from lab.journal.ending import ending
 from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
-from lab.journal.parts import FAILED, GONE, EntityPicture, FaultPicture, LinkPicture, ProcessPicture, QueuePicture
+from lab.journal.picture.entity import EntityPicture
+from lab.journal.picture.fault import FaultPicture
+from lab.journal.picture.link import FAILED, LinkPicture
+from lab.journal.picture.process import GONE, ProcessPicture
+from lab.journal.picture.queue import QueuePicture
+from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
 from lab.system.model import System
 
 RECENT_EVENTS = 20_000
@@ -23,42 +27,6 @@ RECENT_NOTES = 100
 RECENT_ENTITIES = 2_000
 RECENT_SAGAS = 4_000
 RECENT_FAULTS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSummary:
-    """`p50` and `p99` in ms over the whole run, None where nothing was timed."""
-
-    id: str
-    protocol: str
-    flows: int
-    errors: int
-    outcomes: dict[str, int]
-    p50: float | None
-    p99: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class FaultSummary:
-    id: str
-    kind: str
-    text: str
-    owner: str
-    victims: int
-    ended: str
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The run in figures, for the end of a plain run. `entities`: how many of each kind ended in which state."""
-
-    elapsed: float
-    flows: int
-    links: tuple[LinkSummary, ...]
-    entities: dict[str, dict[str, int]]
-    faults: tuple[FaultSummary, ...]
-    restarts: dict[str, int]
-    load: Load | None
 
 
 class RunPicture:

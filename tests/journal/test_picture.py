@@ -9,7 +9,7 @@ import pytest
 
 from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
 from lab.journal.measure import Meter, Spread
-from lab.journal.state import RECENT_ENTITIES, RECENT_FLOWS, RunPicture
+from lab.journal.picture.run import RECENT_ENTITIES, RECENT_FLOWS, RunPicture
 from tests.dashboard import shop
 
 

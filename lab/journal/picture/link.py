@@ -1,0 +1,71 @@
+"""A link as a run's events show it: how much went over it, how quickly, how much of it failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lab.journal.event import Flow
+from lab.journal.measure import Meter, Spread
+
+MESSAGES = frozenset({"publish", "deliver", "get"})
+"""AMQP ops that carry a message. The others answer or prepare: they are flows, but do not count in a link's rate."""
+
+FAILED = frozenset({"error", "lost", "refused"})
+"""Outcomes that count as errors. What was late or arrived twice still arrived."""
+
+
+def counted(flow: Flow) -> bool:
+    """Whether the flow counts in a link's rate: a request, a command or a message, no answer and no preparation."""
+    return flow.protocol != "amqp" or flow.op.partition(" ")[0] in MESSAGES
+
+
+class LinkPicture:
+    """What was seen on one link. `flows` counts everything, `rate` only requests, commands and messages."""
+
+    __slots__ = (
+        "back",
+        "bytes",
+        "consumes",
+        "failures",
+        "flows",
+        "id",
+        "meter",
+        "outcomes",
+        "protocol",
+        "spread",
+        "there",
+    )
+
+    def __init__(self, id: str, protocol: str) -> None:
+        self.id = id
+        self.protocol = protocol
+        self.flows = 0
+        self.bytes = 0
+        self.outcomes: Counter[str] = Counter()
+        self.meter = Meter()
+        self.failures = Meter()
+        self.there = 0
+        """Requests, commands and publishes so far: what travels from consumer to provider."""
+        self.back = 0
+        """Deliveries so far: what travels from a broker to its consumer."""
+        self.consumes = False
+        """Whether the source has asked a broker for messages."""
+        self.spread = Spread()
+
+    @property
+    def source(self) -> str:
+        return self.id.partition("->")[0]
+
+    @property
+    def target(self) -> str:
+        return self.id.partition("->")[2]
+
+    @property
+    def errors(self) -> int:
+        return self.failures.total
+
+    def rate(self, now: float) -> float:
+        return self.meter.rate(now)
+
+    def error_rate(self, now: float) -> float:
+        return self.failures.rate(now)
