@@ -201,7 +201,8 @@ def _log(record: RunRecord) -> str:
 
 def record(run_id: str | None) -> RunRecord:
     """The run of that id; without one the latest, alive or not. Raises Failure."""
-    from lab.runtime.runs import UnknownRun, find, list_runs
+    from lab.runtime.runs import find, list_runs
+    from lab.system.refusal import Unknown
 
     _clean()
     try:
@@ -212,19 +213,22 @@ def record(run_id: str | None) -> RunRecord:
         if records:
             return (alive or records)[-1]
         raise Failure("there is no run yet", next="lab run day3")
-    except UnknownRun as problem:
-        raise Failure(str(problem), next="lab runs") from None
+    except Unknown as problem:
+        raise Failure(problem.what, why=problem.why, next="lab runs") from None
 
 
 def alive(run_id: str | None) -> RunRecord:
     """The live run of that id, or the latest. Raises Failure."""
-    from lab.runtime.runs import UnknownRun, find
+    from lab.runtime.runs import NoRun, find
+    from lab.system.refusal import Unknown
 
     _clean()
     try:
         found = find(run_id)
-    except UnknownRun as problem:
-        raise Failure(str(problem), next="lab runs") from None
+    except NoRun as problem:
+        raise Failure(problem.what, next="lab run day3") from None
+    except Unknown as problem:
+        raise Failure(problem.what, why=problem.why, next="lab runs") from None
     if not found.alive:
         raise Failure(f"{found.id} has ended", next=f"lab replay {found.id}")
     return found

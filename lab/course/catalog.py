@@ -9,17 +9,9 @@ from pathlib import Path
 from lab.course.exercise import Exercise
 from lab.course.manifest import InvalidExercise, load
 from lab.course.titles import folders
+from lab.system.refusal import Unknown
 
 _NUMBER = re.compile(r"(?:day)?(\d+)(?:\.(\d+))?")
-
-
-class UnknownExercise(LookupError):
-    """There is no such exercise. `word` was asked for; `known` are the ids that there are."""
-
-    def __init__(self, word: str, known: Sequence[str]) -> None:
-        super().__init__(f'no exercise is called "{word}"')
-        self.word = word
-        self.known = tuple(known)
 
 
 def exercises(root: Path | None = None) -> list[Exercise]:
@@ -39,15 +31,15 @@ def read(root: Path | None = None) -> tuple[list[Exercise], list[InvalidExercise
 
 
 def find(word: str, known: Sequence[Exercise]) -> Exercise:
-    """The exercise meant by `day5.3`, `5.3` or its slug. Raises UnknownExercise."""
+    """The exercise meant by `day5.3`, `5.3` or its slug. Raises Unknown."""
     found = [exercise for exercise in known if word in (exercise.id, exercise.number, exercise.slug)]
     if not found:
-        raise UnknownExercise(word, [exercise.id for exercise in known])
+        raise Unknown("exercise", word, [exercise.id for exercise in known])
     return found[0]
 
 
 def select(word: str, known: Sequence[Exercise]) -> list[Exercise]:
-    """Those meant by `day5`, `5`, `all` or by the name of one. Raises UnknownExercise; it is never empty."""
+    """Those meant by `day5`, `5`, `all` or by the name of one. Raises Unknown; it is never empty."""
     if word == "all" and known:
         return list(known)
     match = _NUMBER.fullmatch(word)

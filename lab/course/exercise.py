@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.grading.model import Behaviour, Text, WrongService
 from lab.system.model import EngineKind
+from lab.system.refusal import Unknown
 
 ENGINES: Mapping[str, EngineKind] = {"redis": "redis", "amqp": "amqp"}
 """Engines that an exercise may ask for, with their kind."""
@@ -101,15 +102,15 @@ class Exercise:
         return self.earned(sum(behaviour.gold for behaviour in self.behaviours))
 
     def service(self, name: str) -> LearnerService:
-        """Raises KeyError."""
+        """Raises Unknown."""
         for service in self.services:
             if service.name == name:
                 return service
-        raise KeyError(name)
+        raise Unknown("service", name, [service.name for service in self.services])
 
     def behaviour(self, ident: str) -> Behaviour:
-        """Raises KeyError."""
+        """Raises Unknown."""
         for behaviour in self.behaviours:
             if behaviour.id == ident:
                 return behaviour
-        raise KeyError(ident)
+        raise Unknown("behaviour", ident, [behaviour.id for behaviour in self.behaviours])

@@ -14,7 +14,7 @@ from lab.course.exercise import Exercise
 from lab.course.tables import LANGUAGES
 from lab.course.walls import crossings
 from lab.grading.stubs.ready_made import STUBS
-from lab.system.validate import did_you_mean
+from lab.system.names import did_you_mean
 
 MARK = "behaviour"
 """The decorator that says which behaviour a check proves."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.system.validate import did_you_mean
+from lab.system.names import did_you_mean
 
 T = TypeVar("T")
 Table = Mapping[str, Any]

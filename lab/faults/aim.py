@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lab.faults.catalogue import KINDS, fits
 from lab.faults.fault import Fault
-from lab.faults.text import FaultError, instead
+from lab.faults.text import FaultError
 from lab.system.model import System
+from lab.system.names import instead
 
 
 def check(fault: Fault, system: System) -> None:

@@ -16,10 +16,10 @@ import re
 import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 
 from lab.faults.catalogue import KINDS, Kind, Param, whole
 from lab.faults.fault import Fault, Value
+from lab.system.names import did_you_mean, instead
 
 _TIME = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SIZE = {"b": 1.0, "kb": 1e3, "kib": 1024.0, "mb": 1e6, "mib": 1048576.0, "gb": 1e9}
@@ -169,7 +169,7 @@ def _parameter(kind: Kind, given: Collection[str], word: str) -> tuple[str, Valu
                 return name, _read(param, text)
         raise FaultError(f"{kind.name} has no parameter {name!r}{instead(name, [p.name for p in kind.params])}")
     if not kind.params:
-        hint = _close(word, ("on", "for"))
+        hint = did_you_mean(word, ("on", "for"))
         raise FaultError(f"{word!r}: {kind.name} takes no value; expected {_tail(kind)}{hint}")
     first = kind.params[0]
     if first.name in given:
@@ -177,7 +177,7 @@ def _parameter(kind: Kind, given: Collection[str], word: str) -> tuple[str, Valu
     try:
         return first.name, _read(first, word)
     except FaultError as error:
-        raise FaultError(f"{kind.name}: {error}{_close(word, ('on', 'for'))}") from None
+        raise FaultError(f"{kind.name}: {error}{did_you_mean(word, ('on', 'for'))}") from None
 
 
 def _read(param: Param, word: str) -> Value:
@@ -231,16 +231,6 @@ def _next(rest: Iterator[str], wanted: str) -> str:
     if word is None:
         raise FaultError(wanted)
     return word
-
-
-def instead(word: str, known: Collection[str]) -> str:
-    """What to say after an unknown word: what comes close to it, or else all there is."""
-    return _close(word, known) or (f"; there are {', '.join(known)}" if known else "")
-
-
-def _close(word: str, known: Collection[str]) -> str:
-    close = get_close_matches(word, known, n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _example(kind: Kind) -> str:

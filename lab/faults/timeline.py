@@ -18,11 +18,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from lab.faults.text import FaultError, parse
+from lab.system.names import instead
 
 ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
 """What `act` may begin with; the name of a process or engine follows."""
@@ -62,10 +62,7 @@ def find(folder: Path, name: str) -> Scenario:
     path = folder / f"{name}.toml"
     if path.is_file():
         return load(path)
-    known = names(folder)
-    close = get_close_matches(name, known, 1)
-    hint = f'; did you mean "{close[0]}"?' if close else f"; there are: {', '.join(known) or 'none'}"
-    raise InvalidScenario(f'there is no scenario "{name}"{hint}')
+    raise InvalidScenario(f'there is no scenario "{name}"{instead(name, names(folder))}')
 
 
 def names(folder: Path) -> list[str]:
@@ -147,9 +144,7 @@ class _Table:
     def only(self, *keys: str) -> None:
         for key in self.data:
             if key not in keys:
-                close = get_close_matches(key, keys, 1)
-                hint = f"; did you mean {close[0]}?" if close else f"; expected {', '.join(keys)}"
-                raise InvalidScenario(f"{self.place}: unknown key {key!r}{hint}")
+                raise InvalidScenario(f"{self.place}: unknown key {key!r}{instead(key, keys)}")
 
     def number(self, key: str, *, required: bool = False) -> float | None:
         value = self._get(key, required)

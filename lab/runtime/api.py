@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lab.system.refusal import Refusal
+
 State = Literal["pending", "starting", "ready", "degraded", "frozen", "stopping", "stopped", "backoff", "failed"]
 RunState = Literal["starting", "ready", "failed", "stopping", "stopped"]
 Action = Literal["kill", "terminate", "freeze", "thaw", "restart", "start", "stop"]
 
 
-class ControlError(Exception):
-    """The run refused, or it is gone; the message is for people. `status` is HTTP's, 0 if nobody answered."""
+class ControlError(Refusal):
+    """The run refused, or it is gone. `status` is HTTP's, 0 if nobody answered."""
 
     def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
+        what, _, why = message.partition("\n")
+        super().__init__(what, why)
         self.status = status
 
 

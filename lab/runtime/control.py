@@ -22,6 +22,7 @@ from lab.faults.text import FaultError
 from lab.journal.query import POLL, Tail, decode
 from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.runtime.process import ActionError
+from lab.system.refusal import Unknown
 
 if TYPE_CHECKING:
     from lab.runtime.run import Run
@@ -231,9 +232,9 @@ def _problems(app: FastAPI) -> None:
     async def impossible(_: Request, error: ActionError) -> JSONResponse:
         return problem(409, "not possible now", str(error))
 
-    @app.exception_handler(KeyError)
-    async def unknown(_: Request, error: KeyError) -> JSONResponse:
-        return problem(404, "not found", str(error.args[0]))
+    @app.exception_handler(Unknown)
+    async def unknown(_: Request, error: Unknown) -> JSONResponse:
+        return problem(404, "not found", str(error))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:

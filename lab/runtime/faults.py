@@ -17,6 +17,7 @@ from lab.runtime.api import FaultStatus
 from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
 from lab.system.model import System
+from lab.system.refusal import Unknown
 from lab.wire.tap import Tap
 
 
@@ -48,11 +49,10 @@ class Faults:
         return self._one(fault)
 
     def heal(self, ident: str | None) -> list[FaultStatus]:
-        """End one fault, or all (None). Raises KeyError for an unknown id."""
+        """End one fault, or all (None). Raises Unknown."""
         before = {status.id: status for status in self.status()}
         if ident is not None and ident not in before:
-            active = ", ".join(before) or "none is"
-            raise KeyError(f'no fault "{ident}" is active; active: {active}')
+            raise Unknown("active fault", ident, before)
         healed = self.plan.heal(ident, self._now())
         self._undo(healed)
         self._tell_taps()

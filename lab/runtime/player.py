@@ -14,6 +14,7 @@ from lab.runtime.api import Action
 from lab.runtime.faults import Faults
 from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
+from lab.system.refusal import Unknown
 
 OWNER = "scenario"
 
@@ -43,7 +44,7 @@ class Player:
             self._tell(step.say, at=step.at)
             try:
                 self._do(step)
-            except (FaultError, ActionError, KeyError) as error:
+            except (FaultError, ActionError, Unknown) as error:
                 self._emit(Note(topic="scenario", level="warning", text=f"this step failed: {error.args[0]}"))
         await asyncio.sleep(began + scenario.duration - clock())
         self._tell("the scenario is over", over=True)

@@ -13,7 +13,7 @@ DEAD = ("stopped", "failed")
 
 
 class Provisions:
-    """Changes them for one process at a time. Both raise KeyError with a hint for an unknown name, and ActionError."""
+    """Changes them for one process at a time. Both raise Unknown and ActionError."""
 
     def __init__(self, wiring: Wiring, supervisor: Supervisor) -> None:
         self._wiring = wiring

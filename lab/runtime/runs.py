@@ -16,7 +16,7 @@ import psutil
 
 from lab.runtime.api import RunOptions
 from lab.system.model import System
-from lab.system.validate import did_you_mean
+from lab.system.refusal import Refusal, Unknown
 
 KEPT = 20
 """So many runs are kept; older dead ones are removed when a new one is made."""
@@ -26,8 +26,8 @@ SAME = 1.0
 """Two creation times of one process differ by less, in seconds."""
 
 
-class UnknownRun(LookupError):
-    """No such run; the message says what to type."""
+class NoRun(Refusal):
+    """There is no run to speak of: none that is alive, or none at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +93,18 @@ def list_runs() -> list[RunRecord]:
 
 
 def find(ref: str | None) -> RunRecord:
-    """The run called `ref` (`0007-day3`, `7` or `0007`); without it the latest that is alive. Raises UnknownRun."""
+    """The run called `ref` (`0007-day3`, `7` or `0007`); without it the latest that is alive. Raises NoRun, Unknown."""
     records = list_runs()
     if ref is None:
         alive = [record for record in records if record.alive]
         if not alive:
-            raise UnknownRun("no run is alive; start one with: lab run day3")
+            raise NoRun("no run is alive")
         return alive[-1]
     for record in reversed(records):
         number = record.id.partition("-")[0]
         if ref == record.id or (ref.isdigit() and int(ref) == int(number)):
             return record
-    raise UnknownRun(f'no run is called "{ref}"{did_you_mean(ref, [record.id for record in records])}')
+    raise Unknown("run", ref, [record.id for record in records])
 
 
 def create(system: System, options: RunOptions, started_at: str) -> RunFile:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from lab.runtime.api import Action, ProcessStatus
 from lab.runtime.process import ManagedProcess
 from lab.runtime.yard import Spec, Yard
-from lab.system.validate import did_you_mean
+from lab.system.refusal import Unknown
 
 SAMPLE = 1.0
 
@@ -47,13 +47,13 @@ class Supervisor:
         return tuple(process.status() for process in self.processes.values())
 
     def find(self, name: str) -> ManagedProcess:
-        """The process called `name`. Raises KeyError with a hint for an unknown name."""
+        """The process called `name`. Raises Unknown."""
         if name not in self.processes:
-            raise KeyError(f'no process is named "{name}"{did_you_mean(name, self.processes)}')
+            raise Unknown("process", name, self.processes)
         return self.processes[name]
 
     def act(self, name: str, action: Action, why: str = "") -> None:
-        """Do `action` to the process. Raises KeyError with a hint for an unknown name, ActionError if it cannot be."""
+        """Do `action` to the process. Raises Unknown; ActionError if it cannot be."""
         process = self.find(name)
         match action:
             case "start":

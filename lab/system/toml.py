@@ -29,7 +29,8 @@ from typing import Any
 
 from lab.system.command import argv
 from lab.system.model import Engine, Journey, Link, Request, Service, System
-from lab.system.validate import InvalidSystem, did_you_mean, validate
+from lab.system.names import did_you_mean
+from lab.system.validate import InvalidSystem, validate
 
 TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey")
 SERVICE = (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from lab.system.model import CLIENT, Engine, EngineKind, Link, Protocol, Restart, Role, Service, Start, System, Wait
+from lab.system.names import did_you_mean
 from lab.system.order import waiting_cycle
 
 NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -48,12 +48,6 @@ def validate(system: System) -> None:
         )
     if problems:
         raise InvalidSystem(problems)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "payments"?` for the closest known word, or nothing."""
-    close = get_close_matches(word, list(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def _names(system: System) -> Iterator[str]:

@@ -149,7 +149,7 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
         (["run", "day3", "--engine", "kafka=native"], 2, "redis, amqp, sql"),
         (["run", "day3", "--for", "soon"], 2, "30s, 500ms or 2m"),
         (["run", "day3", "--plain", "--json"], 2, "exclude each other"),
-        (["fault", "add", "latncy", "orders:payments"], 2, "did you mean latency"),
+        (["fault", "add", "latncy", "orders:payments"], 2, 'did you mean "latency"'),
         (["fault", "add", "kill", "payments"], 1, "no run is alive"),
         (["fault", "list"], 1, "no run is alive"),
         (["load"], 1, "no run is alive"),

@@ -11,6 +11,7 @@ import pytest
 from lab.course import catalog, texts
 from lab.course.manifest import InvalidExercise, load
 from lab.course.titles import titles
+from lab.system.refusal import Unknown
 from tests.course import TOY
 
 Edit = Callable[[str, str], list[str]]
@@ -117,7 +118,7 @@ def test_an_exercise_is_found_by_id_number_and_slug() -> None:
     for word in ("day9", "9", "all", "9.1"):
         assert catalog.select(word, known) == known
     for word in ("day1", "day9.2", "", "."):
-        with pytest.raises(catalog.UnknownExercise):
+        with pytest.raises(Unknown):
             catalog.select(word, known)
 
 

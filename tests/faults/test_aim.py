@@ -34,11 +34,11 @@ def test_a_target_that_is_there(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("latency orders->paymants", "did you mean orders->payments"),
+        ("latency orders->paymants", 'did you mean "orders->payments"'),
         ("latency payments->orders", "there is no link payments->orders"),
         ("lose-ack orders->payments", "lose-ack is for amqp, and orders->payments speaks http"),
         ("partition orders:broker", "no link between orders and broker"),
-        ("kill brokr", "did you mean broker"),
+        ("kill brokr", 'did you mean "broker"'),
     ],
 )
 def test_a_target_that_is_not(text: str, says: str) -> None:

@@ -16,8 +16,9 @@ import pytest
 from lab.journal.event import FaultChange, Flow, Log, from_line
 from lab.runtime.api import Action, ControlError, RunOptions
 from lab.runtime.client import AsyncControl, Control
-from lab.runtime.runs import UnknownRun, find, list_runs
+from lab.runtime.runs import find, list_runs
 from lab.system.model import Journey, Request, System
+from lab.system.refusal import Unknown
 from tests.runtime.live import Live, pair, started
 from tests.waiting import eventually
 
@@ -156,17 +157,17 @@ def test_load_is_adjustable(live: Live) -> None:
 @pytest.mark.parametrize(
     ("ask", "status", "said"),
     [
-        (lambda c: c.act("bakc", "kill"), 404, 'no process is named "bakc"; did you mean "back"?'),
+        (lambda c: c.act("bakc", "kill"), 404, 'there is no process "bakc"\nDid you mean back?'),
         (lambda c: c.act("back", "thaw"), 409, "back is not frozen, it is ready"),
         (lambda c: c.act("back", "explode"), 422, "action"),
-        (lambda c: c.set_environment("bakc", {}), 404, 'did you mean "back"?'),
+        (lambda c: c.set_environment("bakc", {}), 404, "Did you mean back?"),
         (lambda c: c.set_environment("load", {}), 409, "load is no service that the lab starts"),
         (lambda c: c.set_environment("back", {"PORT": "1"}), 409, "PORT stays as it is"),
         (lambda c: c.set_environment("back", {"A-B": "1"}), 422, "A-B"),
         (lambda c: c.set_environment("back", {"A": "\0"}), 422, "A"),
-        (lambda c: c.wipe("bakc"), 404, 'did you mean "back"?'),
+        (lambda c: c.wipe("bakc"), 404, "Did you mean back?"),
         (lambda c: c.wipe("back"), 409, "stop back first: it is ready, and its data is in use"),
-        (lambda c: c.heal("f999"), 404, 'no fault "f999" is active'),
+        (lambda c: c.heal("f999"), 404, 'there is no active fault "f999"'),
         (lambda c: c.add_fault("latncy front->back"), 422, "latency"),
         (lambda c: c.add_fault("latency front->bakc"), 422, "front->back"),
         (lambda c: c.add_fault("poison front->back"), 422, "amqp"),
@@ -224,7 +225,7 @@ async def test_the_async_client_has_the_same_names(live: Live) -> None:
 def test_the_run_is_found(live: Live) -> None:
     assert find(None) == find("1") == find("0001") == find(live.record.id) == live.record
     assert [record.id for record in list_runs()] == [live.record.id]
-    with pytest.raises(UnknownRun, match="0001-toy"):
+    with pytest.raises(Unknown, match="0001-toy"):
         find("0001-tyo")
 
 

@@ -107,6 +107,8 @@ def exit_code(reports: Sequence[Report]) -> int:
 
 def with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
     """The behaviours named, with those that they need, in the exercise's order. Raises Failure."""
+    from lab.system.refusal import Unknown
+
     wanted: set[str] = set()
 
     def add(ident: str) -> None:
@@ -117,8 +119,8 @@ def with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
     for ident in idents:
         try:
             add(ident.upper())
-        except KeyError:
-            raise unknown("behaviour", ident, [behaviour.id for behaviour in exercise.behaviours]) from None
+        except Unknown as problem:
+            raise unknown(problem.kind, ident, problem.known) from None
     return [behaviour.id for behaviour in exercise.behaviours if behaviour.id in wanted]
 
 

@@ -11,6 +11,7 @@ from lab.cli.failure import Failure, unknown
 if TYPE_CHECKING:
     from lab.course.exercise import Exercise
     from lab.course.manifest import InvalidExercise
+    from lab.system.refusal import Unknown
 
 
 def every() -> list[Exercise]:
@@ -23,30 +24,31 @@ def every() -> list[Exercise]:
 def one(word: str) -> Exercise:
     """`day5.3`, `5.3` or its slug. Raises Failure."""
     from lab.course import catalog
+    from lab.system.refusal import Unknown
 
     known = every()
     try:
         return catalog.find(word, known)
-    except catalog.UnknownExercise as problem:
+    except Unknown as problem:
         raise _unknown(problem) from None
 
 
 def several(word: str, but: Sequence[InvalidExercise] = ()) -> list[Exercise]:
     """The same, or a whole day (`day5`), or `all`; nothing if it is one of `but`. Raises Failure."""
     from lab.course import catalog
+    from lab.system.refusal import Unknown
 
     try:
         return catalog.select(word, every())
-    except catalog.UnknownExercise as problem:
+    except Unknown as problem:
         if any(broken.means(word) for broken in but):
             return []
         raise _unknown(problem) from None
 
 
-def _unknown(problem: LookupError) -> Failure:
-    from lab.course.catalog import UnknownExercise, read
+def _unknown(problem: Unknown) -> Failure:
+    from lab.course.catalog import read
 
-    assert isinstance(problem, UnknownExercise)
     if broken := [one for one in read()[1] if one.means(problem.word)]:
         why = "\n".join(map(str, broken))
         return Failure(f'the exercise "{problem.word}" is broken, by no fault of yours', why=why, code=exits.MISSING)
