@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from lab.course import texts
 from lab.course.exercise import Exercise
+from lab.course.records import written
 from lab.course.tables import LANGUAGES
+from lab.course.variants import REMOVED, Variant, removed, variants
 from lab.course.walls import crossings
 from lab.grading.stubs.ready_made import STUBS
 from lab.system.names import did_you_mean
@@ -106,19 +108,44 @@ def _checks(exercise: Exercise) -> Iterator[str]:
 
 
 def _programs(exercise: Exercise) -> Iterator[str]:
-    for folder in ("starter", "solution"):
-        for service in exercise.services:
-            if not (exercise.folder / folder / service.name).is_dir():
-                yield f"{folder}/{service.name}: missing"
+    for kind in ("starter", "solution"):
+        if not (exercise.folder / kind).is_dir():
+            yield f"{kind}: missing"
     for path in sorted(exercise.folder.glob("s*.*/")):
         kind, _, language = path.name.partition(".")
-        if kind not in ("starter", "solution"):
-            continue
-        if language not in exercise.run:
+        if kind in ("starter", "solution") and language not in exercise.run:
             yield f"{path.name}: exercise.toml does not say how {language} is run"
-        for service in exercise.services:
-            if not (path / service.name).is_dir():
-                yield f"{path.name}/{service.name}: missing"
+    for variant in variants(exercise):
+        if variant.kind != "wrong":
+            for service in exercise.services:
+                if not any((exercise.folder / layer.name / service.name).is_dir() for layer in variant.layers):
+                    yield f"{variant.name}/{service.name}: missing"
+            yield from _needless(exercise, variant)
+    yield from _links(exercise)
+
+
+def _needless(exercise: Exercise, variant: Variant) -> Iterator[str]:
+    """What a solution stores or removes although the starter below it is the same."""
+    *below, layer = (exercise.folder / one.name for one in variant.layers)
+    for starter in below:
+        for path in written(layer):
+            same = starter / path.relative_to(layer)
+            if same.is_file() and same.read_bytes() == path.read_bytes():
+                yield f"{path.relative_to(exercise.folder)}: is the same in {starter.name}, so it need not stand here"
+        for name in removed(layer):
+            if not (starter / name).is_file():
+                yield f"{layer.name}/{REMOVED}: names {name}, which {starter.name} does not have"
+
+
+def _links(exercise: Exercise) -> Iterator[str]:
+    """A file that several programs share is stored once, and the others are links to it."""
+    for path in sorted(exercise.folder.rglob("*")):
+        if path.is_symlink():
+            place = path.relative_to(exercise.folder)
+            if not path.is_file():
+                yield f"{place}: links to no file"
+            elif not path.resolve().is_relative_to(exercise.folder.resolve().parents[1]):
+                yield f"{place}: links to a file outside the exercises"
 
 
 def _killed(exercise: Exercise) -> Iterator[str]:

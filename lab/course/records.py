@@ -85,8 +85,10 @@ def written(folder: Path) -> list[Path]:
         return []
     found = []
     for path in folder.iterdir():
-        if path.is_symlink() or path.name in NOT_WRITTEN or path.name.endswith("_cache"):
+        if path.name in NOT_WRITTEN or path.name.endswith("_cache"):
             continue
+        if path.is_symlink() and path.is_dir():
+            continue  # it may lead round in a circle
         found += written(path) if path.is_dir() else [path] if path.is_file() else []
     return sorted(found)
 

@@ -10,6 +10,7 @@ from lab.course.assignment import Source, sources
 from lab.course.exercise import Exercise
 from lab.course.progress import Progress, Standing
 from lab.course.records import fingerprint, written
+from lab.course.variants import Variant, prepared, stored, variants
 
 FAILURES = 5
 """Honest failures after which the solution is shown without a pass."""
@@ -17,8 +18,8 @@ FAILURES = 5
 
 def standing(progress: Progress, exercise: Exercise) -> Standing:
     """How the learner stands; a failure of an untouched starter is not one of theirs."""
-    starters = [folder.name.partition(".")[2] or "python" for folder in exercise.folder.glob("starter*/")]
-    untouched = {fingerprint(_stored(exercise, "starter", language)) for language in starters}
+    starters = [variant for variant in variants(exercise) if variant.kind == "starter"]
+    untouched = {fingerprint(sources(exercise, exercise.folder / starter.name)) for starter in starters}
     return progress.standing(exercise.id, untouched=untouched)
 
 
@@ -31,28 +32,21 @@ def difference(exercise: Exercise, mine: Mapping[str, Source], language: str) ->
 
     Ours is in the learner's language where there is one, else in Python.
     """
-    ours = _stored(exercise, "solution", language)
-    if not all(source.dir.is_dir() for source in ours.values()):
-        ours = _stored(exercise, "solution", "python")
-    for name, source in ours.items():
-        theirs = _files(mine[name].dir) if name in mine else {}
-        wanted = _files(source.dir)
-        for path in sorted({*theirs, *wanted}):
-            if theirs.get(path) == wanted.get(path):
-                continue
-            yield from difflib.unified_diff(
-                theirs.get(path, []),
-                wanted.get(path, []),
-                f"mine/{name}/{path}" if path in theirs else "/dev/null",
-                f"ours/{name}/{path}" if path in wanted else "/dev/null",
-                lineterm="",
-            )
-
-
-def _stored(exercise: Exercise, kind: str, language: str) -> dict[str, Source]:
-    folder = exercise.folder / (kind if language == "python" else f"{kind}.{language}")
-    known = language if language in exercise.run else "python"
-    return sources(exercise, folder, known)
+    solution = Variant("solution", language)
+    with prepared(exercise, solution if stored(exercise, solution) else Variant("solution")) as ours:
+        for name, source in ours.items():
+            theirs = _files(mine[name].dir) if name in mine else {}
+            wanted = _files(source.dir)
+            for path in sorted({*theirs, *wanted}):
+                if theirs.get(path) == wanted.get(path):
+                    continue
+                yield from difflib.unified_diff(
+                    theirs.get(path, []),
+                    wanted.get(path, []),
+                    f"mine/{name}/{path}" if path in theirs else "/dev/null",
+                    f"ours/{name}/{path}" if path in wanted else "/dev/null",
+                    lineterm="",
+                )
 
 
 def _files(folder: Path) -> dict[str, list[str]]:

@@ -1,6 +1,8 @@
 """The programs that an exercise stores: starter, solution (each in some languages) and wrong services.
 
-They are run in a temporary copy, so that what a build or a run writes never stays beside them.
+They are stored in layers: `starter/` is whole, `solution/` holds only what differs from the starter or is new, and a
+wrong service is a patch of the solution. They are run in a temporary copy, so that what a build or a run writes never
+stays beside them.
 """
 
 from __future__ import annotations
@@ -21,11 +23,13 @@ from lab.course.exercise import Exercise
 
 PYTHON = "python"
 Kind = Literal["starter", "solution", "wrong"]
+REMOVED = "REMOVED"
+"""The file in `solution/` that lists, a path a line, which files of the starter the solution does not have."""
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "node_modules", "bin")
 
 
 class Unusable(Exception):
-    """The stored program cannot be made: a patch that does not apply, a missing tool."""
+    """The stored program cannot be made: a layer that does not fit the one below it, a missing tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,10 @@ class Variant:
         return self.kind if self.language == PYTHON else f"{self.kind}.{self.language}"
 
     @property
-    def folder(self) -> str:
-        """Where it is, inside the exercise's folder; a wrong service is a change of the solution."""
-        return "solution" if self.kind == "wrong" else self.name
+    def layers(self) -> tuple[Variant, ...]:
+        """What is laid on what, each a folder of the exercise named like it."""
+        starter, solution = Variant("starter", self.language), Variant("solution", self.language)
+        return (starter,) if self.kind == "starter" else (starter, solution)
 
 
 def variants(exercise: Exercise) -> list[Variant]:
@@ -53,7 +58,7 @@ def variants(exercise: Exercise) -> list[Variant]:
     found = []
     for kind in ("starter", "solution"):
         languages = [PYTHON, *(name for name in exercise.run if name != PYTHON)]
-        found += [Variant(kind, language) for language in languages if _stored(exercise, Variant(kind, language))]
+        found += [Variant(kind, language) for language in languages if stored(exercise, Variant(kind, language))]
     return [*found, *(Variant("wrong", wrong=wrong.name) for wrong in exercise.wrong)]
 
 
@@ -69,19 +74,44 @@ def missing_tool(exercise: Exercise, variant: Variant) -> str:
     return ""
 
 
+def stored(exercise: Exercise, variant: Variant) -> bool:
+    """Whether the exercise has this starter or solution."""
+    return (exercise.folder / variant.name).is_dir()
+
+
 @contextmanager
 def prepared(exercise: Exercise, variant: Variant) -> Iterator[dict[str, Source]]:
     """Its services in a temporary copy. Raises Unusable."""
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as scratch:
         copy = Path(scratch).resolve() / "services"
-        shutil.copytree(exercise.folder / variant.folder, copy, ignore=NOT_COPIED)
-        if variant.kind == "wrong":
-            _apply(exercise.folder / "wrong" / variant.wrong / "change.patch", copy)
+        lay_out(exercise, variant, copy)
         yield sources(exercise, copy, variant.language)
 
 
-def _stored(exercise: Exercise, variant: Variant) -> bool:
-    return (exercise.folder / variant.folder).is_dir()
+def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
+    """Make `folder` with the whole program in it, one folder a service. Raises Unusable, OSError."""
+    folder.mkdir()
+    for layer in variant.layers:
+        if stored(exercise, layer):
+            _lay(exercise.folder / layer.name, folder)
+    if variant.kind == "wrong":
+        _apply(exercise.folder / "wrong" / variant.wrong / "change.patch", folder)
+
+
+def removed(layer: Path) -> list[str]:
+    """The files of the layer below that this one does not have. Raises OSError."""
+    listed = layer / REMOVED
+    return listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+
+
+def _lay(layer: Path, folder: Path) -> None:
+    for path in removed(layer):
+        try:
+            (folder / path).unlink()
+        except OSError as error:
+            raise Unusable(f"{layer.name}/{REMOVED} names {path}: {error.strerror}") from None
+    shutil.copytree(layer, folder, ignore=NOT_COPIED, dirs_exist_ok=True)
+    (folder / REMOVED).unlink(missing_ok=True)
 
 
 def _apply(patch: Path, copy: Path) -> None:

@@ -25,6 +25,7 @@ from tests.waiting import eventually
 
 EXERCISE = load(TOY)
 CHECKS = TOY / "checks.py"
+MAIN = "{}/greeter/greeter/__main__.py"
 
 
 def finding(ident: str, verdict: Verdict, code: str = "", *, gold: bool = False) -> Finding:
@@ -98,6 +99,23 @@ def test_what_is_complete_has_no_holes() -> None:
             'exercise.toml: no ready-made stub is named user; did you mean "users"?',
         ),
         (lambda folder: shutil.rmtree(folder / "starter" / "greeter"), "starter/greeter: missing"),
+        (lambda folder: shutil.rmtree(folder / "solution"), "solution: missing"),
+        (
+            lambda folder: shutil.copy2(folder / MAIN.format("starter"), folder / MAIN.format("solution")),
+            "solution/greeter/greeter/__main__.py: is the same in starter, so it need not stand here",
+        ),
+        (
+            lambda folder: (folder / "solution" / "REMOVED").write_text("greeter/greeter/old.py\n"),
+            "solution/REMOVED: names greeter/greeter/old.py, which starter does not have",
+        ),
+        (
+            lambda folder: (folder / "starter" / "greeter" / "more.py").symlink_to("../../../other/more.py"),
+            "starter/greeter/more.py: links to no file",
+        ),
+        (
+            lambda folder: (folder / "starter" / "greeter" / "more.py").symlink_to(__file__),
+            "starter/greeter/more.py: links to a file outside the exercises",
+        ),
         (lambda folder: (folder / "solution.go").mkdir(), "solution.go: exercise.toml does not say how go is run"),
         (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),
         (
@@ -219,6 +237,23 @@ def test_programs_are_run_in_a_copy_that_goes_away() -> None:
         assert "{name}!" not in (folder / "greeter" / "app.py").read_text()
     assert not folder.exists()
     assert "{name}!" in (TOY / "solution" / "greeter" / "greeter" / "app.py").read_text()
+
+
+def test_a_solution_is_laid_over_its_starter(tmp_path: Path) -> None:
+    folder = tmp_path / "day9" / "greeting"
+    shutil.copytree(TOY, folder)
+    shared = tmp_path / "shared.py"
+    shared.write_text("shared")
+    for name in ("kept.py", "changed.py", "removed.py"):
+        (folder / "starter" / "greeter" / name).write_text("starter")
+    (folder / "starter" / "greeter" / "shared.py").symlink_to(shared)
+    for name in ("changed.py", "new.py"):
+        (folder / "solution" / "greeter" / name).write_text("solution")
+    (folder / "solution" / "REMOVED").write_text("greeter/removed.py\n")
+    with prepared(load(folder), Variant("solution")) as programs:
+        texts = {path.name: path.read_text() for path in programs["greeter"].dir.glob("*.py") if not path.is_symlink()}
+        assert not (programs["greeter"].dir.parent / "REMOVED").exists()
+    assert texts == {"kept.py": "starter", "changed.py": "solution", "new.py": "solution", "shared.py": "shared"}
 
 
 def test_a_patch_that_does_not_apply_is_a_hole(tmp_path: Path) -> None:

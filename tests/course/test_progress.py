@@ -14,6 +14,7 @@ from lab.course.assignment import Source, sources
 from lab.course.manifest import load
 from lab.course.progress import NewerProgress, Progress, Standing, opened
 from lab.course.records import Attempt
+from lab.course.variants import Variant, prepared
 from lab.grading.model import Finding, Report, Verdict
 from tests.course import TOY
 
@@ -167,5 +168,6 @@ def test_the_solution_is_a_difference_to_the_learners_files() -> None:
     lines = list(reveal.difference(EXERCISE, mine(TOY / "starter"), "python"))
     assert lines[:2] == ["--- mine/greeter/greeter/app.py", "+++ ours/greeter/greeter/app.py"]
     assert '-        return {"greeting": ""}' in lines
-    assert list(reveal.difference(EXERCISE, mine(TOY / "solution"), "go")) == []
+    with prepared(EXERCISE, Variant("solution")) as ours:
+        assert list(reveal.difference(EXERCISE, ours, "go")) == []
     assert next(iter(reveal.difference(EXERCISE, {}, "python"))) == "--- /dev/null"

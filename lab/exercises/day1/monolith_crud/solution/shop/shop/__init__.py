@@ -1,1 +1,0 @@
-"""The shop in one process with one database: users, and what they order."""

@@ -1,1 +1,0 @@
-"""Orders, in a process of their own, which stays well whatever becomes of its neighbour."""

@@ -1,7 +1,0 @@
-"""Run the service: `python -m catalog`, told everything by its environment."""
-
-from catalog.app import Settings, create_app
-from lab.chassis.serve import run
-
-if __name__ == "__main__":
-    run(Settings, create_app, service_name="catalog")

@@ -1,3 +1,0 @@
-module gateway
-
-go 1.19
