@@ -78,7 +78,9 @@ COMMANDS = {
     "status": Entry(
         BUILDING, "exercise.status:status", "Show the week, your points and attempts, and what comes next."
     ),
-    "dev": Entry(HELP, "dev:group", "Prove exercises, for their authors."),
+    "dev": Entry(
+        HELP, "dev.group:group", "Prove exercises, and change the programs that they store, for their authors."
+    ),
     "doctor": Entry(HELP, "doctor:doctor", "See what this machine has: engines, terminal, disk. It changes nothing."),
     "help": Entry(HELP, "guide:help_", "Explain exercises, exit codes, faults, systems of your own, environment."),
 }

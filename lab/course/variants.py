@@ -115,17 +115,22 @@ def _lay(layer: Path, folder: Path) -> None:
 
 
 def _apply(patch: Path, copy: Path) -> None:
+    ran = git("apply", "--whitespace=nowarn", "-p1", str(patch.absolute()), cwd=copy)
+    if ran.returncode:
+        raise Unusable(f"{patch.name} does not apply to the solution: {ran.stderr.strip()}")
+
+
+def git(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run git in a folder that belongs to nobody's repository. Raises Unusable where there is no git."""
     if not shutil.which("git"):
-        raise Unusable("git is needed to make a wrong service from its patch, and it is not installed")
+        raise Unusable("a wrong service's patch needs git, which is not installed")
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    ran = subprocess.run(
-        ["git", "apply", "--whitespace=nowarn", "-p1", str(patch)],
-        cwd=copy,
+    return subprocess.run(
+        ["git", *words],
+        cwd=cwd,
         # Inside somebody's repository git would take the paths from its top and skip what lies outside.
-        env={**env, "GIT_CEILING_DIRECTORIES": str(copy.parent)},
+        env={**env, "GIT_CEILING_DIRECTORIES": str(cwd.parent), "GIT_CONFIG_GLOBAL": os.devnull},
         capture_output=True,
         text=True,
         check=False,
     )
-    if ran.returncode:
-        raise Unusable(f"{patch.name} does not apply to the solution: {ran.stderr.strip()}")

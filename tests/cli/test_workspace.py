@@ -184,6 +184,17 @@ def test_words_that_exclude_or_are_unknown_are_usage_errors() -> None:
     assert lab("dev", "check", "day9.1", "--wrong", "nobody").exit_code == 2
     assert lab("dev", "check", "day9.1", "--behaviour", "C1").exit_code == 2
     assert lab("dev", "check", "day7").exit_code == 2
+    assert lab("dev", "unpack", "day9.1", "copy", "--language", "cobol").exit_code == 2
+    assert lab("dev", "unpack", "day9.1", "copy", "--language", "shell", "--wrong", "forgets-the-name").exit_code == 2
+
+
+def test_an_author_lays_a_program_out_and_stores_it_again(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    assert lab("dev", "unpack", "9.1", str(copy), "--wrong", "forgets-the-name").exit_code == 0
+    assert "{name}!" not in (copy / "greeter" / "greeter" / "app.py").read_text()
+    assert lab("dev", "unpack", "9.1", str(copy)).exit_code == 1
+    stored = lab("dev", "pack", "9.1", str(copy), "--wrong", "forgets-the-name")
+    assert (stored.exit_code, stored.stdout) == (0, "")
 
 
 def test_a_days_system_takes_the_learners_newest_service(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`lab dev`: for authors of exercises."""
+"""`lab dev check`: the gate that an exercise must pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits
-from lab.cli.commands import examples
 from lab.cli.exercise.check import with_needs
 from lab.cli.failure import Failure, unknown
 from lab.cli.options import Json
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from lab.course.variants import Variant
     from lab.grading.model import Assignment, Report
 
-CHECK_EXAMPLES = (
+EXAMPLES = (
     "lab dev check",
     "lab dev check day5.3 --seeds 20",
     "lab dev check day5.3 --solution --behaviour C4",
@@ -229,20 +228,3 @@ def _json(data: dict[str, object]) -> None:
     import msgspec
 
     out(msgspec.json.encode({"schema_version": 1, **data}).decode())
-
-
-group = typer.Typer(
-    name="dev",
-    help="Prove exercises, for their authors.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-)
-
-
-@group.callback()
-def _group() -> None:
-    """Prove exercises, for their authors."""
-
-
-group.command("check", epilog=examples(CHECK_EXAMPLES))(check)

@@ -1,0 +1,1 @@
+"""`lab dev`: for authors of exercises."""
