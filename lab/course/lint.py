@@ -9,13 +9,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from lab import neighbours
 from lab.course import texts
 from lab.course.exercise import Exercise
 from lab.course.records import written
 from lab.course.tables import LANGUAGES
 from lab.course.variants import REMOVED, Variant, removed, variants
 from lab.course.walls import crossings
-from lab.grading.stubs.ready_made import STUBS
 from lab.system.names import did_you_mean
 
 MARK = "behaviour"
@@ -156,8 +156,8 @@ def _killed(exercise: Exercise) -> Iterator[str]:
 
 def _others(exercise: Exercise, known: Sequence[Exercise]) -> Iterator[str]:
     for name in exercise.stubs:
-        if name not in STUBS:
-            yield f"exercise.toml: no ready-made stub is named {name}{did_you_mean(name, STUBS)}"
+        if name not in neighbours.names():
+            yield f"exercise.toml: no ready-made stub is named {name}{did_you_mean(name, neighbours.names())}"
     by_id = {other.id: other for other in known}
     for ident in exercise.needs:
         if ident not in by_id:

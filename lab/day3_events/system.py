@@ -24,11 +24,11 @@ SYSTEM = System(
         _service("notifications", "one mail an order"),
         Service(
             name="provider",
-            module="lab.day3_events.payment_provider",
+            module="lab.neighbours.payment",
             role="stub",
             summary="somebody else's payments; declines amounts over 80,000",
         ),
-        Service(name="mail", module="lab.day3_events.mail", role="stub", summary="somebody else's mail server"),
+        Service(name="mail", module="lab.neighbours.notify", role="stub", summary="somebody else's mail server"),
     ),
     engines=(
         Engine(name="broker", kind="amqp", summary="exchange shop.events and everybody's queues"),

@@ -20,12 +20,32 @@ from lab.grading.checking.expect import (
 )
 
 if TYPE_CHECKING:
+    from lab.grading.checking.hold import hold
     from lab.grading.instruments.http import Answer, Http
-    from lab.grading.stubs import answer, delay, drip, garbage, hang, hold, lost, reset, status
+    from lab.neighbours.stub import (
+        Deed,
+        Reply,
+        Rest,
+        Seen,
+        Stub,
+        answer,
+        delay,
+        drip,
+        garbage,
+        hang,
+        lost,
+        reset,
+        status,
+    )
 
 __all__ = [
     "Answer",
+    "Deed",
     "Http",
+    "Reply",
+    "Rest",
+    "Seen",
+    "Stub",
     "answer",
     "behaviour",
     "cannot_tell",
@@ -46,14 +66,17 @@ __all__ = [
     "within",
 ]
 
+_STUBS = ("Deed", "Reply", "Rest", "Seen", "Stub")
+_DEEDS = ("answer", "delay", "drip", "garbage", "hang", "lost", "reset", "status")
 _HOMES = {
-    "instruments.http": ("Answer", "Http"),
-    "stubs": ("answer", "delay", "drip", "garbage", "hang", "hold", "lost", "reset", "status"),
+    "lab.grading.checking.hold": ("hold",),
+    "lab.grading.instruments.http": ("Answer", "Http"),
+    "lab.neighbours.stub": (*_STUBS, *_DEEDS),
 }
 
 
 def __getattr__(name: str) -> Any:
     for module, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"lab.grading.{module}"), name)
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,7 +27,7 @@ from lab.system.model import CLIENT, System
 if TYPE_CHECKING:
     from lab.grading.instruments.broker import Broker
     from lab.grading.instruments.redis import Redis
-    from lab.grading.stubs import Stub
+    from lab.neighbours.stub import Stub
     from lab.runtime.client import Control
     from lab.runtime.runs import RunRecord
 
@@ -214,7 +214,7 @@ class Bench:
         return replace(self.assignment.system, services=services)
 
     def _open_stubs(self, addresses: Mapping[str, int], ports: Ports) -> None:
-        from lab.grading.stubs import open_stub  # like all that is imported late here: while the runtime starts
+        from lab.neighbours import open_stub  # like all that is imported late here: while the runtime starts
 
         for name, port in addresses.items():
             ports.release(port)

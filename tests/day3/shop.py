@@ -20,12 +20,12 @@ from tests.brokers import PrivateBroker, free_port
 from tests.waiting import eventually
 
 MODULES = {
-    "users": "users",
-    "orders": "orders",
-    "payments": "payments",
-    "notifications": "notifications",
-    "provider": "payment_provider",
-    "mail": "mail",
+    "users": "lab.day3_events.users",
+    "orders": "lab.day3_events.orders",
+    "payments": "lab.day3_events.payments",
+    "notifications": "lab.day3_events.notifications",
+    "provider": "lab.neighbours.payment",
+    "mail": "lab.neighbours.notify",
 }
 HURRY = {"RETRY_DELAYS_MS": "100,300,1000", "MAX_DELIVERIES": "8", "REMIND_AFTER_S": "3"}
 """The services' knobs, turned so that a test need not wait as long as life would."""
@@ -59,6 +59,7 @@ class Shop:
             | {
                 "PORT": str(port),
                 "INSTANCE_ID": instance,
+                "SERVICE_NAME": service,
                 "DATABASE_URL": f"sqlite:///{folder}/{service}.db",
                 "AMQP_URL": f"{self.broker.url}?heartbeat=5",
                 "PAYMENT_URL": f"http://127.0.0.1:{self.ports['provider']}",
@@ -67,7 +68,7 @@ class Shop:
         )
         with (folder / f"{instance}.log").open("ab") as log:
             self.processes[instance] = subprocess.Popen(
-                [sys.executable, "-m", f"lab.day3_events.{MODULES[service]}"],
+                [sys.executable, "-m", MODULES[service]],
                 cwd=folder,
                 env=env,
                 stdin=subprocess.DEVNULL,

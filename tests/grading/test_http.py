@@ -8,7 +8,7 @@ import pytest
 
 from lab.grading import drip
 from lab.grading.instruments.http import Http
-from lab.grading.stubs.users import Users
+from lab.neighbours.users import Users
 
 CROWD, ROUNDS = 16, 20
 

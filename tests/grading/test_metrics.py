@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
 from lab.grading.instruments.metrics import parse_metrics, read_metrics
-from lab.grading.stubs import Reply, Stub, answer, garbage
+from lab.neighbours.stub import Reply, Stub, answer, garbage
 from tests.brokers import free_port
 
 TEXT = """

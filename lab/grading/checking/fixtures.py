@@ -15,8 +15,8 @@ from lab.faults.text import FaultError
 from lab.grading.bench import PATIENCE, Bench
 from lab.grading.checking.expect import CannotTell
 from lab.grading.instruments.http import Http
-from lab.grading.stubs import Stub
 from lab.journal.event import Flow, Log
+from lab.neighbours.stub import Stub
 from lab.runtime.api import ControlError
 from lab.runtime.family import Family
 

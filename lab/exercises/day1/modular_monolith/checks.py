@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, cannot_tell, eventually, expect
+from lab.grading import Answer, Http, Stub, behaviour, cannot_tell, eventually, expect
 from lab.grading.checking.fixtures import New, SystemUnderTest
 from lab.grading.structure.rules import breaches, missing
 from lab.grading.structure.sources import Unreadable, read_structure
-from lab.grading.stubs import Stub
 
 MODULES = ("users", "orders", "notifications")
 RIVALS = 20

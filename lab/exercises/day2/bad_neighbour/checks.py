@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from lab.grading import (
     Answer,
+    Deed,
     Http,
+    Stub,
     behaviour,
     delay,
     eventually,
@@ -24,7 +26,6 @@ from lab.grading import (
     within,
 )
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
-from lab.grading.stubs import Deed, Stub
 
 FAULT = 4.0
 """Seconds that a late answer is late by."""

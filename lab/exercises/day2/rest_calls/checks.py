@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, drip, expect, garbage, hang, reset, status
+from lab.grading import Answer, Deed, Http, Stub, behaviour, drip, expect, garbage, hang, reset, status
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest, Wire
-from lab.grading.stubs import Deed, Stub
 
 HANG = 4.0
 ORDERS = 30

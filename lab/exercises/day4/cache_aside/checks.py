@@ -9,12 +9,24 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status, within
+from lab.grading import (
+    Answer,
+    Http,
+    Reply,
+    Rest,
+    Seen,
+    Stub,
+    behaviour,
+    eventually,
+    expect,
+    hold,
+    reset,
+    sample_twice,
+    status,
+    within,
+)
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.instruments.redis import Redis
-from lab.grading.stubs import Seen, Stub
-from lab.grading.stubs.deeds import Rest
-from lab.grading.stubs.request import Reply
 
 READS = "GET /rows/products/*"
 WRITES = "PUT /rows/products/*"

@@ -11,12 +11,11 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, hold, reset, sample_twice, status, within
+from lab.grading import Answer, Http, Stub, behaviour, eventually, expect, hold, reset, sample_twice, status, within
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.instruments.metrics import Metrics
 from lab.grading.instruments.redis import Redis
-from lab.grading.stubs import Stub
 
 LINK = "catalog->redis"
 READS = "GET /rows/products/*"

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PATIENCE = 10.0
-"""Seconds that a caller waits for the loop; it does nothing that takes long."""
+"""Seconds that a caller waits for the loop, which does nothing that takes long."""
 
 _starting = threading.Lock()
 _running: list[asyncio.AbstractEventLoop] = []
 
 
 def stub_loop() -> asyncio.AbstractEventLoop:
-    """The loop, running; started by who asks first."""
+    """The running loop. The first call starts it."""
     with _starting:
         if not _running:
             loop = asyncio.new_event_loop()
@@ -27,5 +27,5 @@ def stub_loop() -> asyncio.AbstractEventLoop:
 
 
 def in_loop(work: Coroutine[Any, Any, T]) -> T:
-    """From any other thread: have it done in the loop, and wait for what comes of it."""
+    """Run the work in the loop from any other thread, and return its result."""
     return asyncio.run_coroutine_threadsafe(work, stub_loop()).result(PATIENCE)

@@ -1,5 +1,7 @@
-"""What a stub can be told to do with a request. Each deed is a few lines and goes on with `rest` where it only adds
-something: `will(status(503))` and then `will(delay(0.4))` make a stub that fails slowly.
+"""What a stub can be told to do with a request.
+
+A deed calls `rest` where it only adds something: `will(status(503))` and then `will(delay(0.4))` make a stub that fails
+slowly.
 """
 
 from __future__ import annotations
@@ -9,16 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from lab.grading.checking.expect import eventually
-from lab.grading.stubs.request import Reply, Seen, problem, says
-from lab.grading.stubs.waiting_room import WaitingRoom
+from lab.neighbours.stub.request import Reply, Seen, problem, says
+from lab.neighbours.stub.waiting_room import WaitingRoom
 
 Rest = Callable[[], Awaitable[Reply | None]]
-"""What would be done without this deed: the next older rule, or the stub's own work."""
+"""Does what would be done without this deed: the next older rule, or the stub's own work."""
 
 
 class Deed(Protocol):
-    """Gives the answer to a request, or None: the connection is reset. It runs in the stubs' event loop."""
+    """Returns the answer to a request, or None to reset the connection. It runs in the stubs' event loop."""
 
     async def __call__(self, seen: Seen, rest: Rest, /) -> Reply | None: ...
 
@@ -75,7 +76,7 @@ def drip(seconds_per_byte: float) -> Deed:
 
 
 class Hang:
-    """Does nothing and does not answer; after `seconds`, or when healed, the connection is reset."""
+    """Neither works nor answers; the connection is reset after `seconds`, or when the stub is healed."""
 
     def __init__(self, seconds: float | None = None) -> None:
         self._room = WaitingRoom()
@@ -91,7 +92,7 @@ class Hang:
 
 
 class Hold:
-    """Keeps requests before their work until they are let go: the point where a check and a service meet."""
+    """Keeps requests waiting before their work until `release`."""
 
     def __init__(self) -> None:
         self._room = WaitingRoom()
@@ -102,23 +103,13 @@ class Hold:
 
     @property
     def held(self) -> int:
-        """How many requests are held at this moment; a caller that has left is not."""
+        """How many requests are held at this moment. A caller that has left does not count."""
         return self._room.inside
 
     @property
     def arrived(self) -> int:
         """How many requests were ever held."""
         return self._room.entered
-
-    def wait(self, n: int = 1, within: float = 10.0) -> None:
-        """Return when `n` requests are held at the same time. Raises BehaviourFailed (`never-arrived`)."""
-        eventually(
-            lambda: self.held >= n,
-            f"{n} request{'s' if n != 1 else ''} in flight to the service that was told to hold them",
-            within,
-            code="never-arrived",
-            got=lambda: f"{self.held} held now, {self.arrived} in all",
-        )
 
     def release(self) -> None:
         """Let those who are held go on as usual, and hold nobody from now on."""
@@ -128,11 +119,6 @@ class Hold:
 def hang(seconds: float | None = None) -> Hang:
     """Do nothing and do not answer."""
     return Hang(seconds)
-
-
-def hold() -> Hold:
-    """Hold requests until `release`."""
-    return Hold()
 
 
 def _always(reply: Reply | None) -> Deed:

@@ -8,26 +8,34 @@ import time
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httptools
 import msgspec
 
-from lab.grading.stubs.request import Reply, Seen
+from lab.neighbours.stub.request import Reply, Seen
 from lab.wire.listener import Listener, linger_zero
 
-if TYPE_CHECKING:
-    from lab.grading.stubs.stub import Turn
 
-Arrived = Callable[[Seen], "Turn"]
+class Turn(Protocol):
+    """One request on its way through a stub."""
+
+    async def reply(self) -> Reply | None:
+        """The answer, or None to reset the connection."""
+
+    def over(self) -> None:
+        """The request was answered, or never will be. Later calls do nothing."""
+
+
+Arrived = Callable[[Seen], Turn]
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 BODILESS = (204, 304)
 
 
 class Server:
-    """A port and what is connected to it. All of it happens in the stubs' loop."""
+    """A port and its connections. Everything runs in the stubs' loop."""
 
     def __init__(self, arrived: Arrived) -> None:
         self.arrived = arrived
@@ -92,7 +100,7 @@ class Connection(asyncio.Protocol):
         self._server.connected.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Whoever asked has gone: nothing more is done for it."""
+        """The caller has gone, so nothing more is done for it."""
         self._transport = None
         self._server.connected.discard(self)
         if self._task is not None:
@@ -161,7 +169,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def _serve(self) -> None:
-        """Answer whoever waits, one after the other."""
+        """Answer the waiting requests one after the other."""
         while self._waiting:
             turn, head_only, keep_alive = self._waiting.popleft()
             self._served = turn
@@ -177,7 +185,7 @@ class Connection(asyncio.Protocol):
         self._task = None
 
     async def _answer(self, turn: Turn, reply: Reply, head_only: bool, keep_alive: bool) -> None:
-        """The exchange is over just before its last byte goes out, so that who has the answer finds it counted."""
+        """The exchange is over just before its last byte goes out: a caller who has the answer finds it counted."""
         head, body = _head(reply, keep_alive), reply.body
         if head_only or reply.status in BODILESS:
             body = b""
@@ -200,7 +208,7 @@ async def _greet(sock: socket.socket, connection: Connection) -> None:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
-    except OSError:  # it left before it was taken
+    except OSError:  # the caller left before its connection was accepted
         sock.close()
 
 

@@ -1,4 +1,4 @@
-"""What a stub was told, in order; the newest rule goes first."""
+"""What a stub was told. The newest rule goes first."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.grading.stubs.deeds import Deed
-from lab.grading.stubs.request import Seen
+from lab.neighbours.stub.deeds import Deed
+from lab.neighbours.stub.request import Seen
 
 Where = Callable[[Seen], bool]
 
@@ -26,7 +26,7 @@ class Rule:
 
 
 class Rules:
-    """Told from any thread, asked in the stubs' loop."""
+    """Any thread adds rules; the stubs' loop takes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class Rules:
         return None
 
     def clear(self) -> None:
-        """No rules any more; whoever waits in one is let go."""
+        """Remove all rules and release the requests that wait in one."""
         with self._lock:
             rules, self._rules = self._rules, []
         for rule in rules:

@@ -1,11 +1,10 @@
-"""Recommendations: nice to have."""
+"""Recommendations, which a page can do without."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lab.grading.stubs.request import Reply, Seen, says
-from lab.grading.stubs.stub import Stub, Work
+from lab.neighbours.stub import Reply, Seen, Stub, Work, says
 
 
 class Reco(Stub):
@@ -14,15 +13,21 @@ class Reco(Stub):
     name = "reco"
 
     def empty(self) -> None:
-        self._own: dict[str, list[Any]] = {}
+        self._own = self.book("recommendations")
         self.items: list[Any] = [{"id": "p-1", "name": "green tea"}, {"id": "p-2", "name": "ikat scarf"}]
-        """For whoever has none of their own."""
+        """For users that have none of their own."""
 
     def set(self, user_id: Any, items: list[Any]) -> None:
-        self._own[str(user_id)] = items
+        self._own[str(user_id)] = {"items": items}
 
     def routes(self) -> dict[str, Work]:
         return {"GET /recommendations/{user_id}": self._for}
 
     def _for(self, _: Seen, user_id: str) -> Reply:
-        return says({"items": self._own.get(user_id, self.items)})
+        return says(self._own.get(user_id) or {"items": self.items})
+
+
+if __name__ == "__main__":
+    from lab.neighbours.stub.process import serve
+
+    serve(Reco)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.grading.stubs.request import Reply, Seen, problem, says
-from lab.grading.stubs.stub import Stub, Work
+from lab.neighbours.stub import Reply, Seen, Stub, Work, problem, says
 
 
 class Inventory(Stub):
-    """POST /reservations {order_id, ...}: 201, one an order; DELETE /reservations/{order_id}: 204, however often."""
+    """POST /reservations {order_id, ...}: 201, one per order. DELETE /reservations/{order_id}: 204, any number of
+    times.
+    """
 
     name = "inventory"
 
     def empty(self) -> None:
-        self.reservations: dict[str, dict[str, Any]] = {}
-        """What is reserved, by order id (text)."""
+        self._reserved = self.book("reservations")
         self.released: list[str] = []
         """Order ids in the order in which their reservations were given back."""
+
+    @property
+    def reservations(self) -> dict[str, dict[str, Any]]:
+        """What is reserved, by order id (text)."""
+        return {order: self._reserved[order] for order in self._reserved}
 
     def routes(self) -> dict[str, Work]:
         return {"POST /reservations": self._reserve, "DELETE /reservations/{order_id}": self._release}
@@ -26,9 +31,17 @@ class Inventory(Stub):
         order = seen.json.get("order_id") if isinstance(seen.json, dict) else None
         if order in (None, ""):
             return problem(422, "invalid_request", "A reservation is {order_id, items}.")
-        return says(self.reservations.setdefault(str(order), seen.json), 201)
+        if str(order) not in self._reserved:
+            self._reserved[str(order)] = seen.json
+        return says(self._reserved[str(order)], 201)
 
     def _release(self, _: Seen, order_id: str) -> Reply:
-        if self.reservations.pop(order_id, None) is not None:
+        if self._reserved.take(order_id) is not None:
             self.released.append(order_id)
         return Reply(204)
+
+
+if __name__ == "__main__":
+    from lab.neighbours.stub.process import serve
+
+    serve(Inventory)

@@ -1,4 +1,4 @@
-"""A place where requests wait in the stubs' event loop until a check, in a thread of its own, lets them go."""
+"""A place where requests wait in the stubs' event loop until another thread lets them go."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WaitingRoom:
         return len(self._waiting)
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Return when let go, or after so many seconds; at once where the doors stand open."""
+        """Return when let go, or after so many seconds; at once after `let_go(for_good=True)`."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
             if self._open:
@@ -37,7 +37,7 @@ class WaitingRoom:
                 self._waiting.discard(place)
 
     def let_go(self, for_good: bool = False) -> None:
-        """From any thread: whoever is inside goes on. Who comes later waits for the next time, or never again."""
+        """Let everything inside go on, from any thread. With `for_good` nothing waits here again."""
         with self._lock:
             self._open = self._open or for_good
             leaving, self._waiting = self._waiting, set()

@@ -1,17 +1,19 @@
-"""A stub: a service played by the grader, which counts what it is asked and does as it is told."""
+"""A stub: a service that the lab plays, which counts its requests and behaves as it is told."""
 
 from __future__ import annotations
 
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
-from lab.grading.stubs.deeds import Deed
-from lab.grading.stubs.loop import in_loop
-from lab.grading.stubs.request import Reply, Seen, problem, says
-from lab.grading.stubs.rules import Rule, Rules, Where
-from lab.grading.stubs.server import Server
+from lab.neighbours.stub.book import Book
+from lab.neighbours.stub.deeds import Deed
+from lab.neighbours.stub.loop import in_loop
+from lab.neighbours.stub.request import Reply, Seen, problem, says
+from lab.neighbours.stub.rules import Rule, Rules, Where
+from lab.neighbours.stub.server import Server, Turn
 
 D = TypeVar("D", bound=Deed)
 Work = Callable[..., Reply]
@@ -21,23 +23,28 @@ ANYTHING = "* *"
 
 
 class Stub:
-    """Everything may be called from any thread. What it is told holds for every request that arrives after.
+    """Any thread may call any method. A rule holds for every request that arrives after it was told.
 
     A subclass gives `routes`, its own work by method and path (`GET /users/{id}`), and `empty`, which makes its data as
-    it is in the beginning. The work is done in the stubs' loop, one request at a time, so it must be quick.
+    it is in the beginning. The work runs in the stubs' loop, one request at a time, so it must be quick.
     """
 
     name = "stub"
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """The stub keeps its books in files of this folder, or in memory only."""
+        self._folder = folder
+        self.answered: Callable[[Seen, Reply | None], None] = lambda _seen, _reply: None
+        """Called in the loop with each answer (None: the connection is reset)."""
         self.errors: list[Exception] = []
-        """What went wrong in the stub itself (a rule's `where`, say): the lab's own fault. The caller got a 500."""
+        """What went wrong in the stub itself, in a rule's `where`, say: the lab's fault. The caller got a 500."""
         self._lock = threading.Lock()
         self._seen: list[Seen] = []
         self._in_flight = 0
         self._max_in_flight = 0
         self._rules = Rules()
         self._routes = [(_expression(route), work) for route, work in self.routes().items()]
+        self._asides: dict[str, Work] = {}
         self._server = Server(self.arrived)
         self.empty()
 
@@ -48,6 +55,21 @@ class Stub:
         """What the stub does when nothing else is told."""
         return {}
 
+    def furnish(self) -> None:
+        """Put in what a first request asks for: the record with the id 1, where the stub has records."""
+
+    def decline(self, seen: Seen, /) -> Reply:
+        """Refuse the request as the real system would."""
+        return problem(422, "declined", f"{self.name} does not accept {seen.line}.")
+
+    def book(self, name: str) -> Book:
+        """A book for `empty` to begin with, in a file where the stub has a folder."""
+        return Book(self._folder and self._folder / f"{self.name}.{name}.ndjson")
+
+    def aside(self, line: str, work: Work) -> None:
+        """Answer `PUT /behaviour` (exactly) with this work. Such requests are neither counted nor under any rule."""
+        self._asides[line] = work
+
     @property
     def port(self) -> int:
         return self._server.port
@@ -57,20 +79,20 @@ class Stub:
         in_loop(self._server.open(host, port))
 
     def close(self) -> None:
-        """Give up the port; what is connected is reset."""
+        """Give up the port and reset all connections."""
         in_loop(self._server.close())
         self.heal()
 
     def down(self) -> None:
-        """Be gone as a dead process is: connections are reset, new ones refused. The port stays ours."""
+        """Behave like a dead process: connections are reset, new ones refused. The port stays reserved."""
         in_loop(self._server.refuse())
 
     def up(self) -> None:
-        """Be there again, on the same port."""
+        """Accept connections again, on the same port."""
         in_loop(self._server.accept())
 
     def start_over(self) -> None:
-        """Be as new, on the same port: no rules, no data, zero counts, nobody connected."""
+        """Begin again on the same port: no rules, no data, zero counts, no connections."""
         in_loop(self._server.refuse())
         self.heal()
         self.empty()
@@ -80,7 +102,7 @@ class Stub:
 
     @property
     def seen(self) -> list[Seen]:
-        """The requests since `forget`, in the order in which they were complete."""
+        """The requests since `forget`, in the order in which they were completely received."""
         with self._lock:
             return list(self._seen)
 
@@ -89,7 +111,7 @@ class Stub:
         return sum(seen.matches(pattern) and (where is None or where(seen)) for seen in self.seen)
 
     def keys(self, pattern: str = ANYTHING) -> set[str]:
-        """The distinct Idempotency-Keys of the requests that had one."""
+        """The distinct Idempotency-Keys of the matching requests."""
         return {seen.key for seen in self.seen if seen.key and seen.matches(pattern)}
 
     @property
@@ -114,7 +136,7 @@ class Stub:
             self._max_in_flight = self._in_flight
 
     def will(self, do: D, on: str = ANYTHING, times: int | None = None, where: Where | None = None) -> D:
-        """Do this with the requests that match, with at most `times` of them. The newest rule goes first.
+        """Do this with the matching requests, with at most `times` of them. The newest rule goes first.
 
         Returns `do`: `held = stub.will(hold(), on="POST /charges")`.
         """
@@ -122,16 +144,18 @@ class Stub:
         return do
 
     def heal(self) -> None:
-        """Forget all rules, let go whoever is held, end all hangs."""
+        """Remove all rules, release held requests, end all hangs."""
         self._rules.clear()
 
     def arrived(self, seen: Seen) -> Turn:
         """In the loop: a request is complete, and its turn begins."""
+        if (work := self._asides.get(seen.line)) is not None:
+            return _Aside(seen, work)
         with self._lock:
             self._seen.append(seen)
             self._in_flight += 1
             self._max_in_flight = max(self._max_in_flight, self._in_flight)
-        return Turn(self, seen)
+        return _Request(self, seen)
 
     def left(self) -> None:
         """In the loop: a turn is over."""
@@ -139,13 +163,14 @@ class Stub:
             self._in_flight -= 1
 
     async def deal_with(self, seen: Seen, after: Rule | None = None) -> Reply | None:
-        """In the loop: do as told by the newest rule older than `after`, else what the stub is for."""
+        """In the loop: follow the newest rule older than `after`, else do the stub's own work."""
         rule = self._rules.take(seen, after)
         if rule is None:
-            return self._work(seen)
+            return self.work(seen)
         return await rule.deed(seen, lambda: self.deal_with(seen, rule))
 
-    def _work(self, seen: Seen) -> Reply:
+    def work(self, seen: Seen) -> Reply:
+        """In the loop: what the stub does when no rule says otherwise."""
         method = "GET" if seen.method == "HEAD" else seen.method
         for route, work in self._routes:
             if found := route.fullmatch(f"{method} {seen.path}"):
@@ -155,8 +180,8 @@ class Stub:
         return problem(404, "not_found", f"{self.name} has no {seen.line}.")
 
 
-class Turn:
-    """One request in a stub: the server asks for its answer and says when it is over."""
+class _Request:
+    """The turn of a request that counts."""
 
     def __init__(self, stub: Stub, seen: Seen) -> None:
         self._stub = stub
@@ -164,18 +189,32 @@ class Turn:
         self._over = False
 
     async def reply(self) -> Reply | None:
-        """The answer, or None: reset the connection."""
         try:
-            return await self._stub.deal_with(self._seen)
+            reply = await self._stub.deal_with(self._seen)
         except Exception as error:
             self._stub.errors.append(error)
-            return problem(500, "stub_broken", f"The stub itself is broken: {error!r}")
+            reply = problem(500, "stub_broken", f"The stub itself is broken: {error!r}")
+        self._stub.answered(self._seen, reply)
+        return reply
 
     def over(self) -> None:
-        """It was answered, or never will be. What is said after the first time does not count."""
         if not self._over:
             self._over = True
             self._stub.left()
+
+
+class _Aside:
+    """The turn of a request that is about the stub and not for it."""
+
+    def __init__(self, seen: Seen, work: Work) -> None:
+        self._seen = seen
+        self._work = work
+
+    async def reply(self) -> Reply | None:
+        return self._work(self._seen)
+
+    def over(self) -> None:
+        pass
 
 
 def _expression(route: str) -> re.Pattern[str]:

@@ -1,1 +1,0 @@
-"""A mail server of somebody else's: idempotent by key, and programmable to misbehave."""

@@ -1,7 +1,0 @@
-"""Run the service: `python -m lab.day3_events.payment_provider`, told everything by its environment."""
-
-from lab.chassis.serve import run
-from lab.day3_events.payment_provider.app import Settings, create_app
-
-if __name__ == "__main__":
-    run(Settings, create_app, service_name="provider")
