@@ -9,6 +9,7 @@ from lab.dashboard import figures
 from lab.dashboard.keys import Key
 from lab.dashboard.rows import Row, clip, row, width_of, wrap
 from lab.journal.picture.run import RunPicture
+from lab.journal.plain import check_words
 
 WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
 RECORDING = (
@@ -90,6 +91,10 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
         return [row((f" ! {line}".ljust(width), "alarm")) for line in lines]
     loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
     note = next(loud, None) or picture.narration()
+    if note is None and picture.check:
+        text = check_words(picture.check)
+        style = "note" if picture.check.state in ("begun", "pass") else "bad"
+        return [row((f" ▶ {line}", style)) for line in wrap(text, width - 4, height)]
     if note is None:
         return [row((f"   {line}", "dim")) for line in wrap(first, width - 4, height)]
     style = {"warning": "warn", "error": "bad"}.get(note.level, "note")

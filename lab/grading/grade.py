@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from lab.grading.evidence.shortest import write_logs
 from lab.grading.model import Assignment, Behaviour, Finding, Report
 from lab.grading.progress import Listener, Progress
 from lab.grading.signature import titles
+from lab.journal.event import Check
+from lab.runtime.api import ControlError
 
 
 def grade(
@@ -50,7 +53,8 @@ def grade(
             from lab.grading.checking.plugin import Grader, run  # pytest loads while the run starts
 
             bench.await_engines()
-            grader = Grader(assignment, bench, seed, on_event, first=first, only=only, stop_at_first=stop_at_first)
+            told = _journaled(bench, assignment.id, on_event)
+            grader = Grader(assignment, bench, seed, told, first=first, only=only, stop_at_first=stop_at_first)
             run(grader, assignment.checks)
             findings = grader.findings()
         except CannotTell as error:
@@ -75,6 +79,37 @@ def grade(
         misconceptions=titles(findings, assignment.wrong),
         logs=logs,
         lab=__version__,
+    )
+
+
+def _journaled(bench: Bench, exercise: str, on_event: Listener) -> Listener:
+    """The listener, and before it the run's journal: who watches the run sees what is being checked."""
+
+    def tell(progress: Progress) -> None:
+        if check := _event(exercise, progress):
+            with suppress(ControlError):  # a run that is gone is told of elsewhere
+                bench.control.journal_check(check)
+        on_event(progress)
+
+    return tell
+
+
+def _event(exercise: str, progress: Progress) -> Check | None:
+    if progress.kind == "check":
+        return Check(exercise=exercise, behaviour=progress.behaviour, says=dict(progress.says))
+    if (finding := progress.finding) is None:
+        return None
+    return Check(
+        exercise=exercise,
+        behaviour=finding.behaviour,
+        state=finding.verdict,
+        gold=finding.gold,
+        says=dict(finding.says),
+        expected=finding.expected,
+        got=finding.got,
+        code=finding.code,
+        reason=finding.reason,
+        seconds=finding.seconds,
     )
 
 

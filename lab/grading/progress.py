@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from lab.grading.model import Finding
+from lab.grading.model import Finding, Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,8 @@ class Progress:
     kind: Literal["build", "start", "check", "waiting", "verdict", "end"]
     behaviour: str = ""
     text: str = ""
+    says: Text = field(default_factory=dict)
+    """Of a check that begins: what it proves."""
     seconds: float = 0.0
     finding: Finding | None = None
 

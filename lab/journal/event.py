@@ -124,7 +124,26 @@ class Note(Base, tag="note"):
     data: dict[str, Any] = {}
 
 
-Event = Flow | Log | Process | EngineState | FaultChange | Load | Note
+class Check(Base, tag="check"):
+    """A behaviour of an exercise is being checked (`state` is `begun`), or was judged (`state` is the verdict).
+
+    `says` is the behaviour's sentence by language. A failure has `expected` and `got`, and `code`, which names it for
+    programs; `reason` says why a behaviour could not be judged. `seconds` is how long the check took.
+    """
+
+    exercise: str = ""
+    behaviour: str = ""
+    state: Literal["begun", "pass", "fail", "unknown", "skipped", "error"] = "begun"
+    gold: bool = False
+    says: dict[str, str] = {}
+    expected: str = ""
+    got: str = ""
+    code: str = ""
+    reason: str = ""
+    seconds: float | None = None
+
+
+Event = Flow | Log | Process | EngineState | FaultChange | Load | Note | Check
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

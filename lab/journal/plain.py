@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.story import carries, tells
 from lab.journal.telling import milliseconds
 
@@ -98,7 +98,7 @@ class Narrator:
             case _:
                 return self._once(event)
 
-    def _once(self, event: Process | EngineState | FaultChange | Note) -> str:
+    def _once(self, event: Process | EngineState | FaultChange | Note | Check) -> str:
         """The same state again is no news, unless its reason changed and it has lasted for a while."""
         text = always(event)
         if text and isinstance(event, Process | EngineState):
@@ -178,7 +178,7 @@ def stamped(t: float, text: str) -> str:
     return f"{t:8.3f}s  {text}"
 
 
-def always(event: Process | EngineState | FaultChange | Note) -> str:
+def always(event: Process | EngineState | FaultChange | Note | Check) -> str:
     """The words for a change of the run."""
     match event:
         case Process():
@@ -204,6 +204,25 @@ def always(event: Process | EngineState | FaultChange | Note) -> str:
         case Note():
             level = "" if event.level == "info" else f"{event.level.upper()}: "
             return f"{level}{'the run is ' if 'state' in event.data else ''}{event.text}"
+        case Check():
+            return check_words(event)
+
+
+def check_words(check: Check, language: str = "en") -> str:
+    """`CHECK C4 begins: ...`, then what became of it."""
+    match check.state:
+        case "begun":
+            return f"CHECK {check.behaviour} begins: {check.says.get(language, '')}"
+        case "pass":
+            return f"CHECK {check.behaviour} passed"
+        case "fail":
+            return f"CHECK {check.behaviour} failed: expected {check.expected}; got {check.got}"
+        case "unknown":
+            return f"CHECK {check.behaviour} could not be judged: {check.reason}"
+        case "skipped":
+            return f"CHECK {check.behaviour} was skipped: {check.reason}"
+        case "error":
+            return f"CHECK {check.behaviour} was broken by the lab itself: {check.reason}"
 
 
 def log_words(log: Log) -> str:

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from lab.journal.event import Base, Check
 from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.system.model import System
 
 T = TypeVar("T")
 
 BASE = "http://lab"
+CHECK_FIELDS = tuple(set(Check.__struct_fields__) - set(Base.__struct_fields__))
 TIMEOUT = httpx.Timeout(10.0)
 FOREVER = httpx.Timeout(10.0, read=None)
 
@@ -71,6 +73,11 @@ class Control:
 
     def set_rate(self, rate: float) -> LoadStatus:
         return self._ask(LoadStatus, "PATCH", "/load", {"rate": rate})
+
+    def journal_check(self, check: Check) -> None:
+        """Have it in the journal how far a grading is."""
+        told = {name: getattr(check, name) for name in CHECK_FIELDS}
+        self._ask(dict[str, int], "POST", "/checks", told)
 
     def flush(self) -> int:
         """Have everything that was seen so far in the journal's file; the number of the last event there."""
@@ -151,6 +158,10 @@ class AsyncControl:
 
     async def set_rate(self, rate: float) -> LoadStatus:
         return await self._ask(LoadStatus, "PATCH", "/load", {"rate": rate})
+
+    async def journal_check(self, check: Check) -> None:
+        told = {name: getattr(check, name) for name in CHECK_FIELDS}
+        await self._ask(dict[str, int], "POST", "/checks", told)
 
     async def flush(self) -> int:
         return (await self._ask(dict[str, int], "POST", "/journal/flush"))["seq"]

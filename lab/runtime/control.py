@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from itertools import dropwhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import uvicorn
@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 
 from lab import __version__
 from lab.faults.text import FaultError
+from lab.journal.event import Check
 from lab.journal.query import POLL, Tail, decode
 from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.runtime.process import ActionError
@@ -46,8 +47,23 @@ class NewRate(BaseModel):
     rate: float = Field(ge=0, le=100_000)
 
 
-class Flushed(BaseModel):
-    """The number of the last event in the journal's file."""
+class NewCheck(BaseModel):
+    """How far a grading is: see the journal's event of that name."""
+
+    exercise: str
+    behaviour: str
+    state: Literal["begun", "pass", "fail", "unknown", "skipped", "error"]
+    gold: bool = False
+    says: dict[str, str] = {}
+    expected: str = ""
+    got: str = ""
+    code: str = ""
+    reason: str = ""
+    seconds: float | None = None
+
+
+class Journaled(BaseModel):
+    """The number of the journal's last event."""
 
     seq: int
 
@@ -137,10 +153,16 @@ def create_app(run: Run) -> FastAPI:
         """The journal as NDJSON."""
         return StreamingResponse(_events(run, since, follow), media_type="application/x-ndjson")
 
+    @app.post("/checks", status_code=201)
+    async def add_check(new: NewCheck) -> Journaled:
+        """Have it in the journal that a behaviour is being checked, or was judged."""
+        run.journal.append(Check(**new.model_dump()))
+        return Journaled(seq=run.journal.seq)
+
     @app.post("/journal/flush")
-    async def flush() -> Flushed:
+    async def flush() -> Journaled:
         """When this answers, the journal's file has everything that was seen before it was asked."""
-        return Flushed(seq=await run.flush())
+        return Journaled(seq=await run.flush())
 
     @app.post("/stop", status_code=202)
     async def stop() -> dict[str, str]:

@@ -12,7 +12,7 @@ from lab.dashboard.map_view import Scene, Vitals
 from lab.dashboard.pages import help_rows
 from lab.dashboard.rows import clip, fit, row, text_of, width_of, wrap
 from lab.dashboard.traffic import Traffic
-from lab.journal.event import Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import Check, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.picture.run import RunPicture
 from tests.dashboard import golden, shop
 
@@ -156,6 +156,12 @@ def test_narration_is_shown_and_a_banner_comes_before_it() -> None:
     rows = bars.story(picture, "The runtime is gone.", 80, 1)
     assert text_of(rows) == " ! The runtime is gone."
     assert len(bars.story(picture, "", 40, 2)) == 2
+
+
+def test_the_story_of_a_grading_is_what_is_being_checked() -> None:
+    picture = RunPicture()
+    picture.apply(Check(behaviour="C4", says={"en": "an open breaker answers at once"}))
+    assert text_of(bars.story(picture, "", 80, 1)).strip() == "▶ CHECK C4 begins: an open breaker answers at once"
 
 
 def test_help_names_every_key() -> None:

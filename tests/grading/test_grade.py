@@ -13,6 +13,8 @@ from lab.grading.bench import Bench
 from lab.grading.grade import grade
 from lab.grading.model import Assignment, Behaviour, Build, Finding, Report, WrongService
 from lab.grading.progress import Progress
+from lab.journal.event import Check
+from lab.journal.query import read
 from lab.runtime import runs
 from lab.system.model import CLIENT, Engine, Link, Service, System
 from tests.runtime.live import marked
@@ -162,6 +164,20 @@ def test_it_says_what_it_is_doing() -> None:
     assert (told[0].kind, told[-1].kind) == ("start", "end")
     assert [event.behaviour for event in told if event.kind == "verdict"][:2] == ["passes", "passes"]
     assert any(event.kind == "waiting" and event.text == "the moon to fall" for event in told)
+
+
+def test_what_is_checked_and_what_came_of_it_is_in_the_journal_of_its_run() -> None:
+    report, _, _ = graded()
+    checks = [event for event in read(runs.find(report.run).journal) if isinstance(event, Check)]
+    assert all(check.exercise == "day0.1" and check.says["en"] == "a toy" for check in checks)
+    begun = list(dict.fromkeys(check.behaviour for check in checks if check.state == "begun"))
+    assert begun[:2] == ["passes", "fails"]
+    told = {check.behaviour: check for check in reversed(checks) if check.state != "begun"}
+    failed = finding(report, "fails")
+    assert (told["fails"].state, told["fails"].expected, told["fails"].got) == ("fail", failed.expected, failed.got)
+    assert told["passes"].state == "pass"
+    assert told["skipped"].state == "skipped"
+    assert "skipped" not in begun
 
 
 def test_chance_comes_from_the_seed(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
+from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
 from lab.journal.plain import STORY_LINES, TROUBLE_LINES, Narrator, flow_words
 
 
@@ -192,3 +192,13 @@ def test_queue_depths_and_the_setting_up_of_queues_are_not_narrated() -> None:
         )
         == []
     )
+
+
+def test_a_grading_says_what_it_checks_and_what_came_of_it() -> None:
+    says = {"en": "an open breaker answers at once", "uz": "..."}
+    failed = Check(behaviour="C4", says=says, state="fail", expected="503 within 50 ms", got="504 after 2 s")
+    assert told([Check(behaviour="C3", says=says, state="pass"), Check(behaviour="C4", says=says), failed]) == [
+        "CHECK C3 passed",
+        "CHECK C4 begins: an open breaker answers at once",
+        "CHECK C4 failed: expected 503 within 50 ms; got 504 after 2 s",
+    ]

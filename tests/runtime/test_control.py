@@ -82,6 +82,7 @@ def test_it_describes_itself(live: Live) -> None:
             "/faults": ["delete", "get", "post"],
             "/faults/{ident}": ["delete"],
             "/load": ["get", "patch"],
+            "/checks": ["post"],
             "/events": ["get"],
             "/journal/flush": ["post"],
             "/stop": ["post"],

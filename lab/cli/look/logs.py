@@ -12,7 +12,7 @@ from lab.cli.options import RunId
 from lab.cli.output import out, paint
 
 if TYPE_CHECKING:
-    from lab.journal.event import Log
+    from lab.journal.event import Event, Log
 
 EXAMPLES = ("lab logs", "lab logs payments -f", "lab logs orders --level warning", "lab logs --run 0007-day3 -n 50")
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -32,7 +32,7 @@ def logs(
 
     from lab.cli import live
     from lab.journal import query
-    from lab.journal.event import Log
+    from lab.journal.event import Check, Log
 
     record = live.record(run_id)
     system = live.system_of(record)
@@ -43,31 +43,50 @@ def logs(
         raise unknown("level", level, LEVELS)
     worst = LEVELS[LEVELS.index(level) :]
 
-    def wanted(log: Log) -> bool:
-        return (service is None or log.source == service) and (log.level in worst or log.level not in LEVELS)
+    def wanted(event: Event) -> bool:
+        match event:
+            case Log():
+                return service in (None, event.source) and (event.level in worst or event.level not in LEVELS)
+            case Check():  # of a grading: what the services said it to
+                return service is None and ("info" if event.state in ("begun", "pass") else "error") in worst
+        return False
 
     path = live.journal(record)
     seen = 0
-    lines: deque[Log] = deque(maxlen=last)
+    lines: deque[Event] = deque(maxlen=last)
     for event in query.read(path):
         seen = event.seq
-        if isinstance(event, Log) and wanted(event):
+        if wanted(event):
             lines.append(event)
     width = max(map(len, names), default=0)
-    for log in lines:
-        out(_line(log, width))
+    for event in lines:
+        out(_line(event, width))
     if follow:
         for event in query.follow(path, seen + 1, stop=live.Handle(record).ended):
-            if isinstance(event, Log) and wanted(event):
+            if wanted(event):
                 out(_line(event, width))
 
 
-def _line(log: Log, width: int) -> str:
+def _line(event: Event, width: int) -> str:
+    from lab.journal.event import Check, Log
+    from lab.journal.plain import check_words
+
+    if isinstance(event, Log):
+        return _log(event, width)
+    assert isinstance(event, Check)
+    return f"{_time(event.t)} {paint(check_words(event), 'title')}"
+
+
+def _log(log: Log, width: int) -> str:
     role = {"warning": "warn", "error": "bad", "critical": "bad"}.get(log.level, "dim")
     pairs = "".join(f" {key}={value}" for key, value in log.data.items())
     event = f" event={log.event}" if log.event else ""
     correlation = f" correlation_id={log.correlation}" if log.correlation else ""
     return (
-        f"{paint(f'{log.t:9.3f}', 'time')} {paint(log.source.ljust(width), 'name')} {paint(log.level.ljust(7), role)} "
+        f"{_time(log.t)} {paint(log.source.ljust(width), 'name')} {paint(log.level.ljust(7), role)} "
         f"{log.message}{paint(f'{event}{correlation}{pairs}', 'dim')}"
     )
+
+
+def _time(t: float) -> str:
+    return paint(f"{t:9.3f}", "time")

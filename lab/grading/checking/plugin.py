@@ -99,7 +99,7 @@ class Grader:
             if self.verdict(needed) not in ("pass", None):
                 what = "could not be judged" if self.verdict(needed) in ("unknown", "error") else "does not hold"
                 raise _Skipped(f"it needs {needed}, which {what}", needed)
-        self.listener(Progress(kind="check", behaviour=ident))
+        self.listener(Progress(kind="check", behaviour=ident, says=self._behaviour(ident).says))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -149,8 +149,7 @@ class Grader:
         self.outcomes.setdefault(ident, []).append(outcome)
         if self.stop_at_first and outcome.verdict in ("fail", "unknown") and not behaviour.gold:
             self._stopped = True
-        if outcome.verdict != "skipped":
-            self.listener(Progress(kind="verdict", behaviour=ident, finding=outcome.finding))
+        self.listener(Progress(kind="verdict", behaviour=ident, finding=outcome.finding))
 
     def _answering(self) -> float:
         """Seconds that the learner's services took for what this check asked of them."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lab.journal.ending import ending
-from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.picture.entity import EntityPicture
 from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import FAILED, LinkPicture
@@ -47,6 +47,10 @@ class RunPicture:
         self.entity_counts: dict[str, Counter[str]] = {}
         self.sagas: dict[str, list[tuple[float, str]]] = {}
         """By correlation id: what was published under it, as (t, routing key)."""
+        self.checks: dict[str, Check] = {}
+        """Of a grading: the last word on each behaviour, by its id, in the order of their beginning."""
+        self.check: Check | None = None
+        """The last of them."""
         self.load: Load | None = None
         self.load_history: deque[Load] = deque(maxlen=120)
         self.flows: deque[Flow] = deque(maxlen=RECENT_FLOWS)
@@ -61,6 +65,7 @@ class RunPicture:
             FaultChange: self._fault,
             Load: self._load,
             Note: self.notes.append,
+            Check: self._check,
         }
         if system is not None:
             self._expect(system)
@@ -258,6 +263,9 @@ class RunPicture:
     def _drop_oldest_fault(self) -> None:
         oldest = next((fault.id for fault in self.faults.values() if fault.ended), next(iter(self.faults)))
         del self.faults[oldest]
+
+    def _check(self, event: Check) -> None:
+        self.check = self.checks[event.behaviour] = event
 
     def _load(self, event: Load) -> None:
         self.load = event
