@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 
+from lab.locale import VARIABLE
 from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_installed
 
 BOTH_BROKERS = [pytest.param("embedded", id="embedded"), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
 
 
 def pytest_configure() -> None:
-    """A shell starts background jobs deaf to Ctrl-C, and so would be every command that the tests interrupt."""
+    """Tests are started alike everywhere.
+
+    A shell starts background jobs deaf to Ctrl-C, and so would be every command that the tests interrupt.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ[VARIABLE] = "en"  # whatever the machine's language is; a test of another says so
 
 
 @pytest.fixture(scope="session")

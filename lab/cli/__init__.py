@@ -9,6 +9,10 @@ def main() -> None:
         from lab.cli import interrupt
 
         interrupt.heed()
+
+        from lab.cli import language
+
+        language.decide(sys.argv[1:])
         from lab.cli.app import app
 
         for stream in (sys.stdout, sys.stderr):

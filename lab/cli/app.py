@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -13,7 +13,9 @@ from lab import __version__
 from lab.cli import exits
 from lab.cli.commands import COMMANDS
 from lab.cli.failure import Failure
+from lab.cli.language import complaining, translate
 from lab.cli.output import out, say
+from lab.locale import tr
 
 
 class Root(TyperGroup):
@@ -27,13 +29,19 @@ class Root(TyperGroup):
         for name, entry in COMMANDS.items():
             self.add_command(TyperCommand(name, help=entry.summary, rich_help_panel=entry.panel))
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        translate(self)  # with the options for completion, which come later than those of our own
+        with complaining():
+            return super().make_context(*args, **extra)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, listed, rest = super().resolve_command(ctx, args)
         return name, COMMANDS[name].load(name) if listed and name else None, rest
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
+            with complaining():
+                result = super().invoke(ctx)
             sys.stdout.flush()
         except Failure as failure:
             say(str(failure))
@@ -56,8 +64,11 @@ def _version(asked: bool) -> None:
 def _lab(
     ctx: typer.Context,
     version: Annotated[  # noqa: ARG001 - it acts in its callback
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    lang: Annotated[  # noqa: ARG001 - it was heeded before anything that speaks was imported
+        Literal["en", "uz"] | None, typer.Option(help="Language of everything the lab says: English or Uzbek.")
+    ] = None,
 ) -> None:
     """Learn architecture and system design on running systems: real processes, real faults, every message seen."""
     if ctx.invoked_subcommand is None:
@@ -74,5 +85,5 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="$ lab run day3\n\nExit codes, faults and environment variables: lab help",
+    epilog=f"$ lab run day3\n\n{tr('Exit codes, faults and environment variables: lab help')}",
 )

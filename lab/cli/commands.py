@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.main import get_command
 
+from lab.cli.language import translate
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -28,7 +30,9 @@ class Entry:
             alone = typer.Typer(rich_markup_mode="rich", add_completion=False)
             alone.command(name, epilog=examples(module.EXAMPLES))(found)
             found = alone
-        return get_command(found)
+        command = get_command(found)
+        translate(command)
+        return command
 
 
 def examples(lines: Sequence[str]) -> str:
@@ -46,7 +50,9 @@ COMMANDS = {
         "Start a system: its engines and services as real processes, a tap on every link, traffic.",
     ),
     "broker": Entry(
-        RUNNING, "broker.alone:group", "Run the embedded AMQP broker alone, for anybody's tests. Ctrl-C ends it."
+        RUNNING,
+        "broker.alone:group",
+        "Run the embedded AMQP broker alone, for your own programs and tests. Ctrl-C ends it.",
     ),
     "down": Entry(RUNNING, "run.down:down", "Stop a live run with all its processes."),
     "runs": Entry(
@@ -56,7 +62,7 @@ COMMANDS = {
     "dash": Entry(LOOKING, "look.dash:dash", "Watch a live run. Leaving the dashboard leaves the run alone."),
     "ps": Entry(LOOKING, "look.ps:ps", "Show the processes of every live run, with the reason of each state."),
     "logs": Entry(LOOKING, "look.logs:logs", "Print the log lines of a run, alive or ended."),
-    "trace": Entry(LOOKING, "look.trace:trace", "Tell what every process did for one order, in time and by cause."),
+    "trace": Entry(LOOKING, "look.trace:trace", "Show what every process did for one order, by time and cause."),
     "fault": Entry(DISTURBING, "disturb.faults:group", "Disturb the run: add faults, list them, heal them."),
     "load": Entry(DISTURBING, "disturb.load:load", "Show the traffic that the lab makes, or change it."),
     "tap": Entry(
@@ -64,7 +70,7 @@ COMMANDS = {
     ),
     "init": Entry(BUILDING, "exercise.init:init", "Make a workspace: a folder for your own services."),
     "start": Entry(
-        BUILDING, "exercise.start:start", "Put an exercise into your workspace, with services to go on from."
+        BUILDING, "exercise.start:start", "Start an exercise: its brief and its starter code, in your workspace."
     ),
     "try": Entry(
         BUILDING, "exercise.try_:try_", "Run your services with what the exercise gives them, and send requests."
@@ -73,14 +79,17 @@ COMMANDS = {
     "watch": Entry(BUILDING, "exercise.watch:watch", "Grade your services each time you save. Ctrl-C ends it."),
     "hint": Entry(BUILDING, "exercise.hint:hint", "Open the next hint."),
     "explain": Entry(BUILDING, "exercise.explain:explain", "Explain a misconception that lab check recognised."),
-    "solution": Entry(BUILDING, "exercise.solution:solution", "Show our solution as a difference to yours."),
-    "reset": Entry(BUILDING, "exercise.reset:reset", "Begin an exercise again, after a backup of what you have."),
+    "solution": Entry(BUILDING, "exercise.solution:solution", "Show our solution as a diff against yours."),
+    "reset": Entry(
+        BUILDING, "exercise.reset:reset", "Restart an exercise from its starter, after a backup of your files."
+    ),
     "status": Entry(
         BUILDING, "exercise.status:status", "Show the week, your points and attempts, and what comes next."
     ),
     "dev": Entry(
         HELP, "dev.group:group", "Prove exercises, and change the programs that they store, for their authors."
     ),
-    "doctor": Entry(HELP, "doctor:doctor", "See what this machine has: engines, terminal, disk. It changes nothing."),
+    "config": Entry(HELP, "config:config", "Show your settings, or change one: the language."),
+    "doctor": Entry(HELP, "doctor:doctor", "Show what this machine has: engines, terminal, disk. It changes nothing."),
     "help": Entry(HELP, "guide:help_", "Explain exercises, exit codes, faults, systems of your own, environment."),
 }

@@ -40,7 +40,7 @@ class Finding:
 
 
 def doctor(as_json: Json = False) -> None:
-    """See what this machine has: engines, terminal, disk. It changes nothing."""
+    """Show what this machine has: engines, terminal, disk. It changes nothing."""
     from lab.engines import catalog
 
     findings = [*machine(), *_folder()]

@@ -42,7 +42,7 @@ class NewFault(BaseModel):
 
 
 class NewRate(BaseModel):
-    """Journeys of visitors a second."""
+    """Visitor journeys per second."""
 
     rate: float = Field(ge=0, le=100_000)
 

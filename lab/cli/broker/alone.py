@@ -29,14 +29,14 @@ def broker(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for what is durable; a broker each. If left out: the folder broker in the lab's own.",
+            help="Folder for durable data, one per broker. By default: broker in the lab's data folder.",
             file_okay=False,
         ),
     ] = None,
 ) -> None:
-    """Run the embedded AMQP broker alone, for anybody's tests. Ctrl-C ends it.
+    """Run the embedded AMQP broker alone, for your own programs and tests. Ctrl-C ends it.
 
-    User guest, password guest, virtual host /. What is durable survives a restart, as on RabbitMQ.
+    User guest, password guest, virtual host /. Durable data survives a restart, as with RabbitMQ.
     """
     if ctx.invoked_subcommand is not None:
         if data is not None or port != PORT:

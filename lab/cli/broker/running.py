@@ -21,9 +21,11 @@ PATIENCE = 3.0
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Of the lab broker that was given this folder.", file_okay=False),
+    typer.Option("--data", metavar="DIR", help="Only the broker with this data folder.", file_okay=False),
 ]
-OfRun = Annotated[str | None, typer.Option("--run", help="Of this run, by its id.", autocompletion=complete.live_runs)]
+OfRun = Annotated[
+    str | None, typer.Option("--run", help="Only the broker of this run, by its id.", autocompletion=complete.live_runs)
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ WAITING = 10_000
 
 
 def tail(
-    exchange: Annotated[str, typer.Argument(metavar="EXCHANGE", help="Its name, as in lab broker status.")],
+    exchange: Annotated[str, typer.Argument(metavar="EXCHANGE", help="Name of the exchange, as in lab broker status.")],
     key: Annotated[
         str | None,
         typer.Argument(
@@ -43,13 +43,13 @@ def tail(
         ),
     ] = None,
     url: Annotated[
-        str, typer.Option("--url", metavar="AMQP_URL", help="Of any broker, RabbitMQ too.", show_default=False)
+        str, typer.Option("--url", metavar="AMQP_URL", help="URL of any broker, RabbitMQ too.", show_default=False)
     ] = "",
     data: brokers.Data = None,
     run_id: brokers.OfRun = None,
     as_json: Json = False,
 ) -> None:
-    """Print what passes through an exchange, from now on. Ctrl-C ends it.
+    """Print the messages that pass through an exchange, from now on. Ctrl-C ends it.
 
     It binds a queue of its own, so nobody else's messages are taken. If it cannot keep up, it misses messages.
     """

@@ -53,7 +53,7 @@ def check(
         list[str] | None, typer.Option(metavar="ID", help="Only that behaviour, and what it needs; repeatable.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="So many gradings at a time; one a core if left out.")
+        int | None, typer.Option(min=1, metavar="N", help="How many gradings at a time; by default one per core.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -45,7 +45,7 @@ def add(
     duration: Annotated[str, typer.Option("--for", metavar="TIME", help="How long: 30s, 2m, ever.")] = "",
     on: Annotated[str, typer.Option(metavar="PATTERN", help="Only what matches, e.g. 'POST /orders*'.")] = "",
     share: Annotated[str, typer.Option(metavar="PERCENT", help="Only this share of it: 20%.")] = "",
-    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Over after so many were hit.")] = None,
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after this many hits.")] = None,
     run_id: RunId = None,
 ) -> None:
     """Add a fault to the run. It heals by itself, or with lab fault heal."""

@@ -17,11 +17,11 @@ SMALLEST = 1.0
 
 def load(
     change: Annotated[
-        Literal["up", "down"] | None, typer.Argument(help="Twice as much, or half as much.", show_default=False)
+        Literal["up", "down"] | None, typer.Argument(help="Double the traffic, or halve it.", show_default=False)
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(parser=values.rate, metavar="N", help="So many journeys a second; 0 is a pause."),
+        typer.Option(parser=values.rate, metavar="N", help="Visitor journeys per second; 0 pauses."),
     ] = None,
     run_id: RunId = None,
     as_json: Json = False,

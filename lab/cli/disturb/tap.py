@@ -26,13 +26,13 @@ FLUSH = 0.05
 
 
 def tap(
-    protocol: Annotated[Literal["http", "redis", "amqp", "tcp"], typer.Argument(help="What is spoken there.")],
+    protocol: Annotated[Literal["http", "redis", "amqp", "tcp"], typer.Argument(help="Protocol of the connection.")],
     listen: Annotated[str, typer.Argument(metavar="[HOST]:PORT", help="Where your client connects to now.")],
     upstream: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where your service listens.")],
     fault: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A fault, like 'latency 300ms 20%'; repeatable.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same chances.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same random faults.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the events as NDJSON.")] = False,
 ) -> None:
     """Watch and disturb one connection of a service of your own. Ctrl-C ends it."""

@@ -38,9 +38,11 @@ def check(
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Same seed, same data and faults. Another one each time if left out.")
+        int | None, typer.Option(min=0, help="Same seed, same data and faults. By default a new one each time.")
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, metavar="K", help="Grade it so often, and say how stable it is.")] = 1,
+    runs: Annotated[
+        int, typer.Option(min=1, metavar="K", help="Grade it K times and report how stable the result is.")
+    ] = 1,
     engine: Annotated[
         list[str] | None,
         typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),

@@ -22,7 +22,7 @@ def hint(
             autocompletion=complete.exercises,
         ),
     ] = None,
-    step: Annotated[int | None, typer.Option(min=1, metavar="N", help="One that is open already, again.")] = None,
+    step: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show a hint that is open already.")] = None,
 ) -> None:
     """Open the next hint.
 

@@ -17,13 +17,14 @@ def init(
         Path, typer.Argument(metavar="[DIR]", help="A new or empty folder; this one if left out.")
     ] = Path(),
     language: Annotated[
-        str, typer.Option(metavar="NAME", help="Of the starters: python, go or node. Any other begins empty.")
+        str,
+        typer.Option(metavar="NAME", help="Language of the starter code: python, go, node. Any other: empty folders."),
     ] = "python",
     texts: Annotated[Literal["en", "uz"], typer.Option(help="Language of the exercises' texts.")] = "en",
 ) -> None:
     """Make a workspace: a folder for your own services.
 
-    Its lab.toml says how they are built and run. Made again it is completed, and nothing in it changed.
+    Its lab.toml says how they are built and run. Run again, it adds what is missing and changes nothing else.
     """
     from lab.cli.exercise import exercise_names as named
     from lab.cli.exercise import workspace as place

@@ -9,7 +9,7 @@ EXAMPLES = ("lab reset day5.3",)
 
 
 def reset(exercise: ExerciseName, language: Language = "") -> None:
-    """Begin an exercise again, after a backup of what you have."""
+    """Restart an exercise from its starter, after a backup of your files."""
     from lab.cli.exercise import exercise_names as named
     from lab.cli.exercise import workspace as place
     from lab.course import workspace

@@ -23,7 +23,7 @@ def solution(
         ),
     ] = None,
 ) -> None:
-    """Show our solution as a difference to yours.
+    """Show our solution as a diff against yours.
 
     It opens after a pass, or after five failed versions of yours. Your files stay as they are.
     """

@@ -20,14 +20,14 @@ ExerciseName = Annotated[
     typer.Argument(metavar="EXERCISE", help="Like day5.3, 5.3 or circuit-breaker.", autocompletion=complete.exercises),
 ]
 Language = Annotated[
-    str, typer.Option(metavar="NAME", help="Of the starter, instead of lab.toml's: python, go, node ...")
+    str, typer.Option(metavar="NAME", help="Language of the starter, instead of lab.toml's: python, go, node.")
 ]
 
 
 def start(exercise: ExerciseName, language: Language = "") -> None:
-    """Put an exercise into your workspace, with services to go on from.
+    """Start an exercise: its brief and its starter code, in your workspace.
 
-    A service that you wrote in an earlier exercise goes on where this one says so. What is there already stays.
+    Where it continues an earlier exercise, it takes your service from there. Existing files stay as they are.
     """
     from lab.cli.exercise import exercise_names as named
     from lab.cli.exercise import workspace as place

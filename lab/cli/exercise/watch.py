@@ -32,7 +32,9 @@ def watch(
             autocompletion=complete.exercises,
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Always this one. Another one each time if left out.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Use this seed each time. By default a new one each time.")
+    ] = None,
     engine: Annotated[
         list[str] | None,
         typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),

@@ -32,7 +32,7 @@ def trace(
     run_id: RunId = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what every process did for one order, in time and by cause.
+    """Show what every process did for one order, by time and cause.
 
     Without ID it lists the latest orders.
     """

@@ -26,7 +26,7 @@ def replay(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Which run.", autocompletion=complete.runs)],
     speed: Annotated[
         float | None,
-        typer.Option(min=0.01, max=1000, help="1 is as it was, 4 is four times as fast. Without a screen: at once."),
+        typer.Option(min=0.01, max=1000, help="Speed: 1 as recorded, 4 four times as fast. Without a screen: at once."),
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the dashboard.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The recorded events as NDJSON.")] = False,
