@@ -27,6 +27,14 @@ class Command:
     build: str = ""
 
 
+COMMANDS: Mapping[str, Command] = {
+    "python": Command(run="python -m {service}"),
+    "go": Command(build="go build -o bin/{service} .", run="./bin/{service}"),
+    "node": Command(run="node main.js"),
+}
+"""By language, where an exercise says nothing else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerService:
     """A service that the learner writes.

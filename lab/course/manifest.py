@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.course.exercise import DATABASE, ENGINES, Command, Exercise, LearnerService
+from lab.course.exercise import COMMANDS, DATABASE, ENGINES, Command, Exercise, LearnerService
 from lab.course.tables import Reader, Table, Unreadable, parse
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, WrongService
@@ -172,14 +172,15 @@ def _service(reader: Reader, place: str, name: str, table: Table, targets: set[s
 
 
 def _commands(reader: Reader, data: Table) -> dict[str, Command]:
-    commands = {}
+    """How each language is built and run: as ever, but for what the exercise says differently."""
+    commands = dict(COMMANDS)
     for language, table in reader.tables(data, "run").items():
-        place = f"[run] {language}"
+        place, usual = f"[run] {language}", COMMANDS.get(language)
         reader.known(place, table, RUN)
-        run, build = reader.need(place, table, "run", str), reader.get(place, table, "build", str, "")
-        commands[language] = Command(run=run, build=build)
-    if "python" not in commands:
-        reader.problem("[run]", "python: missing")
+        run = reader.get(place, table, "run", str, usual.run) if usual else reader.need(place, table, "run", str)
+        commands[language] = Command(
+            run=run, build=reader.get(place, table, "build", str, usual.build if usual else "")
+        )
     return commands
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.course import catalog, texts
+from lab.course.exercise import Command
 from lab.course.manifest import InvalidExercise, load
 from lab.course.titles import titles
 from lab.system.refusal import Unknown
@@ -54,6 +55,17 @@ def test_everything_is_read() -> None:
     assert exercise.run["shell"].build == "no-such-tool build"
 
 
+def test_a_language_is_run_as_ever_but_for_what_differs(copy: Path) -> None:
+    manifest = copy / "exercise.toml"
+    manifest.write_text(manifest.read_text().replace("shell = {", 'go = { build = "make" }\nshell = {'))
+    assert load(copy).run == {
+        "python": Command(run="python -m {service}"),
+        "go": Command(build="make", run="./bin/{service}"),
+        "node": Command(run="node main.js"),
+        "shell": Command(build="no-such-tool build", run="./greeter"),
+    }
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -78,7 +90,12 @@ def test_everything_is_read() -> None:
         ("[services.greeter]", "[services.redis]", 'exercise.toml: [services.redis]: "redis" is the name of an engine'),
         ('LANGUAGE = "uz"', "PORT = 8000", "exercise.toml: [services.greeter] env.PORT: expected a string"),
         ('id = "C1"', 'id = "C3"', 'wrong/forgets-the-name/wrong.toml: fails: "C1" is no behaviour of day9.1'),
-        ("python = {", "pyhton = {", "exercise.toml: [run]: python: missing"),
+        (
+            'build = "no-such-tool build", run = "./greeter"',
+            'build = "make"',
+            "exercise.toml: [run] shell run: missing",
+        ),
+        ("shell = {", "go = { tool = 1 }\nshell = {", "exercise.toml: [run] go tool: no such key"),
     ],
 )
 def test_a_problem_is_said_with_its_place(problems: Edit, old: str, new: str, said: str) -> None:

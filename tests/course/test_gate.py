@@ -116,7 +116,7 @@ def test_what_is_complete_has_no_holes() -> None:
             lambda folder: (folder / "starter" / "greeter" / "more.py").symlink_to(__file__),
             "starter/greeter/more.py: links to a file outside the exercises",
         ),
-        (lambda folder: (folder / "solution.go").mkdir(), "solution.go: exercise.toml does not say how go is run"),
+        (lambda folder: (folder / "solution.ada").mkdir(), "solution.ada: exercise.toml does not say how ada is run"),
         (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),
         (
             lambda folder: _edit(folder / "exercise.toml", "\n[title]", 'needs = ["day1.1"]\n[title]'),
