@@ -108,7 +108,7 @@ def _process(process: ProcessPicture, picture: RunPicture, system: System, width
 
 def _queue(queue: QueuePicture) -> list[Row]:
     holders = ", ".join(
-        f"{link.partition('->')[0]} {sum(held.values())}" for (link, _), held in queue.open.items() if held
+        f"{link.partition('->')[0]} {sum(held.values())}" for (link, _), held in queue.held.open.items() if held
     )
     return _pairs(
         [

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pamqp import commands, frame, header
-from pamqp.base import Frame
-from pamqp.exceptions import PAMQPException
-
+from lab.engines.amqp import methods
+from lab.engines.amqp.frames import METHOD, PROTOCOL_HEADER, FrameReader, method_frame
+from lab.engines.amqp.table import text
 from lab.journal.event import Queue
 
 EVERY = 1.0
 PATIENCE = 2.0
 CHANNEL = 1
+FRAME_MAX = 131_072
+"""Octets of a frame that a broker may send before the size is agreed on."""
 
-T = TypeVar("T", bound=Frame)
+T = TypeVar("T")
 
 
 class QueueProbe:
@@ -47,7 +49,7 @@ class QueueProbe:
                     async with asyncio.timeout(PATIENCE):
                         await self._look(broker)
                     await asyncio.sleep(EVERY)
-            except (OSError, TimeoutError, EOFError, ValueError, PAMQPException):
+            except (OSError, TimeoutError, EOFError, ValueError):
                 await asyncio.sleep(EVERY)
             finally:
                 broker.close()
@@ -68,47 +70,52 @@ class _Broker:
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
         self._writer: asyncio.StreamWriter | None = None
-        self._buffer = b""
+        self._frames = FrameReader(FRAME_MAX)
+        self._answers: deque[Any] = deque()
 
     async def open(self) -> None:
         host, port = self._parts.hostname or "127.0.0.1", self._parts.port or 5672
         self._reader, self._writer = await asyncio.open_connection(host, port)
         login = f"\0{unquote(self._parts.username or 'guest')}\0{unquote(self._parts.password or 'guest')}"
-        self._writer.write(header.ProtocolHeader().marshal())
-        await self._expect(commands.Connection.Start)
-        self._send(0, commands.Connection.StartOk({"product": "lab queue probe"}, "PLAIN", login, "en_US"))
-        tune = await self._expect(commands.Connection.Tune)
-        self._send(0, commands.Connection.TuneOk(tune.channel_max, tune.frame_max, heartbeat=0))
+        self._writer.write(PROTOCOL_HEADER)
+        await self._expect(methods.ConnectionStart)
+        product = {"product": text("lab queue probe")}
+        self._send(0, methods.ConnectionStartOk(product, "PLAIN", login.encode(), "en_US"))
+        tune = await self._expect(methods.ConnectionTune)
+        self._send(0, methods.ConnectionTuneOk(tune.channel_max, tune.frame_max, heartbeat=0))
         path = self._parts.path.removeprefix("/")
-        self._send(0, commands.Connection.Open(unquote(path) if path else "/"))
-        await self._expect(commands.Connection.OpenOk)
+        self._send(0, methods.ConnectionOpen(unquote(path) if path else "/", "", insist=False))
+        await self._expect(methods.ConnectionOpenOk)
         await self._open_channel()
 
     async def depth(self, name: str) -> Queue | None:
         """The queue's ready messages and consumers, or None if there is no such queue (for us)."""
-        self._send(CHANNEL, commands.Queue.Declare(queue=name, passive=True))
+        passive = methods.QueueDeclare(
+            0, name, passive=True, durable=False, exclusive=False, auto_delete=False, nowait=False, arguments={}
+        )
+        self._send(CHANNEL, passive)
         answer = await self._next()
-        if isinstance(answer, commands.Channel.Close):
-            self._send(CHANNEL, commands.Channel.CloseOk())
+        if isinstance(answer, methods.ChannelClose):
+            self._send(CHANNEL, methods.ChannelCloseOk())
             await self._open_channel()
             return None
-        if not isinstance(answer, commands.Queue.DeclareOk):
+        if not isinstance(answer, methods.QueueDeclareOk):
             raise ValueError(f"unexpected {answer}")
-        return Queue(ready=answer.message_count or 0, consumers=answer.consumer_count or 0)
+        return Queue(ready=answer.message_count, consumers=answer.consumer_count)
 
     def close(self) -> None:
         if self._writer:
             self._writer.close()
 
     async def _open_channel(self) -> None:
-        self._send(CHANNEL, commands.Channel.Open())
-        await self._expect(commands.Channel.OpenOk)
+        self._send(CHANNEL, methods.ChannelOpen(""))
+        await self._expect(methods.ChannelOpenOk)
 
-    def _send(self, channel: int, method: Frame) -> None:
+    def _send(self, channel: int, method: Any) -> None:
         assert self._writer is not None
         if self._writer.is_closing():  # uvloop would raise an error of its own
             raise EOFError
-        self._writer.write(frame.marshal(method, channel))
+        self._writer.write(method_frame(channel, method))
 
     async def _expect(self, kind: type[T]) -> T:
         answer = await self._next()
@@ -116,18 +123,13 @@ class _Broker:
             raise ValueError(f"unexpected {answer}")
         return answer
 
-    async def _next(self) -> Frame:
-        """The next method; heartbeats are passed over."""
-        while True:
-            if len(self._buffer) > 7:
-                size = int.from_bytes(self._buffer[3:7]) + 8
-                if len(self._buffer) >= size:
-                    data, self._buffer = self._buffer[:size], self._buffer[size:]
-                    _, _, value = frame.unmarshal(data)
-                    if isinstance(value, Frame):
-                        return value
-                    continue
+    async def _next(self) -> Any:
+        """The next method; heartbeats are passed over. Raises EOFError, ValueError for what is not AMQP."""
+        while not self._answers:
             data = await self._reader.read(65_536)
             if not data:
                 raise EOFError
-            self._buffer += data
+            self._answers += [methods.decode(payload) for kind, _, payload in self._frames.feed(data) if kind == METHOD]
+            if self._frames.failure is not None:
+                raise ValueError(str(self._frames.failure))
+        return self._answers.popleft()

@@ -11,14 +11,11 @@ from typing import Any
 
 import pika
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
 from lab.grading.instruments import broker_line
 from lab.grading.instruments.broker import Broker
 from lab.grading.instruments.messages import event
-from lab.grading.instruments.unacked import unacked
 from lab.journal.event import Flow
 from tests.brokers import EmbeddedBroker, free_port
 from tests.waiting import eventually
@@ -242,64 +239,12 @@ def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.
             broker.depth("q")
 
 
-# The fold of deliveries
-
-
 def deliver(queue: str, message: str, **more: Any) -> Flow:
     return Flow(op=f"deliver {queue}", queue=queue, message=message, **more)
 
 
 def answer(verb: str, queue: str, message: str, **more: Any) -> Flow:
     return Flow(op=verb, queue=queue, message=message, **more)
-
-
-CASES: dict[str, tuple[list[Flow], int]] = {
-    "waiting": ([deliver("q", "m1"), deliver("q", "m2"), answer("ack", "q", "m1")], 1),
-    "given back": ([deliver("q", "m1"), answer("nack", "q", "m1", status="requeued")], 0),
-    "connection lost": ([deliver("q", "m1"), answer("ack", "q", "m1", outcome="lost", status="connection lost")], 0),
-    "ack lost": ([deliver("q", "m1"), answer("ack", "q", "m1", outcome="lost", status="acked")], 1),
-    "ack lost, again": (
-        [deliver("q", "m1"), answer("ack", "q", "m1", outcome="lost"), deliver("q", "m1", redelivered=True)],
-        1,
-    ),
-    "without acks": ([deliver("q", "m1", status="no-ack"), Flow(op="get q", queue="q", status="empty")], 0),
-    "a fault's copy": ([deliver("q", "m1"), deliver("q", "m1", outcome="duplicate"), answer("ack", "q", "m1")], 0),
-    "a get": ([Flow(op="get q", queue="q", message="m1")], 1),
-    "the same message twice": ([deliver("q", "m"), deliver("q", "m"), answer("ack", "q", "m")], 1),
-    "redelivered": (
-        [deliver("q", "m"), answer("reject", "q", "m"), deliver("q", "m", redelivered=True), answer("ack", "q", "m")],
-        0,
-    ),
-    "another queue": ([deliver("other", "m1"), Flow(op="publish q", routing_key="q")], 0),
-    "a second consumer": ([deliver("q", "m1", conn=1), Flow(op="consume q", queue="q", conn=2)], 1),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_unacked_is_told_from_the_wire(name: str) -> None:
-    seen, expected = CASES[name]
-    assert unacked(seen)["q"] == expected
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_unacked_agrees_with_a_broker_that_keeps_books(data: st.DataObject) -> None:
-    """A model with two connections: deliveries, acks, and connections that end with all they hold."""
-    open_by_conn: dict[int, list[str]] = {1: [], 2: []}
-    seen: list[Flow] = []
-    for step in range(data.draw(st.integers(0, 30))):
-        conn = data.draw(st.sampled_from((1, 2)))
-        if data.draw(st.integers(0, 2)) == 0 or not open_by_conn[conn]:
-            message = data.draw(st.sampled_from(("a", "b", f"m{step}")))
-            open_by_conn[conn].append(message)
-            seen.append(deliver("q", message, conn=conn))
-        elif data.draw(st.booleans()):
-            message = open_by_conn[conn].pop(data.draw(st.integers(0, len(open_by_conn[conn]) - 1)))
-            seen.append(answer(data.draw(st.sampled_from(("ack", "nack", "reject"))), "q", message, conn=conn))
-        else:
-            lost, open_by_conn[conn] = open_by_conn[conn], []
-            seen += [answer("ack", "q", one, outcome="lost", status="connection lost") for one in lost]
-    assert unacked(seen)["q"] == sum(map(len, open_by_conn.values()))
 
 
 def with_exchange(url: str, name: str) -> None:

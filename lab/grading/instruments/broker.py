@@ -19,7 +19,7 @@ from lab.grading.instruments import messages
 from lab.grading.instruments.broker_line import LOCKED, NOT_FOUND, Line, Refused
 from lab.grading.instruments.broker_tap import BrokerTap, read
 from lab.grading.instruments.messages import CLOUD_EVENT, EXCHANGE, PERSISTENT, Message
-from lab.grading.instruments.unacked import unacked
+from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
 
 
@@ -99,7 +99,7 @@ class Broker:
 
     def unacked(self, queue: str) -> int:
         """How many messages were delivered and wait for an ack, told from the wire."""
-        return unacked(self._flows())[queue]
+        return _unacked(self._flows(), queue)
 
     def exists(self, queue: str) -> bool:
         return self._look(queue) is not None
@@ -122,7 +122,7 @@ class Broker:
                 since, last = None, str(error)
                 return False
             flows = list(self._flows())
-            waiting, before = unacked(flows)[queue], traffic
+            waiting, before = _unacked(flows, queue), traffic
             traffic = sum(flow.queue == queue for flow in flows)
             if found is None or found[0] or waiting:
                 last = "no such queue" if found is None else f"{found[0]} ready and {waiting} unacked in {queue}"
@@ -224,3 +224,11 @@ class Broker:
 
 def _delete_exchange(name: str, channel: BlockingChannel) -> None:
     channel.exchange_delete(name)
+
+
+def _unacked(flows: Iterable[Flow], queue: str) -> int:
+    book = Deliveries()
+    for flow in flows:
+        if flow.queue == queue:
+            book.take(flow)
+    return book.count

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from lab.journal.deliveries import ANSWERS, wants_ack
 from lab.journal.ending import ending
 from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.picture.entity import EntityPicture
@@ -154,17 +155,14 @@ class RunPicture:
             link.meter.add(flow.t)
             link.back += 1
             link.consumes = True
-            # A copy that the lab made is not the broker's: it waits for nobody's ack. Nor does a consumer without acks.
-            if flow.queue and flow.outcome != "duplicate" and flow.status not in ("no-ack", "empty"):
-                self._queue(flow.queue).deliver(flow.link, flow.conn, flow.message, flow.redelivered)
-        elif verb in ("ack", "nack", "reject"):
-            # An ack that was lost on the way leaves the message open at the broker; one that can no longer come
-            # gives it back.
-            if flow.queue and (flow.outcome != "lost" or flow.status == "connection lost"):
-                self._queue(flow.queue).settle(flow.link, flow.conn, flow.message)
+            if flow.queue and wants_ack(flow):
+                self._queue(flow.queue).take(flow)
+        elif verb in ANSWERS:
+            if flow.queue:
+                self._queue(flow.queue).take(flow)
         elif verb == "consume" and flow.queue:
             link.consumes = True
-            self._queue(flow.queue).release(flow.link, keep=flow.conn)
+            self._queue(flow.queue).held.release(flow.link, keep=flow.conn)
 
     def _saga_step(self, flow: Flow) -> None:
         steps = self.sagas.get(flow.correlation)
@@ -236,7 +234,7 @@ class RunPicture:
         for link in self.links.values():
             if link.protocol == "amqp" and name in (link.source, link.target):
                 for queue in self.queues.values():
-                    queue.release(link.id)
+                    queue.held.release(link.id)
 
     def _engine(self, event: EngineState) -> None:
         process = self._known(event.source)

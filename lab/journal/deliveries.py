@@ -1,0 +1,66 @@
+"""Which deliveries a broker still waits for, told from the flows on the wire: AMQP itself has no way to ask."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from lab.journal.event import Flow
+
+DELIVERIES = ("deliver", "get")
+ANSWERS = ("ack", "nack", "reject")
+NEEDS_NO_ACK = ("no-ack", "empty")
+BROKEN_OFF = "connection lost"
+MOST = 10_000
+"""Deliveries that one queue's book keeps open; those beyond are not counted."""
+
+
+def wants_ack(flow: Flow) -> bool:
+    """Whether the flow is a delivery that the broker waits for. A copy that a fault made is not the broker's."""
+    return _verb(flow) in DELIVERIES and flow.outcome != "duplicate" and flow.status not in NEEDS_NO_ACK
+
+
+class Deliveries:
+    """One queue's deliveries that are neither answered nor given back: `count` of them, `open` by (link, connection).
+
+    An ack that was lost on its way leaves the message open at the broker until it is delivered again.
+    """
+
+    __slots__ = ("_ack_lost", "count", "open")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.open: dict[tuple[str, int], Counter[str]] = {}
+        self._ack_lost: Counter[str] = Counter()
+
+    def take(self, flow: Flow) -> None:
+        """Take in a flow of this queue; what is neither a delivery nor an answer changes nothing."""
+        holder, message = (flow.link, flow.conn), flow.message
+        if wants_ack(flow):
+            if flow.redelivered and self._ack_lost[message]:
+                self._ack_lost[message] -= 1
+                self._settle(next((one for one, held in self.open.items() if held[message]), holder), message)
+            if self.count < MOST:
+                self.open.setdefault(holder, Counter())[message] += 1
+                self.count += 1
+        elif _verb(flow) in ANSWERS:
+            if flow.outcome == "lost" and flow.status != BROKEN_OFF:
+                self._ack_lost[message] += 1
+            else:
+                self._settle(holder, message)
+
+    def release(self, link: str, keep: int | None = None) -> None:
+        """The link's connections ended (all but `keep`): the broker takes back what they held."""
+        for holder in [holder for holder in self.open if holder[0] == link and holder[1] != keep]:
+            self.count -= self.open.pop(holder).total()
+
+    def _settle(self, holder: tuple[str, int], message: str) -> None:
+        held = self.open.get(holder)
+        if held is not None and held[message]:
+            held[message] -= 1
+            self.count -= 1
+            if not held[message]:
+                del held[message]
+
+
+def _verb(flow: Flow) -> str:
+    return flow.op.partition(" ")[0]
