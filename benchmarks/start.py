@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from lab.runtime.preload import PRELOAD
+from lab.runtime.preload import groups
 from lab.runtime.spawn import ForkClient, Program
 from lab.runtime.warmup import ForkServerProcess, fork_off
 from tests.brokers import free_port
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     began = time.perf_counter()
-    server = fork_off(tuple(PRELOAD), None)  # first: whatever it forks comes out here, too
+    server = fork_off(groups(), None)  # first: whatever it forks comes out here, too
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(Path(folder), server, began, rounds))
 

@@ -68,6 +68,13 @@ def fault_words(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def protocols(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.system.kinds import tappable
+
+    return ((name, "") for name in tappable())
+
+
+@_quietly
 def fault_ids(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.cli.live import control
 

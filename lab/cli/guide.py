@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -29,15 +30,6 @@ payments->provider; in a shell that needs quotes, because > alone sends the outp
   for 30s         heals by itself after that time (30 s if you say nothing); "for ever" waits for lab fault heal
 
 All kinds with what they promise: lab fault kinds
-"""
-
-ENVIRONMENT = """\
-LAB_HOME            where runs are kept, instead of your data folder
-LAB_REDIS_URL       a Redis of your own for --engine redis=url
-LAB_AMQP_URL        a broker of your own
-LAB_SQL_URL         a database of your own
-NO_COLOR            set to anything: no colour
-TERM=dumb           no colour and no dashboard
 """
 
 SYSTEMS = """\
@@ -92,12 +84,26 @@ line to stdout.
 A behaviour marked gold is an extra: it adds a tenth of the exercise's points, and a pass does not need it.
 """
 
-TOPICS = {
+
+def environment() -> str:
+    """The variables that the lab reads."""
+    from lab.system.kinds import engine_kinds
+
+    about = {
+        "LAB_HOME": "where runs are kept, instead of your data folder",
+        **{k.variable: f"an engine of your own for --engine {k.name}=url" for k in engine_kinds().values()},
+        "NO_COLOR": "set to anything: no colour",
+        "TERM=dumb": "no colour and no dashboard",
+    }
+    return "\n".join(f"{name:<20}{meaning}" for name, meaning in about.items())
+
+
+TOPICS: dict[str, tuple[str, str | Callable[[], str]]] = {
     "exit-codes": ("what a command's exit code says", exits.TEXT),
     "faults": ("how a fault is written", FAULTS),
     "exercises": ("how to write services of your own and have them graded", EXERCISES),
     "systems": ("how to run services of your own", SYSTEMS),
-    "environment": ("environment variables", ENVIRONMENT),
+    "environment": ("environment variables", environment),
 }
 
 
@@ -111,7 +117,8 @@ def help_(
             out(f"  {name:<14}{about}")
         out("\nlab COMMAND --help explains a command; lab --help lists them.")
     elif topic in TOPICS:
-        out(TOPICS[topic][1].rstrip())
+        text = TOPICS[topic][1]
+        out((text if isinstance(text, str) else text()).rstrip())
     else:
         raise unknown("topic", topic, TOPICS, next="lab help")
 

@@ -8,7 +8,6 @@ import typer
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-ENGINES = ("redis", "amqp", "sql")
 
 
 def seconds(text: str) -> float:
@@ -32,19 +31,30 @@ def rate(text: str) -> float:
 
 def tiers(words: list[str]) -> dict[str, str]:
     """What `--engine` was given -> kind (or `*`) to tier: `native`, `redis=native`, `amqp=amqp://host`, `a,b`."""
+    from lab.system.kinds import engine_kinds
+
     chosen: dict[str, str] = {}
     for word in [part for text in words for part in text.split(",") if part]:
         kind, equals, tier = word.partition("=")
         if not equals:
             kind, tier = "*", word
-        if kind not in (*ENGINES, "*"):
-            raise typer.BadParameter(f'"{kind}" is no kind of engine; there are {", ".join(ENGINES)}')
+        if kind not in (*engine_kinds(), "*"):
+            raise typer.BadParameter(f'"{kind}" is no kind of engine; there are {", ".join(engine_kinds())}')
         if tier not in ("embedded", "native", "url") and "://" not in tier:
             raise typer.BadParameter(f'"{tier}" is not a tier; write embedded, native, url, or KIND=URL')
         if kind == "*" and "://" in tier:
             raise typer.BadParameter(f"which engine is at {tier}? Write it like amqp={tier}")
         chosen[kind] = tier
     return chosen
+
+
+def protocol(word: str) -> str:
+    """A protocol that a tap can be told to read, or plain bytes."""
+    from lab.system.kinds import tappable
+
+    if word not in (known := tappable()):
+        raise typer.BadParameter(f'"{word}" is no protocol of a tap; there are {", ".join(known)}')
+    return word
 
 
 def address(text: str) -> tuple[str, int]:

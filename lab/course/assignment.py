@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.course.exercise import DATABASE, ENGINES, Exercise, LearnerService
+from lab.course.exercise import DATABASE, Exercise, LearnerService
 from lab.grading.model import Assignment, Build
 from lab.system.command import argv
+from lab.system.kinds import engine_kinds
 from lab.system.model import CLIENT, Engine, Link, Service, System
 
 ANY_PORT = "127.0.0.1:0"
@@ -18,7 +19,6 @@ MEMORY = 512
 """MiB that a learner's service and its children may take."""
 OUTPUT = 10
 """MB that it may write to stdout and stderr before the rest is left out."""
-BROKER_OPTIONS = "?heartbeat=5"
 PYTHON = ("python", "python3")
 
 
@@ -73,7 +73,7 @@ def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
     """The topology in which the services are graded: every address that they get is a tap's."""
     instances = [instance for service in exercise.services for instance in _instances(service, programs)]
     stubs = [Service(name=name, address=ANY_PORT, role="stub", ready="tcp") for name in exercise.stubs]
-    engines = [Engine(name=name, kind=ENGINES[name]) for name in exercise.engines]
+    engines = [Engine(name=name, kind=name) for name in exercise.engines]
     if any(DATABASE in service.links for service in exercise.services):
         engines.append(Engine(name=DATABASE, kind="sql"))
     return System(
@@ -127,7 +127,8 @@ def _links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
             if target == DATABASE:
                 yield Link(source=instance, target=DATABASE, protocol="sql", wait="no")
             elif target in exercise.engines:
-                suffix = BROKER_OPTIONS if target == "amqp" else ""
-                yield Link(source=instance, target=target, protocol=ENGINES[target], wait="no", suffix=suffix)
+                kind = engine_kinds()[target]
+                protocol = kind.protocols[0]
+                yield Link(source=instance, target=target, protocol=protocol, wait="no", suffix=kind.options)
             else:
                 yield Link(source=instance, target=target, protocol="http", wait="no")

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.grading.model import Behaviour, Text, WrongService
-from lab.system.model import EngineKind
+from lab.system.kinds import engine_kinds
 from lab.system.refusal import Unknown
 
-ENGINES: Mapping[str, EngineKind] = {"redis": "redis", "amqp": "amqp"}
-"""Engines that an exercise may ask for, with their kind."""
 DATABASE = "db"
 """A link to it gives a service a SQL database of its own, which its replicas share."""
 
 GOLD = 10
 """A gold behaviour adds one part in so many of an exercise's points."""
+
+
+def engines() -> tuple[str, ...]:
+    """Engines that an exercise may ask for, each by the name of its kind: all that services share."""
+    return tuple(kind.name for kind in engine_kinds().values() if not kind.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.course.exercise import COMMANDS, DATABASE, ENGINES, Command, Exercise, LearnerService
+from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService
+from lab.course.exercise import engines as known_engines
 from lab.course.tables import Reader, Table, Unreadable, parse
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, WrongService
@@ -80,8 +81,8 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         reader.problem("kind", f'"{kind}" is none of {", ".join(KINDS)}')
     engines, stubs = reader.words("", data, "engines"), reader.words("", data, "stubs")
     for engine in engines:
-        if engine not in ENGINES:
-            reader.problem("engines", f'"{engine}" is none of {", ".join(ENGINES)}')
+        if engine not in known_engines():
+            reader.problem("engines", f'"{engine}" is none of {", ".join(known_engines())}')
     services = _services(reader, data, engines, stubs)
     return Exercise(
         id=ident,
@@ -123,7 +124,7 @@ def _services(
     tables = reader.tables(data, "services")
     if not tables:
         reader.problem("services", "an exercise has at least one, [services.NAME]")
-    taken = {CLIENT: "the outside world", DATABASE: "the database", **dict.fromkeys(ENGINES, "an engine")}
+    taken = {CLIENT: "the outside world", DATABASE: "the database", **dict.fromkeys(known_engines(), "an engine")}
     for name in stubs:
         if not NAME.fullmatch(name) or name in taken:
             reader.problem("stubs", f'"{name}" is no name for a stub')

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from lab.dashboard.glyphs import DOWN, LEFT, RIGHT, UP
+from lab.system.kinds import engine_kinds, relays
 from lab.system.model import CLIENT, Link, System
 
 Size = Literal["roomy", "compact"]
@@ -106,12 +107,12 @@ def on_the_wire(system: System, tapped: Collection[str] | None = None) -> tuple[
     """The System without the databases that are only files, and which service keeps which of them.
 
     Nothing crosses a wire to a SQLite file, so there is no link to draw or to disturb. `tapped` are the ids of links
-    that have a tap; None if that is not known (a recording), then every SQL engine counts as files.
+    that have a tap; None if that is not known (a recording), then every engine that can be files counts as such.
     """
     files = {
         engine.name
         for engine in system.engines
-        if engine.kind == "sql"
+        if engine_kinds()[engine.kind].files
         and not any(link.target == engine.name and link.id in (tapped or ()) for link in system.links)
     }
     kept = replace(
@@ -134,7 +135,7 @@ def _nodes(system: System) -> list[str]:
 
 
 def _edges(system: System) -> list[_Edge]:
-    brokers = {engine.name for engine in system.engines if engine.kind == "amqp"}
+    brokers = {engine.name for engine in system.engines if relays(engine.kind)}
     called = {link.target for link in system.links}
     fed = {link.target for link in system.links if link.target in brokers and link.source in called}
     edges = []

@@ -17,13 +17,14 @@ from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.run import RunPicture
+from lab.system.kinds import protocols
 from lab.system.model import CLIENT
 
 CUTS = frozenset({"refuse", "blackhole", "partition", "connect-hang", "one-way"})
 """Faults that a wire shows as cut."""
 
 PROCESS_STYLE = {"ready": "ok", "degraded": "warn", "failed": "bad", "stopped": "dim", "frozen": "warn"}
-WIRE_LINES = {"amqp": glyphs.DASHED, "redis": glyphs.HEAVY}
+WIRE_LINES = {"messages": glyphs.DASHED, "data": glyphs.HEAVY}
 
 
 LOAD = "load"
@@ -60,7 +61,7 @@ def draw(chart: Chart, scene: Scene) -> list[Row]:
     styles = {wire.link: _wire_style(wire.link, scene, faults) for wire in chart.wires}
     for wire in sorted(chart.wires, key=lambda wire: ("dim", "warn", "bad", "accent").index(styles[wire.link])):
         chosen = wire.link == scene.selection
-        lines = glyphs.HEAVY if chosen else WIRE_LINES.get(wire.protocol, glyphs.THIN)
+        lines = glyphs.HEAVY if chosen else WIRE_LINES.get(protocols()[wire.protocol].carries, glyphs.THIN)
         for cell in wire.path:
             grid.put(*cell, lines[chart.masks[cell]], styles[wire.link])
     for wire in chart.wires:

@@ -1,1 +1,1 @@
-"""Redis, AMQP and SQL on three tiers: embedded in the lab, native from PATH, or anybody's by URL."""
+"""Engines on three tiers: embedded in the lab, native from PATH, or anybody's by URL. A folder a kind."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lab.engines.ready import Ready, listens
+
 HOST = "127.0.0.1"
 
 Tier = Literal["embedded", "native", "url"]
-Readiness = Literal["tcp", "amqp", "postgres", "none"]
 
 
 class EngineUnavailable(Exception):
@@ -34,10 +35,10 @@ class Launch:
 
     `after` names the import that takes most of `module`'s start; the fork server does it for it.
 
-    `url` is how clients reach it, with `{address}` for the host and port of a tap, and `{user}` for the service that
-    asks (a database each). Without a `port` there is no connection to tap; `ports` are further ones of its own. `boot`
-    says how long a start usually takes, where that is worth a word. `stop` asks for an orderly end without waiting for
-    clients to leave. `paths` are for the lab to remove at the end.
+    `ready` asks it whether it serves; without it, it does. `url` is how clients reach it, with `{address}` for the host
+    and port of a tap, and `{user}` for the service that asks (a database each). Without a `port` there is no connection
+    to tap; `ports` are further ones of its own. `boot` says how long a start usually takes, where that is worth a word.
+    `stop` asks for an orderly end without waiting for clients to leave. `paths` are for the lab to remove at the end.
     """
 
     tier: Tier
@@ -50,7 +51,7 @@ class Launch:
     host: str = HOST
     port: int | None = None
     ports: tuple[int, ...] = ()
-    ready: Readiness = "tcp"
+    ready: Ready | None = listens
     boot: str = ""
     stop: signal.Signals = signal.SIGTERM
     paths: tuple[Path, ...] = ()

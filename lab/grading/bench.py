@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import psutil
@@ -22,11 +23,11 @@ from lab.journal.query import Tail, decode
 from lab.runtime import launch
 from lab.runtime.api import Action, ControlError, ProcessStatus, RunOptions
 from lab.runtime.ports import Ports
+from lab.system.kinds import engine_kinds
 from lab.system.model import CLIENT, System
 
 if TYPE_CHECKING:
-    from lab.grading.instruments.broker import Broker
-    from lab.grading.instruments.redis import Redis
+    from lab.grading.instruments import Instrument, Opener
     from lab.neighbours.stub import Stub
     from lab.runtime.client import Control
     from lab.runtime.runs import RunRecord
@@ -55,8 +56,6 @@ class Bench:
     """Where clients reach each service: its tap."""
     direct: Mapping[str, str]
     """Where each process itself listens, past every tap."""
-    broker: Broker | None = None
-    redis: Redis | None = None
 
     def __init__(self, assignment: Assignment, *, seed: int, tiers: Mapping[str, str]) -> None:
         """Begin the run; see `await_engines` for its end.
@@ -68,6 +67,8 @@ class Bench:
         self.unhealthy = ""
         """Why the services never came up, once that has happened: later checks need not wait for it again."""
         self.stubs: dict[str, Stub] = {}
+        self.instruments: dict[str, Instrument] = {}
+        """By the kind of engine that each looks into."""
         self.events: list[Event] = []
         self.since = 0
         """Number of the first event of the current check."""
@@ -129,10 +130,8 @@ class Bench:
             self.read()
             self._tail.close()
             self.control.close()
-        if self.broker:
-            self.broker.close()
-        if self.redis:
-            self.redis.close()
+        for instrument in self.instruments.values():
+            instrument.close()
         self._close_stubs()
 
     # -- processes
@@ -224,21 +223,19 @@ class Bench:
         """Wait for the run to answer, and have the instruments ready by then. Raises LaunchError."""
         from lab.runtime.client import Control
 
-        engines = {engine.kind: engine.name for engine in self.assignment.system.engines}
-        if "amqp" in engines:
-            from lab.grading.instruments.broker import Broker
-        if "redis" in engines:
-            from lab.grading.instruments.redis import Redis
+        engines = {engine.name: engine_kinds()[engine.kind] for engine in self.assignment.system.engines}
+        openers: dict[str, Opener] = {
+            name: resolve_name(kind.instrument) for name, kind in engines.items() if kind.instrument
+        }
         self.record = self._launching.answer()
         self.control = Control(self.record.socket)
         self._tail = Tail(self.record.journal)
         status = self.control.run()
         self.urls = {link.id.partition("->")[2]: link.url for link in status.links if link.id.startswith(f"{CLIENT}->")}
         self.direct = {process.name: process.url for process in status.processes}
-        if name := engines.get("amqp"):
-            self.broker = Broker(self.direct[name], self.flows, partial(self._restart, name))
-        if name := engines.get("redis"):
-            self.redis = Redis(self.direct[name])
+        for name, opener in openers.items():
+            opened = opener(self.direct[name], self.flows, partial(self._restart, name))
+            self.instruments[engines[name].name] = opened
 
     def _restart(self, name: str) -> None:
         self.act(name, "restart")
@@ -257,10 +254,8 @@ class Bench:
             self.control.set_environment(name, {})
             self.control.wipe(name)
         self._revive_engines(self.statuses())
-        if self.redis:
-            self.redis.flushall()
-        if self.broker:
-            self.broker.reset({flow.queue for flow in self.flows() if flow.queue})
+        for instrument in self.instruments.values():
+            instrument.start_over()
         for stub in self.stubs.values():
             stub.start_over()
 
@@ -281,7 +276,7 @@ class Bench:
             status = statuses[engine.name]
             if status.state == "frozen":
                 self.act(engine.name, "thaw")
-            elif status.state in DEAD and engine.kind != "sql":
+            elif status.state in DEAD:
                 self.act(engine.name, "start")
         for engine in self.assignment.system.engines:
             if not self._wait(lambda: self.status(engine.name).state in UP, f"{engine.name} to come back", 60.0):  # noqa: B023

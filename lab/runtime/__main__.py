@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.runtime.preload import PRELOAD
+from lab.runtime.preload import groups
 from lab.runtime.warmup import ForkServerProcess, fork_off
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lab.runtime")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lifeline", type=int)
-    parser.add_argument("--warm", nargs="*", default=tuple(PRELOAD), choices=tuple(PRELOAD))
+    parser.add_argument("--warm", nargs="*", default=groups(), choices=groups())
     options = parser.parse_args()
     fork_server = fork_off(options.warm, options.lifeline)  # it goes on with its imports while we do ours
 

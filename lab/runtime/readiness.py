@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import httptools
 
+from lab.engines.ready import Ready, listens
+
 TIMEOUT = 1.0
 LIMIT = 65_536
 SURVIVAL = 0.25
-
-STARTUP = b"user\0lab\0database\0postgres\0\0"
-"""PostgreSQL's first message, protocol 3.0; while the cluster recovers the answer is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ async def started() -> Answer:
 
 def tcp(host: str, port: int) -> Probe:
     """Ready when the port is open."""
-    return _bounded(port, lambda: _connect(host, port))
+    return _bounded(port, lambda: _ask(listens, host, port))
 
 
 def http(host: str, port: int, path: str) -> Probe:
@@ -53,14 +51,9 @@ def http(host: str, port: int, path: str) -> Probe:
     return _bounded(port, lambda: _get(host, port, path), f"to GET {path} ")
 
 
-def postgres(host: str, port: int) -> Probe:
-    """Ready when PostgreSQL accepts sessions, which is later than when its port opens."""
-    return _bounded(port, lambda: _session(host, port))
-
-
-def amqp(host: str, port: int) -> Probe:
-    """Ready when the broker greets a client; RabbitMQ's port opens before that."""
-    return _bounded(port, lambda: _greeting(host, port))
+def engine(ask: Ready, host: str, port: int) -> Probe:
+    """Ready when it says so in the way of its kind."""
+    return _bounded(port, lambda: _ask(ask, host, port))
 
 
 def _bounded(port: int, ask: Callable[[], Awaitable[Answer]], what: str = "") -> Probe:
@@ -78,10 +71,9 @@ def _bounded(port: int, ask: Callable[[], Awaitable[Answer]], what: str = "") ->
     return probe
 
 
-async def _connect(host: str, port: int) -> Answer:
-    _, writer = await asyncio.open_connection(host, port)
-    writer.close()
-    return READY
+async def _ask(ask: Ready, host: str, port: int) -> Answer:
+    why_not = await ask(host, port)
+    return Answer("unready", why_not) if why_not else READY
 
 
 async def _get(host: str, port: int, path: str) -> Answer:
@@ -138,23 +130,3 @@ def _failing(said: dict[str, Any]) -> str:
         why = check.get("reason") or check.get("error") or check.get("detail") if isinstance(check, dict) else ""
         failing.append(f"{name}: {why or state}")
     return f": {', '.join(failing)}" if failing else ""
-
-
-async def _greeting(host: str, port: int) -> Answer:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(b"AMQP\x00\x00\x09\x01")
-        kind = await reader.read(1)
-    finally:
-        writer.close()
-    return READY if kind == b"\x01" else Answer("unready", "the broker does not greet clients yet")
-
-
-async def _session(host: str, port: int) -> Answer:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(struct.pack("!II", len(STARTUP) + 8, 196_608) + STARTUP)
-        kind = await reader.read(1)
-    finally:
-        writer.close()
-    return READY if kind == b"R" else Answer("unready", "the cluster is not accepting sessions yet")

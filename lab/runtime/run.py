@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -27,22 +28,23 @@ from lab.runtime.player import Player
 from lab.runtime.ports import Ports
 from lab.runtime.process import ActionError
 from lab.runtime.provisions import Provisions
-from lab.runtime.queues import QueueProbe
 from lab.runtime.runs import Pid, Remains, RunFile, created, write
 from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.warmup import ForkServerProcess
 from lab.runtime.wiring import Wiring
 from lab.runtime.yard import Yard
+from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import Link
 from lab.wire.tap import Tap
+
+if TYPE_CHECKING:
+    from lab.runtime.queues import QueueProbe
 
 TICK = 0.05
 """Seconds between two looks at what is due: the journal's flush, faults whose time is up."""
 RATE = 5.0
 """Journeys a second where neither the reader nor the scenario says."""
-TAPPED = ("http", "redis", "amqp")
-"""Protocols that a tap can read; what else there is passes as bytes."""
 START_LIMIT = 90.0
 """Seconds that a run which nobody steers may take to become ready."""
 
@@ -187,8 +189,8 @@ class Run:
         self.faults.taps = self._taps
         self.supervisor.start(self._task_ended)
         for engine in self.system.engines:
-            if engine.kind == "amqp":
-                self._probe_queues(engine.name)
+            if watch := engine_kinds()[engine.kind].queues:
+                self._probe_queues(engine.name, resolve_name(watch))
         self._spawn(self._tick())
         self._spawn(self._steer())
 
@@ -200,7 +202,7 @@ class Run:
 
         tap = self._taps[link.id] = Tap(
             link=link,
-            protocol=link.protocol if link.protocol in TAPPED else "tcp",
+            protocol=link.protocol if protocols()[link.protocol].session else "tcp",
             upstream=upstream,
             plan=self.faults.plan,
             emit=self._flow,
@@ -209,13 +211,13 @@ class Run:
         await tap.start()
         self._wiring.taps[link.id] = tap.port
 
-    def _probe_queues(self, name: str) -> None:
+    def _probe_queues(self, name: str, watch: type[QueueProbe]) -> None:
         tier = self._wiring.launches[name].tier
 
         def told(queues: dict[str, Queue]) -> None:
             self.journal.append(EngineState(source=name, tier=tier, state="running", queues=queues))
 
-        probe = self._queues[name] = QueueProbe(self._wiring.direct(name), told)
+        probe = self._queues[name] = watch(self._wiring.direct(name), told)
         self._spawn(probe.watch())
 
     # -- while it lives

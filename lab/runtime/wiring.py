@@ -11,12 +11,13 @@ from pathlib import Path
 from string import Template
 
 from lab.engines.launch import HOST, Launch
-from lab.runtime.readiness import Probe, amqp, at_once, http, postgres, started, tcp
+from lab.runtime.readiness import Probe, at_once, engine, http, started, tcp
 from lab.runtime.secrets import without_secrets
 from lab.runtime.spawn import Program
+from lab.system.kinds import protocols
 from lab.system.model import CLIENT, Link, Service, System
 
-OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|KAFKA_BOOTSTRAP|LAB_.*|PYTEST_.*)")
+OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|LAB_.*|PYTEST_.*)")
 """Variables of the starter's environment that mean something else to a service, or belong to the lab."""
 
 
@@ -41,7 +42,7 @@ class Wiring:
     def url(self, link: Link) -> str:
         """What the consumer is told: the tap's address in the provider's URL, and the link's suffix."""
         launch = self.launches.get(link.target)
-        pattern = launch.url if launch else f"{'http' if link.protocol == 'http' else link.protocol}://{{address}}"
+        pattern = launch.url if launch else protocols()[link.protocol].url
         address = f"{HOST}:{self.taps[link.id]}" if link.id in self.taps else ""
         user = self._original(link.source)
         if launch is not None and launch.port is not None:
@@ -90,7 +91,7 @@ class Wiring:
 
     def inherited(self) -> dict[str, str]:
         """The starter's environment without its secrets and what is ours to set, but with the mark of leftovers."""
-        kept = {name: value for name, value in without_secrets(os.environ).items() if not OURS.fullmatch(name)}
+        kept = {name: value for name, value in without_secrets(os.environ).items() if not _ours(name)}
         return {**kept, "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
 
     def service_probe(self, service: Service) -> Probe:
@@ -101,10 +102,9 @@ class Wiring:
 
     def engine_probe(self, name: str) -> Probe:
         launch = self.launches[name]
-        if launch.ready == "none" or launch.port is None:
+        if launch.ready is None or launch.port is None:
             return at_once
-        ask = {"postgres": postgres, "amqp": amqp, "tcp": tcp}[launch.ready]
-        return ask(launch.host, launch.port)
+        return engine(launch.ready, launch.host, launch.port)
 
     def data(self, name: str) -> Path:
         """The working folder of a service or engine, with what it keeps in files."""
@@ -122,6 +122,10 @@ class Wiring:
         """The service whose replica this is, or itself."""
         replicas = {service.name: service.replica_of for service in self.system.services}
         return replicas.get(name) or name
+
+
+def _ours(name: str) -> bool:
+    return OURS.fullmatch(name) is not None or any(name == protocol.variable for protocol in protocols().values())
 
 
 def _join(url: str, suffix: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Protocol = Literal["http", "redis", "amqp", "sql", "tcp"]
-EngineKind = Literal["redis", "amqp", "sql"]
+from lab.system.kinds import protocols, relays
+
 Wait = Literal["ready", "started", "no"]
 Restart = Literal["always", "on-failure", "never"]
 Role = Literal["service", "stub"]
@@ -51,10 +51,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A Redis, an AMQP broker or a SQL database that services share or own."""
+    """A store or a broker that services share or own; its `kind` is one of `lab.system.kinds.engine_kinds`."""
 
     name: str
-    kind: EngineKind
+    kind: str
     restart: Restart = "always"
     summary: str = ""
 
@@ -63,12 +63,13 @@ class Engine:
 class Link:
     """A directed link consumer -> provider. The consumer gets the address of the Link's tap in the variable `env`.
 
-    `suffix` is added to that URL (`?heartbeat=5`, `/0`). `wait` says what the consumer's start waits for.
+    `protocol` is one of `lab.system.kinds.protocols`. `suffix` is added to the URL (`?heartbeat=5`, `/0`). `wait` says
+    what the consumer's start waits for.
     """
 
     source: str
     target: str
-    protocol: Protocol
+    protocol: str
     env: str = ""
     wait: Wait = "ready"
     suffix: str = ""
@@ -81,8 +82,8 @@ class Link:
     @property
     def variable(self) -> str:
         """The environment variable that carries the URL: what `env` says, or the usual one of the protocol."""
-        usual = {"sql": "DATABASE_URL", "redis": "REDIS_URL", "amqp": "AMQP_URL"}
-        return self.env or usual.get(self.protocol) or f"{self.target.upper().replace('-', '_')}_URL"
+        known = protocols().get(self.protocol)
+        return self.env or (known.variable if known else "") or f"{self.target.upper().replace('-', '_')}_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,5 +132,5 @@ class System:
     @property
     def panels_shown(self) -> tuple[str, ...]:
         """The named panels, or the usual ones: those about queues only where there is a message broker."""
-        broker = any(engine.kind == "amqp" for engine in self.engines)
+        broker = any(relays(engine.kind) for engine in self.engines)
         return self.panels or ("flows", "entities", *(("queues",) if broker else ()), "processes", "logs", "faults")

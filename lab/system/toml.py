@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.system.command import argv
+from lab.system.kinds import engine_kinds
 from lab.system.model import Engine, Journey, Link, Request, Service, System
 from lab.system.names import did_you_mean
 from lab.system.validate import InvalidSystem, validate
@@ -136,11 +137,11 @@ class _Reader:
     def _link(self, place: str, table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Link:
         self._known(place, table, LINK)
         target = self._need(place, table, "to", str)
-        usual = kinds.get(target)
+        kind = engine_kinds().get(str(kinds.get(target)))
         return Link(
             source=self._need(place, table, "from", str),
             target=target,
-            protocol=self._get(place, table, "protocol", str, usual if isinstance(usual, str) else "http"),
+            protocol=self._get(place, table, "protocol", str, kind.protocols[0] if kind else "http"),
             env=self._get(place, table, "env", str, ""),
             wait=self._get(place, table, "wait", str, "ready"),
             suffix=self._get(place, table, "suffix", str, ""),

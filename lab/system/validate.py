@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from lab.system.model import CLIENT, Engine, EngineKind, Link, Protocol, Restart, Role, Service, Start, System, Wait
+from lab.system.kinds import engine_kinds, protocols
+from lab.system.model import CLIENT, Engine, Link, Restart, Role, Service, Start, System, Wait
 from lab.system.names import did_you_mean
 from lab.system.order import waiting_cycle
 
@@ -76,9 +77,9 @@ def _service(place: str, service: Service) -> Iterator[str]:
             f"{place}.ready: {service.ready!r} is not a way to be ready; "
             f'use an HTTP path ("/readyz"), "tcp" or "started"'
         )
-    yield from _choice(f"{place}.restart", service.restart, Restart)
-    yield from _choice(f"{place}.start", service.start, Start)
-    yield from _choice(f"{place}.role", service.role, Role)
+    yield from _choice(f"{place}.restart", service.restart, get_args(Restart))
+    yield from _choice(f"{place}.start", service.start, get_args(Start))
+    yield from _choice(f"{place}.role", service.role, get_args(Role))
     for field in ("memory", "output"):
         if (limit := getattr(service, field)) is not None and limit <= 0:
             yield f"{place}.{field}: {limit} is not above 0"
@@ -116,8 +117,8 @@ def _replicas(system: System) -> Iterator[str]:
 
 
 def _engine(place: str, engine: Engine) -> Iterator[str]:
-    yield from _choice(f"{place}.kind", engine.kind, EngineKind)
-    yield from _choice(f"{place}.restart", engine.restart, Restart)
+    yield from _choice(f"{place}.kind", engine.kind, engine_kinds())
+    yield from _choice(f"{place}.restart", engine.restart, get_args(Restart))
 
 
 def _links(system: System) -> Iterator[str]:
@@ -138,11 +139,11 @@ def _links(system: System) -> Iterator[str]:
             yield f'{place}.target: no service or engine is named "{link.target}"{hint}'
         if link.source == link.target:
             yield f'{place}: "{link.source}" is linked to itself'
-        yield from _choice(f"{place}.protocol", link.protocol, Protocol)
-        yield from _choice(f"{place}.wait", link.wait, Wait)
-        kind = engines.get(link.target)
-        if kind in get_args(EngineKind) and link.protocol in get_args(Protocol) and link.protocol not in (kind, "tcp"):
-            yield f'{place}.protocol: "{link.target}" is a {kind} engine and does not speak {link.protocol}'
+        yield from _choice(f"{place}.protocol", link.protocol, protocols())
+        yield from _choice(f"{place}.wait", link.wait, get_args(Wait))
+        kind = engine_kinds().get(engines.get(link.target, ""))
+        if kind and link.protocol in protocols() and link.protocol not in (*kind.protocols, "tcp"):
+            yield f'{place}.protocol: "{link.target}" is a {kind.name} engine and does not speak {link.protocol}'
         if link.id in declared:
             yield f"{place}: {link.id} is declared already by {declared[link.id]}"
         declared.setdefault(link.id, place)
@@ -196,7 +197,6 @@ def _picks(value: Any) -> Iterator[str]:
             yield from _picks(item)
 
 
-def _choice(place: str, value: str, choices: Any) -> Iterator[str]:
-    known = get_args(choices)
+def _choice(place: str, value: str, known: Collection[str]) -> Iterator[str]:
     if value not in known:
         yield f"{place}: {value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"

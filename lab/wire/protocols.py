@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from pkgutil import resolve_name
 
+from lab.system.kinds import protocols
 from lab.wire.raw import RawSession
 from lab.wire.session import Session
-
-_SESSIONS = {
-    "http": ("lab.wire.http.session", "HttpSession"),
-    "redis": ("lab.wire.redis.session", "RedisSession"),
-    "amqp": ("lab.wire.amqp.session", "AmqpSession"),
-}
 
 
 def session_factory(protocol: str) -> Callable[[], Session]:
     """What makes a fresh session for a connection of this protocol; raw for one that has no decoder (`tcp`, `sql`)."""
-    if protocol not in _SESSIONS:
+    known = protocols().get(protocol)
+    if known is None or not known.session:
         return RawSession
-    module, name = _SESSIONS[protocol]
-    factory: Callable[[], Session] = getattr(import_module(module), name)
+    factory: Callable[[], Session] = resolve_name(known.session)
     return factory

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from lab.chassis.database import Database
-from lab.engines import sql
+from lab.engines.sql import tiers as sql
 from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, free_port, rabbitmq_installed
 from tests.waiting import eventually
 
@@ -52,7 +52,7 @@ def cluster() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="lab-test-"))
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "lab.engines.postgres_native", "--programs", programs),
+            *(sys.executable, "-m", "lab.engines.sql.cluster", "--programs", programs),
             *("--port", str(port), "--data", str(folder)),
         ],
         stdout=subprocess.DEVNULL,

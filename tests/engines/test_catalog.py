@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines import catalog, sql
-from lab.engines import redis as redis_engine
+from lab.engines import catalog
 from lab.engines.launch import EngineUnavailable, Place
+from lab.engines.redis import tiers as redis_engine
+from lab.engines.sql import tiers as sql
 from lab.system.model import Engine
 
 
@@ -21,7 +22,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine on which nothing is installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sql, "INSTALLED", ())
-    monkeypatch.setattr("lab.engines.rabbitmq.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("lab.engines.amqp.tiers.shutil.which", lambda *_, **__: None)
 
 
 def test_embedded_is_the_default_and_kinds_go_before_the_star() -> None:

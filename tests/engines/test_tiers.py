@@ -11,8 +11,9 @@ import pytest
 import redis
 import sqlalchemy
 
-from lab.engines import rabbitmq, sql
-from lab.engines import redis as redis_engine
+from lab.engines.amqp import tiers as rabbitmq
+from lab.engines.redis import tiers as redis_engine
+from lab.engines.sql import tiers as sql
 from lab.journal.event import EngineState, Flow
 from lab.system.model import Engine, Link, Service, System
 from tests.runtime.live import Live, marked, started
@@ -51,8 +52,8 @@ def system(kind: str, suffix: str = "") -> System:
     return System(
         name="toy",
         services=(Service(name="user-one", command=("sleep", "600"), ready="started"),),
-        engines=(Engine(name="store", kind=kind),),  # type: ignore[arg-type]
-        links=(Link(source="user-one", target="store", protocol=kind, suffix=suffix),),  # type: ignore[arg-type]
+        engines=(Engine(name="store", kind=kind),),
+        links=(Link(source="user-one", target="store", protocol=kind, suffix=suffix),),
     )
 
 

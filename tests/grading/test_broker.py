@@ -35,7 +35,7 @@ def flows() -> list[Flow]:
 def broker(amqp_url: str, flows: list[Flow]) -> Iterator[Broker]:
     broker = Broker(amqp_url, lambda: flows, no_restart)
     yield broker
-    broker.reset()
+    broker.start_over()
     broker.close()
 
 
@@ -156,7 +156,7 @@ def test_what_is_put_back_for_ever_never_drains(queue: str, flows: list[Flow], a
     assert "empty, but not for 0.1 s" in failed.value.got
 
 
-def test_reset_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list[Flow], amqp_url: str) -> None:
+def test_starting_over_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list[Flow], amqp_url: str) -> None:
     tag = uuid.uuid4().hex[:8]
     broker.declare(f"a.{tag}")
     broker.declare(f"b.{tag}")
@@ -164,7 +164,8 @@ def test_reset_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list
     flows.append(Flow(op=f"declare a.{tag}", queue=f"a.{tag}"))
     flows.append(Flow(op=f"declare x.{tag}", exchange=f"x.{tag}"))
     flows.append(Flow(op="declare amq.topic", exchange="amq.topic"))
-    broker.reset([f"b.{tag}"])
+    flows.append(Flow(op="deliver", queue=f"b.{tag}"))
+    broker.start_over()
     assert not broker.exists(f"a.{tag}")
     assert not broker.exists(f"b.{tag}")
     assert not exchange_exists(amqp_url, f"x.{tag}")
@@ -172,15 +173,15 @@ def test_reset_deletes_what_was_declared_on_the_wire(broker: Broker, flows: list
     assert exchange_exists(amqp_url, "amq.topic")
 
 
-def test_reset_deletes_what_the_check_itself_declared(broker: Broker) -> None:
+def test_starting_over_deletes_what_the_check_itself_declared(broker: Broker) -> None:
     name = f"own.{uuid.uuid4().hex[:8]}"
     broker.declare(name, "order.created")
-    broker.reset()
+    broker.start_over()
     assert not broker.exists(name)
 
 
 def test_another_kind_of_exchange_is_left_as_it_is(broker: Broker, amqp_url: str) -> None:
-    broker.reset()
+    broker.start_over()
     with_exchange(amqp_url, "shop.events")
     broker.publish(b"x", "key")
     with broker.tap() as tap:

@@ -27,7 +27,7 @@ class Server:
 
     def __init__(self, tier: str, folder: Path) -> None:
         self.port = free_port()
-        embedded = [sys.executable, "-m", "lab.engines.redis_embedded", "--port", str(self.port)]
+        embedded = [sys.executable, "-m", "lab.engines.redis.server", "--port", str(self.port)]
         real = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         self._command = embedded if tier == "embedded" else real
         self.start()

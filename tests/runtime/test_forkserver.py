@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab.runtime import preload
 from lab.runtime.forkserver import ALL
-from lab.runtime.preload import PRELOAD
 from lab.runtime.spawn import Child, ForkClient, Program, SpawnError
 from lab.runtime.warmup import ForkServerProcess
 from tests.waiting import aeventually
@@ -39,7 +39,7 @@ def start_server(groups: Sequence[str]) -> ForkServerProcess:
 class Forks:
     """A fork server of the test's own, and whether it was lost."""
 
-    def __init__(self, folder: Path, groups: Sequence[str] = tuple(PRELOAD)) -> None:
+    def __init__(self, folder: Path, groups: Sequence[str] = tuple(preload.groups())) -> None:
         self.lost = asyncio.Event()
         self.client = ForkClient(start_server(groups), self.lost.set)
         self.folder = folder

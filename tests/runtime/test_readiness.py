@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from lab.engines.amqp.ready import greets
+from lab.engines.sql.ready import accepts_sessions
 from lab.runtime import readiness
 from lab.runtime.readiness import Answer
 
@@ -83,10 +85,10 @@ async def test_a_closed_port_is_named() -> None:
 )
 async def test_postgres_is_ready_when_it_opens_sessions(data: bytes, state: str) -> None:
     async with answering(data) as port:
-        assert (await readiness.postgres("127.0.0.1", port)()).state == state
+        assert (await readiness.engine(accepts_sessions, "127.0.0.1", port)()).state == state
 
 
 @pytest.mark.parametrize(("data", "state"), [(b"\x01\0\0", "ready"), (b"", "unready"), (b"AMQP\0\0\t\1", "unready")])
 async def test_a_broker_is_ready_when_it_greets(data: bytes, state: str) -> None:
     async with answering(data) as port:
-        assert (await readiness.amqp("127.0.0.1", port)()).state == state
+        assert (await readiness.engine(greets, "127.0.0.1", port)()).state == state

@@ -35,7 +35,7 @@ LAUNCHES = {
     ],
 )
 def test_a_consumer_is_told_the_tap_in_the_providers_url(target: str, protocol: str, suffix: str, url: str) -> None:
-    link = Link(source="user-one", target=target, protocol=protocol, suffix=suffix)  # type: ignore[arg-type]
+    link = Link(source="user-one", target=target, protocol=protocol, suffix=suffix)
     system = System(
         name="toy",
         services=(Service(name="user-one", module="x"), Service(name="other", module="y")),

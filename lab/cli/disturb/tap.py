@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli import exits, values
+from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.output import say
 
@@ -26,7 +26,7 @@ FLUSH = 0.05
 
 
 def tap(
-    protocol: Annotated[Literal["http", "redis", "amqp", "tcp"], typer.Argument(help="Protocol of the connection.")],
+    protocol: Annotated[str, typer.Argument(help="Protocol of the connection.", autocompletion=complete.protocols)],
     listen: Annotated[str, typer.Argument(metavar="[HOST]:PORT", help="Where your client connects to now.")],
     upstream: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Where your service listens.")],
     fault: Annotated[
@@ -42,6 +42,7 @@ def tap(
     from lab.journal.picture.run import RunPicture
     from lab.wire.alone import serve
 
+    protocol = values.protocol(protocol)
     here, there = values.address(listen), values.address(upstream)
     picture = RunPicture()
     printer = _Printer(picture, as_json=as_json)

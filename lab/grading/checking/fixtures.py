@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -21,6 +21,7 @@ from lab.runtime.api import ControlError
 from lab.runtime.family import Family
 
 if TYPE_CHECKING:
+    from lab.grading.instruments import Instrument
     from lab.grading.instruments.broker import Broker
     from lab.grading.instruments.metrics import Metrics
     from lab.grading.instruments.redis import Redis
@@ -270,15 +271,24 @@ def wire(bench: Bench) -> Wire:
 
 
 @pytest.fixture
-def broker(bench: Bench) -> Broker:
-    assert bench.broker, "the exercise has no engine amqp"
-    return bench.broker
+def instrument(bench: Bench) -> Callable[[str], Instrument]:
+    """`instrument("amqp")` looks into the exercise's engine of this kind."""
+
+    def named(kind: str) -> Instrument:
+        assert kind in bench.instruments, f"the exercise has no engine {kind} that a check can look into"
+        return bench.instruments[kind]
+
+    return named
 
 
 @pytest.fixture
-def redis(bench: Bench) -> Redis:
-    assert bench.redis, "the exercise has no engine redis"
-    return bench.redis
+def broker(instrument: Callable[[str], Instrument]) -> Broker:
+    return cast("Broker", instrument("amqp"))
+
+
+@pytest.fixture
+def redis(instrument: Callable[[str], Instrument]) -> Redis:
+    return cast("Redis", instrument("redis"))
 
 
 @pytest.fixture

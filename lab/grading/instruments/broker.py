@@ -176,14 +176,16 @@ class Broker:
         """Throw away what is ready in the queue, if there is one."""
         self._quietly(lambda channel: channel.queue_purge(queue))
 
-    def reset(self, queues: Iterable[str] = ()) -> None:
-        """Delete these queues, and every queue and exchange that was declared on the wire in this check or by it."""
-        exchanges = {EXCHANGE}
-        names = {*queues, *self._declared}
+    def start_over(self) -> None:
+        """Delete every queue that was seen on the wire in this check, every exchange declared there, and what this
+        declared."""
+        exchanges, names = {EXCHANGE}, set(self._declared)
         self._declared.clear()
         for flow in self._flows():
-            if flow.op.startswith("declare "):
-                (names if flow.queue else exchanges).add(flow.queue or flow.exchange)
+            if flow.queue:
+                names.add(flow.queue)
+            elif flow.op.startswith("declare "):
+                exchanges.add(flow.exchange)
         for name in sorted(names):
             self.delete(name)
         for name in sorted(exchanges):

@@ -1,4 +1,4 @@
-"""AMQP: the lab's own broker in a process, or a private RabbitMQ node that touches nothing of the machine's."""
+"""How a broker is started on each tier: the lab's own, or a private RabbitMQ node that touches nothing else."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import shlex
 import shutil
 from pathlib import Path
 
+from lab.engines.amqp.kind import KIND
+from lab.engines.amqp.ready import greets
 from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
 
 URL = "amqp://guest:guest@{address}"
-CAVEAT = (
-    "the lab's broker speaks AMQP 0-9-1 for one node: no clustering, no quorum queues or streams, no management "
-    "plugin, and its flow control and speed are not those of RabbitMQ"
-)
-GET = "apt install rabbitmq-server  |  brew install rabbitmq"
 
 # Connections that end without a goodbye are its readiness probes, once a second, or are told by the taps anyway.
 CONFIGURATION = """\
@@ -36,7 +33,7 @@ def embedded(place: Place) -> Launch:
         module="lab.engines.amqp",
         argv=("--port", str(port), "--data", str(place.data)),
         port=port,
-        ready="amqp",
+        ready=greets,
     )
 
 
@@ -44,7 +41,7 @@ def native(place: Place) -> Launch:
     """A node with its own name, ports, data, cookie and name server (epmd), all in the engine's process group."""
     server, epmd = find(), shutil.which("epmd")
     if server is None or epmd is None:
-        raise EngineUnavailable(f"no rabbitmq-server is on PATH; to get it: {GET}")
+        raise EngineUnavailable(f"no rabbitmq-server is on PATH; to get it: {KIND.native}")
     port, distribution, names = place.port(), place.port(), place.port()
     data = place.data
     (data / "rabbitmq.conf").write_text(CONFIGURATION.format(host=HOST, port=port))
@@ -77,7 +74,7 @@ def native(place: Place) -> Launch:
         argv=("/bin/sh", "-c", script),
         env=env,
         port=port,
-        ready="amqp",
+        ready=greets,
         ports=(distribution, names),
         boot="usually 5-24 s",
     )

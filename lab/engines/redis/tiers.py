@@ -1,4 +1,4 @@
-"""Redis: fakeredis in a process of its own, or a private redis-server or valkey-server from PATH."""
+"""How Redis is started on each tier."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import shutil
 import subprocess
 
 from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
+from lab.engines.redis.kind import KIND
 
 URL = "redis://{address}"
-CAVEAT = (
-    "fakeredis keeps nothing over a restart, evicts nothing, and its speed and memory are not those of Redis; "
-    "commands off the beaten path may be missing"
-)
-GET = "apt install redis-server  |  brew install redis"
 
 
 def embedded(place: Place) -> Launch:
@@ -21,7 +17,7 @@ def embedded(place: Place) -> Launch:
         tier="embedded",
         title="fakeredis",
         url=URL,
-        module="lab.engines.redis_embedded",
+        module="lab.engines.redis.server",
         after="fakeredis",
         argv=("--port", str(port)),
         port=port,
@@ -31,7 +27,7 @@ def embedded(place: Place) -> Launch:
 def native(place: Place) -> Launch:
     server = find()
     if server is None:
-        raise EngineUnavailable(f"no redis-server or valkey-server is on PATH; to get one: {GET}")
+        raise EngineUnavailable(f"no redis-server or valkey-server is on PATH; to get one: {KIND.native}")
     port = place.port()
     settings = {
         "port": str(port),

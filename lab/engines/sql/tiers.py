@@ -1,4 +1,4 @@
-"""SQL: a SQLite file a service, or a private PostgreSQL cluster with a database a service."""
+"""How a SQL database is started on each tier."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ import tempfile
 from pathlib import Path
 
 from lab.engines.launch import EngineUnavailable, Launch, Place
+from lab.engines.sql.kind import KIND
+from lab.engines.sql.ready import accepts_sessions
 
-CAVEAT = (
-    "SQLite allows one writer at a time in one file and is reached by no network: locks, isolation levels and lost "
-    "connections are those of PostgreSQL only on PostgreSQL"
-)
-GET = "apt install postgresql  |  brew install postgresql@17"
 INSTALLED = ("/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt")
 
 
 def embedded(place: Place) -> Launch:
     url = f"sqlite:///{place.data.parent}/{{user}}/{{user}}.db"
-    return Launch(tier="embedded", title="SQLite", url=url, ready="none")
+    return Launch(tier="embedded", title="SQLite", url=url, ready=None)
 
 
 def native(place: Place) -> Launch:
     programs = find()
     if programs is None:
-        raise EngineUnavailable(f"no PostgreSQL server is installed; to get it: {GET}")
+        raise EngineUnavailable(f"no PostgreSQL server is installed; to get it: {KIND.native}")
     port = place.port()
     data, paths = place.data, tuple[Path, ...]()
     if os.geteuid() == 0:
@@ -42,10 +39,10 @@ def native(place: Place) -> Launch:
         tier="native",
         title=version() or "PostgreSQL",
         url="postgresql+psycopg://lab@{address}/{user}",
-        module="lab.engines.postgres_native",
+        module="lab.engines.sql.cluster",
         argv=tuple(argv),
         port=port,
-        ready="postgres",
+        ready=accepts_sessions,
         boot="usually 1-4 s",
         stop=signal.SIGINT,
         paths=paths,

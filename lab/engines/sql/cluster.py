@@ -1,6 +1,6 @@
 """Sets up a private PostgreSQL cluster if there is none yet, and becomes its server.
 
-python -m lab.engines.postgres_native --programs /usr/lib/postgresql/17/bin --port 5432 --data DIR --database orders
+python -m lab.engines.sql.cluster --programs /usr/lib/postgresql/17/bin --port 5432 --data DIR --database orders
 
 PostgreSQL refuses to run as root: then everything is done as the user `postgres` or, where there is none, `nobody`.
 Nobody but this machine's loopback reaches it, so it asks for no password.

@@ -1,6 +1,6 @@
 """The embedded Redis: fakeredis' TCP server, quiet and alone in its process.
 
-python -m lab.engines.redis_embedded --port 6379
+python -m lab.engines.redis.server --port 6379
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""SQL: a SQLite file a service, or a private PostgreSQL cluster with a database a service."""

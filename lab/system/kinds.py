@@ -1,0 +1,102 @@
+"""What there is to say of each protocol and each kind of engine: one record apiece, found as data.
+
+A protocol is a folder `lab/wire/<name>/` with a PROTOCOL in `protocol.py`, a kind of engine a folder
+`lab/engines/<name>/` with a KIND in `kind.py`. Nothing is registered. A record names code by reference (`module` or
+`module:name`), so that reading it loads none of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+
+Carries = Literal["calls", "messages", "data", "bytes"]
+"""What goes over a link: calls that are answered, messages for whoever takes them, reads and writes of a store, or
+bytes of which no more is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """What two programs speak on a link.
+
+    `variable` is the environment variable in which a consumer looks for the address ("": one named after the provider),
+    and `url` how the address of a service that speaks it is written. `session` decodes it on a tap; without one it
+    passes as bytes.
+    """
+
+    name: str
+    carries: Carries
+    variable: str = ""
+    url: str = "{address}"
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineKind:
+    """What an engine is.
+
+    `protocols` are those it speaks, the usual one first. `variable` may hold the URL of an engine that runs already;
+    `schemes` are those that such a URL may have, with the port that each means. `tiers` is the module that says how one
+    is started: `embedded(place)`, and `native(place)`, `find()` and `version()` if `native` says how to install it.
+    `embedded` is what the embedded tier runs, `caveat` what that does not prove. `ready` asks an engine at its address
+    whether it serves.
+
+    The fork server imports `server` for the embedded tier and `clients` for services in Python. With `files`, the
+    embedded tier is a file for each service, and nothing crosses a wire. `options` is what an exercise's services get
+    behind the URL, `queues` tells how deep an engine's queues are, and `instrument` is what checks look into it with.
+    """
+
+    name: str
+    protocols: tuple[str, ...]
+    variable: str
+    schemes: Mapping[str, int]
+    tiers: str
+    embedded: str
+    caveat: str = ""
+    native: str = ""
+    ready: str = "lab.engines.ready:listens"
+    server: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
+    files: bool = False
+    options: str = ""
+    queues: str = ""
+    instrument: str = ""
+
+
+@cache
+def protocols() -> Mapping[str, Protocol]:
+    """Every protocol, by name."""
+    return {record.name: record for record in _records("lab.wire", "protocol", Protocol)}
+
+
+@cache
+def engine_kinds() -> Mapping[str, EngineKind]:
+    """Every kind of engine, by name."""
+    return {record.name: record for record in _records("lab.engines", "kind", EngineKind)}
+
+
+def tappable() -> list[str]:
+    """The protocols that a tap decodes, and plain bytes."""
+    return [one.name for one in protocols().values() if one.session or one.carries == "bytes"]
+
+
+def relays(kind: str) -> bool:
+    """Whether what is sent to such an engine goes on to others, as with a broker."""
+    known = engine_kinds().get(kind)
+    return known is not None and any(protocols()[name].carries == "messages" for name in known.protocols)
+
+
+def _records(room: str, file: str, kind: type[T]) -> Iterator[T]:
+    """The record in each of the room's folders that has such a file. The room is imported by name, as days are: it
+    stands above this one, and is data here."""
+    for folder in import_module(room).__path__:
+        for path in sorted(Path(folder).glob(f"*/{file}.py")):
+            record = getattr(import_module(f"{room}.{path.parent.name}.{file}"), file.upper())
+            assert isinstance(record, kind)
+            yield record

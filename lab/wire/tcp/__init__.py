@@ -1,0 +1,1 @@
+"""Plain TCP on a tap: bytes."""

@@ -1,0 +1,1 @@
+"""One line asks, one line answers."""
