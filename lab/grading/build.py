@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from lab.grading.model import Build
-from lab.grading.progress import Listener, Progress
+from lab.grading.stage import Stage, Watcher
 from lab.runtime.secrets import without_secrets
 
 PATIENCE = 300.0
@@ -31,7 +31,7 @@ STYLING = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b
 """Colours and the like, which are nothing to read in a reason."""
 
 
-def build_all(builds: Sequence[Build], on_event: Listener) -> str:
+def build_all(builds: Sequence[Build], on_event: Watcher) -> str:
     """Build every service once; why one cannot be built, or nothing. No process of a build is left afterwards."""
     for build in builds:
         if problem := _build(build, on_event):
@@ -39,7 +39,7 @@ def build_all(builds: Sequence[Build], on_event: Listener) -> str:
     return ""
 
 
-def _build(build: Build, on_event: Listener) -> str:
+def _build(build: Build, on_event: Watcher) -> str:
     began = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -59,7 +59,7 @@ def _build(build: Build, on_event: Listener) -> str:
     try:
         while process.poll() is None:
             waited = time.monotonic() - began
-            on_event(Progress(kind="build", text=f"{build.service}: {build.command}", seconds=waited))
+            on_event(Stage(kind="build", text=f"{build.service}: {build.command}", seconds=waited))
             if waited > PATIENCE:
                 return f"was not done after {PATIENCE:g} s{_last_words(said)}"
             if not open_:

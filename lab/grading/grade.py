@@ -12,10 +12,10 @@ from lab import __version__
 from lab.grading.bench import Bench
 from lab.grading.build import build_all
 from lab.grading.checking.expect import Attention, CannotTell
-from lab.grading.evidence.shortest import write_logs
+from lab.grading.evidence.story import write_logs
 from lab.grading.model import Assignment, Behaviour, Finding, Report
-from lab.grading.progress import Listener, Progress
 from lab.grading.signature import titles
+from lab.grading.stage import Stage, Watcher
 from lab.journal.event import Check
 from lab.runtime.api import ControlError
 
@@ -26,7 +26,7 @@ def grade(
     seed: int,
     records: Path,
     tiers: Mapping[str, str] | None = None,
-    on_event: Listener = lambda _: None,
+    on_event: Watcher = lambda _: None,
     first: Sequence[str] = (),
     only: Sequence[str] = (),
     stop_at_first: bool = False,
@@ -46,8 +46,8 @@ def grade(
     if problem:
         findings = tuple(_unknown(behaviour, problem) for behaviour in judged)
     else:
-        on_event(Progress(kind="start"))
-        Attention.waiting = lambda text, seconds: on_event(Progress(kind="waiting", text=text, seconds=seconds))
+        on_event(Stage(kind="start"))
+        Attention.waiting = lambda text, seconds: on_event(Stage(kind="waiting", text=text, seconds=seconds))
         bench = Bench(assignment, seed=seed, tiers=tiers or {})
         try:
             from lab.grading.checking.plugin import Grader, run  # pytest loads while the run starts
@@ -60,7 +60,7 @@ def grade(
         except CannotTell as error:
             findings = tuple(_unknown(behaviour, str(error)) for behaviour in judged)
         finally:
-            bench.close(lambda: on_event(Progress(kind="end")))
+            bench.close(lambda: on_event(Stage(kind="end")))
         run_id, used = bench.record.id, bench.tiers
         records.mkdir(parents=True, exist_ok=True)
         written = write_logs(bench.events, records)
@@ -82,22 +82,22 @@ def grade(
     )
 
 
-def _journaled(bench: Bench, exercise: str, on_event: Listener) -> Listener:
+def _journaled(bench: Bench, exercise: str, on_event: Watcher) -> Watcher:
     """The listener, and before it the run's journal: who watches the run sees what is being checked."""
 
-    def tell(progress: Progress) -> None:
-        if check := _event(exercise, progress):
+    def tell(stage: Stage) -> None:
+        if check := _event(exercise, stage):
             with suppress(ControlError):  # a run that is gone is told of elsewhere
                 bench.control.journal_check(check)
-        on_event(progress)
+        on_event(stage)
 
     return tell
 
 
-def _event(exercise: str, progress: Progress) -> Check | None:
-    if progress.kind == "check":
-        return Check(exercise=exercise, behaviour=progress.behaviour, says=dict(progress.says))
-    if (finding := progress.finding) is None:
+def _event(exercise: str, stage: Stage) -> Check | None:
+    if stage.kind == "check":
+        return Check(exercise=exercise, behaviour=stage.behaviour, says=dict(stage.says))
+    if (finding := stage.finding) is None:
         return None
     return Check(
         exercise=exercise,

@@ -13,7 +13,7 @@ import pytest
 from lab.grading import build as building
 from lab.grading.build import build_all
 from lab.grading.model import Build
-from lab.grading.progress import Progress
+from lab.grading.stage import Stage
 from tests.runtime.live import alive
 from tests.waiting import eventually
 
@@ -52,7 +52,7 @@ def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
 
 def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "PATIENCE", 0.5)
-    told: list[Progress] = []
+    told: list[Stage] = []
     command = "echo half way; trap '' TERM; sleep 600 & echo $! > pid; wait"
     problem = build_all([Build(service="shop", dir=str(tmp_path), command=command)], told.append)
     assert problem.endswith("was not done after 0.5 s:\n  half way")

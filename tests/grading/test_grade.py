@@ -12,7 +12,7 @@ import pytest
 from lab.grading.bench import Bench
 from lab.grading.grade import grade
 from lab.grading.model import Assignment, Behaviour, Build, Finding, Report, WrongService
-from lab.grading.progress import Progress
+from lab.grading.stage import Stage
 from lab.journal.event import Check
 from lab.journal.query import read
 from lab.runtime import runs
@@ -78,9 +78,9 @@ def assignment() -> Assignment:
 
 
 @cache
-def graded(seed: int = 1) -> tuple[Report, list[Progress], Path]:
+def graded(seed: int = 1) -> tuple[Report, list[Stage], Path]:
     records = Path(runs.home()) / "records"
-    told: list[Progress] = []
+    told: list[Stage] = []
     return grade(assignment(), seed=seed, records=records, on_event=told.append), told, records
 
 
@@ -228,7 +228,7 @@ def test_each_exercise_has_its_own_checks(tmp_path: Path) -> None:
 
 
 def test_failing_behaviours_may_come_first(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[Stage] = []
     grade(assignment(), seed=1, records=tmp_path, only=["passes", "chance"], first=["chance"], on_event=told.append)
     assert next(event.behaviour for event in told if event.kind == "check") == "chance"
 

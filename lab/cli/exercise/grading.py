@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.course.exercise import Exercise
     from lab.course.workspace import Workspace
     from lab.grading.model import Assignment, Report
-    from lab.grading.progress import Progress
+    from lab.grading.stage import Stage
 
 SEEDS = 10_000
 """A seed that nobody chose is below this, so that it is easily typed again."""
@@ -104,25 +104,25 @@ def grade(
         raise Failure("the grading broke off", why=why, next="lab doctor", code=exits.MISSING) from None
 
 
-def teller(assignment: Assignment, line: ProgressLine) -> Callable[[Progress], None]:
+def teller(assignment: Assignment, line: ProgressLine) -> Callable[[Stage], None]:
     """Tells the progress of a grading on one line."""
     total = len(assignment.behaviours)
     done: set[str] = set()
 
-    def tell(progress: Progress) -> None:
-        if progress.kind == "verdict":
-            done.add(progress.behaviour)
+    def tell(stage: Stage) -> None:
+        if stage.kind == "verdict":
+            done.add(stage.behaviour)
         where = f"{assignment.id} {len(done)}/{total}"
-        match progress.kind:
+        match stage.kind:
             case "build":
-                line.show(f"{where}: building {progress.text}", seconds=progress.seconds)
+                line.show(f"{where}: building {stage.text}", seconds=stage.seconds)
             case "start":
-                line.show(f"{where}: starting the lab's side", seconds=progress.seconds)
+                line.show(f"{where}: starting the lab's side", seconds=stage.seconds)
             case "check":
-                line.show(f"{where}: {progress.behaviour}")
+                line.show(f"{where}: {stage.behaviour}")
             case "waiting":
-                behind = f"{progress.behaviour}: " if progress.behaviour else ""
-                line.show(f"{where}: {behind}waiting for {progress.text}", seconds=progress.seconds)
+                behind = f"{stage.behaviour}: " if stage.behaviour else ""
+                line.show(f"{where}: {behind}waiting for {stage.text}", seconds=stage.seconds)
             case "end":
                 line.show(f"{where}: stopping the lab's side")
                 import lab.course.progress  # noqa: F401 - what keeps the result takes a while to load, as the end does

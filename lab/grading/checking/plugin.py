@@ -15,10 +15,10 @@ import pytest
 from lab.grading.bench import Bench
 from lab.grading.checking import fixtures
 from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
-from lab.grading.evidence.shortest import story
+from lab.grading.evidence.story import story
 from lab.grading.model import Assignment, Behaviour, Finding, Verdict
-from lab.grading.progress import Listener, Progress
 from lab.grading.signature import looks_like
+from lab.grading.stage import Stage, Watcher
 from lab.system.model import CLIENT
 
 LIMIT = 90
@@ -52,7 +52,7 @@ class Grader:
     assignment: Assignment
     bench: Bench
     seed: int
-    listener: Listener
+    listener: Watcher
     first: Sequence[str] = ()
     only: Sequence[str] = ()
     stop_at_first: bool = False
@@ -90,7 +90,7 @@ class Grader:
         ident = _behaviour(item)
         self._began = time.monotonic()
         Attention.waiting = lambda text, seconds: self.listener(
-            Progress(kind="waiting", behaviour=ident, text=text, seconds=seconds)
+            Stage(kind="waiting", behaviour=ident, text=text, seconds=seconds)
         )
         Attention.warned = lambda text: self._warnings.setdefault(ident, []).append(text)
         if self._stopped:
@@ -99,7 +99,7 @@ class Grader:
             if self.verdict(needed) not in ("pass", None):
                 what = "could not be judged" if self.verdict(needed) in ("unknown", "error") else "does not hold"
                 raise _Skipped(f"it needs {needed}, which {what}", needed)
-        self.listener(Progress(kind="check", behaviour=ident, says=self._behaviour(ident).says))
+        self.listener(Stage(kind="check", behaviour=ident, says=self._behaviour(ident).says))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
@@ -149,7 +149,7 @@ class Grader:
         self.outcomes.setdefault(ident, []).append(outcome)
         if self.stop_at_first and outcome.verdict in ("fail", "unknown") and not behaviour.gold:
             self._stopped = True
-        self.listener(Progress(kind="verdict", behaviour=ident, finding=outcome.finding))
+        self.listener(Stage(kind="verdict", behaviour=ident, finding=outcome.finding))
 
     def _answering(self) -> float:
         """Seconds that the learner's services took for what this check asked of them."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from lab.grading.evidence.lines import FALLEN, LOUD_LEVELS, exchange, is_here, marks, tell
+from rich.cells import cell_len
+
+from lab.grading.evidence.wording import FALLEN, LOUD_LEVELS, exchange, is_here, marks, tell
 from lab.grading.model import Line
-from lab.grading.report.sheet import visible, width_of, wrap
+from lab.grading.report.coloured import visible, wrap
 from lab.grading.report.words import label
 from lab.journal.telling import Words
 
@@ -145,7 +147,7 @@ class _Diagram:
         words = [(piece if len(piece) <= most else f"{piece[:most]}…", role) for piece, role in words]
         words = [(_shown(piece), role) for piece, role in words]
         while len(text := wrap(words, room)) > LABEL_LINES:
-            longest = max(range(len(words)), key=lambda number: width_of(words[number][0]))
+            longest = max(range(len(words)), key=lambda number: cell_len(words[number][0]))
             piece, role = words[longest]
             words[longest] = (piece.rstrip("…")[:-4].rstrip() + "…", role)
         return text
@@ -316,7 +318,7 @@ def _shown(piece: str) -> str:
 
 
 def _wide(words: Words) -> int:
-    return sum(width_of(piece) for piece, _ in words)
+    return sum(cell_len(piece) for piece, _ in words)
 
 
 def _spans(words: Words) -> str:

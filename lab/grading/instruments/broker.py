@@ -16,8 +16,8 @@ from pika.exceptions import NackError, UnroutableError
 
 from lab.grading.checking.expect import CannotTell, eventually
 from lab.grading.instruments import messages
-from lab.grading.instruments.broker_line import LOCKED, NOT_FOUND, Line, Refused
-from lab.grading.instruments.broker_tap import BrokerTap, read
+from lab.grading.instruments.broker_connection import LOCKED, NOT_FOUND, BrokerConnection, Refused
+from lab.grading.instruments.broker_listener import BrokerListener, read
 from lab.grading.instruments.messages import CLOUD_EVENT, EXCHANGE, PERSISTENT, Message
 from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
@@ -31,7 +31,7 @@ class Broker:
         self._url = url
         self._flows = flows
         self._restart = restart
-        self._line = Line(url)
+        self._connection = BrokerConnection(url)
         self._declared: set[str] = set()
 
     event = staticmethod(messages.event)
@@ -68,19 +68,19 @@ class Broker:
         if exchange == EXCHANGE:
             self._declare_exchange()
         try:
-            self._line.do(lambda channel: channel.basic_publish(exchange, key, body, properties))
+            self._connection.do(lambda channel: channel.basic_publish(exchange, key, body, properties))
         except (NackError, UnroutableError, Refused) as error:
             raise CannotTell(f"the broker does not take the grader's message {ident}: {error}") from error
         return ident
 
     @contextmanager
-    def tap(self, key: str = "#", exchange: str = EXCHANGE) -> Iterator[BrokerTap]:
+    def listen(self, key: str = "#", exchange: str = EXCHANGE) -> Iterator[BrokerListener]:
         """Listen to all that is published with such a key from now until the block ends."""
         queue = f"lab.tap.{uuid.uuid4()}"
         if exchange == EXCHANGE:
             self._declare_exchange()
         self.declare(queue, key, exchange=exchange)
-        listening = BrokerTap(self._url, queue, lambda ident: self.publish(b"", queue, ident, exchange=""))
+        listening = BrokerListener(self._url, queue, lambda ident: self.publish(b"", queue, ident, exchange=""))
         try:
             yield listening
         finally:
@@ -138,7 +138,7 @@ class Broker:
     def get(self, queue: str) -> Message | None:
         """Take the first message out for good; None if there is none."""
         try:
-            method, properties, body = self._line.do(lambda channel: channel.basic_get(queue, auto_ack=True))
+            method, properties, body = self._connection.do(lambda channel: channel.basic_get(queue, auto_ack=True))
         except Refused as refused:
             if refused.code == NOT_FOUND:
                 return None
@@ -164,7 +164,7 @@ class Broker:
                 channel.queue_bind(queue, exchange, key)
 
         try:
-            self._line.do(work)
+            self._connection.do(work)
         except Refused as refused:
             raise CannotTell(f"the grader cannot have its queue {queue}: {refused}") from refused
 
@@ -194,16 +194,16 @@ class Broker:
 
     def restart(self) -> None:
         """Restart the broker; returns when it is there again."""
-        self._line.hang_up()
+        self._connection.hang_up()
         self._restart()
 
     def close(self) -> None:
-        self._line.hang_up()
+        self._connection.hang_up()
 
     def _look(self, queue: str) -> tuple[int, int] | None:
         """(ready, consumers), None if there is no such queue; of one that is somebody's own nothing is told."""
         try:
-            found = self._line.do(lambda channel: channel.queue_declare(queue, passive=True)).method
+            found = self._connection.do(lambda channel: channel.queue_declare(queue, passive=True)).method
         except Refused as refused:
             if refused.code == LOCKED:
                 return 0, 1
@@ -213,13 +213,13 @@ class Broker:
     def _declare_exchange(self) -> None:
         """As it was agreed, unless somebody has declared another one: that is not for us to say."""
         try:
-            self._line.do(lambda channel: channel.exchange_declare(EXCHANGE, passive=True))
+            self._connection.do(lambda channel: channel.exchange_declare(EXCHANGE, passive=True))
         except Refused:
-            self._line.do(lambda channel: channel.exchange_declare(EXCHANGE, "topic", durable=True))
+            self._connection.do(lambda channel: channel.exchange_declare(EXCHANGE, "topic", durable=True))
 
     def _quietly(self, work: Callable[[BlockingChannel], object]) -> None:
         try:
-            self._line.do(work)
+            self._connection.do(work)
         except Refused:
             pass
 

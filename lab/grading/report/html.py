@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from lab.grading.evidence.lines import is_here, tell
 from lab.grading.evidence.sequence import svg
+from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
-from lab.grading.report.sheet import visible
+from lab.grading.report.coloured import visible
 from lab.grading.report.terminal import log_places, next_commands, tally, to_try
 from lab.grading.report.words import label, reason, said
 

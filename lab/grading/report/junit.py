@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree as Xml
 
-from lab.grading.evidence.lines import is_here, tell
+from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Report
-from lab.grading.report.sheet import visible
+from lab.grading.report.coloured import visible
 from lab.grading.report.terminal import to_try
 from lab.grading.report.words import label, reason, said
 

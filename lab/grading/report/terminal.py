@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lab.grading.evidence.lines import is_here, tell
+from rich.cells import cell_len
+
+from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
-from lab.grading.report.sheet import NO_BREAK, Sheet, visible, width_of
+from lab.grading.report.coloured import NO_BREAK, ColouredText, visible
 from lab.grading.report.words import label, reason, said
 from lab.journal.telling import Role, Words
 
@@ -34,7 +36,7 @@ def render(
 
     With `details` every failing behaviour is told in full.
     """
-    sheet = Sheet(width=width, colour=colour, unicode=unicode)
+    sheet = ColouredText(width=width, colour=colour, unicode=unicode)
     page = _Page(report, language, sheet)
     failing = [finding for finding in report.findings if finding.verdict == "fail"]
     failing.sort(key=lambda finding: finding.gold)
@@ -58,7 +60,7 @@ def stability(
 ) -> str:
     """What several gradings of the same services come to: how many passed, and which behaviour failed on which
     seeds."""
-    sheet = Sheet(width=width, colour=colour, unicode=unicode)
+    sheet = ColouredText(width=width, colour=colour, unicode=unicode)
     done = sum(report.good for report in reports)
     role: Role = "good" if done == len(reports) else "bad"
     sheet.paragraph([(label("stable", language, done=done, all=len(reports)), role)])
@@ -81,7 +83,7 @@ def awaiting(
     behaviour: str, what: str, seconds: float, *, language: str = "en", width: int = 80, unicode: bool = True
 ) -> str:
     """What a grading waits for at the moment, in one line."""
-    sheet = Sheet(width=width, colour=False, unicode=unicode)
+    sheet = ColouredText(width=width, colour=False, unicode=unicode)
     head = f"{behaviour}  " if behaviour else ""
     waited = f"{label('awaiting', language, what=visible(what))}"
     sheet.line([(f"{head}{waited}  {_span(seconds)}", "plain")])
@@ -91,11 +93,11 @@ def awaiting(
 class _Page:
     """One report being laid out."""
 
-    def __init__(self, report: Report, language: str, sheet: Sheet) -> None:
+    def __init__(self, report: Report, language: str, sheet: ColouredText) -> None:
         self._report = report
         self._language = language
         self._sheet = sheet
-        labels = max(width_of(label(key, language)) for key in FULL_LABELS)
+        labels = max(cell_len(label(key, language)) for key in FULL_LABELS)
         self._ids = max([4, *(len(finding.behaviour) + 1 for finding in report.findings)])
         self._narrow = sheet.width < WIDE
         self._hang = 2 * INDENT if self._narrow else INDENT + labels + 2
@@ -107,7 +109,7 @@ class _Page:
         self._sheet.paragraph(
             [(said(finding.says, language), "title")],
             head=[(f"{report.exercise} {finding.behaviour}", "title"), ("  ", "plain")],
-            hang=width_of(f"{report.exercise} {finding.behaviour}") + 2,
+            hang=cell_len(f"{report.exercise} {finding.behaviour}") + 2,
             tail=self._verdict(finding),
         )
         self._told("expected", finding.expected)
@@ -117,7 +119,7 @@ class _Page:
         for number, name in enumerate(finding.looks_like):
             title = said(report.misconceptions.get(name, {}), language)
             shown, command = f"“{title}”" if title else name, f"lab explain {name}"
-            if self._hang + width_of(shown) + 2 + width_of(command) <= self._sheet.width:
+            if self._hang + cell_len(shown) + 2 + cell_len(command) <= self._sheet.width:
                 self._label("" if number else "like", [(f"{shown}  ", "warn"), (command, "name")])
             else:
                 self._label("" if number else "like", [(shown, "warn")])
@@ -135,8 +137,8 @@ class _Page:
         """A line for what passed; a second one for what did not, with what came of it."""
         language, sheet = self._language, self._sheet
         head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), ROLES[finding.verdict])]
-        column = max(width_of(label(verdict, language)) for verdict in ROLES)
-        gap = column + 2 - width_of(self._word(finding))
+        column = max(cell_len(label(verdict, language)) for verdict in ROLES)
+        gap = column + 2 - cell_len(self._word(finding))
         tail: Words = [] if finding.verdict == "skipped" else [(_span(finding.seconds), "dim")]
         if finding.gold:
             tail = [(label("gold", language), "warn"), ("  ", "plain"), *tail]
@@ -159,17 +161,17 @@ class _Page:
         sheet.paragraph(
             [(label(report.verdict, language), "good" if report.good else "bad"), (f"  {counts}", "plain")],
             head=[(f"{report.exercise}  ", "title")],
-            hang=width_of(report.exercise) + 2,
+            hang=cell_len(report.exercise) + 2,
             tail=[(_span(report.seconds), "dim"), ("  ", "plain"), (label("seed", language, seed=report.seed), "dim")],
         )
-        hang = INDENT + max(width_of(label(key, language)) for key in ("not_proved", "next")) + 2
+        hang = INDENT + max(cell_len(label(key, language)) for key in ("not_proved", "next")) + 2
         if not report.broken and (open_ := said(report.not_proved, language)):
             head: Words = [(" " * INDENT, "plain"), (label("not_proved", language), "dim")]
             sheet.paragraph([(open_, "plain")], head=head, hang=hang)
         for number, (command, why) in enumerate(next_commands(report, failing)):
             head = [(" " * INDENT, "plain"), ("" if number else label("next", language), "dim")]
             reason = f"  {label(why, language)}"
-            fits = hang + width_of(command + reason) <= sheet.width
+            fits = hang + cell_len(command + reason) <= sheet.width
             sheet.verbatim([(command, "name"), (reason if fits else "", "dim")], head=head, hang=hang)
 
     # -- its parts
@@ -207,12 +209,12 @@ class _Page:
     def _story(self, lines: Sequence[Line]) -> None:
         """One event a line: time since the first one, who says it, what it says."""
         language = self._language
-        lane_width = max(width_of(label(f"lane_{lane}", language)) for lane in LANES) + 2
+        lane_width = max(cell_len(label(f"lane_{lane}", language)) for lane in LANES) + 2
         for number, line in enumerate(lines):
             if number == 0 and self._narrow:
                 self._sheet.line(self._head("story"))
             start = [] if self._narrow or number else self._head("story")
-            pad = self._hang - sum(width_of(text) for text, _ in start)
+            pad = self._hang - sum(cell_len(text) for text, _ in start)
             time = "" if line.more and not line.what else f"+{line.t - lines[0].t:.3f}"
             lane = "" if line.more and not line.what else label(f"lane_{line.lane}", language)
             head: Words = [*start, (" " * pad, "plain"), (f"{time:<8}", "time"), (lane, "dim")]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.grading.structure import import_graph
-from lab.grading.structure.rules import Import, Structure, Table
+from lab.grading.structure.walls import Import, Structure, Table
 from lab.runtime.secrets import without_secrets
 
 PATIENCE = 60.0

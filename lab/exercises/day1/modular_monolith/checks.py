@@ -11,8 +11,8 @@ from typing import Any
 
 from lab.grading import Answer, Http, Stub, behaviour, cannot_tell, eventually, expect
 from lab.grading.checking.fixtures import New, SystemUnderTest
-from lab.grading.structure.rules import breaches, missing
 from lab.grading.structure.sources import Unreadable, read_structure
+from lab.grading.structure.walls import breaches, missing
 
 MODULES = ("users", "orders", "notifications")
 RIVALS = 20

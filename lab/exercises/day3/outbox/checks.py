@@ -18,7 +18,7 @@ IDLE = 20
 
 @behaviour("C1")
 def check_what_happens_is_announced(http, broker, new):
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         order = placed(http, new)
         answer = http.post(f"/orders/{order.json['id']}/cancel")
         expect(
@@ -56,7 +56,7 @@ def check_what_happens_is_announced(http, broker, new):
 
 @behaviour("C2")
 def check_refused_order_is_not_announced(http, broker, new):
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         first = placed(http, new)
         again = http.post("/orders", json=first.sent)
         expect(
@@ -87,7 +87,7 @@ def check_refused_order_is_not_announced(http, broker, new):
 
 @behaviour("C3")
 def check_orders_taken_without_a_broker_are_announced_later(system, http, broker, faults, new):
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
             orders = [placed(http, new, "with the broker out of reach") for _ in range(5)]
             # Long enough for a relay to have tried, and to have thrown away what it does not keep.
@@ -112,7 +112,7 @@ def check_orders_taken_without_a_broker_are_announced_later(system, http, broker
 @behaviour("C4")
 def check_two_instances_announce_everything(system, http, broker, faults, new):
     one, other = instances = system.scale("orders", 2)
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         orders = http.at_once([lambda name=name: place(http[name], new) for name in instances * 10], limit=8)
         for order in orders:
             expect_placed(order, "through one of two instances")
@@ -129,7 +129,7 @@ def check_two_instances_announce_everything(system, http, broker, faults, new):
 
 @behaviour("C5")
 def check_events_of_an_order_keep_their_order(http, broker, faults, new):
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
             orders = [placed(http, new, "with the broker out of reach") for _ in range(15)]
             for order in orders:
@@ -156,7 +156,7 @@ def check_outbox_empties_itself(http, broker, wire, new):
         code="outbox-not-shown",
         about=[shown],
     )
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         orders = http.at_once([lambda: place(http, new)] * 200, limit=16)
         for order in orders:
             expect_placed(order, "with 15 others at the same time")
@@ -179,7 +179,7 @@ def check_outbox_empties_itself(http, broker, wire, new):
 
 @behaviour("C7")
 def check_lost_confirm_is_a_second_event_with_the_same_id(system, http, broker, faults, wire, new):
-    with broker.tap() as heard:
+    with broker.listen() as heard:
         fault = faults.add("lose-confirm orders->amqp")
         order = placed(http, new)
         announced(heard, [order])

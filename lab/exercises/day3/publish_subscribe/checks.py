@@ -135,7 +135,7 @@ def check_users_needs_no_listener(system, http, broker, new):
 @behaviour("C5")
 def check_every_subscriber_gets_every_event(http, broker, wire, new):
     listening(broker)
-    with broker.tap(KEY) as other:
+    with broker.listen(KEY) as other:
         people = http.at_once([lambda: register(http, new)] * 10)
         for person in people:
             expect_registered(person, "while ten do so at once")

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from rich.cells import cell_len
+
 from lab.journal.telling import Role, Words
 
 SGR: dict[Role, str] = {
@@ -36,20 +38,11 @@ def visible(text: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in squeezed)
 
 
-def width_of(text: str) -> int:
-    """Columns that a terminal gives it."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
-    )
-
-
 WORTH_FILLING = 8
 """Columns at the end of a line that a part of a too long word may still take."""
 
 
-class Sheet:
+class ColouredText:
     """Lines of coloured text; `text()` is all of them. Without `colour` there are no escapes in it, without `unicode`
     nothing but ASCII."""
 
@@ -122,17 +115,17 @@ def _kept_spaces(text: str) -> Iterable[str]:
 
 
 def _wide(words: Words) -> int:
-    return sum(width_of(text) for text, _ in words)
+    return sum(cell_len(text) for text, _ in words)
 
 
 def _cut(words: Words, room: int, ellipsis: str) -> Words:
     if _wide(words) <= room:
         return words
     short: Words = []
-    left = room - width_of(ellipsis)
+    left = room - cell_len(ellipsis)
     for text, role in words:
         fitting = _fitting(text, left)
-        left -= width_of(fitting)
+        left -= cell_len(fitting)
         if fitting != text:
             return [*short, (fitting.rstrip() + ellipsis, role)]
         short.append((text, role))
@@ -142,7 +135,7 @@ def _cut(words: Words, room: int, ellipsis: str) -> Words:
 def _fitting(text: str, room: int) -> str:
     """As much of its beginning as fits."""
     text = text[:room]
-    while width_of(text) > room:
+    while cell_len(text) > room:
         text = text[:-1]
     return text
 
@@ -167,13 +160,13 @@ def wrap(words: Words, room: int) -> list[Words]:
                 elif used:
                     used = room
                 continue
-            while width_of(token) > room - used:
-                if width_of(token) > room and (not used or room - used > WORTH_FILLING):
+            while cell_len(token) > room - used:
+                if cell_len(token) > room and (not used or room - used > WORTH_FILLING):
                     fitting = _fitting(token, room - used)
                     put(fitting, role)
                     token = token[len(fitting) :]
                 lines.append([])
                 used = 0
             put(token, role)
-            used += width_of(token)
+            used += cell_len(token)
     return lines

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from lab.grading.report.sheet import NO_BREAK, Sheet, visible, width_of, wrap
+from lab.grading.report.coloured import NO_BREAK, ColouredText, visible, wrap
 
 
 @given(
@@ -15,7 +16,7 @@ from lab.grading.report.sheet import NO_BREAK, Sheet, visible, width_of, wrap
 def test_nothing_is_lost_and_nothing_is_too_wide(words: list[str], room: int) -> None:
     lines = wrap([(" ".join(words), "plain")], room)
     assert "".join(text for line in lines for text, _ in line).replace(" ", "") == "".join(words).replace(" ", "")
-    assert all(sum(width_of(text) for text, _ in line) <= room for line in lines)
+    assert all(sum(cell_len(text) for text, _ in line) <= room for line in lines)
 
 
 def test_what_belongs_together_stays_together() -> None:
@@ -26,14 +27,14 @@ def test_what_belongs_together_stays_together() -> None:
 
 
 def test_a_terminal_obeys_nothing_that_strangers_wrote() -> None:
-    sheet = Sheet(width=60, colour=False, unicode=True)
+    sheet = ColouredText(width=60, colour=False, unicode=True)
     sheet.line([("red \x1b[31m and\nmore\x07", "bad")])
     assert sheet.text() == "red \\x1b[31m and more\\x07"
     assert visible("a\tb\r\nc\x00") == "a b c\\x00"
 
 
 def test_colour_comes_on_top() -> None:
-    plain, coloured = (Sheet(width=60, colour=colour, unicode=True) for colour in (False, True))
+    plain, coloured = (ColouredText(width=60, colour=colour, unicode=True) for colour in (False, True))
     for sheet in (plain, coloured):
         sheet.line([("FAIL", "bad"), (" 3.2 s", "dim")])
     assert plain.text() == "FAIL 3.2 s"
@@ -41,6 +42,6 @@ def test_colour_comes_on_top() -> None:
 
 
 def test_what_does_not_fit_on_its_line_is_cut_before_the_tail() -> None:
-    sheet = Sheet(width=30, colour=False, unicode=True)
+    sheet = ColouredText(width=30, colour=False, unicode=True)
     sheet.line([("a sentence that is far too long", "plain")], tail=[("3.2 s", "dim")])
     assert sheet.text() == "a sentence that is far…  3.2 s"

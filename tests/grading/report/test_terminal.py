@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from lab.grading.model import Finding, Line, Report
-from lab.grading.report.sheet import width_of
 from lab.grading.report.terminal import awaiting, render, stability, to_try
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
@@ -69,7 +69,7 @@ def test_a_failure_that_decides_comes_before_a_gold_one() -> None:
 def test_nothing_is_wider_than_the_screen(report: Report, language: str, width: int, unicode: bool) -> None:
     text = render(report, language=language, width=width, unicode=unicode, details=True)
     for line in text.splitlines():
-        assert width_of(line) <= width or line.split("  ")[-1].strip().startswith(COPIED), line
+        assert cell_len(line) <= width or line.split("  ")[-1].strip().startswith(COPIED), line
         assert line == line.rstrip()
     assert unicode or text.isascii()
 

@@ -13,7 +13,7 @@ import pika
 import pytest
 
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
-from lab.grading.instruments import broker_line
+from lab.grading.instruments import broker_connection
 from lab.grading.instruments.broker import Broker
 from lab.grading.instruments.messages import event
 from lab.journal.event import Flow
@@ -107,7 +107,7 @@ def test_a_queue_of_somebodys_own_exists(broker: Broker, amqp_url: str) -> None:
 
 
 def test_a_tap_hears_what_its_key_takes_and_nobody_misses_a_message(broker: Broker, queue: str) -> None:
-    with broker.tap("order.*") as tap, broker.tap() as everything:
+    with broker.listen("order.*") as tap, broker.listen() as everything:
         made = broker.event("order.created", {"order_id": 1})
         broker.publish(made)
         broker.publish(broker.event("user.registered", {}))
@@ -123,7 +123,7 @@ def test_a_tap_hears_what_its_key_takes_and_nobody_misses_a_message(broker: Brok
 
 
 def test_a_tap_closes_at_once(broker: Broker) -> None:
-    with broker.tap():
+    with broker.listen():
         began = time.monotonic()
     assert time.monotonic() - began < 2
 
@@ -184,7 +184,7 @@ def test_another_kind_of_exchange_is_left_as_it_is(broker: Broker, amqp_url: str
     broker.start_over()
     with_exchange(amqp_url, "shop.events")
     broker.publish(b"x", "key")
-    with broker.tap() as tap:
+    with broker.listen() as tap:
         broker.publish(b"y", "key")
         assert [message.body for message in tap.up_to_now()] == [b"y"]
 
@@ -206,7 +206,7 @@ def test_a_tap_and_the_grader_itself_outlive_a_restart(tmp_path: Path) -> None:
 
         broker = Broker(engine.url, list, restart)
         broker.declare("q", "order.created")
-        with broker.tap() as tap:
+        with broker.listen() as tap:
             broker.publish(broker.event("order.created", {"n": 1}))
             broker.restart()
             broker.publish(broker.event("order.created", {"n": 2}))
@@ -233,7 +233,7 @@ def test_a_broker_that_is_not_there_is_our_own_trouble() -> None:
 
 
 def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_line, "PATIENCE", 0.3)
+    monkeypatch.setattr(broker_connection, "PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         broker = Broker(f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}/%2F", list, no_restart)
         with pytest.raises(CannotTell, match="does not answer"):

@@ -10,7 +10,7 @@ from lab.grading.model import Finding, Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Stage:
     """One step: a build, the start of the system, a check that begins, what it waits for, its verdict,
     the end of the system.
 
@@ -26,4 +26,4 @@ class Progress:
     finding: Finding | None = None
 
 
-Listener = Callable[[Progress], None]
+Watcher = Callable[[Stage], None]

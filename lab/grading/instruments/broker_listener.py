@@ -11,11 +11,11 @@ from contextlib import suppress
 from typing import Any
 
 from lab.grading.checking.expect import CannotTell
-from lab.grading.instruments.broker_line import TROUBLE, connect
+from lab.grading.instruments.broker_connection import TROUBLE, connect
 from lab.grading.instruments.messages import PERSISTENT, Message
 
 PUMP = 0.2
-"""Seconds between two looks whether the tap was closed; messages are taken as they come."""
+"""Seconds between two looks at whether it was closed; messages are taken as they come."""
 AGAIN = 0.1
 """Seconds between two attempts to reach a broker that is away."""
 PATIENCE = 10.0
@@ -25,7 +25,7 @@ Identity = tuple[str, str, str, bytes]
 """Exchange, routing key, message id, body."""
 
 
-class BrokerTap:
+class BrokerListener:
     """`messages` so far, in the order in which they came.
 
     The queue is durable and what is taken is acknowledged, so that a broker's restart takes nothing from it but what
@@ -43,7 +43,7 @@ class BrokerTap:
         self._lately: Counter[Identity] = Counter()
         self._fences: dict[str, threading.Event] = {}
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name=f"tap {queue}", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name=f"listener {queue}", daemon=True)
         self._thread.start()
 
     @property

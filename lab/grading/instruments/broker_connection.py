@@ -41,7 +41,7 @@ class Refused(Exception):
         self.code = code
 
 
-class Line:
+class BrokerConnection:
     """One thread at a time; the others wait."""
 
     def __init__(self, url: str) -> None:

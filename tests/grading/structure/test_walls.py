@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.grading.structure.rules import Breach, Structure, breaches, missing
 from lab.grading.structure.sources import Unreadable, read_structure
+from lab.grading.structure.walls import Breach, Structure, breaches, missing
 
 MODULES = ("users", "orders", "notifications")
 

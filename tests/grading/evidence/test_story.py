@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.grading.evidence.brevity import MOST
-from lab.grading.evidence.shortest import CHOSEN, story, write_logs
+from lab.grading.evidence.story import CHOSEN, story, write_logs
 from lab.grading.model import Line
 from lab.journal.event import Flow, from_line
 from tests.grading.samples import STORY_OF_A_DOUBLE_CHARGE, STORY_OF_A_FLOOD, Tape, charged_twice, flooded
