@@ -11,13 +11,13 @@ from lab.dashboard import figures, glyphs
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.dashboard.rows import Row, clip, fit, right, row, squeeze, wrap
 from lab.faults.catalogue import toll
-from lab.journal.event import Flow, Log
+from lab.journal.event import TRAFFIC, Flow, Log
 from lab.journal.picture.entity import EntityPicture
 from lab.journal.picture.fault import FaultPicture
-from lab.journal.picture.link import counted
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.queue import QueuePicture
 from lab.journal.picture.run import RunPicture
+from lab.system.kinds import protocols
 
 GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
 BAD_ENDS = frozenset({"cancelled", "failed", "rejected", "declined", "refunded", "dead"})
@@ -34,15 +34,15 @@ def empty(text: str, width: int) -> list[Row]:
 def flow_row(flow: Flow, width: int) -> Row:
     """One flow on one line: when, where, what, how it went."""
     place = flow.link.replace("->", "→")
-    if flow.protocol == "amqp" and flow.op.startswith(("deliver", "get")):
-        consumer, _, broker = flow.link.partition("->")
-        place = f"{broker}→{consumer}"
+    if flow.back:
+        consumer, _, provider = flow.link.partition("->")
+        place = f"{provider}→{consumer}"
     wide = 26 if width >= 100 else 24 if width >= 70 else 20
     mark, style = _mark(flow)
     took = figures.ms(flow.ms)
     rest = width - 9 - wide - 1 - 8
     op_room = max(10, rest - len(flow.status) - len(mark) - 3)
-    quiet = "dim" if style == "text" and not counted(flow) else "text"
+    quiet = "dim" if style == "text" and flow.role not in TRAFFIC else "text"
     return clip(
         row(
             (f"{flow.t:8.2f} ", "dim"),
@@ -74,7 +74,7 @@ def _mark(flow: Flow) -> tuple[str, str]:
 def _status_style(flow: Flow) -> str:
     if flow.outcome in ("error", "lost", "refused") or flow.status[:1] == "5":
         return "bad"
-    return "warn" if flow.protocol == "http" and flow.status[:1] == "4" else "dim"
+    return "warn" if flow.status[:1] == "4" else "dim"
 
 
 def item_row(item: object, picture: RunPicture, vitals: Mapping[str, Vitals], width: int) -> Row:
@@ -99,7 +99,7 @@ def why_empty(tab: str, picture: RunPicture) -> str:
     match tab:
         case "orders":
             return "No order yet. A service tells of one with a log line whose event is 'state'."
-        case "queues" if not any(link.protocol == "amqp" for link in picture.links.values()):
+        case "queues" if not any(_messages(link.protocol) for link in picture.links.values()):
             return "This system has no message broker, so there are no queues."
         case "queues":
             return "No queue seen yet. Queues appear when a service declares or consumes one."
@@ -108,6 +108,11 @@ def why_empty(tab: str, picture: RunPicture) -> str:
         case "faults":
             return "Nothing is disturbed. Select a link and press l for latency, or a process and k to kill it."
     return "Nothing here yet."
+
+
+def _messages(protocol: str) -> bool:
+    known = protocols().get(protocol)
+    return known is not None and known.carries == "messages"
 
 
 def board(picture: RunPicture) -> list[EntityPicture]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import log2
 
 from lab.dashboard import glyphs
-from lab.journal.event import Flow
-from lab.journal.picture.link import FAILED, LinkPicture, counted
+from lab.journal.event import TRAFFIC, Flow
+from lab.journal.picture.link import FAILED, LinkPicture
 
 TRAVEL = 1.0
 """Seconds that a dot takes from end to end."""
@@ -46,14 +46,13 @@ class Traffic:
         ready = self._next
         for flow in flows:
             bad = flow.outcome in FAILED
-            if not bad and not counted(flow):
+            if not bad and flow.role not in TRAFFIC:
                 continue
-            back = flow.protocol == "amqp" and flow.op.startswith(("deliver", "get"))
-            key = (flow.link, back, bad)
+            key = (flow.link, flow.back, bad)
             if ready.get(key, 0.0) > now:
                 continue
             ready[key] = now + (TROUBLE_EVERY if bad else pauses.get(flow.link, TRAVEL))
-            self._dots.setdefault(flow.link, []).append(Dot(now, back or flow.outcome == "error", flow.outcome))
+            self._dots.setdefault(flow.link, []).append(Dot(now, flow.back or flow.outcome == "error", flow.outcome))
 
     def dots(self, link: str, now: float) -> list[tuple[float, str, str]]:
         """(place from 0 at the consumer to 1 at the provider, glyph, style) of each dot on the link."""

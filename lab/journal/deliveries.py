@@ -6,9 +6,7 @@ from collections import Counter
 
 from lab.journal.event import Flow
 
-DELIVERIES = ("deliver", "get")
-ANSWERS = ("ack", "nack", "reject")
-NEEDS_NO_ACK = ("no-ack", "empty")
+NEEDS_NO_ACK = "no-ack"
 BROKEN_OFF = "connection lost"
 MOST = 10_000
 """Deliveries that one queue's book keeps open; those beyond are not counted."""
@@ -16,7 +14,12 @@ MOST = 10_000
 
 def wants_ack(flow: Flow) -> bool:
     """Whether the flow is a delivery that the broker waits for. A copy that a fault made is not the broker's."""
-    return _verb(flow) in DELIVERIES and flow.outcome != "duplicate" and flow.status not in NEEDS_NO_ACK
+    return flow.role == "delivery" and flow.outcome != "duplicate" and flow.status != NEEDS_NO_ACK
+
+
+def answers_delivery(flow: Flow) -> bool:
+    """Whether the flow is a consumer's word on a delivery."""
+    return flow.role in ("ack", "nack") and not flow.back
 
 
 class Deliveries:
@@ -42,7 +45,7 @@ class Deliveries:
             if self.count < MOST:
                 self.open.setdefault(holder, Counter())[message] += 1
                 self.count += 1
-        elif _verb(flow) in ANSWERS:
+        elif answers_delivery(flow):
             if flow.outcome == "lost" and flow.status != BROKEN_OFF:
                 self._ack_lost[message] += 1
             else:
@@ -60,7 +63,3 @@ class Deliveries:
             self.count -= 1
             if not held[message]:
                 del held[message]
-
-
-def _verb(flow: Flow) -> str:
-    return flow.op.partition(" ")[0]

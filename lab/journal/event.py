@@ -12,6 +12,27 @@ import msgspec
 
 Outcome = Literal["ok", "error", "lost", "late", "duplicate", "refused"]
 
+Role = Literal["call", "message", "delivery", "ack", "nack", "subscribe", "setup", "connection"]
+"""What a flow is, whatever its protocol. Decoders stamp it; readers ask for it and not for `protocol` or `op`.
+
+| role | what it is | for example |
+| --- | --- | --- |
+| `call` | a question and its answer | an HTTP request, a gRPC call, `GET user:7`, a `basic.get` that finds nothing |
+| `message` | something handed over to be passed on to others | an AMQP publish, Redis' `PUBLISH`, a record for Kafka |
+| `delivery` | such a message as it reaches a consumer | an AMQP deliver or get, Redis' push, a record fetched |
+| `ack` | the word that a message or delivery was taken | a consumer's ack, a broker's confirm, a committed offset |
+| `nack` | the word that it was not | a nack or reject, a message that the broker returns |
+| `subscribe` | the wish for deliveries from now on | `basic.consume`, `SUBSCRIBE`, joining a consumer group |
+| `setup` | what prepares or ends all that | handshake, login, declare, bind, open, close, ping |
+| `connection` | a connection as such | raw TCP with its bytes; one that was refused or cannot be read |
+"""
+
+TRAFFIC: frozenset[Role] = frozenset({"call", "message", "delivery", "connection"})
+"""Roles of what a link is there for, which its rate counts. The others answer it or prepare it."""
+
+PREPARING: frozenset[Role] = frozenset({"subscribe", "setup"})
+"""Roles of what is worth a word only when it went wrong."""
+
 
 class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     """What all kinds share. `source` and `target` are names of the System; `link` is `source->target`."""
@@ -25,14 +46,18 @@ class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
 
 
 class Flow(Base, tag="flow", gc=False):
-    """One exchange seen on a Link: an HTTP request and its response, a Redis command and its reply, an AMQP publish,
-    deliver, ack... `t` is when it was complete, `ms` how long it took (request complete to response complete).
+    """One exchange seen on a Link. `t` is when it was complete, `ms` how long it took (request complete to response
+    complete).
 
-    `op` is what was asked (`POST /orders`, `GET user:7`, `publish order.created`, `deliver`, `ack`); `status` what was
-    answered (`201`, `OK`, `LOADING`, `confirmed`). `faults` are the ids of the faults that touched it.
+    `role` says what it is, `back` that the provider sent it and not the consumer (a delivery, a confirm, a push; a call
+    is the consumer's, though its answer comes back). `op` is what was asked, in the protocol's own words (`POST
+    /orders`, `GET user:7`, `publish order.created`, `deliver orders.mail`, `ack`); `status` what was answered (`201`,
+    `OK`, `LOADING`, `confirmed`). `faults` are the ids of the faults that touched it.
     """
 
     protocol: str = ""
+    role: Role = "call"
+    back: bool = False
     op: str = ""
     status: str = ""
     outcome: Outcome = "ok"

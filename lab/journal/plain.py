@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
-from lab.journal.story import carries, tells
+from lab.journal.story import speaks
 from lab.journal.telling import milliseconds
 
 STORY_LINES = 20
@@ -26,8 +26,6 @@ STILL_SECONDS = 2.0
 """A process that stays in a state for another reason is told of at most so often."""
 KNOWN = 4096
 
-ANSWERS = ("ack", "confirm")
-DELIVERIES = ("deliver", "get")
 BROKEN_OFF = {
     "reset": "the connection was cut",
     "connection lost": "the connection was lost",
@@ -109,13 +107,12 @@ class Narrator:
         return text
 
     def _flow(self, flow: Flow) -> str:
-        if not carries(flow) and flow.outcome == "ok":
+        if not speaks(flow):
             return ""
-        verb = flow.op.partition(" ")[0]
         ours = self._ours(flow)
-        if flow.outcome != "ok" or (flow.redelivered and verb in DELIVERIES):
+        if flow.outcome != "ok" or (flow.redelivered and flow.role == "delivery"):
             return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
-        if verb in ANSWERS:
+        if flow.role == "ack":
             return ""
         return flow_words(flow) if ours and self._spend_story() else self._skip("flow")
 
@@ -125,7 +122,7 @@ class Narrator:
         ours = self._ours(log)
         if log.level in ("warning", "error", "critical"):
             return log_words(log) if self._spend_trouble(ours) else self._skip(f"log {log.level}s")
-        return log_words(log) if ours and tells(log) and self._spend_story() else ""
+        return log_words(log) if ours and speaks(log) and self._spend_story() else ""
 
     def _load_words(self, load: Load) -> str:
         before = self._load
@@ -244,34 +241,38 @@ def flow_words(flow: Flow) -> str:
 
 
 def _sentence(flow: Flow) -> str:
-    verb, _, rest = flow.op.partition(" ")
-    if flow.op == "connect":
-        return f"{flow.source} could not connect to {flow.target}"
-    if flow.protocol == "amqp":
-        message = flow.routing_key or flow.message or "a message"
-        of = f" of {flow.queue}" if flow.queue else ""
-        why = BROKEN_OFF.get(flow.status)
-        match verb:
-            case "ack" | "nack" | "reject" if why:
-                return f"{flow.source} did not acknowledge {message}{of}: {why}"
-            case "confirm" if why:
-                return f"{flow.target} did not confirm {message} to {flow.source}: {why}"
-            case "publish":
-                return f"{flow.source} published {rest or message}"
-            case "deliver" | "get":
-                queue = f" from {flow.queue}" if flow.queue else ""
-                return f"{flow.source} received {message}{queue}"
-            case "ack" | "nack" | "reject":
-                word = {"ack": "acknowledged", "nack": "refused", "reject": "rejected"}[verb]
-                return f"{flow.source} {word} {message}{of}"
-            case "confirm" | "return":
-                word = "confirmed" if verb == "confirm" else "returned"
-                return f"{flow.target} {word} {message} to {flow.source}"
-        return f"between {flow.source} and {flow.target}, {flow.op}: {flow.status or flow.detail or flow.outcome}"
+    message = flow.routing_key or flow.key or flow.message or "a message"
+    match flow.role:
+        case "connection" if flow.outcome == "refused":
+            return f"{flow.source} could not connect to {flow.target}"
+        case "message":
+            return f"{flow.source} published {message}"
+        case "delivery":
+            queue = f" from {flow.queue}" if flow.queue else ""
+            return f"{flow.source} received {message}{queue}"
+        case "ack" | "nack":
+            return _answer(flow, message)
+        case "setup" | "subscribe" | "connection":
+            return f"between {flow.source} and {flow.target}, {flow.op}: {flow.status or flow.detail or flow.outcome}"
     status = flow.status or ("" if flow.outcome == "ok" else flow.detail or "no answer")
     answer = f": {status}" if status else ""
     time = f" in {milliseconds(flow.ms)}" if flow.ms is not None and flow.outcome not in ("lost", "refused") else ""
     return f"{flow.source} asked {flow.target} {flow.op}{answer}{time}"
+
+
+def _answer(flow: Flow, message: str) -> str:
+    taken = flow.role == "ack"
+    why = BROKEN_OFF.get(flow.status)
+    if flow.back:
+        if why:
+            return f"{flow.target} did not confirm {message} to {flow.source}: {why}"
+        if not taken:
+            return f"{flow.target} refused {message} of {flow.source}: {flow.status}"
+        return f"{flow.target} confirmed {message} to {flow.source}"
+    of = f" of {flow.queue}" if flow.queue else ""
+    if why:
+        return f"{flow.source} did not acknowledge {message}{of}: {why}"
+    return f"{flow.source} {'acknowledged' if taken else flow.status or 'refused'} {message}{of}"
 
 
 def _plural(count: int, word: str) -> str:

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lab.journal.event import Event, FaultChange, Flow, Log, Process
+from lab.journal.event import PREPARING, Event, FaultChange, Flow, Log, Process, Role
 
 What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
 
-SETTLING = ("ack", "nack", "reject", "confirm", "return")
-MESSAGES = ("publish", "deliver", "get", *SETTLING)
-GREETINGS = ("HELLO", "AUTH", "CLIENT", "SELECT", "PING", "MULTI")
-"""With which a client of Redis makes itself known, or announces what comes."""
+WHAT: dict[Role, What] = {"message": "publish", "delivery": "deliver", "ack": "settle", "nack": "settle"}
+"""What a flow is in a story, by its role; any other is a `call`."""
 ACCESS = "http"
 """Event of the log line that a service writes for each request; the wire has told of it already."""
 AROUND = 0.5
@@ -82,8 +80,8 @@ def story(events: Iterable[Event], ident: str) -> Story:
         or (isinstance(event, Flow) and event.message in messages)
         or _names(event, ident)
     ]
-    flows = [event for event in own if isinstance(event, Flow) and carries(event)]
-    logs = [event for event in own if isinstance(event, Log) and tells(event)]
+    flows = [event for event in own if isinstance(event, Flow) and speaks(event)]
+    logs = [event for event in own if isinstance(event, Log) and speaks(event)]
     steps = chain([*flows, *logs])
     if not steps:
         raise NoStory(ident)
@@ -115,18 +113,12 @@ def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def carries(flow: Flow) -> bool:
-    """Whether the flow carries something, or answers it: AMQP also opens, declares, binds, consumes and closes, and
-    Redis is greeted, which is worth a word if it went wrong."""
-    word = flow.op.partition(" ")[0]
-    if flow.protocol == "redis":
-        return word not in GREETINGS or flow.outcome != "ok"
-    return flow.protocol != "amqp" or word in MESSAGES
-
-
-def tells(log: Log) -> bool:
-    """Whether the line says anything that the wire did not show."""
-    return log.event != ACCESS or log.level not in ("debug", "info")
+def speaks(event: Flow | Log) -> bool:
+    """Whether the event is worth a word: what only prepares is if it went wrong, a log line if it says something that
+    the wire did not show."""
+    if isinstance(event, Flow):
+        return event.role not in PREPARING or event.outcome != "ok"
+    return event.event != ACCESS or event.level not in ("debug", "info")
 
 
 def idents(events: Iterable[Event]) -> list[str]:
@@ -165,27 +157,19 @@ def _state(logs: Sequence[Log], ident: str) -> tuple[str, str, str]:
 
 
 def _flow_step(flow: Flow) -> Step:
-    word = flow.op.partition(" ")[0]
-    who, to, kind, what = flow.source, flow.target, "call", flow.op
-    if flow.protocol == "amqp":
-        if word in ("deliver", "get"):
-            who, to, kind = flow.target, flow.source, "deliver"
-            what = f"deliver {flow.routing_key or flow.queue}".strip()
-            if flow.queue and flow.queue != flow.routing_key:
-                what += f" (queue {flow.queue})"
-        elif word in SETTLING:
-            kind = "settle"
-            if word in ("confirm", "return"):
-                who, to = flow.target, flow.source
-        else:
-            kind = "publish"
+    who, to = (flow.target, flow.source) if flow.back else (flow.source, flow.target)
+    kind, what = WHAT.get(flow.role, "call"), flow.op
+    if flow.role == "delivery":
+        what = f"deliver {flow.routing_key or flow.key or flow.queue}".strip()
+        if flow.queue and flow.queue != flow.routing_key:
+            what += f" (queue {flow.queue})"
     mark: str = "" if flow.outcome == "ok" else flow.outcome
     if flow.redelivered and kind == "deliver" and not mark:
         mark = "redelivered"
     return Step(
         seq=flow.seq,
         t=flow.t - (flow.ms or 0.0) / 1000 if kind == "call" else flow.t,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         who=who,
         to=to,
         what=what,
@@ -284,15 +268,15 @@ def chain(events: Sequence[Flow | Log]) -> list[Step]:
             published[flow.message] = unconfirmed[flow.message, flow.source] = len(told)
         elif step.kind == "settle":
             asked = None
-            if step.who == flow.target:  # the broker answers the publisher
+            if flow.back:  # the broker answers the publisher
                 asked = unconfirmed.get((flow.message, flow.source))
             elif (flow.message, flow.source, flow.queue) in delivered:
                 asked, arrival = delivered[flow.message, flow.source, flow.queue]
                 arrival.until = step.t
             if asked is not None:
                 depth = told[asked].depth + 1
-                if result := _went_well(step):
-                    told[asked] = replace(told[asked], result=result, ms=(step.t - told[asked].t) * 1000)
+                if flow.role == "ack" and not step.mark and not step.faults:
+                    told[asked] = replace(told[asked], result=step.result, ms=(step.t - told[asked].t) * 1000)
                     continue
         else:
             arrivals.append(_Arrival(step.to, step.t, step.t + (step.ms or 0.0) / 1000, depth))
@@ -304,9 +288,3 @@ def _beginning(pair: tuple[Step, Flow | None]) -> tuple[float, float, int]:
     """Sorts by beginning; of two calls that began together, the longer one is the cause."""
     step, _ = pair
     return step.t, -(step.ms or 0.0) if step.kind == "call" else 0.0, step.seq
-
-
-def _went_well(step: Step) -> str:
-    if step.mark or step.faults:
-        return ""
-    return {"ack": "acked", "confirm": "confirmed"}.get(step.what.partition(" ")[0], "")

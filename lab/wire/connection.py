@@ -145,7 +145,7 @@ class Connection:
         reason = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
         self.session = RawSession()
         self._intercepting = False
-        self.tell(Flow(op="undecoded", detail=f"undecoded ({reason})"))
+        self.tell(Flow(role="connection", op="undecoded", detail=f"undecoded ({reason})"))
         self.settle()
 
     def reset(self, fault: str, detail: str = "") -> None:
@@ -360,7 +360,7 @@ class Connection:
         try:
             return self.session.closed(by, self.tap.now())
         except Exception as error:
-            return [Flow(op="undecoded", detail=f"undecoded ({type(error).__name__}: {error})")]
+            return [Flow(role="connection", op="undecoded", detail=f"undecoded ({type(error).__name__}: {error})")]
 
     def _left(self, to: Side, how: End) -> None:
         """The lane towards `to` came to its end."""

@@ -47,6 +47,8 @@ class RawSession:
             return ()
         who = "the caller" if side is Side.CLIENT else "the provider"
         ms = (now - self._began) * 1000
-        flow = Flow(op="connection", status="closed", ms=ms, bytes=self._bytes, detail=f"closed by {who}")
+        flow = Flow(
+            role="connection", op="connection", status="closed", ms=ms, bytes=self._bytes, detail=f"closed by {who}"
+        )
         flow.faults = tuple(self._faults)
         return [flow]

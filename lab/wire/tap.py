@@ -210,7 +210,15 @@ class Tap:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             detail = f"{self.link.target} does not answer at {host}:{port} ({reason})"
             self.tell(
-                Flow(op="connect", status="refused", outcome="refused", conn=connection.number, detail=detail, ms=0.0)
+                Flow(
+                    role="connection",
+                    op="connect",
+                    status="refused",
+                    outcome="refused",
+                    conn=connection.number,
+                    detail=detail,
+                    ms=0.0,
+                )
             )
             return
         except BaseException:

@@ -9,6 +9,7 @@ from random import Random
 
 from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
 from lab.system.model import Engine, Link, Service, System
+from tests.stamped import stamped
 
 SYSTEM = System(
     name="day3",
@@ -54,7 +55,8 @@ def http(link: str, op: str, status: str = "200", **more: object) -> Flow:
 
 def amqp(link: str, op: str, **more: object) -> Flow:
     source, _, target = link.partition("->")
-    return Flow(link=link, source=source, target=target, protocol="amqp", op=op, **more)  # type: ignore[arg-type]
+    flow = Flow(link=link, source=source, target=target, protocol="amqp", op=op, **more)  # type: ignore[arg-type]
+    return stamped(flow)
 
 
 def state(ident: str, to: str, correlation: str = "", reason: str = "") -> Log:

@@ -8,6 +8,8 @@ from typing import Any
 
 from lab.grading.model import Finding, Line, Report, WrongService
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
+from lab.wire.redis.commands import ROLES
+from tests.stamped import stamped
 
 
 class Tape:
@@ -35,12 +37,14 @@ class Tape:
 
     def amqp(self, t: float, who: str, op: str, message: str, **more: Any) -> None:
         link = f"{who}->amqp"
-        self.add(t, Flow(source=who, target="amqp", link=link, protocol="amqp", op=op, message=message, **more))
+        flow = Flow(source=who, target="amqp", link=link, protocol="amqp", op=op, message=message, **more)
+        self.add(t, stamped(flow))
 
     def redis(self, t: float, who: str, op: str, status: str, **more: Any) -> None:
-        key = op.partition(" ")[2]
+        name, _, key = op.partition(" ")
+        role = ROLES.get(name, "call")
         self.add(
-            t, Flow(source=who, target="redis", link=f"{who}->redis", protocol="redis", op=op, status=status, key=key, **more)
+            t, Flow(source=who, target="redis", link=f"{who}->redis", protocol="redis", role=role, op=op, status=status, key=key, **more)
         )  # fmt: skip
 
     def log(self, t: float, who: str, message: str, level: str = "info", **more: Any) -> None:

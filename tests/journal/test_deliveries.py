@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
+from tests.stamped import stamped
 
 
 def unacked(flows: Iterable[Flow], queue: str = "q") -> int:
@@ -22,11 +23,11 @@ def unacked(flows: Iterable[Flow], queue: str = "q") -> int:
 
 
 def deliver(queue: str, message: str, **more: Any) -> Flow:
-    return Flow(op=f"deliver {queue}", queue=queue, message=message, **more)
+    return stamped(Flow(op=f"deliver {queue}", queue=queue, message=message, **more))
 
 
 def answer(verb: str, queue: str, message: str, **more: Any) -> Flow:
-    return Flow(op=verb, queue=queue, message=message, **more)
+    return stamped(Flow(op=verb, queue=queue, message=message, **more))
 
 
 CASES: dict[str, tuple[list[Flow], int]] = {
@@ -40,14 +41,14 @@ CASES: dict[str, tuple[list[Flow], int]] = {
     ),
     "without acks": ([deliver("q", "m1", status="no-ack"), Flow(op="get q", queue="q", status="empty")], 0),
     "a fault's copy": ([deliver("q", "m1"), deliver("q", "m1", outcome="duplicate"), answer("ack", "q", "m1")], 0),
-    "a get": ([Flow(op="get q", queue="q", message="m1")], 1),
+    "a get": ([stamped(Flow(op="get q", queue="q", message="m1"))], 1),
     "the same message twice": ([deliver("q", "m"), deliver("q", "m"), answer("ack", "q", "m")], 1),
     "redelivered": (
         [deliver("q", "m"), answer("reject", "q", "m"), deliver("q", "m", redelivered=True), answer("ack", "q", "m")],
         0,
     ),
-    "another queue": ([deliver("other", "m1"), Flow(op="publish q", routing_key="q")], 0),
-    "a second consumer": ([deliver("q", "m1", conn=1), Flow(op="consume q", queue="q", conn=2)], 1),
+    "another queue": ([deliver("other", "m1"), stamped(Flow(op="publish q", routing_key="q"))], 0),
+    "a second consumer": ([deliver("q", "m1", conn=1), stamped(Flow(op="consume q", queue="q", conn=2))], 1),
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.journal.event import Flow, Log, Note
+from lab.journal.event import Flow, Log, Note, from_line, to_line
 from lab.journal.journal import BATCH, Journal
 from lab.journal.query import read
 
@@ -23,6 +23,14 @@ class Clock:
 
 def note(text: str) -> Note:
     return Note(text=text)
+
+
+def test_a_flow_recorded_without_a_role_is_a_call_and_what_is_usual_is_not_written() -> None:
+    line = b'{"kind":"flow","protocol":"amqp","op":"ack","seq":3,"t":1.5}\n'
+    flow = from_line(line)
+    assert isinstance(flow, Flow)
+    assert (flow.role, flow.back) == ("call", False)
+    assert to_line(flow) == line
 
 
 def test_events_are_numbered_from_one_and_timed_from_the_start_of_the_run(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_quantiles_follow_the_last_seconds_and_the_summary_the_whole_run() -> No
 
 
 def test_how_long_a_connection_lived_is_no_latency() -> None:
-    lived = Flow(t=50.0, link="orders->db", protocol="sql", op="connection", ms=45_000.0, bytes=900)
+    lived = Flow(t=50.0, link="orders->db", protocol="sql", role="connection", op="connection", ms=45_000.0, bytes=900)
     (db,) = (link for link in picture([lived]).summary().links if link.id == "orders->db")
     assert (db.flows, db.p50, db.p99) == (1, None, None)
 

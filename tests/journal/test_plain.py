@@ -6,6 +6,7 @@ import pytest
 
 from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
 from lab.journal.plain import STORY_LINES, TROUBLE_LINES, Narrator, flow_words
+from tests.stamped import stamped
 
 
 def http(t: float, cid: str = "", outcome: str = "ok", **more: object) -> Flow:
@@ -32,39 +33,51 @@ def told(events: list[Event]) -> list[str]:
             "LOST: client asked orders POST /orders: no answer (fault f1)",
         ),
         (
-            Flow(source="orders", target="broker", protocol="amqp", op="publish order.created"),
+            stamped(Flow(source="orders", target="broker", protocol="amqp", op="publish order.created")),
             "orders published order.created",
         ),
         (
-            Flow(
-                source="payments",
-                target="broker",
-                protocol="amqp",
-                op="deliver payments.orders",
-                queue="payments.orders",
-                routing_key="order.created",
-                redelivered=True,
+            stamped(
+                Flow(
+                    source="payments",
+                    target="broker",
+                    protocol="amqp",
+                    op="deliver payments.orders",
+                    queue="payments.orders",
+                    routing_key="order.created",
+                    redelivered=True,
+                )
             ),
             "AGAIN: payments received order.created from payments.orders",
         ),
         (
-            Flow(source="pay", target="broker", protocol="amqp", op="ack", status="acked", queue="q", message="m1"),
+            stamped(
+                Flow(source="pay", target="broker", protocol="amqp", op="ack", status="acked", queue="q", message="m1")
+            ),
             "pay acknowledged m1 of q",
         ),
         (
-            Flow(source="pay", protocol="amqp", op="ack", status="connection lost", outcome="lost", message="m1"),
+            stamped(
+                Flow(source="pay", protocol="amqp", op="ack", status="connection lost", outcome="lost", message="m1")
+            ),
             "LOST: pay did not acknowledge m1: the connection was lost",
         ),
         (
-            Flow(source="pay", target="broker", protocol="amqp", op="confirm", status="reset", outcome="error"),
+            stamped(
+                Flow(source="pay", target="broker", protocol="amqp", op="confirm", status="reset", outcome="error")
+            ),
             "ERROR: broker did not confirm a message to pay: the connection was cut",
         ),
         (
-            Flow(source="users", target="broker", protocol="amqp", op="connect", status="refused", outcome="refused"),
+            stamped(
+                Flow(
+                    source="users", target="broker", protocol="amqp", op="connect", status="refused", outcome="refused"
+                )
+            ),
             "REFUSED: users could not connect to broker",
         ),
         (
-            Flow(source="users", target="broker", protocol="amqp", op="close", status="320", outcome="error"),
+            stamped(Flow(source="users", target="broker", protocol="amqp", op="close", status="320", outcome="error")),
             "ERROR: between users and broker, close: 320",
         ),
         (
@@ -124,8 +137,8 @@ def test_access_logs_and_the_talk_around_messages_are_left_to_the_wire() -> None
     events: list[Event] = [
         http(1, "a"),
         Log(t=1, source="orders", event="http", message="POST /orders 201", correlation="a"),
-        Flow(t=1, source="orders", protocol="amqp", op="open channel"),
-        Flow(t=1, source="orders", protocol="amqp", op="declare q"),
+        stamped(Flow(t=1, source="orders", protocol="amqp", op="open channel")),
+        stamped(Flow(t=1, source="orders", protocol="amqp", op="declare q")),
     ]
     assert told(events) == ["client asked orders POST /orders: 201 in 12 ms"]
 
@@ -135,9 +148,11 @@ def test_one_story_is_told_whole_and_the_others_are_counted() -> None:
     for n in range(5):
         t = 1 + n / 100
         events.append(http(t, f"c{n}"))
-        events.append(Flow(t=t, source="orders", protocol="amqp", op="publish a", correlation=f"c{n}", message=f"m{n}"))
-        events.append(Flow(t=t, source="orders", protocol="amqp", op="confirm", message=f"m{n}"))
-        events.append(Flow(t=t, source="mail", protocol="amqp", op="deliver q", queue="q", message=f"m{n}"))
+        events.append(
+            stamped(Flow(t=t, source="orders", protocol="amqp", op="publish a", correlation=f"c{n}", message=f"m{n}"))
+        )
+        events.append(stamped(Flow(t=t, source="orders", protocol="amqp", op="confirm", message=f"m{n}")))
+        events.append(stamped(Flow(t=t, source="mail", protocol="amqp", op="deliver q", queue="q", message=f"m{n}")))
         events.append(Log(t=t, source="orders", event="state", correlation=f"c{n}", data={"id": n, "state": "paid"}))
     lines = told(events)
     assert lines == [
@@ -186,7 +201,7 @@ def test_queue_depths_and_the_setting_up_of_queues_are_not_narrated() -> None:
         told(
             [
                 EngineState(t=1, source="broker", queues={"q": Queue(ready=4)}),
-                Flow(t=1, source="orders", protocol="amqp", op="declare q"),
+                stamped(Flow(t=1, source="orders", protocol="amqp", op="declare q")),
                 FaultChange(t=1, id="f1", text="refuse a->b", change="hit", victims=3),
             ]
         )

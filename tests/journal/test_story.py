@@ -9,6 +9,7 @@ import pytest
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
 from lab.journal.story import NoStory, Step, Story, entities, idents, story
 from lab.journal.telling import text
+from tests.stamped import stamped
 
 
 class Tape:
@@ -28,7 +29,7 @@ class Tape:
 
     def amqp(self, t: float, who: str, op: str, message: str, cid: str = "", **more: Any) -> None:
         flow = Flow(source=who, target="broker", link=f"{who}->broker", protocol="amqp", op=op, message=message)
-        self._flow(t, flow, correlation=cid, **more)
+        self._flow(t, stamped(flow), correlation=cid, **more)
 
     def state(self, t: float, ident: str, state: str, cid: str, reason: str = "") -> None:
         data = {"entity": "order", "id": ident, "state": state, "reason": reason}
@@ -58,7 +59,7 @@ def saga(tape: Tape, start: float, ident: str, cid: str) -> None:
     )
     tape.http(start + 0.040, "payments->provider", "POST /charges", "201", 12.0, cid)
     tape.amqp(start + 0.045, "payments", "publish payment.approved", m2, cid, routing_key="payment.approved")
-    tape.amqp(start + 0.047, "payments", "ack", m1, queue="payments.orders")
+    tape.amqp(start + 0.047, "payments", "ack", m1, queue="payments.orders", status="acked")
     tape.amqp(
         start + 0.048,
         "orders",
@@ -69,7 +70,7 @@ def saga(tape: Tape, start: float, ident: str, cid: str) -> None:
         queue="orders.payments",
     )
     tape.state(start + 0.050, ident, "confirmed", cid)
-    tape.amqp(start + 0.051, "orders", "ack", m2, queue="orders.payments")
+    tape.amqp(start + 0.051, "orders", "ack", m2, queue="orders.payments", status="acked")
 
 
 def _rounded(step: Step) -> tuple[str, float]:
@@ -134,7 +135,7 @@ def test_what_was_lost_repeated_or_late_is_marked_with_its_fault() -> None:
     tape.amqp(1.1, "payments", "deliver payments.orders", "m1", "req-1", **deliver)
     tape.amqp(1.2, "payments", "ack", "m1", queue="payments.orders", outcome="lost", faults=("f1",))
     tape.amqp(1.9, "payments", "deliver payments.orders", "m1", "req-1", redelivered=True, **deliver)
-    tape.amqp(2.0, "payments", "ack", "m1", queue="payments.orders", redelivered=True)
+    tape.amqp(2.0, "payments", "ack", "m1", queue="payments.orders", redelivered=True, status="acked")
     told = text(story(tape.events, "req-1"))
     lost, again = told.splitlines()[-2:]
     assert "payments → broker  ack  LOST  by fault f1" in lost
@@ -148,7 +149,7 @@ def test_a_message_published_again_has_a_confirm_and_deliveries_of_its_own() -> 
         tape.amqp(t, "orders", "publish order.created", "m1", "req-1", routing_key="order.created")
         tape.amqp(t + 0.002, "orders", "confirm", "m1", status="confirmed")
         tape.amqp(t + 0.01, "payments", "deliver q", "m1", "req-1", queue="q")
-        tape.amqp(t + 0.03, "payments", "ack", "m1", queue="q")
+        tape.amqp(t + 0.03, "payments", "ack", "m1", queue="q", status="acked")
         tape.amqp(t + 0.04, "payments", "publish q.dlq", "m1", "req-1", routing_key="q.dlq")
     results = [(step.what, _rounded(step)) for step in story(tape.events, "req-1").steps]
     once = [

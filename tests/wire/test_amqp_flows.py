@@ -193,6 +193,35 @@ def test_get_has_its_queue_its_time_and_its_ack() -> None:
     assert play.server(say(Basic.GetEmpty())) == ["get q empty"]
 
 
+def test_every_flow_says_what_it_is_and_which_side_sent_it() -> None:
+    play = confirming(opened(Play()))
+    play.client(say(Queue.Declare(queue="q")), say(Basic.Consume(queue="q", consumer_tag="c")))
+    play.server(say(Queue.DeclareOk("q", 0, 0)), say(Basic.ConsumeOk("c")))
+    play.client(publish("m1"), publish("m2"), publish("m3"))
+    returned = message(Basic.Return(312, "NO_ROUTE", "shop.events", "order.created"), "m3")
+    play.server(ack(1), nack(2), returned, deliver("m4", 1), deliver("m5", 2))
+    play.client(ack(1), say(Basic.Reject(2)), say(Basic.Get(queue="q")), say(Basic.Get(queue="q")))
+    play.server(message(Basic.GetOk(3, False, "x", "k", 4), "m6"), say(Basic.GetEmpty()))
+    play.server(say(Channel.Close(406, "PRECONDITION_FAILED", 0, 0)))
+    assert [(told(flow), flow.role, "broker" if flow.back else "client") for flow in play.flows] == [
+        ("declare q OK", "setup", "client"),
+        ("consume q OK", "subscribe", "client"),
+        ("publish order.created m1", "message", "client"),
+        ("publish order.created m2", "message", "client"),
+        ("publish order.created m3", "message", "client"),
+        ("confirm m1 confirmed", "ack", "broker"),
+        ("confirm m2 nacked error", "nack", "broker"),
+        ("return m3 312 NO_ROUTE error", "nack", "broker"),
+        ("deliver q m4", "delivery", "broker"),
+        ("deliver q m5", "delivery", "broker"),
+        ("ack m4 acked", "ack", "client"),
+        ("reject m5 requeued", "nack", "client"),
+        ("get q m6", "delivery", "broker"),
+        ("get q empty", "call", "client"),
+        ("close channel 406 error", "setup", "broker"),
+    ]
+
+
 def test_cancelling_from_either_side() -> None:
     play = consuming(opened(Play()))
     play.client(say(Basic.Cancel("c")))

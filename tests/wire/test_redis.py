@@ -230,6 +230,18 @@ def test_the_conversation_is_understood() -> None:
     assert flows[-1].status == "hit"
 
 
+def test_every_flow_says_what_it_is_and_which_side_sent_it() -> None:
+    flows = observed(RedisSession(), [*CONVERSATION, (C, cmd("PUBLISH", "news", "x")), (S, b":2\r\n")])
+    assert [(f.op[:9], f.role, "server" if f.back else "client") for f in flows if f.role != "call"] == [
+        ("HELLO", "setup", "client"),
+        ("PING", "setup", "client"),
+        ("MULTI", "setup", "client"),
+        ("invalidat", "delivery", "server"),
+        ("SUBSCRIBE", "subscribe", "client"),
+        ("PUBLISH n", "message", "client"),
+    ]
+
+
 @given(splits(CONVERSATION), st.data())
 def test_intercepting_at_times_changes_neither_flows_nor_bytes(pieces: list[Said], data: st.DataObject) -> None:
     dialogue = Dialogue(RedisSession())

@@ -142,12 +142,11 @@ def _follow(bench: Bench) -> None:
 def told(event: Event) -> str:
     """The event in words. Every exchange is told, because it is the reader who makes them; an access log is not: it
     would say each a second time."""
-    from lab.journal.event import Flow, Load, Log
-    from lab.journal.picture.link import counted
+    from lab.journal.event import TRAFFIC, Flow, Load, Log
     from lab.journal.plain import always, flow_words, log_words, stamped
 
     if isinstance(event, Flow):
-        words = flow_words(event) if event.protocol != "amqp" or counted(event) or event.outcome != "ok" else ""
+        words = flow_words(event) if event.role in TRAFFIC or event.outcome != "ok" else ""
     elif isinstance(event, Log):
         words = log_words(event) if event.event != "http" else ""
     else:

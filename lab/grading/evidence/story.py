@@ -12,7 +12,7 @@ from pathlib import Path
 from lab.grading.evidence.brevity import LOUD, shorten
 from lab.grading.model import Line
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
-from lab.journal.story import Step, carries, chain
+from lab.journal.story import Step, chain, speaks
 from lab.journal.telling import milliseconds
 
 AROUND = 0.5
@@ -142,7 +142,7 @@ def _names(event: Event, idents: set[str]) -> bool:
 def _under_fault(window: Sequence[Event], faults: Iterable[FaultChange]) -> list[Flow | Log]:
     """What went over the links under a fault; over any link if there was no fault."""
     links = {change.link or _target(change) for change in faults}
-    flows = [event for event in window if isinstance(event, Flow) and carries(event)]
+    flows = [event for event in window if isinstance(event, Flow) and speaks(event)]
     touched = [flow for flow in flows if flow.faults or flow.link in links]
     return [*(touched or flows)]
 
@@ -150,7 +150,7 @@ def _under_fault(window: Sequence[Event], faults: Iterable[FaultChange]) -> list
 def _speaks(event: Event) -> bool:
     """Whether it is worth a line: an exchange that carries something, a state, a breaker, a complaint."""
     if isinstance(event, Flow):
-        return carries(event)
+        return speaks(event)
     if not isinstance(event, Log):
         return False
     if event.level in LOUD:

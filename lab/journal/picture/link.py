@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lab.journal.event import Flow
 from lab.journal.measure import Meter, Spread
-
-MESSAGES = frozenset({"publish", "deliver", "get"})
-"""AMQP ops that carry a message. The others answer or prepare: they are flows, but do not count in a link's rate."""
 
 FAILED = frozenset({"error", "lost", "refused"})
 """Outcomes that count as errors. What was late or arrived twice still arrived."""
 
 
-def counted(flow: Flow) -> bool:
-    """Whether the flow counts in a link's rate: a request, a command or a message, no answer and no preparation."""
-    return flow.protocol != "amqp" or flow.op.partition(" ")[0] in MESSAGES
-
-
 class LinkPicture:
-    """What was seen on one link. `flows` counts everything, `rate` only requests, commands and messages."""
+    """What was seen on one link. `flows` counts everything, `rate` only what the link is there for (event.TRAFFIC)."""
 
     __slots__ = (
         "back",
@@ -45,11 +36,11 @@ class LinkPicture:
         self.meter = Meter()
         self.failures = Meter()
         self.there = 0
-        """Requests, commands and publishes so far: what travels from consumer to provider."""
+        """Calls and messages so far: what travels from consumer to provider."""
         self.back = 0
-        """Deliveries so far: what travels from a broker to its consumer."""
+        """Deliveries so far: what travels from provider to consumer."""
         self.consumes = False
-        """Whether the source has asked a broker for messages."""
+        """Whether the source has asked for deliveries, or got one."""
         self.spread = Spread()
 
     @property

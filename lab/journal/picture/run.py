@@ -10,9 +10,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.journal.deliveries import ANSWERS, wants_ack
+from lab.journal.deliveries import answers_delivery, wants_ack
 from lab.journal.ending import ending
-from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import TRAFFIC, Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.picture.entity import EntityPicture
 from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import FAILED, LinkPicture
@@ -134,35 +134,26 @@ class RunPicture:
         link.bytes += flow.bytes
         link.outcomes[flow.outcome] += 1
         t = flow.t
-        if flow.ms is not None and flow.op != "connection":  # how long one lived is no latency
+        role = flow.role
+        if flow.ms is not None and role != "connection":  # how long one lived is no latency
             link.spread.add(flow.ms, t)
         if flow.outcome in FAILED:
             link.failures.add(t)
-        if link.protocol == "amqp":
-            self._amqp(flow, link)
-        else:
+        if role in TRAFFIC:
             link.meter.add(t)
-            link.there += 1
-
-    def _amqp(self, flow: Flow, link: LinkPicture) -> None:
-        verb = flow.op.partition(" ")[0]
-        if verb == "publish":
-            link.meter.add(flow.t)
-            link.there += 1
-            if flow.correlation:
-                self._saga_step(flow)
-        elif verb in ("deliver", "get"):
-            link.meter.add(flow.t)
-            link.back += 1
+            if flow.back:
+                link.back += 1
+            else:
+                link.there += 1
+        if role == "message" and flow.correlation:
+            self._saga_step(flow)
+        elif role == "delivery" or role == "subscribe":
             link.consumes = True
-            if flow.queue and wants_ack(flow):
+        if flow.queue:
+            if wants_ack(flow) or answers_delivery(flow):
                 self._queue(flow.queue).take(flow)
-        elif verb in ANSWERS:
-            if flow.queue:
-                self._queue(flow.queue).take(flow)
-        elif verb == "consume" and flow.queue:
-            link.consumes = True
-            self._queue(flow.queue).held.release(flow.link, keep=flow.conn)
+            elif role == "subscribe":
+                self._queue(flow.queue).held.release(flow.link, keep=flow.conn)
 
     def _saga_step(self, flow: Flow) -> None:
         steps = self.sagas.get(flow.correlation)
@@ -171,7 +162,7 @@ class RunPicture:
                 del self.sagas[next(iter(self.sagas))]
             steps = self.sagas[flow.correlation] = []
         if len(steps) < 32:
-            steps.append((flow.t, flow.routing_key or flow.op.partition(" ")[2]))
+            steps.append((flow.t, flow.routing_key or flow.key))
 
     def _queue(self, name: str) -> QueuePicture:
         queue = self.queues.get(name)
@@ -232,7 +223,7 @@ class RunPicture:
 
     def _disconnected(self, name: str) -> None:
         for link in self.links.values():
-            if link.protocol == "amqp" and name in (link.source, link.target):
+            if name in (link.source, link.target):
                 for queue in self.queues.values():
                     queue.held.release(link.id)
 

@@ -28,6 +28,7 @@ def call(op: str, answer_id: int, *fields: str, nowait: int = 0) -> Handler:
         subject = queue if "queue" in said else said.get("exchange", "")
         flow = Flow(
             protocol="amqp",
+            role="setup",
             op=op if op in _NAMELESS else f"{op} {subject}",
             exchange=said.get("exchange", ""),
             routing_key=said.get("key", ""),
@@ -52,7 +53,7 @@ def consume(_connection: Connection, channel: Channel, data: bytes, pos: int, no
     stop = pos + 1 + data[pos]
     tag = data[pos + 1 : stop]
     manual = not data[stop] & 2
-    flow = Flow(protocol="amqp", op="consume " + queue, queue=queue)
+    flow = Flow(protocol="amqp", role="subscribe", op="consume " + queue, queue=queue)
     if tag:
         channel.consumers[tag] = Consumer(queue, "deliver " + queue, manual)
     if data[stop] & 8:
@@ -74,7 +75,7 @@ def _cancelled(channel: Channel, tag: bytes) -> Flow:
     # The consumer stays known until the broker says that it is gone: deliveries may still be on their way.
     consumer = channel.consumers.get(tag)
     queue = consumer.queue if consumer else ""
-    return Flow(protocol="amqp", op=f"cancel {queue}", queue=queue)
+    return Flow(protocol="amqp", role="setup", op=f"cancel {queue}", queue=queue)
 
 
 def cancel_ok(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
@@ -90,8 +91,7 @@ def cancelled_by_broker(
     tag = data[pos + 1 : pos + 1 + data[pos]]
     flow = _cancelled(channel, tag)
     channel.consumers.pop(tag, None)
-    flow.status = "cancelled by the broker"
-    flow.outcome = "error"
+    flow.status, flow.outcome, flow.back = "cancelled by the broker", "error", True
     flows.append(flow)
 
 
@@ -165,12 +165,13 @@ def open_connection(
 ) -> None:
     """The handshake's last question; its Flow tells the time of the whole, from the client's first byte."""
     vhost, _ = short_string(data, pos)
-    flow = Flow(protocol="amqp", op="open " + vhost)
+    flow = Flow(protocol="amqp", role="setup", op="open " + vhost)
     channel.calls.append(Call(wire.CONNECTION_OPEN_OK, flow, now if connection.greeted is None else connection.greeted))
 
 
-def close(op: str) -> Handler:
-    """Either side closes the channel or the connection and says why. If it is an error, it answers what was asked."""
+def close(op: str, *, back: bool) -> Handler:
+    """Either side (`back`: the broker) closes the channel or the connection and says why. If it is an error, it answers
+    what was asked."""
 
     def handle(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
         code, text, _ = reply(data, pos)
@@ -181,7 +182,8 @@ def close(op: str) -> Handler:
             call = channel.calls.popleft()
             call.flow.status, call.flow.outcome, call.flow.ms = status, "error", (now - call.at) * 1000
             flows.append(call.flow)
-        flow = Flow(protocol="amqp", op=op, status=status, outcome="error" if failed else "ok", detail=text)
+        flow = Flow(protocol="amqp", role="setup", back=back, op=op, status=status, detail=text)
+        flow.outcome = "error" if failed else "ok"
         flows.append(flow)
 
     return handle
@@ -202,10 +204,10 @@ def channel_close_ok(
 
 def blocked(_connection: Connection, _channel: Channel, data: bytes, pos: int, _now: float, flows: list[Flow]) -> None:
     reason, _ = short_string(data, pos)
-    flows.append(Flow(protocol="amqp", op="blocked", outcome="late", detail=reason))
+    flows.append(Flow(protocol="amqp", role="setup", back=True, op="blocked", outcome="late", detail=reason))
 
 
 def unblocked(
     _connection: Connection, _channel: Channel, _data: bytes, _pos: int, _now: float, flows: list[Flow]
 ) -> None:
-    flows.append(Flow(protocol="amqp", op="unblocked", status="OK"))
+    flows.append(Flow(protocol="amqp", role="setup", back=True, op="unblocked", status="OK"))

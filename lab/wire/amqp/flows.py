@@ -7,12 +7,13 @@ the time since it went out. SASL answers and secrets are never read.
 
 from __future__ import annotations
 
-from lab.journal.event import Flow
+from lab.journal.event import Flow, Role
 from lab.wire.amqp import frames as wire
 from lab.wire.amqp.channel import Channel, Connection, Consumer, Content, Delivered, Finish, Handler, Published
 from lab.wire.amqp.frames import short_string, tag_and_bits
 
 VERBS = {wire.BASIC_ACK: "ack", wire.BASIC_NACK: "nack", wire.BASIC_REJECT: "reject"}
+_ROLES: dict[str, Role] = {"ack": "ack", "nack": "nack", "reject": "nack", "confirm": "ack"}
 
 
 def unanswered(channel: Channel, status: str, closed: bool) -> list[Flow]:
@@ -46,6 +47,8 @@ def answer(op: str, message: Flow, status: str, ms: float | None) -> Flow:
     """The Flow of an answer to `message`."""
     return Flow(
         protocol="amqp",
+        role=_ROLES[op],
+        back=op == "confirm",
         op=op,
         status=status,
         ms=ms,
@@ -62,7 +65,7 @@ def answer(op: str, message: Flow, status: str, ms: float | None) -> Flow:
 def confirmation(published: Published, acked: bool, now: float) -> Flow:
     flow = answer("confirm", published.flow, "confirmed" if acked else "nacked", (now - published.at) * 1000)
     if not acked:
-        flow.outcome = "error"
+        flow.role, flow.outcome = "nack", "error"
     return flow
 
 
@@ -86,7 +89,7 @@ def start_publish(
 ) -> None:
     exchange, pos = short_string(data, pos + 2)
     key, _ = short_string(data, pos)
-    flow = Flow(protocol="amqp", op="publish " + key, exchange=exchange, routing_key=key)
+    flow = Flow(protocol="amqp", role="message", op="publish " + key, exchange=exchange, routing_key=key)
     channel.sending = Content(flow, finish_publish)
 
 
@@ -121,6 +124,8 @@ def _received(
     key, _ = short_string(data, pos)
     flow = Flow(
         protocol="amqp",
+        role="delivery",
+        back=True,
         op=op,
         exchange=exchange,
         routing_key=key,
@@ -147,6 +152,8 @@ def start_return(
     key, _ = short_string(data, pos)
     flow = Flow(
         protocol="amqp",
+        role="nack",
+        back=True,
         op="return",
         status=f"{status} {text}",
         outcome="error",

@@ -7,14 +7,17 @@ from lab.wire.amqp import flows as messages
 from lab.wire.amqp import frames as wire
 from lab.wire.amqp.channel import Handler
 
-_CLOSING: dict[int, Handler] = {
-    wire.CONNECTION_CLOSE: calls.close("close"),
-    wire.CHANNEL_CLOSE: calls.close("close channel"),
-    wire.CHANNEL_CLOSE_OK: calls.channel_close_ok,
-    wire.CONNECTION_CLOSE_OK: calls.connection_close_ok,
-}
 
-FROM_CLIENT: dict[int, Handler] = _CLOSING | {
+def _closing(*, back: bool) -> dict[int, Handler]:
+    return {
+        wire.CONNECTION_CLOSE: calls.close("close", back=back),
+        wire.CHANNEL_CLOSE: calls.close("close channel", back=back),
+        wire.CHANNEL_CLOSE_OK: calls.channel_close_ok,
+        wire.CONNECTION_CLOSE_OK: calls.connection_close_ok,
+    }
+
+
+FROM_CLIENT: dict[int, Handler] = _closing(back=False) | {
     wire.BASIC_PUBLISH: messages.start_publish,
     wire.BASIC_ACK: messages.settled(wire.BASIC_ACK),
     wire.BASIC_NACK: messages.settled(wire.BASIC_NACK),
@@ -36,7 +39,7 @@ FROM_CLIENT: dict[int, Handler] = _CLOSING | {
 }
 
 FROM_SERVER: dict[int, Handler] = (
-    _CLOSING
+    _closing(back=True)
     | {
         wire.BASIC_DELIVER: messages.start_deliver,
         wire.BASIC_RETURN: messages.start_return,

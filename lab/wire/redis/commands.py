@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import pairwise
 
+from lab.journal.event import Role
+
 NAME_LIMIT = 120
 
 
@@ -43,8 +45,14 @@ WRITES = _words(
 )
 """Commands that a full or read-only server refuses."""
 
-SETTING_UP = _words("AUTH CLIENT COMMAND DISCARD EXEC HELLO MULTI QUIT RESET SELECT WATCH UNWATCH")
-"""Commands that an injected error spares: they prepare a connection or a transaction."""
+PREPARING = _words("AUTH CLIENT COMMAND HELLO MULTI PING QUIT RESET SELECT UNWATCH WATCH")
+"""Commands with which a client makes itself known, or announces what comes."""
+
+SETTING_UP = PREPARING - {"PING"} | {"DISCARD", "EXEC"}
+"""Commands that an injected error spares: they prepare a connection or a transaction, or end one."""
+
+PUBLISHING = _words("PUBLISH SPUBLISH")
+"""Commands that hand a message to the server, for all who listen."""
 
 SUBSCRIBING = _words("SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE")
 """Commands that are answered by one confirmation for each channel."""
@@ -54,6 +62,14 @@ SUBSCRIBING = _words("SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE S
 def name_of(word: bytes) -> str:
     """A command's name as it is written in a Flow."""
     return word.decode("latin-1").upper()[:NAME_LIMIT]
+
+
+ROLES: dict[str, Role] = {
+    **dict.fromkeys(PREPARING, "setup"),
+    **dict.fromkeys(PUBLISHING, "message"),
+    **dict.fromkeys(SUBSCRIBING, "subscribe"),
+}
+"""What a command is; any other is a `call`."""
 
 
 def describe(name: str, args: list[bytes], count: int) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.disturb import LINK_KINDS, disturb, pace, touched
-from lab.wire.redis.commands import READS, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, name_of, ttl
+from lab.wire.redis.commands import READS, ROLES, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, name_of, ttl
 from lab.wire.redis.resp import Command, CommandReader, Reply, ReplyReader
 from lab.wire.session import Effect, GiveUp, Mute, Seen, Send, Side, Strike, Undecodable
 
@@ -137,7 +137,7 @@ class RedisSession:
             return None
         name = name_of(args[0])
         op, key = describe(name, args, command.count)
-        asked = _Asked(name, Flow(op=op, key=key, bytes=size), now)
+        asked = _Asked(name, Flow(role=ROLES.get(name, "call"), op=op, key=key, bytes=size), now)
         if name in _UNUSUAL:
             self._note(name, args, command.count, asked)
         elif len(args) > 2:
@@ -320,4 +320,5 @@ def _pushed(reply: Reply, size: int) -> Flow:
     """A message that nobody asked for: published on a channel, or an invalidation."""
     word = reply.items[0].decode("utf-8", "replace")
     channel = reply.items[1].decode("utf-8", "replace")[:120] if len(reply.items) > 1 else ""
-    return Flow(op=f"{word} {channel}".rstrip(), status="pushed", bytes=size)
+    op = f"{word} {channel}".rstrip()
+    return Flow(role="delivery", back=True, op=op, key=channel, status="pushed", bytes=size)

@@ -250,4 +250,13 @@ def test_the_places_are_lines_of_the_logs_written(tmp_path: Path) -> None:
 
 def _refused(source: str, target: str) -> Flow:
     link = f"{source}->{target}"
-    return Flow(source=source, target=target, link=link, op="connect", status="refused", outcome="refused", ms=0.0)
+    return Flow(
+        source=source,
+        target=target,
+        link=link,
+        role="connection",
+        op="connect",
+        status="refused",
+        outcome="refused",
+        ms=0.0,
+    )

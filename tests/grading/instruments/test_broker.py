@@ -18,6 +18,7 @@ from lab.grading.instruments.broker import Broker
 from lab.grading.instruments.messages import event
 from lab.journal.event import Flow
 from tests.brokers import EmbeddedBroker, free_port
+from tests.stamped import stamped
 from tests.waiting import eventually
 
 
@@ -241,11 +242,11 @@ def test_a_broker_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.
 
 
 def deliver(queue: str, message: str, **more: Any) -> Flow:
-    return Flow(op=f"deliver {queue}", queue=queue, message=message, **more)
+    return stamped(Flow(op=f"deliver {queue}", queue=queue, message=message, **more))
 
 
 def answer(verb: str, queue: str, message: str, **more: Any) -> Flow:
-    return Flow(op=verb, queue=queue, message=message, **more)
+    return stamped(Flow(op=verb, queue=queue, message=message, **more))
 
 
 def with_exchange(url: str, name: str) -> None:
