@@ -18,6 +18,7 @@ from lab.grading.checking.expect import (
     warn,
     within,
 )
+from lab.locale import tr, trn
 
 if TYPE_CHECKING:
     from lab.grading.checking.hold import hold
@@ -62,6 +63,8 @@ __all__ = [
     "sample_twice",
     "status",
     "stays",
+    "tr",
+    "trn",
     "warn",
     "within",
 ]

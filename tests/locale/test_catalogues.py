@@ -93,8 +93,8 @@ def in_uzbek(data: Any) -> Iterator[str]:
 
 
 def prose(text: str) -> str:
-    """Without code: names in it are nobody's words."""
-    return re.sub(r"```.*?```|`[^`]*`|https?://\S+", "·", text, flags=re.DOTALL)
+    """Without code and values: names in them are nobody's words."""
+    return re.sub(r"```.*?```|`[^`]*`|https?://\S+|\{[^}]*\}", "·", text, flags=re.DOTALL)
 
 
 UZBEK = [(place, prose(text)) for place, text in uzbek()]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
-from lab.grading import Answer, Http, Stub, behaviour, cannot_tell, eventually, expect
+from lab.grading import Answer, Http, Stub, behaviour, cannot_tell, eventually, expect, tr
 from lab.grading.checking.fixtures import New, SystemUnderTest
 from lab.grading.structure.sources import Unreadable, read_structure
 from lab.grading.structure.walls import breaches, missing
@@ -19,11 +19,11 @@ RIVALS = 20
 USERS = 12
 PAGE = 5
 RULES = {
-    "imports-internals": "a module imports of another only its public face: the package or its api",
-    "imports-the-root": "no module imports what knows the modules",
-    "import-cycle": "modules do not import each other in a circle",
-    "shared-tables": "every table is defined in a module, none in what modules share",
-    "foreign-table": "a module defines only tables that bear its name",
+    "imports-internals": tr("a module imports of another only its public face: the package or its api"),
+    "imports-the-root": tr("no module imports what knows the modules"),
+    "import-cycle": tr("modules do not import each other in a circle"),
+    "shared-tables": tr("every table is defined in a module, none in what modules share"),
+    "foreign-table": tr("a module defines only tables that bear its name"),
 }
 """What the source has to keep to, by the code of its breach."""
 
@@ -33,7 +33,7 @@ def register(http: Http, new: New) -> Answer:
     answer = http.post("/users", json={"email": new.email(), "name": new.name()})
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        "POST /users with an e-mail and a name answers 201 with the user and its id",
+        tr("POST /users with an e-mail and a name answers 201 with the user and its id"),
         got=answer,
         code="no-user",
         about=[answer],
@@ -54,7 +54,11 @@ def order(http: Http, user: object, items: list[dict[str, Any]], code: str = "no
     answer = http.post("/orders", json={"user_id": user, "items": items})
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("total") == total,
-        f"POST /orders of {user}, who is known, answers 201 with the order and the total {total}",
+        tr(
+            "POST /orders of {user}, who is known, answers 201 with the order and the total {total}",
+            user=user,
+            total=total,
+        ),
         got=f"{answer} {answer.text[:200]}",
         code=code,
         about=[answer],
@@ -75,7 +79,7 @@ def answers(answer: Answer, status: int, code: str, problem: str = "", what: str
 def same(read: Answer, made: Answer) -> None:
     expect(
         read.status == 200 and read.json == made.json,
-        f"GET {read.path} shows what was answered before: {made.json}",
+        tr("GET {path} shows what was answered before: {json}", path=read.path, json=made.json),
         got=f"{read}: {read.text[:300]}",
         code="not-what-was-answered",
         about=[made, read],
@@ -84,7 +88,13 @@ def same(read: Answer, made: Answer) -> None:
 
 def items_of(answer: Answer) -> list[Any]:
     listed = answer.json.get("items") if isinstance(answer.json, dict) else None
-    expect(isinstance(listed, list), f"GET {answer.path} answers items", got=answer, code="no-list", about=[answer])
+    expect(
+        isinstance(listed, list),
+        tr("GET {path} answers items", path=answer.path),
+        got=answer,
+        code="no-list",
+        about=[answer],
+    )
     return listed or []
 
 
@@ -97,24 +107,29 @@ def check_users_and_orders_live_as_before(http: Http, new: New, rng: random.Rand
     answers(renamed, 200, "patch")
     same(http.get(f"/users/{ident}"), renamed)
     taken = http.post("/users", json={"email": made.sent["email"], "name": new.name()})
-    answers(taken, 409, "email-not-unique", "email_taken", "POST /users with an e-mail that is taken")
+    answers(taken, 409, "email-not-unique", "email_taken", tr("POST /users with an e-mail that is taken"))
 
     bought = order(http, ident, basket(rng, new))
     path = f"/orders/{bought.json['id']}"
     same(http.get(path), bought)
     theirs = items_of(http.get(f"/orders?user_id={ident}"))
-    expect(theirs == [bought.json], f"GET /orders?user_id={ident} lists the one order", got=theirs, code="not-listed")
+    expect(
+        theirs == [bought.json],
+        tr("GET /orders?user_id={ident} lists the one order", ident=ident),
+        got=theirs,
+        code="not-listed",
+    )
     kept = http.delete(f"/users/{ident}")
-    answers(kept, 409, "orphaned-orders", "user_has_orders", f"DELETE /users/{ident}, who has an order")
+    answers(kept, 409, "orphaned-orders", "user_has_orders", tr("DELETE /users/{ident}, who has an order", ident=ident))
     cancelled = http.patch(path, json={"status": "cancelled"})
     answers(cancelled, 200, "cancel")
     same(http.get(path), cancelled)
     answers(http.delete(path), 204, "delete")
-    answers(http.delete(f"/users/{ident}"), 204, "delete", what="DELETE of a user whose orders are gone")
+    answers(http.delete(f"/users/{ident}"), 204, "delete", what=tr("DELETE of a user whose orders are gone"))
     for left in (path, f"/users/{ident}"):
         answers(http.get(left), 404, "missing-is-not-404")
     stranger = http.post("/orders", json={"user_id": ident, "items": basket(rng, new)})
-    answers(stranger, 422, "unknown-user", "unknown_user", "POST /orders of a user who is gone")
+    answers(stranger, 422, "unknown-user", "unknown_user", tr("POST /orders of a user who is gone"))
     refused(http, new)
 
 
@@ -123,17 +138,17 @@ def refused(http: Http, new: New) -> None:
     user = register(http, new).json["id"]
     good = {"sku": new.id("sku"), "qty": 2, "price": 1000}
     for path, what, body in (
-        ("/users", "no name", {"email": new.email()}),
-        ("/users", "a number for a name", {"email": new.email(), "name": 7}),
-        ("/orders", "no items", {"user_id": user, "items": []}),
-        ("/orders", "qty 0", {"user_id": user, "items": [{**good, "qty": 0}]}),
-        ("/orders", "a negative price", {"user_id": user, "items": [{**good, "price": -1}]}),
-        ("/orders", "no JSON", None),
+        ("/users", tr("no name"), {"email": new.email()}),
+        ("/users", tr("a number for a name"), {"email": new.email(), "name": 7}),
+        ("/orders", tr("no items"), {"user_id": user, "items": []}),
+        ("/orders", tr("qty 0"), {"user_id": user, "items": [{**good, "qty": 0}]}),
+        ("/orders", tr("a negative price"), {"user_id": user, "items": [{**good, "price": -1}]}),
+        ("/orders", tr("no JSON"), None),
     ):
         answer = http.post(path, content=b"two apples, please") if body is None else http.post(path, json=body)
         expect(
             answer.status is not None and 400 <= answer.status < 500,
-            f"POST {path} with {what} is refused with a 4xx",
+            tr("POST {path} with {what} is refused with a 4xx", path=path, what=what),
             got=answer,
             code="bad-input",
             about=[answer],
@@ -141,7 +156,7 @@ def refused(http: Http, new: New) -> None:
     lie = http.post("/orders", json={"user_id": user, "items": [good], "total": 1})
     expect(
         lie.status in (400, 422) or (isinstance(lie.json, dict) and lie.json.get("total") == 2000),
-        "an order of 2 × 1000 UZS costs 2000 UZS, though the client said 1",
+        tr("an order of 2 × 1000 UZS costs 2000 UZS, though the client said 1"),
         got=f"{lie} {lie.text[:200]}",
         code="trusts-the-clients-total",
         about=[lie],
@@ -161,8 +176,8 @@ def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: Sys
         cursor = f"&cursor={page.json['next_cursor']}"
     expect(
         Counter(map(str, seen)) == Counter(map(str, made)),
-        f"{USERS} users in pages of {PAGE}: each of them once",
-        got=f"{len(seen)} shown, {len(set(map(str, seen)))} different",
+        tr("{users} users in pages of {page}: each of them once", users=USERS, page=PAGE),
+        got=tr("{count} shown, {different} different", count=len(seen), different=len(set(map(str, seen)))),
         code="page-shift",
     )
     email = new.email()
@@ -172,15 +187,20 @@ def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: Sys
     tried = http.at_once(calls)
     counted = Counter(f"{answer.status} {answer.code}".strip() for answer in tried)
     expect(
-        sum(answer.status == 201 for answer in tried) == 1 and counted["409 email_taken"] == RIVALS - 1,
-        f"of {RIVALS} registrations of {email} at one moment: 1 × 201, {RIVALS - 1} × 409 email_taken",
+        sum(answer.status == 201 for answer in tried) == 1 and counted[tr("409 email_taken")] == RIVALS - 1,
+        tr(
+            "of {rivals} registrations of {email} at one moment: 1 × 201, {losers} × 409 email_taken",
+            rivals=RIVALS,
+            email=email,
+            losers=RIVALS - 1,
+        ),
         got=dict(counted),
         code="registered-twice",
     )
     system.stop("shop")
     system.start("shop")
     read = http.get(f"/users/{made[0]}")
-    answers(read, 200, "lost-at-restart", what=f"after a restart, GET /users/{made[0]}")
+    answers(read, 200, "lost-at-restart", what=tr("after a restart, GET /users/{made}", made=made[0]))
 
 
 @behaviour("C2")
@@ -191,7 +211,7 @@ def check_all_three(http: Http, new: New, rng: random.Random, system: SystemUnde
     path, wanted = f"/notifications?user_id={ident}", [(bought.json["id"], "order_created")]
     eventually(
         lambda: [(one.get("order_id"), one.get("template")) for one in items_of(http.get(path))] == wanted,
-        f"GET {path} has one, order_created of the order {bought.json['id']}",
+        tr("GET {path} has one, order_created of the order {id}", path=path, id=bought.json["id"]),
         within=5.0,
         code="not-notified",
         got=lambda: http.get(path).text[:300],
@@ -206,7 +226,7 @@ def check_users_alone(http: Http, new: New, system: SystemUnderTest) -> None:
     same(http.get(f"/users/{made.json['id']}"), made)
     off(http, "/orders", "/notifications")
     body = {"user_id": made.json["id"], "items": [{"sku": new.id("sku"), "qty": 1, "price": 1000}]}
-    answers(http.post("/orders", json=body), 404, "off-but-there", what="MODULES=users: POST /orders")
+    answers(http.post("/orders", json=body), 404, "off-but-there", what=tr("MODULES=users: POST /orders"))
     owned(system, "users")
 
 
@@ -221,8 +241,8 @@ def check_all_but_notifications(
     asked = stub["users"].count("* /users*")
     expect(
         asked == 0,
-        "MODULES=users,orders: users is in this process, and nobody else is asked who that is",
-        got=f"{asked} requests to USERS_URL",
+        tr("MODULES=users,orders: users is in this process, and nobody else is asked who that is"),
+        got=tr("{asked} requests to USERS_URL", asked=asked),
         code="asks-over-the-network",
     )
 
@@ -230,7 +250,7 @@ def check_all_but_notifications(
 def off(http: Http, *paths: str) -> None:
     for path in paths:
         answer = http.get(f"{path}?user_id=u-1")
-        answers(answer, 404, "off-but-there", what=f"GET {path} of a module that is switched off")
+        answers(answer, 404, "off-but-there", what=tr("GET {path} of a module that is switched off", path=path))
 
 
 def owned(system: SystemUnderTest, *modules: str) -> None:
@@ -239,15 +259,23 @@ def owned(system: SystemUnderTest, *modules: str) -> None:
     others = [name for name in found if not name.startswith(tuple(f"{module}_" for module in modules))]
     expect(
         not others,
-        f"MODULES={','.join(modules)}: only tables called {' or '.join(f'{module}_*' for module in modules)}",
-        got=f"also {', '.join(others)}",
+        tr(
+            "MODULES={modules}: only tables called {tables}",
+            modules=",".join(modules),
+            tables=" or ".join(f"{module}_*" for module in modules),
+        ),
+        got=tr("also {others}", others=", ".join(others)),
         code="tables-of-others",
     )
     without = [module for module in modules if not any(name.startswith(f"{module}_") for name in found)]
     expect(
         not without,
-        f"MODULES={','.join(modules)}: each has its tables, called {' and '.join(f'{one}_*' for one in modules)}",
-        got=f"tables {', '.join(found) or '(none)'}",
+        tr(
+            "MODULES={modules}: each has its tables, called {tables}",
+            modules=",".join(modules),
+            tables=" and ".join(f"{one}_*" for one in modules),
+        ),
+        got=tr("tables {value}", value=", ".join(found) or "(none)"),
         code="no-tables",
     )
 
@@ -271,13 +299,13 @@ def check_orders_without_users(
     asked = stub["users"].count("GET /users*")
     expect(
         asked >= 1,
-        f"MODULES=orders: who {user} is, is asked at USERS_URL",
-        got=f"{asked} requests to USERS_URL, and an order all the same",
+        tr("MODULES=orders: who {user} is, is asked at USERS_URL", user=user),
+        got=tr("{asked} requests to USERS_URL, and an order all the same", asked=asked),
         code="nobody-asked",
         about=[made],
     )
     stranger = http.post("/orders", json={"user_id": new.id("nobody"), "items": basket(rng, new)})
-    answers(stranger, 422, "no-seam", "unknown_user", "POST /orders of somebody whom USERS_URL does not know")
+    answers(stranger, 422, "no-seam", "unknown_user", tr("POST /orders of somebody whom USERS_URL does not know"))
     off(http, "/users", "/notifications")
     owned(system, "orders")
 
@@ -292,15 +320,19 @@ def check_the_walls_in_the_source(system: SystemUnderTest) -> None:
     absent = missing(structure, MODULES)
     expect(
         not absent,
-        f"the modules are in {structure.home.replace('.', '/')}: {', '.join(MODULES)}",
-        got=f"there is no {', no '.join(absent)}",
+        tr(
+            "the modules are in {home}: {modules}",
+            home=structure.home.replace(".", "/"),
+            modules=", ".join(MODULES),
+        ),
+        got=tr("there is no {absent}", absent=", no ".join(absent)),
         code="no-modules",
     )
     holes = breaches(structure)
     expect(
         not holes,
-        RULES[holes[0].code] if holes else "walls without holes",
-        got="; ".join(map(str, holes[:3])) + (f"; and {len(holes) - 3} more" if len(holes) > 3 else ""),
+        RULES[holes[0].code] if holes else tr("walls without holes"),
+        got="; ".join(map(str, holes[:3])) + (tr("; and {count} more", count=len(holes) - 3) if len(holes) > 3 else ""),
         code=holes[0].code if holes else "",
     )
 
@@ -318,14 +350,22 @@ def check_an_order_is_read_without_the_users_table(
     listed = http.get(f"/orders?user_id={user}")
     expect(
         read.status == 200 and read.json == made.json,
-        f"the tables {', '.join(moved)} were renamed: GET {read.path} shows the order as before",
+        tr(
+            "the tables {moved} were renamed: GET {path} shows the order as before",
+            moved=", ".join(moved),
+            path=read.path,
+        ),
         got=f"{read}: {read.text[:200]}",
         code="joins-across-modules",
         about=[made, read],
     )
     expect(
         listed.status == 200 and items_of(listed) == [made.json],
-        f"the tables {', '.join(moved)} were renamed: GET {listed.path} lists the order as before",
+        tr(
+            "the tables {moved} were renamed: GET {path} lists the order as before",
+            moved=", ".join(moved),
+            path=listed.path,
+        ),
         got=f"{listed}: {listed.text[:200]}",
         code="joins-across-modules",
         about=[made, listed],
@@ -336,7 +376,12 @@ def move_away(system: SystemUnderTest, prefix: str) -> list[str]:
     """Rename the tables that begin like this; their names. What the shop makes anew at its start finds no index in
     its way."""
     names = [name for name in tables(system) if name.startswith(prefix)]
-    expect(names, f"tables called {prefix}*", got=f"tables {tables(system)}", code="no-tables")
+    expect(
+        names,
+        tr("tables called {prefix}*", prefix=prefix),
+        got=tr("tables {tables}", tables=tables(system)),
+        code="no-tables",
+    )
     with closing(sqlite3.connect(system.database("shop"), timeout=10)) as database:
         for name in names:
             made = "type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name = ?"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, expect
+from lab.grading import Answer, Http, behaviour, expect, tr
 from lab.grading.checking.fixtures import New, SystemUnderTest
 
 RIVALS = 40
@@ -27,7 +27,7 @@ def register(http: Http, new: New, **over: Any) -> Answer:
         and isinstance(answer.json, dict)
         and answer.json.get("id") is not None
         and sent.items() <= answer.json.items(),
-        f"POST /users with {sent} answers 201 with the user and its id",
+        tr("POST /users with {sent} answers 201 with the user and its id", sent=sent),
         got=f"{answer}: {answer.text[:300]}",
         code="no-user",
         about=[answer],
@@ -39,7 +39,7 @@ def order(http: Http, user: object, items: list[dict[str, Any]], **over: Any) ->
     answer = http.post("/orders", json={"user_id": user, "items": items, **over})
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        "POST /orders of a known user answers 201 with the order and its id",
+        tr("POST /orders of a known user answers 201 with the order and its id"),
         got=f"{answer}: {answer.text[:300]}",
         code="no-order",
         about=[answer],
@@ -57,7 +57,7 @@ def basket(rng: random.Random, new: New) -> list[dict[str, Any]]:
 def same(read: Answer, made: Answer, what: str) -> None:
     expect(
         read.status == 200 and read.json == made.json,
-        f"GET shows {what} exactly as it was answered: {made.json}",
+        tr("GET shows {what} exactly as it was answered: {json}", what=what, json=made.json),
         got=f"{read}: {read.text[:300]}",
         code="not-what-was-answered",
         about=[made, read],
@@ -78,7 +78,11 @@ def gone(answer: Answer) -> None:
     """How it is said is another behaviour's matter."""
     shown = answer.status == 200 and bool(answer.json)
     expect(
-        not shown, f"GET {answer.path} shows nothing after it was deleted", got=answer, code="lives-on", about=[answer]
+        not shown,
+        tr("GET {path} shows nothing after it was deleted", path=answer.path),
+        got=answer,
+        code="lives-on",
+        about=[answer],
     )
 
 
@@ -87,7 +91,7 @@ def listed(page: Answer) -> list[dict[str, Any]]:
     items = page.json.get("items") if isinstance(page.json, dict) else None
     expect(
         isinstance(items, list) and all(isinstance(item, dict) for item in items),
-        f"GET {page.path} answers items, a list of objects, and next_cursor",
+        tr("GET {path} answers items, a list of objects, and next_cursor", path=page.path),
         got=f"{page}: {page.text[:300]}",
         code="no-list",
         about=[page],
@@ -112,19 +116,19 @@ def everybody(http: Http, path: str) -> list[Any]:
 def check_the_life_of_a_user(http: Http, new: New) -> None:
     made = register(http, new)
     user = f"/users/{made.json['id']}"
-    same(http.get(user), made, "the user")
+    same(http.get(user), made, tr("the user"))
     other = new.name()
     changed = http.patch(user, json={"name": other})
     expect(
         changed.status == 200 and changed.json == {**made.json, "name": other},
-        f"PATCH {user} with a name answers 200 and the user, with only the name changed",
+        tr("PATCH {user} with a name answers 200 and the user, with only the name changed", user=user),
         got=f"{changed}: {changed.text[:300]}",
         code="patch",
         about=[made, changed],
     )
-    same(http.get(user), changed, "the changed user")
+    same(http.get(user), changed, tr("the changed user"))
     listed = [one for one in everybody(http, "/users") if one.get("id") == made.json["id"]]
-    expect(listed == [changed.json], "GET /users lists the user once, as it is", got=listed, code="not-listed")
+    expect(listed == [changed.json], tr("GET /users lists the user once, as it is"), got=listed, code="not-listed")
     answers(http.delete(user), 204, f"DELETE {user}", "delete")
     gone(http.get(user))
 
@@ -136,58 +140,72 @@ def check_the_life_of_an_order(http: Http, new: New, rng: random.Random) -> None
     made = order(http, user, items)
     expect(
         made.json.get("user_id") == user and made.json.get("items") == items and made.json.get("status") == "created",
-        f'the order has user_id {user}, the items as sent, and status "created"',
+        tr('the order has user_id {user}, the items as sent, and status "created"', user=user),
         got=made.text[:400],
         code="order-body",
         about=[made],
     )
     path = f"/orders/{made.json['id']}"
-    same(http.get(path), made, "the order")
+    same(http.get(path), made, tr("the order"))
     theirs = everybody(http, f"/orders?user_id={user}")
-    expect(theirs == [made.json], f"GET /orders?user_id={user} lists the one order", got=theirs, code="not-listed")
+    expect(
+        theirs == [made.json],
+        tr("GET /orders?user_id={user} lists the one order", user=user),
+        got=theirs,
+        code="not-listed",
+    )
     nobody = everybody(http, f"/orders?user_id={register(http, new).json['id']}")
-    expect(nobody == [], "GET /orders?user_id= of somebody without orders is empty", got=nobody, code="not-theirs")
+    expect(nobody == [], tr("GET /orders?user_id= of somebody without orders is empty"), got=nobody, code="not-theirs")
     answers(
-        http.delete(f"/users/{user}"), 409, "DELETE of a user with orders", "orphaned-orders", problem="user_has_orders"
+        http.delete(f"/users/{user}"),
+        409,
+        tr("DELETE of a user with orders"),
+        "orphaned-orders",
+        problem="user_has_orders",
     )
     cancelled = http.patch(path, json={"status": "cancelled"})
     expect(
         cancelled.status == 200 and cancelled.json == {**made.json, "status": "cancelled"},
-        f'PATCH {path} with status "cancelled" answers 200 and the order, with only the status changed',
+        tr('PATCH {path} with status "cancelled" answers 200 and the order, with only the status changed', path=path),
         got=f"{cancelled}: {cancelled.text[:300]}",
         code="cancel",
         about=[cancelled],
     )
-    same(http.get(path), cancelled, "the cancelled order")
+    same(http.get(path), cancelled, tr("the cancelled order"))
     answers(http.delete(path), 204, f"DELETE {path}", "delete")
     gone(http.get(path))
-    answers(http.delete(f"/users/{user}"), 204, "DELETE of a user whose orders are gone", "delete")
+    answers(http.delete(f"/users/{user}"), 204, tr("DELETE of a user whose orders are gone"), "delete")
 
 
 @behaviour("C1")
 def check_an_email_belongs_to_one(http: Http, new: New) -> None:
     first, second = register(http, new), register(http, new)
     again = http.post("/users", json={"email": first.sent["email"], "name": new.name()})
-    answers(again, 409, "POST /users with an e-mail that is taken", "email-not-unique", problem="email_taken")
+    answers(again, 409, tr("POST /users with an e-mail that is taken"), "email-not-unique", problem="email_taken")
     stolen = http.patch(f"/users/{second.json['id']}", json={"email": first.sent["email"]})
-    answers(stolen, 409, "PATCH to an e-mail that is taken", "email-not-unique", problem="email_taken")
+    answers(stolen, 409, tr("PATCH to an e-mail that is taken"), "email-not-unique", problem="email_taken")
 
 
 @behaviour("C2")
 def check_bad_users_are_refused(http: Http, new: New) -> None:
     register(http, new)
     before = len(everybody(http, "/users"))
-    refused(http, "/users", "no name", json={"email": new.email()})
-    refused(http, "/users", "no e-mail", json={"name": new.name()})
-    refused(http, "/users", "a number for a name", json={"email": new.email(), "name": 7})
-    refused(http, "/users", "a list for an e-mail", json={"email": [new.email()], "name": new.name()})
+    refused(http, "/users", tr("no name"), json={"email": new.email()})
+    refused(http, "/users", tr("no e-mail"), json={"name": new.name()})
+    refused(http, "/users", tr("a number for a name"), json={"email": new.email(), "name": 7})
+    refused(http, "/users", tr("a list for an e-mail"), json={"email": [new.email()], "name": new.name()})
     refused(http, "/users", "null", json=None, content=b"null")
-    refused(http, "/users", "an array", json=None, content=b"[]")
-    refused(http, "/users", "half of a JSON object", json=None, content=b'{"email": "a@example.uz", ')
-    refused(http, "/users", "nothing at all", json=None, content=b"")
-    refused(http, "/users", "a name of 1 MiB", json={"email": new.email(), "name": "x" * MEBIBYTE})
+    refused(http, "/users", tr("an array"), json=None, content=b"[]")
+    refused(http, "/users", tr("half of a JSON object"), json=None, content=b'{"email": "a@example.uz", ')
+    refused(http, "/users", tr("nothing at all"), json=None, content=b"")
+    refused(http, "/users", tr("a name of 1 MiB"), json={"email": new.email(), "name": "x" * MEBIBYTE})
     after = len(everybody(http, "/users"))
-    expect(after == before, f"{before} users after nine refusals, as before", got=after, code="stored-bad-input")
+    expect(
+        after == before,
+        tr("{before} users after nine refusals, as before", before=before),
+        got=after,
+        code="stored-bad-input",
+    )
 
 
 @behaviour("C2")
@@ -198,22 +216,22 @@ def check_bad_orders_are_refused(http: Http, new: New) -> None:
     left = register(http, new).json["id"]
     http.delete(f"/users/{left}")
     unknown = http.post("/orders", json={"user_id": left, "items": [good]})
-    answers(unknown, 422, "POST /orders of a user who is gone", "unknown-user", problem="unknown_user")
+    answers(unknown, 422, tr("POST /orders of a user who is gone"), "unknown-user", problem="unknown_user")
     for what, body in {
-        "no items": {"user_id": user},
-        "an empty list of items": {"user_id": user, "items": []},
-        "qty 0": {"user_id": user, "items": [{**good, "qty": 0}]},
-        "qty -2": {"user_id": user, "items": [{**good, "qty": -2}]},
-        "a price of -1": {"user_id": user, "items": [{**good, "price": -1}]},
-        "a word for a price": {"user_id": user, "items": [{**good, "price": "much"}]},
-        "half a piece": {"user_id": user, "items": [{**good, "qty": 1.5}]},
-        "no sku": {"user_id": user, "items": [{"qty": 1, "price": 1000}]},
-        "no user": {"items": [good]},
+        tr("no items"): {"user_id": user},
+        tr("an empty list of items"): {"user_id": user, "items": []},
+        tr("qty 0"): {"user_id": user, "items": [{**good, "qty": 0}]},
+        tr("qty -2"): {"user_id": user, "items": [{**good, "qty": -2}]},
+        tr("a price of -1"): {"user_id": user, "items": [{**good, "price": -1}]},
+        tr("a word for a price"): {"user_id": user, "items": [{**good, "price": "much"}]},
+        tr("half a piece"): {"user_id": user, "items": [{**good, "qty": 1.5}]},
+        tr("no sku"): {"user_id": user, "items": [{"qty": 1, "price": 1000}]},
+        tr("no user"): {"items": [good]},
     }.items():
         refused(http, "/orders", what, json=body)
-    refused(http, "/orders", "text that is not JSON", json=None, content=b"two apples, please")
+    refused(http, "/orders", tr("text that is not JSON"), json=None, content=b"two apples, please")
     stored = everybody(http, "/orders")
-    expect(len(stored) == 1, "1 order after eleven refusals, as before", got=len(stored), code="stored-bad-input")
+    expect(len(stored) == 1, tr("1 order after eleven refusals, as before"), got=len(stored), code="stored-bad-input")
 
 
 def refused(http: Http, path: str, what: str, **body: Any) -> None:
@@ -223,7 +241,7 @@ def refused(http: Http, path: str, what: str, **body: Any) -> None:
 def refusable(answer: Answer, what: str) -> None:
     expect(
         answer.status is not None and 400 <= answer.status < 500,
-        f"POST {answer.path} with {what} is refused with a 4xx",
+        tr("POST {path} with {what} is refused with a 4xx", path=answer.path, what=what),
         got=answer,
         code="bad-input-5xx" if answer.status is None or answer.status >= 500 else "bad-input-accepted",
         about=[answer],
@@ -243,8 +261,10 @@ def check_the_server_adds_up(http: Http, new: New, rng: random.Random) -> None:
         totals = [one.json.get("total") for one in (answer, stored) if isinstance(one.json, dict)]
         expect(
             totals == [total, total],
-            f"an order of {items} costs {total} UZS, though the client said {lie}",
-            got=f"totals {totals} in the answer and afterwards",
+            tr(
+                "an order of {items} costs {total} UZS, though the client said {lie}", items=items, total=total, lie=lie
+            ),
+            got=tr("totals {totals} in the answer and afterwards", totals=totals),
             code="trusts-the-clients-total",
             about=[answer],
         )
@@ -257,7 +277,12 @@ def check_what_is_not_there(http: Http, new: New) -> None:
     for path in (f"/users/{left}", f"/users/{new.id('nobody')}", f"/orders/{new.id('order')}"):
         change = {"name": new.name()} if path.startswith("/users") else {"status": "cancelled"}
         for answer in (http.get(path), http.patch(path, json=change), http.delete(path)):
-            answers(answer, 404, f"{answer.method} {path}, which is not there", "missing-is-not-404")
+            answers(
+                answer,
+                404,
+                tr("{method} {path}, which is not there", method=answer.method, path=path),
+                "missing-is-not-404",
+            )
 
 
 @behaviour("C5")
@@ -283,15 +308,26 @@ def check_pages_while_rows_come_and_go(http: Http, new: New) -> None:
     missed = [ident for ident in made if ident not in seen]
     expect(
         not repeated and not missed,
-        f"each of the {USERS} users on exactly one page (limit {PAGE}), though users come and go between the pages",
-        got=f"{len(repeated)} shown twice {repeated[:3]}, {len(missed)} never shown {missed[:3]}; page sizes {sizes}",
+        tr(
+            "each of the {users} users on exactly one page (limit {page}), though users come and go between the pages",
+            users=USERS,
+            page=PAGE,
+        ),
+        got=tr(
+            "{count} shown twice {repeated}, {lost} never shown {missed}; page sizes {sizes}",
+            count=len(repeated),
+            repeated=repeated[:3],
+            lost=len(missed),
+            missed=missed[:3],
+            sizes=sizes,
+        ),
         code="page-shift",
         about=[str(ident) for ident in (*repeated[:1], *missed[:1])],
     )
     expect(
         max(sizes) <= PAGE and len(sizes) >= 3,
-        f"pages of at most {PAGE}, so at least 3 of them",
-        got=f"page sizes {sizes}",
+        tr("pages of at most {page}, so at least 3 of them", page=PAGE),
+        got=tr("page sizes {sizes}", sizes=sizes),
         code="page-size",
     )
 
@@ -306,7 +342,7 @@ def check_a_restart_loses_nothing(http: Http, new: New, rng: random.Random, syst
         read = http.get(path)
         expect(
             read.status == 200 and read.json == made.json,
-            f"GET {path} after a restart shows what it showed before",
+            tr("GET {path} after a restart shows what it showed before", path=path),
             got=read,
             code="lost-at-restart",
             about=[made, read],
@@ -329,9 +365,14 @@ def check_one_email_at_one_moment(http: Http, new: New, system: SystemUnderTest)
         stored = [user for user in everybody(http, "/users") if user.get("email") == email]
         won = [answer for answer in tried if answer.status == 201]
         expect(
-            len(won) == 1 and counted.get("409 email_taken") == RIVALS - 1 and len(stored) == 1,
-            f"of {RIVALS} registrations of {email} at one moment: 1 × 201, {RIVALS - 1} × 409 email_taken, 1 user",
-            got=f"{dict(counted)}, {len(stored)} users",
+            len(won) == 1 and counted.get(tr("409 email_taken")) == RIVALS - 1 and len(stored) == 1,
+            tr(
+                "of {rivals} registrations of {email} at one moment: 1 × 201, {losers} × 409 email_taken, 1 user",
+                rivals=RIVALS,
+                email=email,
+                losers=RIVALS - 1,
+            ),
+            got=tr("{dict}, {count} users", dict=dict(counted), count=len(stored)),
             code="registered-twice" if len(won) > 1 or len(stored) > 1 else "race-answered-wrong",
             about=[*won[:2], *(answer for answer in tried if answer.status not in (201, 409))][:2],
         )

@@ -23,6 +23,7 @@ from lab.grading import (
     reset,
     sample_twice,
     status,
+    tr,
     within,
 )
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
@@ -47,13 +48,13 @@ KEPT = 110 * BODY
 failures at a time; who keeps every body grows by 160."""
 
 FAULTS: dict[str, Callable[[], Deed]] = {
-    "hangs": hang,
-    f"answers {FAULT:g} s late": lambda: delay(FAULT),
-    "resets connections": reset,
-    "answers 500": lambda: status(500),
-    "answers 200 with an HTML page": garbage,
+    tr("hangs"): hang,
+    tr("answers {fault:g} s late", fault=FAULT): lambda: delay(FAULT),
+    tr("resets connections"): reset,
+    tr("answers 500"): lambda: status(500),
+    tr("answers 200 with an HTML page"): garbage,
 }
-REFUSES = "refuses connections"
+REFUSES = tr("refuses connections")
 SLOW = tuple(FAULTS)[:2]
 """Where an unasked retry is a decision of somebody's. A connection that is lost some clients' libraries try again."""
 
@@ -89,7 +90,7 @@ def ordered(http: Http, user: str, new: New) -> Answer:
     answer = placed(http, user, new)
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        f"users is well: POST /orders of {user} answers 201 with the order and its id",
+        tr("users is well: POST /orders of {user} answers 201 with the order and its id", user=user),
         got=answer,
         code="no-order",
         about=[answer],
@@ -137,8 +138,12 @@ def check_reads_beside_a_broken_neighbour(
         served(seen, how, order)
         expect(
             how not in SLOW or seen.most_asked <= attempts,
-            f"users {how}: one POST /orders asks users at most {attempts} time (RETRY_ATTEMPTS)",
-            got=f"{seen.most_asked} questions for one order",
+            tr(
+                "users {how}: one POST /orders asks users at most {attempts} time (RETRY_ATTEMPTS)",
+                how=how,
+                attempts=attempts,
+            ),
+            got=tr("{most_asked} questions for one order", most_asked=seen.most_asked),
             code="unasked-retries",
             about=slowest(seen.creates),
         )
@@ -165,16 +170,28 @@ def served(seen: Burst, how: str, order: Mapping[str, object]) -> None:
     late = [one for one in wrong if one.status is None]
     expect(
         not wrong,
-        f"users {how}, {CREATES} orders are being placed: {READS} of {READS} reads answer 200 with the order",
-        got=f"{len(wrong)} do not: {wrong[0] if wrong else ''}",
+        tr(
+            "users {how}, {creates} orders are being placed: {reads} of {reads} reads answer 200 with the order",
+            how=how,
+            creates=CREATES,
+            reads=READS,
+        ),
+        got=tr("{count} do not: {value}", count=len(wrong), value=wrong[0] if wrong else ""),
         code="reads-wait" if late else "reads-fail",
         about=wrong[:1],
     )
     quick = sum(one.seconds <= HALF for one in seen.reads)
     expect(
         enough(seen.reads),
-        f"users {how}, {CREATES} orders are being placed: {READS * MOST:.0f} of {READS} reads take at most {HALF:g} s",
-        got=f"{quick}; the slowest: {slowest(seen.reads)[0]}",
+        tr(
+            "users {how}, {creates} orders are being placed: {reads:.0f} of {all} reads take at most {half:g} s",
+            how=how,
+            creates=CREATES,
+            reads=READS * MOST,
+            all=READS,
+            half=HALF,
+        ),
+        got=tr("{quick}; the slowest: {slowest}", quick=quick, slowest=slowest(seen.reads)[0]),
         code="reads-wait",
         about=slowest(seen.reads),
     )
@@ -185,17 +202,33 @@ def answered(seen: Burst, how: str) -> None:
     silent = [one for one in seen.creates if one.status is None]
     expect(
         not silent,
-        f"users {how}: each of {CREATES} × POST /orders gets an answer",
-        got=f"{len(silent)} get none within {GIVEN_UP:g} s; at most {seen.max_in_flight} at a time asked users",
+        tr("users {how}: each of {creates} × POST /orders gets an answer", how=how, creates=CREATES),
+        got=tr(
+            "{count} get none within {given_up:g} s; at most {max_in_flight} at a time asked users",
+            count=len(silent),
+            given_up=GIVEN_UP,
+            max_in_flight=seen.max_in_flight,
+        ),
         code="one-at-a-time" if seen.max_in_flight == 1 else "never-answered",
         about=silent[:1],
     )
     quick = sum(one.seconds <= HALF for one in seen.creates)
     expect(
         enough(seen.creates),
-        f"users {how}: of {CREATES} × POST /orders at the same moment at least {CREATES * MOST:.0f} are answered "
-        f"within {HALF:g} s (4 × HTTP_TIMEOUT_MS)",
-        got=f"{quick} are; at most {seen.max_in_flight} at a time asked users; the slowest: {slowest(seen.creates)[0]}",
+        tr(
+            "users {how}: of {creates} × POST /orders at the same moment at least {part:.0f} are "
+            "answered within {half:g} s (4 × HTTP_TIMEOUT_MS)",
+            how=how,
+            creates=CREATES,
+            part=CREATES * MOST,
+            half=HALF,
+        ),
+        got=tr(
+            "{quick} are; at most {max_in_flight} at a time asked users; the slowest: {slowest}",
+            quick=quick,
+            max_in_flight=seen.max_in_flight,
+            slowest=slowest(seen.creates)[0],
+        ),
         code="one-at-a-time" if seen.max_in_flight == 1 else "creates-wait",
         about=slowest(seen.creates),
     )
@@ -214,10 +247,10 @@ def check_what_cannot_be_confirmed_is_not_ordered(
         with broken(how, stub, faults):
             answers = at_once(http, [user] * CROWD, new)
         bad = [one for one in answers if one.status != 503]
-        counted = dict(Counter(f"{one.status or 'no answer'} {one.code}".strip() for one in answers))
+        counted = dict(Counter(f"{one.status or tr('no answer')} {one.code}".strip() for one in answers))
         expect(
             not bad,
-            f"users {how}: {CROWD} × POST /orders at the same moment, each answered 503",
+            tr("users {how}: {crowd} × POST /orders at the same moment, each answered 503", how=how, crowd=CROWD),
             got=counted,
             code="fail-open" if any(one.status == 201 for one in bad) else "not-a-503",
             about=bad[:1],
@@ -225,7 +258,7 @@ def check_what_cannot_be_confirmed_is_not_ordered(
         listed = http.get(f"/orders?user_id={user}")
         expect(
             listed.status == 200 and listed.json == {"items": []},
-            f"users {how}: no order of {user} is stored",
+            tr("users {how}: no order of {user} is stored", how=how, user=user),
             got=f"{listed}: {listed.text[:200]}",
             code="stored-unconfirmed",
             about=[listed],
@@ -246,7 +279,7 @@ def check_alive_and_ready_beside_a_broken_neighbour(
                 well(answer, how)
             eventually(
                 lambda how=how: says_degraded(http, how),  # type: ignore[misc]
-                f"users {how} and ten orders could not be confirmed: /readyz says degraded",
+                tr("users {how} and ten orders could not be confirmed: /readyz says degraded", how=how),
                 within=10.0,
                 code="trouble-not-told",
                 got=lambda: http.get("/readyz").text[:200],
@@ -258,7 +291,7 @@ def well(answer: Answer, how: str) -> None:
     alive = answer.path == "/healthz"
     expect(
         answer.status == 200,
-        f"users {how}: {answer.path} answers 200",
+        tr("users {how}: {path} answers 200", how=how, path=answer.path),
         got=f"{answer} {answer.text[:200]}",
         code="liveness-asks-the-neighbour" if alive else "unready-with-the-neighbour",
         about=[answer],
@@ -274,16 +307,20 @@ def says_degraded(http: Http, how: str) -> bool:
 @behaviour("C4")
 def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox) -> None:
     user = known(stub, new)
-    for how in ("hangs", "resets connections", REFUSES):
+    for how in (tr("hangs"), tr("resets connections"), REFUSES):
         with broken(how, stub, faults):
             at_once(http, [user] * CREATES, new)
         stub["users"].forget()
         eventually(
             lambda: placed(http, user, new).status == 201,
-            f"users {how}, and then is well again: POST /orders answers 201 within 20 s",
+            tr("users {how}, and then is well again: POST /orders answers 201 within 20 s", how=how),
             within=20.0,
             code="does-not-recover",
-            got=lambda: f"{placed(http, user, new)}; users was asked {stub['users'].count()} times since it is well",
+            got=lambda: tr(
+                "{placed}; users was asked {count} times since it is well",
+                placed=placed(http, user, new),
+                count=stub["users"].count(),
+            ),
         )
 
 
@@ -307,8 +344,12 @@ def check_no_crowd_at_the_neighbours_door(
     most = stub["users"].max_in_flight
     expect(
         most <= allowed,
-        f"{CREATES} × POST /orders at the same moment: at most {allowed} calls to users at a time (OUTBOUND_MAX)",
-        got=f"{most} at a time",
+        tr(
+            "{creates} × POST /orders at the same moment: at most {allowed} calls to users at a time (OUTBOUND_MAX)",
+            creates=CREATES,
+            allowed=allowed,
+        ),
+        got=tr("{most} at a time", most=most),
         code="too-many-in-flight",
         about=answers[:1],
     )
@@ -316,8 +357,8 @@ def check_no_crowd_at_the_neighbours_door(
     bad = [one for one in answers if one.status not in (201, 503)]
     expect(
         good and not bad,
-        "users was slow, but answered: orders that had a place are 201, the others 201 or 503",
-        got=dict(Counter(f"{one.status or 'no answer'} {one.code}".strip() for one in answers)),
+        tr("users was slow, but answered: orders that had a place are 201, the others 201 or 503"),
+        got=dict(Counter(f"{one.status or tr('no answer')} {one.code}".strip() for one in answers)),
         code="slow-is-not-broken",
         about=bad[:1],
     )
@@ -336,15 +377,20 @@ def check_an_outage_leaves_nothing_behind(
     allowed = max(2 * before, before + KEPT)
     eventually(
         lambda: system.rss("orders") <= allowed,
-        f"orders, which took {before / BODY:.0f} MiB, to take {allowed / BODY:.0f} MiB at most when {FAILURES} answers "
-        f"of users, 1 MiB of HTML each, are over",
+        tr(
+            "orders, which took {before:.0f} MiB, to take {allowed:.0f} MiB at most when {failures} "
+            "answers of users, 1 MiB of HTML each, are over",
+            before=before / BODY,
+            allowed=allowed / BODY,
+            failures=FAILURES,
+        ),
         within=5.0,
         code="keeps-every-failure",
         got=lambda: f"{system.rss('orders') / BODY:.0f} MiB",
     )
     expect(
         system.pid("orders") == process,
-        f"the process of orders is the one that it was before the outage, {process}",
-        got=system.pid("orders") or "it has ended",
+        tr("the process of orders is the one that it was before the outage, {process}", process=process),
+        got=system.pid("orders") or tr("it has ended"),
         code="died",
     )

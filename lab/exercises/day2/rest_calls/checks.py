@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.grading import Answer, Deed, Http, Stub, behaviour, drip, expect, garbage, hang, reset, status
+from lab.grading import Answer, Deed, Http, Stub, behaviour, drip, expect, garbage, hang, reset, status, tr
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest, Wire
 
 HANG = 4.0
@@ -25,7 +25,7 @@ def known(http: Http, stub: Mapping[str, Stub], new: New) -> str:
     answer = placed(http, user, new)
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("total") == 90_000,
-        f"POST /orders of {user}, whom users knows: 201 with the order, whose total is 90000",
+        tr("POST /orders of {user}, whom users knows: 201 with the order, whose total is 90000", user=user),
         got=f"{answer}: {answer.text[:300]}",
         code="no-order",
         about=[answer],
@@ -36,7 +36,9 @@ def known(http: Http, stub: Mapping[str, Stub], new: New) -> str:
 def orders_of(http: Http, user: str) -> int:
     answer = http.get(f"/orders?user_id={user}")
     items = answer.json.get("items") if isinstance(answer.json, dict) else None
-    expect(isinstance(items, list), "GET /orders?user_id= answers items", got=answer, code="no-list", about=[answer])
+    expect(
+        isinstance(items, list), tr("GET /orders?user_id= answers items"), got=answer, code="no-list", about=[answer]
+    )
     return len(items or [])
 
 
@@ -44,23 +46,23 @@ def unavailable(answer: Answer, how: str, http: Http, user: str) -> None:
     """The neighbour gave no usable answer: 503, and nothing stored."""
     expect(
         answer.status == 503 and answer.code == "users_unavailable",
-        f"users {how}: POST /orders answers 503 users_unavailable",
+        tr("users {how}: POST /orders answers 503 users_unavailable", how=how),
         got=answer,
         code=_misreading(answer, how),
         about=[answer],
     )
     expect(
         "retry-after" in {name.lower() for name in answer.headers},
-        f"users {how}: the 503 has a Retry-After",
-        got=f"headers {sorted(answer.headers)}",
+        tr("users {how}: the 503 has a Retry-After", how=how),
+        got=tr("headers {headers}", headers=sorted(answer.headers)),
         code="no-retry-after",
         about=[answer],
     )
     stored = orders_of(http, user)
     expect(
         stored == 1,
-        f"users {how}: {user} still has 1 order",
-        got=f"{stored} orders",
+        tr("users {how}: {user} still has 1 order", how=how, user=user),
+        got=tr("{stored} orders", stored=stored),
         code="stored-unconfirmed",
         about=[answer],
     )
@@ -73,7 +75,7 @@ def _misreading(answer: Answer, how: str) -> str:
         case 404 | 422:
             return "failure-read-as-no"
         case 500:
-            return "trips-over-the-body" if "answers 200" in how else "uncaught"
+            return "trips-over-the-body" if tr("answers 200") in how else "uncaught"
         case None:
             return "no-answer"
         case _:
@@ -87,25 +89,31 @@ def check_who_is_known_and_who_is_not(http: Http, stub: Mapping[str, Stub], new:
     answer = placed(http, stranger, new)
     expect(
         answer.status == 422 and answer.code == "unknown_user",
-        f"users answers 404 for {stranger}: POST /orders answers 422 unknown_user",
+        tr("users answers 404 for {stranger}: POST /orders answers 422 unknown_user", stranger=stranger),
         got=answer,
         code="wrong-status",
         about=[answer],
     )
     stored = orders_of(http, stranger)
-    expect(stored == 0, f"no order of {stranger}", got=f"{stored} orders", code="stored-unconfirmed", about=[answer])
+    expect(
+        stored == 0,
+        tr("no order of {stranger}", stranger=stranger),
+        got=tr("{stored} orders", stored=stored),
+        code="stored-unconfirmed",
+        about=[answer],
+    )
 
 
 @behaviour("C1")
 def check_every_answer_that_is_none(http: Http, stub: Mapping[str, Stub], new: New) -> None:
     user = known(http, stub, new)
     for how, deed in {
-        "answers 500": status(500),
-        "answers 503": status(503),
-        "answers 200 with an HTML page": garbage(b"<html><h1>Login</h1></html>", "text/html"),
-        "answers 200 with half a JSON": garbage(b'{"id": "u-1", "na', "application/json"),
-        "answers 200 with a JSON that is no user": garbage(b'["u-1"]', "application/json"),
-        "resets the connection": reset(),
+        tr("answers 500"): status(500),
+        tr("answers 503"): status(503),
+        tr("answers 200 with an HTML page"): garbage(b"<html><h1>Login</h1></html>", "text/html"),
+        tr("answers 200 with half a JSON"): garbage(b'{"id": "u-1", "na', "application/json"),
+        tr("answers 200 with a JSON that is no user"): garbage(b'["u-1"]', "application/json"),
+        tr("resets the connection"): reset(),
     }.items():
         unavailable(told(stub, deed, lambda: placed(http, user, new)), how, http, user)
 
@@ -115,11 +123,11 @@ def check_a_neighbour_that_is_not_there(http: Http, stub: Mapping[str, Stub], ne
     user = known(http, stub, new)
     with faults.on("orders->users", "refuse"):
         answer = placed(http, user, new)
-    unavailable(answer, "refuses connections", http, user)
+    unavailable(answer, tr("refuses connections"), http, user)
     answer = placed(http, user, new)
     expect(
         answer.status == 201,
-        "users is there again: POST /orders answers 201",
+        tr("users is there again: POST /orders answers 201"),
         got=answer,
         code="does-not-recover",
         about=[answer],
@@ -133,12 +141,16 @@ def check_a_hang_is_given_up(http: Http, stub: Mapping[str, Stub], new: New, sys
     answer = told(stub, hang(HANG), lambda: placed(http, user, new))
     expect(
         answer.seconds <= limit,
-        f"users hangs for {HANG:g} s: POST /orders answers within {limit:g} s (4 × HTTP_TIMEOUT_MS)",
+        tr(
+            "users hangs for {hang:g} s: POST /orders answers within {limit:g} s (4 × HTTP_TIMEOUT_MS)",
+            hang=HANG,
+            limit=limit,
+        ),
         got=answer,
         code="no-timeout",
         about=[answer],
     )
-    unavailable(answer, "hangs", http, user)
+    unavailable(answer, tr("hangs"), http, user)
 
 
 @behaviour("C3")
@@ -150,7 +162,7 @@ def check_the_request_id_goes_through(http: Http, stub: Mapping[str, Stub], new:
         heard = [seen.headers.get("x-request-id") for seen in stub["users"].seen]
         expect(
             heard == [ident],
-            f"users is asked once, with X-Request-ID {ident}",
+            tr("users is asked once, with X-Request-ID {ident}", ident=ident),
             got=f"X-Request-ID {heard}",
             code="request-id-not-passed-on",
             about=[answer],
@@ -158,7 +170,7 @@ def check_the_request_id_goes_through(http: Http, stub: Mapping[str, Stub], new:
         back = {name.lower(): value for name, value in answer.headers.items()}.get("x-request-id")
         expect(
             back == ident,
-            f"the answer carries X-Request-ID {ident}",
+            tr("the answer carries X-Request-ID {ident}", ident=ident),
             got=f"X-Request-ID {back}",
             code="request-id-not-returned",
             about=[answer],
@@ -170,14 +182,18 @@ def check_no_more_calls_than_allowed(http: Http, stub: Mapping[str, Stub], new: 
     allowed = int(system.env("orders")["RETRY_ATTEMPTS"])
     user = known(http, stub, new)
     # No reset here: some clients (Go's) send a GET once more if a connection that they kept turns out to be dead.
-    for how, deed in {"answers 503": status(503), "hangs": hang(HANG)}.items():
+    for how, deed in {tr("answers 503"): status(503), tr("hangs"): hang(HANG)}.items():
         stub["users"].forget()
         answer = told(stub, deed, lambda: placed(http, user, new))
         calls = stub["users"].count("GET /users*")
         expect(
             calls <= allowed,
-            f"users {how}: one POST /orders asks users at most {allowed} time (RETRY_ATTEMPTS)",
-            got=f"{calls} calls",
+            tr(
+                "users {how}: one POST /orders asks users at most {allowed} time (RETRY_ATTEMPTS)",
+                how=how,
+                allowed=allowed,
+            ),
+            got=tr("{calls} calls", calls=calls),
             code="unasked-retries",
             about=[answer],
         )
@@ -189,12 +205,12 @@ def check_a_dripping_answer_is_given_up(http: Http, stub: Mapping[str, Stub], ne
     answer = told(stub, drip(0.2), lambda: placed(http, user, new, timeout=12.0))
     expect(
         answer.seconds <= 3,
-        "users sends one byte each 0.2 s (over 10 s in all): POST /orders answers within 3 s",
+        tr("users sends one byte each 0.2 s (over 10 s in all): POST /orders answers within 3 s"),
         got=answer,
         code="read-timeout-only",
         about=[answer],
     )
-    unavailable(answer, "drips", http, user)
+    unavailable(answer, tr("sends byte by byte"), http, user)
 
 
 @behaviour("C6")
@@ -204,13 +220,21 @@ def check_connections_are_kept(http: Http, stub: Mapping[str, Stub], new: New, w
     answers = [placed(http, user, new) for _ in range(ORDERS)]
     bad = [answer for answer in answers if answer.status != 201]
     expect(
-        not bad, f"{ORDERS} orders answered 201", got=f"{len(bad)} were not: {bad[:1]}", code="no-order", about=bad[:1]
+        not bad,
+        tr("{orders} orders answered 201", orders=ORDERS),
+        got=tr("{count} were not: {bad}", count=len(bad), bad=bad[:1]),
+        code="no-order",
+        about=bad[:1],
     )
     used = {flow.conn for flow in wire.flows("orders->users", since=since)}
     expect(
         len(used) <= CONNECTIONS,
-        f"{ORDERS} orders in a row use at most {CONNECTIONS} connections to users",
-        got=f"{len(used)} connections",
+        tr(
+            "{orders} orders in a row use at most {connections} connections to users",
+            orders=ORDERS,
+            connections=CONNECTIONS,
+        ),
+        got=tr("{count} connections", count=len(used)),
         code="connection-per-call",
         about=answers[-1:],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lab.grading import Http, behaviour, delay, eventually, expect, hold, stays, within
+from lab.grading import Http, behaviour, delay, eventually, expect, hold, stays, tr, within
 
 KEY = "order.created"
 QUEUE = "payments.order-created"
@@ -23,7 +23,7 @@ def check_five_times_the_same_event_is_one_charge(http, broker, stub, new):
     for _ in range(4):
         broker.publish(event)
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, "its event came five times", code="recorded-twice")
+    expect_one_payment(http, stub, event, tr("its event came five times"), code="recorded-twice")
 
 
 @behaviour("C2")
@@ -36,7 +36,9 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
     for _ in range(4):  # the broker deals them out to both in turn
         broker.publish(event)
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, "its event came to both instances, one after the other", code="not-shared")
+    expect_one_payment(
+        http, stub, event, tr("its event came to both instances, one after the other"), code="not-shared"
+    )
 
     stub["payment"].will(delay(0.05), on="POST /charges")  # so that both copies are in hand at the same time
     events = [created(broker, new) for _ in range(15)]
@@ -49,13 +51,18 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
     twice = [event for event in events if len(payments(http, event)) > 1]
     expect(
         not twice,
-        f"{len(events)} orders, each event delivered to two instances at the same moment, are {len(events)} payments",
-        got=f"{len(twice)} orders with more than one payment: {', '.join(map(order_of, twice))}",
+        tr(
+            "{count} orders, each event delivered to two instances at the same moment, are {count} payments",
+            count=len(events),
+        ),
+        got=tr(
+            "{count} orders with more than one payment: {keys}", count=len(twice), keys=", ".join(map(order_of, twice))
+        ),
         code="raced",
         about=[ident for event in twice[:1] for ident in names(event)],
     )
     for event in events:
-        expect_one_payment(http, stub, event, "its event came to two instances at the same moment", code="raced")
+        expect_one_payment(http, stub, event, tr("its event came to two instances at the same moment"), code="raced")
 
 
 @behaviour("C3")
@@ -69,7 +76,7 @@ def check_duplicate_after_a_restart(system, http, broker, stub, new):
     listening(broker)
     broker.publish(event)
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, "its event came again after a restart", code="forgot")
+    expect_one_payment(http, stub, event, tr("its event came again after a restart"), code="forgot")
 
 
 @behaviour("C4")
@@ -90,18 +97,21 @@ def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new
         again = any(flow.message == event["id"] for flow in delivered)
         expect(
             False,
-            f"order {order_of(event)}, in the middle of whose charge the service was killed, is paid after its restart",
-            got="no payment for 20 s, "
-            + (
-                "although the event was delivered again: it was taken for done"
-                if again
-                else "and the event was never delivered again: it had been acknowledged before the work was done"
+            tr(
+                "order {order}, in the middle of whose charge the service was killed, is paid after its restart",
+                order=order_of(event),
+            ),
+            got=tr("no payment for 20 s, although the event was delivered again: it was taken for done")
+            if again
+            else tr(
+                "no payment for 20 s, and the event was never delivered again: it had been acknowledged before the "
+                "work was done"
             ),
             code="redelivery-ignored" if again else "event-lost",
             about=names(event),
         )
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, "the service was killed while it charged", code="charged-again")
+    expect_one_payment(http, stub, event, tr("the service was killed while it charged"), code="charged-again")
 
 
 @behaviour("C5")
@@ -113,7 +123,7 @@ def check_same_event_in_other_bytes(http, broker, stub, new):
     other = json.dumps(dict(reversed(event.items())), indent=2, sort_keys=False).encode()
     broker.publish(other, routing_key=KEY, message_id=event["id"], content_type="application/cloudevents+json")
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, "the same event came again in other bytes", code="knows-bytes-only")
+    expect_one_payment(http, stub, event, tr("the same event came again in other bytes"), code="knows-bytes-only")
 
 
 @behaviour("C6")
@@ -124,7 +134,7 @@ def check_second_event_about_the_same_order(http, broker, stub, new):
     paid(http, event)
     broker.publish(broker.event(KEY, event["data"]))
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, "a second event told of it", code="second-fact-charged")
+    expect_one_payment(http, stub, event, tr("a second event told of it"), code="second-fact-charged")
 
 
 @behaviour("C7")
@@ -143,8 +153,8 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
         times = max(sum(flow.message == ident for flow in delivered) for ident in poison)
         expect(
             times <= ENDLESS,
-            "a message that is no event is put aside",
-            got=f"it was delivered {times} times: it is put back into the queue again and again",
+            tr("a message that is no event is put aside"),
+            got=tr("it was delivered {times} times: it is put back into the queue again and again", times=times),
             code="requeued-endlessly",
             about=poison,
         )
@@ -152,22 +162,29 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
 
     eventually(
         lambda: worked_off() and stays(worked_off),
-        f"{QUEUE} to be worked off and order {order_of(event)} to be paid, with two unreadable messages before it",
+        tr(
+            "{queue} to be worked off and order {order} to be paid, with two unreadable messages before it",
+            queue=QUEUE,
+            order=order_of(event),
+        ),
         code="blocked",
-        got=lambda: (
-            f"{broker.depth(QUEUE)} ready, {broker.unacked(QUEUE)} unacknowledged,"
-            f" {len(payments(http, event))} payments of {order_of(event)}"
+        got=lambda: tr(
+            "{depth} ready, {unacked} unacknowledged, {count} payments of {order}",
+            depth=broker.depth(QUEUE),
+            unacked=broker.unacked(QUEUE),
+            count=len(payments(http, event)),
+            order=order_of(event),
         ),
         about=[*names(event), *poison],
     )
     expect(
         system.pid("payments") == pid,
-        "payments lives on after a message that is no event",
-        got="its process ended",
+        tr("payments lives on after a message that is no event"),
+        got=tr("its process ended"),
         code="died",
         about=poison,
     )
-    expect_one_payment(http, stub, event, "unreadable messages were before it", code="recorded-twice")
+    expect_one_payment(http, stub, event, tr("unreadable messages were before it"), code="recorded-twice")
 
 
 # -- the service and its provider
@@ -198,7 +215,7 @@ def payments(http: Http, event: dict[str, Any]) -> list[Any]:
 def paid(http: Http, event: dict[str, Any]) -> None:
     eventually(
         lambda: payments(http, event),
-        f"order {order_of(event)} to have a payment",
+        tr("order {order} to have a payment", order=order_of(event)),
         code="never-paid",
         got=lambda: http.get(f"/payments?order_id={order_of(event)}"),
         about=names(event),
@@ -210,8 +227,8 @@ def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, 
     order, items = order_of(event), payments(http, event)
     expect(
         len(items) == 1,
-        f"order {order} has one payment, although {when}",
-        got=f"{len(items)} payments: {some(items)}",
+        tr("order {order} has one payment, although {when}", order=order, when=when),
+        got=tr("{count} payments: {some}", count=len(items), some=some(items)),
         code=code,
         about=names(event),
     )
@@ -219,15 +236,20 @@ def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, 
     charges = [charge for charge in stub["payment"].charges if charge["order_id"] == order]
     expect(
         set(keys) == {order},
-        f"every charge of order {order} is asked for under the Idempotency-Key {order}",
-        got=f"{len(keys)} requests and {len(charges)} charges under {', '.join(sorted(map(str, set(keys))))}",
+        tr("every charge of order {order} is asked for under the Idempotency-Key {order}", order=order),
+        got=tr(
+            "{count} requests and {charges} charges under {keys}",
+            count=len(keys),
+            charges=len(charges),
+            keys=", ".join(sorted(map(str, set(keys)))),
+        ),
         code="charged-under-other-keys",
         about=names(event),
     )
     expect(
         len(charges) == 1,
-        f"order {order} is charged once, although {when}",
-        got=f"{len(charges)} charges: {some(charges)}",
+        tr("order {order} is charged once, although {when}", order=order, when=when),
+        got=tr("{count} charges: {some}", count=len(charges), some=some(charges)),
         code=code,
         about=names(event),
     )
@@ -235,7 +257,7 @@ def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, 
 
 def some(items: list[Any]) -> str:
     """The first two, and how many more there are."""
-    more = f" and {len(items) - 2} more" if len(items) > 2 else ""
+    more = tr(" and {count} more", count=len(items) - 2) if len(items) > 2 else ""
     return ", ".join(json.dumps(item, ensure_ascii=False) for item in items[:2]) + more
 
 
@@ -250,9 +272,9 @@ def listening(broker: Any, instances: int = 1) -> None:
     """The service has its queue, and each instance consumes from it unless it fetches messages one by one."""
     eventually(
         lambda: broker.exists(QUEUE),
-        f"payments to have its queue {QUEUE}",
+        tr("payments to have its queue {queue}", queue=QUEUE),
         code="no-queue",
-        got=lambda: "no such queue",
+        got=lambda: tr("no such queue"),
     )
     within(2.0, lambda: broker.consumers(QUEUE) >= instances)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, never, within
+from lab.grading import Answer, Http, behaviour, eventually, expect, never, tr, trn, within
 
 CREATED = "order.created"
 CANCELLED = "order.cancelled"
@@ -23,7 +23,7 @@ def check_what_happens_is_announced(http, broker, new):
         answer = http.post(f"/orders/{order.json['id']}/cancel")
         expect(
             answer.status == 200 and field(answer.json, "status") == "cancelled",
-            f"order {order.json['id']} can be cancelled: 200 with the status cancelled",
+            tr("order {id} can be cancelled: 200 with the status cancelled", id=order.json["id"]),
             got=answer,
             code="not-cancelled",
             about=[order, answer],
@@ -38,7 +38,7 @@ def check_what_happens_is_announced(http, broker, new):
                 wrong = malformed(message, data)
                 expect(
                     not wrong,
-                    f"the event {kind} of order {order.json['id']} is as agreed",
+                    tr("the event {kind} of order {id} is as agreed", kind=kind, id=order.json["id"]),
                     got=f"{wrong}: {message.body.decode(errors='replace')}",
                     code="malformed-event",
                     about=[order],
@@ -47,8 +47,15 @@ def check_what_happens_is_announced(http, broker, new):
         both = ids(heard, order, CREATED) & ids(heard, order, CANCELLED)
         expect(
             not both,
-            f"{CREATED} and {CANCELLED} of order {order.json['id']} are two events with an id each",
-            got=f"both have the id {', '.join(both)}: for a consumer the second is a duplicate of the first",
+            tr(
+                "{created} and {cancelled} of order {id} are two events with an id each",
+                created=CREATED,
+                cancelled=CANCELLED,
+                id=order.json["id"],
+            ),
+            got=tr(
+                "both have the id {both}: for a consumer the second is a duplicate of the first", both=", ".join(both)
+            ),
             code="event-id-reused",
             about=[order],
         )
@@ -61,7 +68,7 @@ def check_refused_order_is_not_announced(http, broker, new):
         again = http.post("/orders", json=first.sent)
         expect(
             again.status == 409 and again.code == "duplicate_ref",
-            f"a second order with the ref {first.sent['ref']} is refused with 409 duplicate_ref",
+            tr("a second order with the ref {ref} is refused with 409 duplicate_ref", ref=first.sent["ref"]),
             got=again,
             code="duplicate-accepted",
             about=[first, again],
@@ -78,7 +85,7 @@ def check_refused_order_is_not_announced(http, broker, new):
 
         never(
             ghosts,
-            f"an event about the order with ref {first.sent['ref']} that was refused",
+            tr("an event about the order with ref {ref} that was refused", ref=first.sent["ref"]),
             code="announced-refused",
             about=[again],
         )
@@ -89,9 +96,11 @@ def check_refused_order_is_not_announced(http, broker, new):
 def check_orders_taken_without_a_broker_are_announced_later(system, http, broker, faults, new):
     with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
-            orders = [placed(http, new, "with the broker out of reach") for _ in range(5)]
+            orders = [placed(http, new, tr("with the broker out of reach")) for _ in range(5)]
             # Long enough for a relay to have tried, and to have thrown away what it does not keep.
-            never(lambda: len(heard), "an event with the broker out of reach", quiet=1.0, code="not-through-the-tap")
+            never(
+                lambda: len(heard), tr("an event with the broker out of reach"), quiet=1.0, code="not-through-the-tap"
+            )
             system.kill("orders")
         system.start("orders")
         if within(20.0, lambda: not missing(heard, orders)):
@@ -101,9 +110,14 @@ def check_orders_taken_without_a_broker_are_announced_later(system, http, broker
         asked = within(10.0, lambda: not missing(heard, [*orders, more]))
         expect(
             False,
-            "5 orders that were taken with the broker out of reach are announced once it is back",
-            got=f"{len(lost)} were not within 20 s: {names(lost)}; after one more request "
-            + ("they were: the relay works only when somebody orders" if asked else "they were not, either"),
+            tr("5 orders that were taken with the broker out of reach are announced once it is back"),
+            got=tr("{count} were not within 20 s: {names}", count=len(lost), names=names(lost))
+            + "; "
+            + (
+                tr("after one more request they were: the relay works only when somebody orders")
+                if asked
+                else tr("after one more request they were not, either")
+            ),
             code="announced-on-request-only" if asked else "announcement-lost",
             about=lost[:1],
         )
@@ -115,23 +129,25 @@ def check_two_instances_announce_everything(system, http, broker, faults, new):
     with broker.listen() as heard:
         orders = http.at_once([lambda name=name: place(http[name], new) for name in instances * 10], limit=8)
         for order in orders:
-            expect_placed(order, "through one of two instances")
+            expect_placed(order, tr("through one of two instances"))
         announced(heard, orders)
         heard.up_to_now()
         for order in orders:
             expect_one_id(heard, order, CREATED, "announced-under-two-ids")
 
         with faults.on(f"{one}->amqp", "refuse"), faults.on(f"{other}->amqp", "refuse"):
-            orders = [placed(http[name], new, "with the broker out of reach") for name in instances * 3]
+            orders = [placed(http[name], new, tr("with the broker out of reach")) for name in instances * 3]
             system.kill(other)
-        announced(heard, orders, code="orphaned", when=f", half of them by {other}, which is dead by now")
+        announced(
+            heard, orders, code="orphaned", when=tr(", half of them by {other}, which is dead by now", other=other)
+        )
 
 
 @behaviour("C5")
 def check_events_of_an_order_keep_their_order(http, broker, faults, new):
     with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
-            orders = [placed(http, new, "with the broker out of reach") for _ in range(15)]
+            orders = [placed(http, new, tr("with the broker out of reach")) for _ in range(15)]
             for order in orders:
                 http.post(f"/orders/{order.json['id']}/cancel")
         announced(heard, orders)
@@ -139,8 +155,8 @@ def check_events_of_an_order_keep_their_order(http, broker, faults, new):
         wrong = [order for order in orders if first(heard, order, CANCELLED) < first(heard, order, CREATED)]
         expect(
             not wrong,
-            f"each of {len(orders)} orders is announced as created, and after that as cancelled",
-            got=f"{len(wrong)} were cancelled first: {names(wrong)}",
+            tr("each of {count} orders is announced as created, and after that as cancelled", count=len(orders)),
+            got=tr("{count} were cancelled first: {names}", count=len(wrong), names=names(wrong)),
             code="out-of-order",
             about=wrong[:1],
         )
@@ -151,7 +167,7 @@ def check_outbox_empties_itself(http, broker, wire, new):
     shown = http.get("/admin/outbox")
     expect(
         shown.status == 200 and isinstance(field(shown.json, "pending"), int),
-        "GET /admin/outbox says how many events are pending",
+        tr("GET /admin/outbox says how many events are pending"),
         got=shown,
         code="outbox-not-shown",
         about=[shown],
@@ -159,10 +175,10 @@ def check_outbox_empties_itself(http, broker, wire, new):
     with broker.listen() as heard:
         orders = http.at_once([lambda: place(http, new)] * 200, limit=16)
         for order in orders:
-            expect_placed(order, "with 15 others at the same time")
+            expect_placed(order, tr("with 15 others at the same time"))
         eventually(
             lambda: field(http.get("/admin/outbox").json, "pending") == 0,
-            "the outbox to be empty after 200 orders: GET /admin/outbox with pending 0",
+            tr("the outbox to be empty after 200 orders: GET /admin/outbox with pending 0"),
             code="outbox-not-empty",
             got=lambda: (found := http.get("/admin/outbox")).json or found,
             about=orders[:1],
@@ -171,7 +187,7 @@ def check_outbox_empties_itself(http, broker, wire, new):
         empty = wire.mark()
         never(
             lambda: len(wire.flows("orders->amqp", "publish*", empty)) > IDLE,
-            f"more than {IDLE} publishes a second with nothing to tell",
+            tr("more than {idle} publishes a second with nothing to tell", idle=IDLE),
             quiet=1.0,
             code="chatters-when-idle",
         )
@@ -190,9 +206,12 @@ def check_lost_confirm_is_a_second_event_with_the_same_id(system, http, broker, 
         system.start("orders")
         eventually(
             lambda: len(told(heard, order)) > 1,
-            f"order {order.json['id']}, of which no confirm came before the service was killed, to be announced again",
+            tr(
+                "order {id}, of which no confirm came before the service was killed, to be announced again",
+                id=order.json["id"],
+            ),
             code="marked-without-confirm",
-            got=lambda: "one event: it was taken for sent before the broker had confirmed it",
+            got=lambda: tr("one event: it was taken for sent before the broker had confirmed it"),
             about=[order],
         )
         expect_one_id(heard, order, CREATED, "new-id-each-time")
@@ -214,7 +233,7 @@ def placed(http: Http, new: Any, when: str = "") -> Answer:
 def expect_placed(answer: Answer, when: str = "") -> None:
     expect(
         answer.status == 201 and field(answer.json, "id") is not None,
-        f"an order is taken {when}".rstrip() + ": 201 with an id",
+        tr("POST /orders {when}: 201 with an id", when=when) if when else tr("POST /orders: 201 with an id"),
         got=answer,
         code="order-refused",
         about=[answer],
@@ -230,9 +249,11 @@ def announced(
     """All these orders are, sooner or later."""
     eventually(
         lambda: not missing(heard, orders, kind),
-        f"{kind} of {len(orders)} order{'s' if len(orders) > 1 else ''} that were taken{when}",
+        trn("{kind} of {count} order{when}", "{kind} of {count} orders{when}", len(orders), kind=kind, when=when),
         code=code,
-        got=lambda: f"{len(lost := missing(heard, orders, kind))} not announced: {names(lost)}",
+        got=lambda: tr(
+            "{count} not announced: {names}", count=len(lost := missing(heard, orders, kind)), names=names(lost)
+        ),
         about=orders[:1],
     )
 
@@ -264,8 +285,8 @@ def expect_one_id(heard: Any, order: Answer, kind: str, code: str) -> None:
     found = ids(heard, order, kind)
     expect(
         len(found) == 1,
-        f"{kind} of order {order.json['id']} is one event: however often it comes, it has one id",
-        got=f"{len(found)} ids: {', '.join(sorted(found))}",
+        tr("{kind} of order {id} is one event: however often it comes, it has one id", kind=kind, id=order.json["id"]),
+        got=tr("{count} ids: {found}", count=len(found), found=", ".join(sorted(found))),
         code=code,
         about=[order],
     )
@@ -288,14 +309,17 @@ def malformed(message: Any, data: dict[str, Any]) -> str:
     """What is wrong with the event, in words; "" if it is as agreed."""
     event = message.json
     wrong = {
-        "specversion is not 1.0": event.get("specversion") != "1.0",
-        "it has no id": not event.get("id"),
-        "it has no source": not event.get("source"),
-        "time is not as in RFC 3339": not is_time(event.get("time")),
-        f"data is not {data}": not data.items() <= data_of(message).items(),
-        f"message_id is {message.message_id!r} and not the event's id": message.message_id != str(event.get("id")),
-        "it is not persistent (delivery_mode 2)": not message.persistent,
-        f"content_type is {message.content_type!r}": not message.content_type.startswith(CONTENT_TYPE),
+        tr("specversion is not 1.0"): event.get("specversion") != "1.0",
+        tr("it has no id"): not event.get("id"),
+        tr("it has no source"): not event.get("source"),
+        tr("time is not as in RFC 3339"): not is_time(event.get("time")),
+        tr("data is not {data}", data=data): not data.items() <= data_of(message).items(),
+        tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id): message.message_id
+        != str(event.get("id")),
+        tr("it is not persistent (delivery_mode 2)"): not message.persistent,
+        tr("content_type is {content_type!r}", content_type=message.content_type): not message.content_type.startswith(
+            CONTENT_TYPE
+        ),
     }
     return next((words for words, found in wrong.items() if found), "")
 

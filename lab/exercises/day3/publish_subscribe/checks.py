@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, never, stays, within
+from lab.grading import Answer, Http, behaviour, eventually, expect, never, stays, tr, within
 
 EXCHANGE = "shop.events"
 KEY = "user.registered"
@@ -28,7 +28,12 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
     for person in people:
         eventually(
             lambda: about(person, hear(broker, heard)),  # noqa: B023
-            f"user {person.json['id']} to be announced on {EXCHANGE} with routing key {KEY}",
+            tr(
+                "user {id} to be announced on {exchange} with routing key {key}",
+                id=person.json["id"],
+                exchange=EXCHANGE,
+                key=KEY,
+            ),
             code="not-announced",
             got=lambda: published(wire),
             about=[person],
@@ -37,7 +42,7 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
         lambda: [
             message.body.decode(errors="replace") for message in hear(broker, heard) if b"Refusedov" in message.body
         ],
-        f"an event about the registration with the taken e-mail {people[0].sent['email']}",
+        tr("an event about the registration with the taken e-mail {email}", email=people[0].sent["email"]),
         code="announced-refused",
         about=[people[0]],
     )
@@ -47,7 +52,7 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
             wrong = malformed(message, person)
             expect(
                 not wrong,
-                f"the event about user {person.json['id']} is as agreed",
+                tr("the event about user {id} is as agreed", id=person.json["id"]),
                 got=f"{wrong}: {message.body.decode(errors='replace')}",
                 code="malformed-event",
                 about=[person],
@@ -55,8 +60,8 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
         idents = {str(message.json["id"]) for message in events}
         expect(
             len(idents) == 1,
-            f"the registration of {person.json['id']} is one event",
-            got=f"{len(idents)} events with the ids {', '.join(sorted(idents))}",
+            tr("the registration of {id} is one event", id=person.json["id"]),
+            got=tr("{count} events with the ids {idents}", count=len(idents), idents=", ".join(sorted(idents))),
             code="announced-twice",
             about=[person],
         )
@@ -71,14 +76,14 @@ def check_order_of_a_new_user_is_soon_accepted(http, broker, new):
     answer = order(http, stranger)
     expect(
         answer.outcome != "ok",
-        f"an order of user {stranger}, who never registered, is refused with 422 unknown_user",
+        tr("an order of user {stranger}, who never registered, is refused with 422 unknown_user", stranger=stranger),
         got=answer,
         code="stranger-accepted",
         about=[answer],
     )
     expect(
         answer.status == 422 and answer.code == "unknown_user",
-        "an unknown user is 422 with the code unknown_user",
+        tr("an unknown user is 422 with the code unknown_user"),
         got=answer,
         code="wrong-refusal",
         about=[answer],
@@ -94,8 +99,8 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
     people = [registered(http, new) for _ in range(5)]
     expect(
         broker.exists(QUEUE),
-        f"the queue {QUEUE} is there, and collects, while orders is not",
-        got="the queue went away together with its consumer",
+        tr("the queue {queue} is there, and collects, while orders is not", queue=QUEUE),
+        got=tr("the queue went away together with its consumer"),
         code="queue-gone",
         about=people,
     )
@@ -105,7 +110,7 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
     answer = order(http, early.json["id"])
     expect(
         answer.outcome == "ok",
-        f"user {early.json['id']}, whom orders knew before it was restarted, may order",
+        tr("user {id}, whom orders knew before it was restarted, may order", id=early.json["id"]),
         got=answer,
         code="user-forgotten",
         about=[early, answer],
@@ -115,8 +120,8 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
     broker.restart()
     expect(
         broker.exists(QUEUE),
-        f"the queue {QUEUE} is still there after a restart of the broker",
-        got="it is gone: it was not declared durable",
+        tr("the queue {queue} is still there after a restart of the broker", queue=QUEUE),
+        got=tr("it is gone: it was not declared durable"),
         code="queue-not-durable",
     )
 
@@ -126,10 +131,10 @@ def check_users_needs_no_listener(system, http, broker, new):
     listening(broker)
     system.kill("orders")
     for _ in range(3):
-        expect_registered(register(http, new), "with orders dead", "needs-a-listener")
+        expect_registered(register(http, new), tr("with orders dead"), "needs-a-listener")
     broker.delete(QUEUE)
     for _ in range(3):
-        expect_registered(register(http, new), "with orders and its queue gone for good", "needs-a-listener")
+        expect_registered(register(http, new), tr("with orders and its queue gone for good"), "needs-a-listener")
 
 
 @behaviour("C5")
@@ -138,7 +143,7 @@ def check_every_subscriber_gets_every_event(http, broker, wire, new):
     with broker.listen(KEY) as other:
         people = http.at_once([lambda: register(http, new)] * 10)
         for person in people:
-            expect_registered(person, "while ten do so at once")
+            expect_registered(person, tr("while ten do so at once"))
         for person in people:
             usable(http, person, code="orders-missed")
         # The exchange gives copies out in one go: what orders has heard, the other queue has.
@@ -146,8 +151,17 @@ def check_every_subscriber_gets_every_event(http, broker, wire, new):
         missed = [person.json["id"] for person in people if not about(person, heard)]
         expect(
             not missed,
-            f"a second subscriber to {KEY} gets an event of each of the {len(people)} registrations, as orders does",
-            got=f"{len(people) - len(missed)} of {len(people)} came to its queue; {published(wire)}",
+            tr(
+                "a second subscriber to {key} gets an event of each of the {count} registrations, as orders does",
+                key=KEY,
+                count=len(people),
+            ),
+            got=tr(
+                "{count} of {all} came to its queue; {published}",
+                count=len(people) - len(missed),
+                all=len(people),
+                published=published(wire),
+            ),
             code="subscriber-missed",
             about=[person for person in people if person.json["id"] in missed][:1],
         )
@@ -180,8 +194,8 @@ def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
         times = sum(flow.message == unknown["id"] for flow in delivered)
         expect(
             times <= ENDLESS,
-            "an event of the unknown type user.renamed is dealt with once",
-            got=f"it was delivered {times} times: it is put back into the queue again and again",
+            tr("an event of the unknown type user.renamed is dealt with once"),
+            got=tr("it was delivered {times} times: it is put back into the queue again and again", times=times),
             code="requeued-endlessly",
             about=[unknown["id"]],
         )
@@ -189,24 +203,32 @@ def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
 
     eventually(
         lambda: worked_off() and stays(worked_off),
-        f"{QUEUE} to be worked off after events of an unknown type, of a newer version and without a name",
+        tr(
+            "{queue} to be worked off after events of an unknown type, of a newer version and without a name",
+            queue=QUEUE,
+        ),
         code="not-drained",
-        got=lambda: f"{broker.depth(QUEUE)} ready, {broker.unacked(QUEUE)} unacknowledged",
+        got=lambda: tr(
+            "{depth} ready, {unacked} unacknowledged", depth=broker.depth(QUEUE), unacked=broker.unacked(QUEUE)
+        ),
         about=[unknown["id"]],
     )
     expect(
         system.pid("orders") == pid,
-        "orders lives on after an event that it did not expect",
-        got="its process ended",
+        tr("orders lives on after an event that it did not expect"),
+        got=tr("its process ended"),
         code="died",
         about=[unknown["id"]],
     )
-    for event, what in ((newer, "newer version of user.registered"), (nameless, "user.registered without a name")):
+    for event, what in (
+        (newer, tr("newer version of user.registered")),
+        (nameless, tr("user.registered without a name")),
+    ):
         user = event["data"]["user_id"]
         answer = order(http, user)
         expect(
             answer.outcome == "ok",
-            f"user {user}, known from a {what}, may order",
+            tr("user {user}, known from a {what}, may order", user=user, what=what),
             got=answer,
             code="event-refused",
             about=[event["id"], answer],
@@ -223,8 +245,8 @@ def check_orders_never_calls_users(system, http, broker, wire, new):
     calls = wire.flows("orders->users")
     expect(
         not calls,
-        "orders takes and refuses orders without asking users",
-        got=f"{len(calls)} requests to users, the first {calls[0].op if calls else ''}",
+        tr("orders takes and refuses orders without asking users"),
+        got=tr("{count} requests to users, the first {value}", count=len(calls), value=calls[0].op if calls else ""),
         code="calls-users",
         about=[*(flow.op.rpartition("/")[2] for flow in calls[:1]), person],
     )
@@ -232,7 +254,7 @@ def check_orders_never_calls_users(system, http, broker, wire, new):
     answer = order(http, person.json["id"])
     expect(
         answer.outcome == "ok",
-        f"with users dead, orders takes an order of user {person.json['id']}, whom it knows",
+        tr("with users dead, orders takes an order of user {id}, whom it knows", id=person.json["id"]),
         got=answer,
         code="needs-users",
         about=[person, answer],
@@ -255,7 +277,7 @@ def registered(http: Http, new: Any) -> Answer:
 def expect_registered(answer: Answer, when: str = "", code: str = "not-registered") -> None:
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        f"POST /users registers somebody {when}".rstrip() + ": 201 with an id",
+        tr("POST /users {when}: 201 with an id", when=when) if when else tr("POST /users: 201 with an id"),
         got=answer,
         code=code,
         about=[answer],
@@ -265,7 +287,7 @@ def expect_registered(answer: Answer, when: str = "", code: str = "not-registere
 def expect_email_taken(answer: Answer) -> None:
     expect(
         answer.status == 409 and answer.code == "email_taken",
-        "an e-mail that is taken is 409 with the code email_taken",
+        tr("an e-mail that is taken is 409 with the code email_taken"),
         got=answer,
         code="taken-accepted",
         about=[answer],
@@ -287,7 +309,7 @@ def usable(http: Http, person: Answer, code: str = "never-usable") -> None:
 
     eventually(
         accepted,
-        f"orders to accept an order of user {user}, who is registered",
+        tr("orders to accept an order of user {user}, who is registered", user=user),
         code=code,
         got=lambda: tries[-1],
         about=[person],
@@ -300,7 +322,10 @@ def usable(http: Http, person: Answer, code: str = "never-usable") -> None:
 def listening(broker: Any) -> None:
     """Orders has its queue, and consumes from it unless it fetches messages one by one."""
     eventually(
-        lambda: broker.exists(QUEUE), f"orders to have its queue {QUEUE}", code="no-queue", got=lambda: "no such queue"
+        lambda: broker.exists(QUEUE),
+        tr("orders to have its queue {queue}", queue=QUEUE),
+        code="no-queue",
+        got=lambda: tr("no such queue"),
     )
     within(2.0, lambda: broker.consumers(QUEUE))
 
@@ -319,29 +344,47 @@ def about(person: Answer, messages: list[Any]) -> list[Any]:
 def published(wire: Any) -> str:
     """What users published, and where to."""
     flows = wire.flows("users->amqp", "publish*")
-    ways = sorted({f"to exchange {flow.exchange!r} with routing key {flow.routing_key!r}" for flow in flows})
-    return f"users published {len(flows)} messages {', '.join(ways)}" if flows else "users published nothing"
+    ways = sorted(
+        {
+            tr(
+                "to exchange {exchange!r} with routing key {routing_key!r}",
+                exchange=flow.exchange,
+                routing_key=flow.routing_key,
+            )
+            for flow in flows
+        }
+    )
+    return (
+        tr("users published {count} messages {ways}", count=len(flows), ways=", ".join(ways))
+        if flows
+        else tr("users published nothing")
+    )
 
 
 def malformed(message: Any, person: Answer) -> str:
     """What is wrong with an event about this user, in words; "" if it is as agreed."""
     event = message.json
     if not isinstance(event, dict):
-        return "the body is no JSON object"
+        return tr("the body is no JSON object")
     data = event.get("data")
     agreed = {"user_id": person.json["id"], "email": person.sent["email"], "name": person.sent["name"]}
     wrong = {
-        "specversion is not 1.0": event.get("specversion") != "1.0",
-        "it has no id": not event.get("id"),
-        "it has no source": not event.get("source"),
-        f"type is not {KEY}": event.get("type") != KEY,
-        "time is not as in RFC 3339": not is_time(event.get("time")),
-        f"data is not {agreed}": not isinstance(data, dict) or not agreed.items() <= data.items(),
-        f"correlationid is not the request's X-Request-ID {person.request_id}": event.get("correlationid")
+        tr("specversion is not 1.0"): event.get("specversion") != "1.0",
+        tr("it has no id"): not event.get("id"),
+        tr("it has no source"): not event.get("source"),
+        tr("type is not {key}", key=KEY): event.get("type") != KEY,
+        tr("time is not as in RFC 3339"): not is_time(event.get("time")),
+        tr("data is not {agreed}", agreed=agreed): not isinstance(data, dict) or not agreed.items() <= data.items(),
+        tr("correlationid is not the request's X-Request-ID {request_id}", request_id=person.request_id): event.get(
+            "correlationid"
+        )
         != person.request_id,
-        f"message_id is {message.message_id!r} and not the event's id": message.message_id != str(event.get("id")),
-        "it is not persistent (delivery_mode 2)": not message.persistent,
-        f"content_type is {message.content_type!r}": not message.content_type.startswith(CONTENT_TYPE),
+        tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id): message.message_id
+        != str(event.get("id")),
+        tr("it is not persistent (delivery_mode 2)"): not message.persistent,
+        tr("content_type is {content_type!r}", content_type=message.content_type): not message.content_type.startswith(
+            CONTENT_TYPE
+        ),
     }
     return next((words for words, found in wrong.items() if found), "")
 

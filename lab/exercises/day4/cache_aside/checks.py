@@ -23,6 +23,7 @@ from lab.grading import (
     reset,
     sample_twice,
     status,
+    tr,
     within,
 )
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
@@ -68,7 +69,13 @@ def shown(answer: Answer) -> dict[str, Any]:
 def shows(answer: Answer, row: Mapping[str, Any], when: str, code: str) -> None:
     expect(
         answer.status == 200 and is_of(answer, row),
-        f"{when}: GET {path(row)} shows name {row['name']} and price {row['price']}",
+        tr(
+            "{when}: GET {path} shows name {name} and price {price}",
+            when=when,
+            path=path(row),
+            name=row["name"],
+            price=row["price"],
+        ),
         got=f"{answer}: {answer.text[:200]}",
         code=code,
         about=[str(row["id"]), answer],
@@ -83,7 +90,7 @@ def is_of(answer: Answer, row: Mapping[str, Any]) -> bool:
 def bought(http: Http, row: Mapping[str, Any]) -> Answer:
     """A read that must work, so that there is something to say about what comes after."""
     answer = http.get(path(row))
-    shows(answer, row, f"{row['id']} is at the origin", "not-shown")
+    shows(answer, row, tr("{id} is at the origin", id=row["id"]), "not-shown")
     return answer
 
 
@@ -91,7 +98,7 @@ def changed(http: Http, row: Mapping[str, Any], name: str, price: int) -> dict[s
     answer = http.put(path(row), json={"name": name, "price": price})
     expect(
         answer.status in (200, 201),
-        f"PUT {path(row)} with a name and a price answers 200",
+        tr("PUT {path} with a name and a price answers 200", path=path(row)),
         got=answer,
         code="put-fails",
         about=[answer],
@@ -110,8 +117,8 @@ def check_the_origin_is_read_once(http: Http, stub: Mapping[str, Stub], new: New
     asked = reads(stub)
     expect(
         asked == 1,
-        f"{ROUNDS} reads of {row['id']} in a row ask the origin once",
-        got=f"{asked} reads at the origin",
+        tr("{rounds} reads of {id} in a row ask the origin once", rounds=ROUNDS, id=row["id"]),
+        got=tr("{asked} reads at the origin", asked=asked),
         code="origin-read-each-time",
         about=[row["id"], *answers[-1:]],
     )
@@ -130,15 +137,19 @@ def check_every_key_has_an_end(
     ttls = redis.keys_like("catalog:*")
     expect(
         key(rows[1]) in ttls,
-        f"after GET {path(rows[1])} there is a key {key(rows[1])}",
-        got=f"keys {sorted(ttls)}",
+        tr("after GET {path} there is a key {key}", path=path(rows[1]), key=key(rows[1])),
+        got=tr("keys {ttls}", ttls=sorted(ttls)),
         code="no-key",
     )
     bad = {name: left for name, left in ttls.items() if left is None or left > limit}
     expect(
         not bad,
-        f"each of the {len(ttls)} keys catalog:* lives for at most {limit:g} s (1.5 × CACHE_TTL_S)",
-        got=", ".join(f"{name} {'for ever' if left is None else f'{left:.0f} s'}" for name, left in bad.items()),
+        tr(
+            "each of the {count} keys catalog:* lives for at most {limit:g} s (1.5 × CACHE_TTL_S)",
+            count=len(ttls),
+            limit=limit,
+        ),
+        got=", ".join(f"{name} {tr('for ever') if left is None else f'{left:.0f} s'}" for name, left in bad.items()),
         code="no-ttl" if None in bad.values() else "ttl-too-long",
         about=[name.rpartition(":")[2] for name in [*bad][:1]],
     )
@@ -150,12 +161,16 @@ def check_you_read_what_you_wrote(http: Http, stub: Mapping[str, Stub], new: New
     bought(http, row)
     for number in range(1, ROUNDS + 1):
         row = changed(http, row, new.id("Tea"), rng.randint(1, 900) * 100)
-        shows(http.get(path(row)), row, f"after PUT number {number}", "stale-after-write")
+        shows(http.get(path(row)), row, tr("after PUT number {number}", number=number), "stale-after-write")
 
 
 @behaviour("C4")
 def check_a_failed_write_changes_nothing(http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random) -> None:
-    for how, deed in {"answers 500": status(500), "answers 503": status(503), "resets": reset()}.items():
+    for how, deed in {
+        tr("answers 500"): status(500),
+        tr("answers 503"): status(503),
+        tr("resets connections"): reset(),
+    }.items():
         for known in (True, False):
             row = put_on_sale(stub, new, rng)
             if known:
@@ -165,12 +180,17 @@ def check_a_failed_write_changes_nothing(http: Http, stub: Mapping[str, Stub], n
             stub["origin"].heal()
             expect(
                 answer.status is not None and answer.status >= 500,
-                f"the origin {how}: PUT {path(row)} answers 5xx",
+                tr("the origin {how}: PUT {path} answers 5xx", how=how, path=path(row)),
                 got=answer,
                 code="lost-write-confirmed" if answer.outcome == "ok" else "wrong-status",
                 about=[answer],
             )
-            shows(http.get(path(row)), row, f"the origin {how} to the PUT, so nothing changed", "never-written-value")
+            shows(
+                http.get(path(row)),
+                row,
+                tr("the origin {how} to the PUT, so nothing changed", how=how),
+                "never-written-value",
+            )
 
 
 @behaviour("C5")
@@ -187,7 +207,7 @@ def check_nothing_is_kept_beside_redis(
         shows(
             http.get(path(row)),
             row,
-            f"the row was changed at the origin, and {key(row)} deleted in Redis",
+            tr("the row was changed at the origin, and {key} deleted in Redis", key=key(row)),
             "copy-beside-redis",
         )
 
@@ -198,10 +218,10 @@ def check_hit_and_miss_look_alike(
 ) -> None:
     for name in (new.id("Ko‘k choy «№1»"), new.id('back\\slash "quoted"'), "1"):
         row = put_on_sale(stub, new, rng, name=name)
-        alike(http, row, "read from the origin")
+        alike(http, row, tr("read from the origin"))
         row = changed(http, row, f"{name}!", 900) | {"version": 2}
         redis.delete(key(row))
-        alike(http, row, "changed by PUT")
+        alike(http, row, tr("changed by PUT"))
 
 
 def alike(http: Http, row: Mapping[str, Any], after: str) -> None:
@@ -210,7 +230,12 @@ def alike(http: Http, row: Mapping[str, Any], after: str) -> None:
     for answer in (http.get(path(row)), http.get(path(row))):
         expect(
             answer.status == 200 and json.dumps(answer.json, sort_keys=True, ensure_ascii=False) == wanted,
-            f"{row['id']} was {after}: both GETs answer the same JSON object {wanted}",
+            tr(
+                "{id} was {after}: both GETs answer the same JSON object {wanted}",
+                id=row["id"],
+                after=after,
+                wanted=wanted,
+            ),
             got=f"{answer}: {answer.text[:300]}",
             code="hit-differs-from-miss",
             about=[str(row["id"]), answer],
@@ -227,15 +252,15 @@ def check_what_was_not_there_appears(
         for answer in (http.get(path(row)), http.get(path(row))):
             expect(
                 answer.status == 404,
-                f"GET {path(row)}, which is not at the origin, answers 404",
+                tr("GET {path}, which is not at the origin, answers 404", path=path(row)),
                 got=answer,
                 code="missing-is-not-404",
                 about=[answer],
             )
     made = changed(http, made, new.id("Tea"), 500)
-    shows(http.get(path(made)), made, "it was made by PUT just now", "absence-remembered")
+    shows(http.get(path(made)), made, tr("it was made by PUT just now"), "absence-remembered")
     came = put_on_sale(stub, new, rng, id=came["id"])
-    comes_to_be_shown(http, came, "the row was put into the origin", within, "absence-remembered")
+    comes_to_be_shown(http, came, tr("the row was put into the origin"), within, "absence-remembered")
 
 
 @behaviour("C7")
@@ -243,19 +268,21 @@ def check_an_error_is_not_remembered(
     http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, system: SystemUnderTest
 ) -> None:
     within = int(system.env("catalog")["NEG_TTL_S"]) + 1
-    for how, deed in {"answered 500": status(500), "reset": reset()}.items():
+    for how, deed in {tr("answered 500"): status(500), "reset": reset()}.items():
         row = put_on_sale(stub, new, rng)
         stub["origin"].will(deed, on=READS)
         answer = http.get(path(row))
         stub["origin"].heal()
         expect(
             answer.status != 200,
-            f"the origin {how}: GET {path(row)} does not answer 200",
+            tr("the origin {how}: GET {path} does not answer 200", how=how, path=path(row)),
             got=answer,
             code="made-up-product",
             about=[answer],
         )
-        comes_to_be_shown(http, row, f"the origin {how} once, and is well again", within, "error-remembered")
+        comes_to_be_shown(
+            http, row, tr("the origin {how} once, and is well again", how=how), within, "error-remembered"
+        )
 
 
 def comes_to_be_shown(http: Http, row: Mapping[str, Any], why: str, within: float, code: str) -> None:
@@ -267,7 +294,7 @@ def comes_to_be_shown(http: Http, row: Mapping[str, Any], why: str, within: floa
 
     eventually(
         look,
-        f"{why}: GET {path(row)} shows it within {within:g} s (NEG_TTL_S + 1)",
+        tr("{why}: GET {path} shows it within {within:g} s (NEG_TTL_S + 1)", why=why, path=path(row), within=within),
         within,
         code=code,
         got=lambda: last[0],
@@ -279,14 +306,19 @@ def comes_to_be_shown(http: Http, row: Mapping[str, Any], why: str, within: floa
 def check_garbage_under_the_key(
     http: Http, stub: Mapping[str, Stub], new: New, rng: random.Random, redis: Redis
 ) -> None:
-    for kind, what in (("text", "text that is not JSON"), ("list", "a list")):
+    for kind, what in (("text", tr("text that is not JSON")), ("list", tr("a list"))):
         row = put_on_sale(stub, new, rng)
         bought(http, row)
         redis.garbage(key(row), "text" if kind == "text" else "list")
         answer = http.get(path(row))
         expect(
             answer.status == 200 and is_of(answer, row),
-            f"{what} stands under {key(row)}: GET {path(row)} answers 200 from the origin",
+            tr(
+                "{what} stands under {key}: GET {path} answers 200 from the origin",
+                what=what,
+                key=key(row),
+                path=path(row),
+            ),
             got=f"{answer}: {answer.text[:200]}",
             code="trips-over-garbage",
             about=[row["id"], answer],
@@ -296,8 +328,12 @@ def check_garbage_under_the_key(
         asked = reads(stub) - before
         expect(
             asked == 0,
-            f"after {what} under {key(row)} was noticed, the key is good again: the next GET asks the origin 0 times",
-            got=f"{asked} times",
+            tr(
+                "after {what} under {key} was noticed, the key is good again: the next GET asks the origin 0 times",
+                what=what,
+                key=key(row),
+            ),
+            got=tr("{asked} times", asked=asked),
             code="garbage-not-repaired",
             about=[row["id"], answer],
         )
@@ -319,7 +355,7 @@ def check_a_reader_while_a_write_is_under_way(
         finally:
             held.release()
         put.result()
-    becomes_and_stays(http, fresh, "somebody read it while the PUT was under way", "reader-in-between", between)
+    becomes_and_stays(http, fresh, tr("somebody read it while the PUT was under way"), "reader-in-between", between)
 
 
 @behaviour("C9")
@@ -347,7 +383,7 @@ def check_a_reader_who_comes_back_late(http: Http, stub: Mapping[str, Stub], new
             held.release()
         put.result()
         late = slow.result()
-    becomes_and_stays(http, fresh, "a reader who had read the old row came back late", "late-reader-wins", late)
+    becomes_and_stays(http, fresh, tr("a reader who had read the old row came back late"), "late-reader-wins", late)
 
 
 def becomes_and_stays(http: Http, row: Mapping[str, Any], why: str, code: str, other: Answer) -> None:
@@ -360,14 +396,14 @@ def becomes_and_stays(http: Http, row: Mapping[str, Any], why: str, code: str, o
 
     eventually(
         look,
-        f"{why}: after the PUT, GET {path(row)} shows the new name {row['name']}",
+        tr("{why}: after the PUT, GET {path} shows the new name {name}", why=why, path=path(row), name=row["name"]),
         SECOND_DELETE,
         code=code,
         got=lambda: f"{last[0]}: {last[0].text[:200]}",
         about=[other, str(row["id"])],
     )
     for _ in range(3):
-        shows(http.get(path(row)), row, f"{why}, and the new name was shown already", code)
+        shows(http.get(path(row)), row, tr("{why}, and the new name was shown already", why=why), code)
 
 
 @behaviour("C10")
@@ -392,8 +428,8 @@ def check_what_is_written_together_ends_apart(
     found = sample_twice(spread, lambda seconds: seconds > BLINK)
     expect(
         found > BLINK,
-        f"{KEYS} keys written one right after the other are given lifetimes that differ",
-        got="all the same, as far as can be measured",
+        tr("{keys} keys written one right after the other are given lifetimes that differ", keys=KEYS),
+        got=tr("all the same, as far as can be measured"),
         code="all-expire-together",
     )
 
@@ -416,8 +452,13 @@ def check_what_is_not_there_is_remembered(
     count, limit = sample_twice(asked, lambda found: found[0] <= found[1])
     expect(
         count <= limit,
-        f"{STRANGERS} reads of {nobody}, which there is not, ask the origin at most {limit} times",
-        got=f"{count} times",
+        tr(
+            "{strangers} reads of {nobody}, which there is not, ask the origin at most {limit} times",
+            strangers=STRANGERS,
+            nobody=nobody,
+            limit=limit,
+        ),
+        got=tr("{count} times", count=count),
         code="absence-not-cached",
         about=[stranger],
     )
@@ -441,13 +482,13 @@ def check_a_crash_leaves_no_key_for_ever(
     with faults.on("catalog->redis", 'latency 8s on "*EXPIRE*"'), ThreadPoolExecutor(1) as threads:
         asked = threads.submit(http.get, path(row), timeout=5.0)
         done: Callable[[], object] = lambda: asked.done() or endless()  # noqa: E731
-        eventually(done, f"GET {path(row)} to be answered, or to be between two commands", 6.0)
+        eventually(done, tr("GET {path} to be answered, or to be between two commands", path=path(row)), 6.0)
         system.kill("catalog")
         asked.result()
         left = endless()
     expect(
         not left,
-        "SIGKILL at any moment leaves no key catalog:* without an end",
-        got=f"{', '.join(left)} lives for ever: the EXPIRE had not come yet",
+        tr("SIGKILL at any moment leaves no key catalog:* without an end"),
+        got=tr("{left} lives for ever: the EXPIRE had not come yet", left=", ".join(left)),
         code="crash-before-expire",
     )

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from lab.grading import Answer, Http, Stub, behaviour, eventually, expect, hold, reset, sample_twice, status, within
+from lab.grading import Answer, Http, Stub, behaviour, eventually, expect, hold, reset, sample_twice, status, tr, within
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.instruments.metrics import Metrics
@@ -90,8 +90,19 @@ def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> None:
     median = statistics.median(answer.seconds for answer in answers)
     expect(
         in_time(answers),
-        f"Redis {what}: {len(answers)} reads in {MEDIAN} s in the middle and {LONGEST:g} s at most",
-        got=f"{median:.1f} s in the middle, {slowest.seconds:.1f} s at most; {slowest}",
+        tr(
+            "Redis {what}: {count} reads in {median} s in the middle and {longest:g} s at most",
+            what=what,
+            count=len(answers),
+            median=MEDIAN,
+            longest=LONGEST,
+        ),
+        got=tr(
+            "{median:.1f} s in the middle, {seconds:.1f} s at most; {slowest}",
+            median=median,
+            seconds=slowest.seconds,
+            slowest=slowest,
+        ),
         code="slow-fallback",
         about=[slowest],
     )
@@ -111,7 +122,13 @@ def hopeless(answers: list[Answer]) -> bool:
 def right(answer: Answer, row: Mapping[str, Any], what: str) -> None:
     expect(
         is_of(answer, row),
-        f"Redis {what}: GET {path(row)} shows name {row['name']} and price {row['price']}",
+        tr(
+            "Redis {what}: GET {path} shows name {name} and price {price}",
+            what=what,
+            path=path(row),
+            name=row["name"],
+            price=row["price"],
+        ),
         got=f"{answer}: {answer.text[:200]}",
         code="cache-error-passed-on" if answer.status is not None and answer.status >= 500 else "wrong-product",
         about=[answer],
@@ -133,9 +150,9 @@ def check_reads_over_a_broken_link(
     http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
 ) -> None:
     for what, fault in {
-        "refuses connections": "refuse",
-        "resets every connection": "reset",
-        "is a black hole": "blackhole",
+        tr("refuses connections"): "refuse",
+        tr("resets every connection"): "reset",
+        tr("is a black hole"): "blackhole",
         "answers a second later": "latency 1s",
     }.items():
         rows = assortment(http, stub, redis, new, rng)
@@ -149,14 +166,14 @@ def check_reads_while_redis_is_not_itself(
 ) -> None:
     rows = assortment(http, stub, redis, new, rng)
     with frozen(system):
-        read_through(http, rows, "stands still")
+        read_through(http, rows, tr("stands still"))
     rows = assortment(http, stub, redis, new, rng)
     redis.flushall()
-    read_through(http, rows, "was flushed")
+    read_through(http, rows, tr("was flushed"))
     rows = assortment(http, stub, redis, new, rng)
     with gone(system):
-        read_through(http, rows, "is not there")
-    read_through(http, rows, "was started again")
+        read_through(http, rows, tr("is not there"))
+    read_through(http, rows, tr("was started again"))
 
 
 @behaviour("C1")
@@ -166,7 +183,7 @@ def check_reads_while_redis_answers_errors(
     for code in ("OOM", "LOADING", "READONLY"):
         rows = assortment(http, stub, redis, new, rng)
         with faults.on(LINK, f"error {code}"):
-            read_through(http, rows, f"answers -{code}")
+            read_through(http, rows, tr("answers -{code}", code=code))
 
 
 @behaviour("C2")
@@ -180,8 +197,8 @@ def check_no_old_value_survives_an_outage(
     rng: random.Random,
 ) -> None:
     outages: dict[str, Outage] = {
-        "refused connections": lambda: faults.on(LINK, "refuse"),
-        "stood still": lambda: frozen(system),
+        tr("refused connections"): lambda: faults.on(LINK, "refuse"),
+        tr("stood still"): lambda: frozen(system),
         "answered -READONLY": lambda: faults.on(LINK, "error READONLY"),
     }
     for what, outage in outages.items():
@@ -197,8 +214,19 @@ def check_no_old_value_survives_an_outage(
         late = late or stale(http, rows)
         expect(
             not late,
-            f"5 PUTs while Redis {what}: {AFTERWARDS:g} s after that every GET shows what was written",
-            got=f"{len(late)} of 5 show the old value; {late[0]}: {late[0].text[:200]}" if late else "",
+            tr(
+                "5 PUTs while Redis {what}: {afterwards:g} s after that every GET shows what was written",
+                what=what,
+                afterwards=AFTERWARDS,
+            ),
+            got=tr(
+                "{count} of 5 show the old value; {late}: {text}",
+                count=len(late),
+                late=late[0],
+                text=late[0].text[:200],
+            )
+            if late
+            else "",
             code="stale-after-outage",
             about=[name for answer in late[:1] for name in (answer.path.rpartition("/")[2], answer)],
         )
@@ -209,7 +237,12 @@ def rewritten(http: Http, row: Mapping[str, Any], new: New, what: str) -> dict[s
     answer = http.put(path(row), json={"name": fresh["name"], "price": fresh["price"]}, timeout=PATIENCE)
     expect(
         answer.status in (200, 201) and answer.seconds <= LONGEST,
-        f"while Redis {what}: PUT {path(row)} answers 200 within {LONGEST:g} s",
+        tr(
+            "while Redis {what}: PUT {path} answers 200 within {longest:g} s",
+            what=what,
+            path=path(row),
+            longest=LONGEST,
+        ),
         got=answer,
         code="write-needs-cache",
         about=[answer],
@@ -247,15 +280,24 @@ def check_the_origin_is_not_flooded(
     good = [answer for answer in answers if answer.status == 200]
     expect(
         origin.max_in_flight <= most,
-        f"Redis refuses and {CROWD} clients come at once: at most {most} questions are at the origin (ORIGIN_MAX)",
-        got=f"{origin.max_in_flight} at the same time",
+        tr(
+            "Redis refuses and {crowd} clients come at once: at most {most} questions are at the origin (ORIGIN_MAX)",
+            crowd=CROWD,
+            most=most,
+        ),
+        got=tr("{max_in_flight} at the same time", max_in_flight=origin.max_in_flight),
         code="origin-flooded",
         about=answers[:1],
     )
     expect(
         not bad and good,
-        f"each of the {CROWD} gets 200 or 503, and some 200",
-        got=f"{len(good)} × 200, {len(bad)} otherwise: {bad[0] if bad else ''}",
+        tr("each of the {crowd} gets 200 or 503, and some 200", crowd=CROWD),
+        got=tr(
+            "{count} × 200, {others} otherwise: {value}",
+            count=len(good),
+            others=len(bad),
+            value=bad[0] if bad else "",
+        ),
         code="overload-misanswered",
         about=(bad or answers)[:1],
     )
@@ -278,8 +320,8 @@ def check_one_read_asks_the_origin_once(
         asked = stub["origin"].count(READS)
         expect(
             asked <= len(rows),
-            f"Redis {what}: {len(rows)} reads ask the origin at most {len(rows)} times",
-            got=f"{asked} times",
+            tr("Redis {what}: {count} reads ask the origin at most {count} times", what=what, count=len(rows)),
+            got=tr("{asked} times", asked=asked),
             code="origin-asked-again",
             about=[rows[0]["id"]],
         )
@@ -296,9 +338,9 @@ def check_hits_come_back(
 ) -> None:
     pid = system.pid("catalog")
     outages: dict[str, Outage] = {
-        "refused connections": lambda: faults.on(LINK, "refuse"),
-        "stood still": lambda: frozen(system),
-        "was gone": lambda: gone(system),
+        tr("refused connections"): lambda: faults.on(LINK, "refuse"),
+        tr("stood still"): lambda: frozen(system),
+        tr("was gone"): lambda: gone(system),
     }
     for what, outage in outages.items():
         row = put_on_sale(stub, new, rng)
@@ -311,16 +353,16 @@ def check_hits_come_back(
 
         eventually(
             hit,
-            f"Redis {what}, and is well again: GET {path(row)} is answered without the origin",
+            tr("Redis {what}, and is well again: GET {path} is answered without the origin", what=what, path=path(row)),
             HEALING,
             code="never-reconnects",
-            got=lambda: "every GET goes to the origin",
+            got=lambda: tr("every GET goes to the origin"),
             about=[str(row["id"])],
         )
         expect(
             system.pid("catalog") == pid and pid is not None,
-            f"the same process as before, {pid}",
-            got=f"process {system.pid('catalog')}",
+            tr("the same process as before, {pid}", pid=pid),
+            got=tr("process {pid}", pid=system.pid("catalog")),
             code="restarted",
         )
 
@@ -338,19 +380,19 @@ def check_it_starts_without_redis(
             trouble = str(reason)
         expect(
             not trouble,
-            "catalog starts although Redis refuses connections, and /readyz is 200",
+            tr("catalog starts although Redis refuses connections, and /readyz is 200"),
             got=trouble,
             code="needs-redis-to-start",
         )
         said = system.ready("catalog") or {}
         expect(
             said.get("http_status") == 200 and said.get("status") == "degraded",
-            'without Redis /readyz answers 200 {"status": "degraded"}',
-            got=said or "no answer",
+            tr('without Redis /readyz answers 200 {"status": "degraded"}'),
+            got=said or tr("no answer"),
             code="not-degraded",
         )
         answer = http.get(path(row), timeout=PATIENCE)
-        right(answer, row, "was not there at the start")
+        right(answer, row, tr("was not there at the start"))
 
 
 @behaviour("C6")
@@ -379,7 +421,10 @@ def check_an_outage_is_not_silent(
 
         eventually(
             told,
-            f"{len(rows)} reads while Redis refuses: cache_errors_total counts, or a log line of level warn",
+            tr(
+                "{count} reads while Redis refuses: cache_errors_total counts, or a log line of level warn",
+                count=len(rows),
+            ),
             2.0,
             code="silent",
             got=lambda: "neither",
@@ -394,11 +439,15 @@ def check_the_origin_is_down_instead(
     row, unknown = put_on_sale(stub, new, rng), put_on_sale(stub, new, rng)
     expect(
         cached(http, redis, row),
-        f"10 × GET {path(row)} leave a copy under {key(row)}",
-        got="no copy",
+        tr("10 × GET {path} leave a copy under {key}", path=path(row), key=key(row)),
+        got=tr("no copy"),
         code="not-cached",
     )
-    for how, deed in {"answers 500": status(500), "resets": reset(), "refuses connections": None}.items():
+    for how, deed in {
+        tr("answers 500"): status(500),
+        tr("resets connections"): reset(),
+        tr("refuses connections"): None,
+    }.items():
         if deed is None:
             with faults.on("catalog->origin", "refuse"):
                 without_the_origin(http, row, unknown, how)
@@ -417,7 +466,7 @@ def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str,
 
     eventually(
         from_cache,
-        f"the origin {how}: GET {path(row)}, which is cached, answers 200 with the product",
+        tr("the origin {how}: GET {path}, which is cached, answers 200 with the product", how=how, path=path(row)),
         2.0,  # one answer of Redis may be late on a busy machine
         code="cached-but-not-shown",
         got=lambda: f"{last[0]}: {last[0].text[:200]}",
@@ -426,7 +475,11 @@ def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str,
     answer = http.get(path(unknown))
     expect(
         answer.status == 503 and answer.code == "origin_unavailable",
-        f"the origin {how}: GET {path(unknown)}, which is not cached, answers 503 origin_unavailable",
+        tr(
+            "the origin {how}: GET {path}, which is not cached, answers 503 origin_unavailable",
+            how=how,
+            path=path(unknown),
+        ),
         got=f"{answer}: {answer.text[:200]}",
         code="made-up-answer" if answer.status in (200, 404) else "not-503",
         about=[answer],

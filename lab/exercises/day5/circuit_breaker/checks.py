@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 
-from lab.grading import behaviour, delay, eventually, expect, hang, hold, sample_twice, status
+from lab.grading import behaviour, delay, eventually, expect, hang, hold, sample_twice, status, tr
 
 RESET = 1.0
 """Seconds the breaker stays open where a check waits for it to end; elsewhere it is BREAKER_RESET_MS=2000."""
@@ -24,15 +24,15 @@ def check_not_found_is_an_answer(http, stub, new):
     reached = stub["users"].count(TO_USERS)
     expect(
         reached == 15,
-        "15 requests for users who do not exist: all 15 reach users, each gets its 404",
-        got=f"{reached} reached users; the last one got {answers[-1]}",
+        tr("15 requests for users who do not exist: all 15 reach users, each gets its 404"),
+        got=tr("{reached} reached users; the last one got {answers}", reached=reached, answers=answers[-1]),
         code="not-found-counted",
         about=[answers[-1]],
     )
     for answer in answers:
         expect(
             answer.status == 404,
-            "users answers 404, and so does the gateway",
+            tr("users answers 404, and so does the gateway"),
             got=answer,
             code="not-found-hidden",
             about=[answer],
@@ -40,7 +40,7 @@ def check_not_found_is_an_answer(http, stub, new):
     after = http.get(f"/order-view/{user['id']}")
     expect(
         _shows(after, user),
-        f"after 15 times 404 user {user['id']} is shown, not degraded",
+        tr("after 15 times 404 user {id} is shown, not degraded", id=user["id"]),
         got=_view(after),
         code="not-found-counted",
         about=[after],
@@ -65,8 +65,8 @@ def check_it_opens(http, stub, new):
     opened = reached <= 15 or _refuses(http, stub, path)
     expect(
         reached <= 15,
-        "users is down: of 40 requests, 8 at a time, at most 15 reach users (the breaker opens after 5 failures)",
-        got=f"{reached} calls reached users",
+        tr("users is down: of 40 requests, 8 at a time, at most 15 reach users (the breaker opens after 5 failures)"),
+        got=tr("{reached} calls reached users", reached=reached),
         code="opens-too-late" if opened else "never-opens",
         command=answers[-1].curl,
     )
@@ -93,7 +93,7 @@ def check_open_answers_at_once(http, stub, new):
     for answer in answers:
         expect(
             answer.status == 200 and _is_degraded(answer),
-            'the breaker is open: 200 with "user": null and "degraded": true',
+            tr('the breaker is open: 200 with "user": null and "degraded": true'),
             got=_view(answer),
             code="open-is-an-error",
             about=[answer],
@@ -101,16 +101,24 @@ def check_open_answers_at_once(http, stub, new):
     slowest = max(answers, key=lambda answer: answer.seconds)
     expect(
         quick(answers),
-        f"the breaker is open: at least 18 of 20 requests are answered within {AT_ONCE} s",
-        got=f"{sum(answer.seconds <= AT_ONCE for answer in answers)} were; the slowest: {slowest}",
+        tr("the breaker is open: at least 18 of 20 requests are answered within {at_once} s", at_once=AT_ONCE),
+        got=tr(
+            "{count} were; the slowest: {slowest}",
+            count=sum(answer.seconds <= AT_ONCE for answer in answers),
+            slowest=slowest,
+        ),
         code="open-is-not-at-once",
         about=[slowest],
     )
     allowed, reached = 2 + ceil(took / 2.0) * PROBES, stub["users"].count(TO_USERS)
     expect(
         reached <= allowed,
-        f"the breaker is open for 2 s at a time: of 20 requests in {took:.1f} s at most {allowed} reach users",
-        got=f"{reached} reached users",
+        tr(
+            "the breaker is open for 2 s at a time: of 20 requests in {took:.1f} s at most {allowed} reach users",
+            took=took,
+            allowed=allowed,
+        ),
+        got=tr("{reached} reached users", reached=reached),
         code="open-lets-through",
         command=answers[-1].curl,
     )
@@ -128,8 +136,8 @@ def check_half_open_is_no_flood(system, http, stub, new):
     reached = stub["users"].count(TO_USERS)
     expect(
         1 <= reached <= 5,
-        "BREAKER_RESET_MS has passed, users still fails, now after 0.4 s: of a burst of 20 one to five reach users",
-        got=f"{reached} reached users",
+        tr("BREAKER_RESET_MS has passed, users still fails, now after 0.4 s: of a burst of 20 one to five reach users"),
+        got=tr("{reached} reached users", reached=reached),
         code="half-open-flood" if reached else "no-probe",
     )
 
@@ -149,8 +157,8 @@ def check_a_failed_probe_opens_again(system, http, stub, new):
     allowed, reached = 3 + int(took / RESET) * PROBES, stub["users"].count(TO_USERS)
     expect(
         reached <= allowed,
-        f"the probe has failed: of the next 10 calls at most {allowed} reach users",
-        got=f"{reached} reached users",
+        tr("the probe has failed: of the next 10 calls at most {allowed} reach users", allowed=allowed),
+        got=tr("{reached} reached users", reached=reached),
         code="failed-probe-does-not-reopen",
         command=probe.curl,
     )
@@ -173,18 +181,25 @@ def check_it_closes_again_under_traffic(system, http, stub, new):
 
     eventually(
         reached,
-        f"users is healthy again, requests keep coming: one reaches it within 8 × BREAKER_RESET_MS = {8 * RESET:.0f} s",
+        tr(
+            "users is healthy again, requests keep coming: one reaches it within 8 × BREAKER_RESET_MS = {reset:.0f} s",
+            reset=8 * RESET,
+        ),
         within=8 * RESET,
         code="never-recovers",
-        got=lambda: f"{len(answers)} requests, none of them reached users; the last one: {_view(answers[-1])}",
+        got=lambda: tr(
+            "{count} requests, none of them reached users; the last one: {view}",
+            count=len(answers),
+            view=_view(answers[-1]),
+        ),
     )
     stub["users"].forget()
     after = [http.get(path) for _ in range(20)]
     shown, reached_now = sum(_shows(answer, user) for answer in after), stub["users"].count(TO_USERS)
     expect(
         reached_now == 20 and shown >= 19,
-        "the probe was good: the next 20 requests reach users, and its answer is shown",
-        got=f"{reached_now} reached users, {shown} showed the user",
+        tr("the probe was good: the next 20 requests reach users, and its answer is shown"),
+        got=tr("{reached_now} reached users, {shown} showed the user", reached_now=reached_now, shown=shown),
         code="does-not-close",
         about=[answer for answer in after if not _shows(answer, user)][:1],
     )
@@ -203,8 +218,8 @@ def check_calls_run_side_by_side(http, stub, new):
     most = sample_twice(together, lambda seen: seen >= 6)
     expect(
         most >= 6,
-        "users is healthy and takes 0.6 s: of 12 parallel requests at least 6 are in flight there at the same time",
-        got=f"{most} at most",
+        tr("users is healthy and takes 0.6 s: of 12 parallel requests at least 6 are in flight there at the same time"),
+        got=tr("{most} at most", most=most),
         code="calls-are-serialised",
     )
 
@@ -222,14 +237,17 @@ def check_a_hang_opens_it(system, http, stub, new):
     allowed, reached = 2 + ceil(took / 2.0) * PROBES, stub["users"].count(TO_USERS)
     expect(
         reached <= allowed,
-        f"users hangs, HTTP_TIMEOUT_MS=300: open after 10 requests, and of 20 more at most {allowed} reach users",
-        got=f"{reached} reached users",
+        tr(
+            "users hangs, HTTP_TIMEOUT_MS=300: open after 10 requests, and of 20 more at most {allowed} reach users",
+            allowed=allowed,
+        ),
+        got=tr("{reached} reached users", reached=reached),
         code="hang-not-counted",
         command=answers[-1].curl,
     )
     expect(
         all(answer.status == 200 and _is_degraded(answer) for answer in answers),
-        'users hangs: 200 with "user": null and "degraded": true',
+        tr('users hangs: 200 with "user": null and "degraded": true'),
         got=_view(answers[-1]),
         code="open-is-an-error",
         about=[answers[-1]],
@@ -251,16 +269,16 @@ def check_each_upstream_has_its_own(http, stub, new):
     hidden = [answer for answer in answers if not _has_user(answer, user)]
     expect(
         asked == 20 and not hidden,
-        f"reco is down, users is healthy: all of 20 requests reach users and show {user['id']}",
-        got=f"{asked} reached users, {20 - len(hidden)} showed the user",
+        tr("reco is down, users is healthy: all of 20 requests reach users and show {id}", id=user["id"]),
+        got=tr("{asked} reached users, {count} showed the user", asked=asked, count=20 - len(hidden)),
         code="shared-breaker",
         about=hidden[:1] or answers[-1:],
     )
     allowed, reached = 2 + ceil(took / 2.0) * PROBES, stub["reco"].count()
     expect(
         reached <= allowed,
-        f"reco is down: its breaker is open, and of 20 requests at most {allowed} reach reco",
-        got=f"{reached} reached reco",
+        tr("reco is down: its breaker is open, and of 20 requests at most {allowed} reach reco", allowed=allowed),
+        got=tr("{reached} reached reco", reached=reached),
         code="no-breaker-for-reco",
         about=answers[-1:],
     )
@@ -275,10 +293,10 @@ def check_the_metric_tells_the_story(system, http, stub, new, metrics):
     def is_now(value, word):
         eventually(
             lambda: _state(metrics) == value,
-            f'the breaker of users is {word}: breaker_state{{name="users"}} {value}',
+            tr('the breaker of users is {word}: breaker_state{{name="users"}} {value}', word=word, value=value),
             within=3.0,
             code=f"{word}-is-not-{value}",
-            got=lambda: f"it is {_state(metrics)}",
+            got=lambda: tr("it is {state}", state=_state(metrics)),
         )
 
     is_now(0, "closed")
@@ -294,7 +312,7 @@ def check_the_metric_tells_the_story(system, http, stub, new, metrics):
             return held.held
 
         try:
-            eventually(probing, "a probe reaches users after BREAKER_RESET_MS", within=8 * RESET, code="no-probe")
+            eventually(probing, tr("a probe reaches users after BREAKER_RESET_MS"), within=8 * RESET, code="no-probe")
             is_now(2, "half-open")
         finally:
             stub["users"].heal()
@@ -305,15 +323,15 @@ def check_the_metric_tells_the_story(system, http, stub, new, metrics):
 
     eventually(
         closed,
-        'users is healthy again: breaker_state{name="users"} 0',
+        tr('users is healthy again: breaker_state{name="users"} 0'),
         within=8 * RESET,
         code="not-closed-again",
-        got=lambda: f"it is {_state(metrics)}",
+        got=lambda: tr("it is {state}", state=_state(metrics)),
     )
     changes = metrics("gateway").sum("breaker_transitions_total", name="users")
     expect(
         changes >= 3,
-        'closed, open, half-open, closed: breaker_transitions_total{name="users"} is at least 3 in all',
+        tr('closed, open, half-open, closed: breaker_transitions_total{name="users"} is at least 3 in all'),
         got=f"{changes:g}",
         code="transitions-not-counted",
     )

@@ -18,6 +18,7 @@ from lab.grading import (
     reset,
     sample_twice,
     status,
+    tr,
 )
 
 ONE_TIMEOUT = 1.8
@@ -25,11 +26,11 @@ ONE_TIMEOUT = 1.8
 STALE_MAX = 3.0
 PART = {"reco": "recommendations", "orders": "orders"}
 FAULTS = {
-    "answers 500": lambda: status(500),
-    "hangs": hang,
-    "cuts the connection": reset,
-    "answers 200 with garbage": garbage,
-    "answers 200 with nothing": lambda: garbage(b""),
+    tr("answers 500"): lambda: status(500),
+    tr("hangs"): hang,
+    tr("cuts the connection"): reset,
+    tr("answers 200 with garbage"): garbage,
+    tr("answers 200 with nothing"): lambda: garbage(b""),
 }
 
 
@@ -45,9 +46,9 @@ def check_one_part_is_missing(http, stub, new):
             asked = stub[broken].count(where=page.is_for)
             stub[broken].heal()
             expect(
-                asked <= page.pages or words == "cuts the connection",  # a client library may repeat such a GET
-                f"{broken} {words}: it is asked once for a page",
-                got=f"it was asked {asked} times",
+                asked <= page.pages or words == tr("cuts the connection"),  # a client library may repeat such a GET
+                tr("{broken} {words}: it is asked once for a page", broken=broken, words=words),
+                got=tr("it was asked {asked} times", asked=asked),
                 code="asked-again",
                 about=[answer],
             )
@@ -58,7 +59,7 @@ def check_both_hang(http, stub, new):
     page = Page(http, stub, new)
     for broken in PART:
         stub[broken].will(hang())
-    _expect_in_one_timeout(page.sample(lambda seen: seen.status is not None), "reco and orders hang")
+    _expect_in_one_timeout(page.sample(lambda seen: seen.status is not None), tr("reco and orders hang"))
 
 
 @behaviour("C1")
@@ -67,7 +68,7 @@ def check_nothing_is_an_answer(http, stub, new):
     answer = page.sample(page.is_whole)
     expect(
         page.is_whole(answer),
-        'orders and reco answer {"items": []}: both lists are empty, and degraded is []',
+        tr('orders and reco answer {"items": []}: both lists are empty, and degraded is []'),
         got=_seen(answer),
         code="empty-taken-for-missing",
         about=[answer],
@@ -82,16 +83,16 @@ def check_no_user_no_page(http, stub, new):
         stub["users"].will(fault())
         answer = page.sample(lambda seen: seen.status == 503)
         stub["users"].heal()
-        _expect_in_one_timeout(answer, f"users {words}")
+        _expect_in_one_timeout(answer, tr("users {words}", words=words))
         expect(
             answer.status == 503 and answer.code == "users_unavailable",
-            f"users {words}: 503 users_unavailable",
+            tr("users {words}: 503 users_unavailable", words=words),
             got=_seen(answer),
             code="user-invented" if answer.status == 200 else "wrong-answer-without-users",
             about=[answer],
         )
         eventually(
-            lambda: http.get(page.path).status == 200, "users is back: the page, too", code="no-page-after-outage"
+            lambda: http.get(page.path).status == 200, tr("users is back: the page, too"), code="no-page-after-outage"
         )
 
 
@@ -100,7 +101,7 @@ def check_nobody_is_invented(http, new):
     answer = http.get(f"/home/{new.id('nobody')}")
     expect(
         answer.status == 404,
-        "users answers 404: so does the gateway",
+        tr("users answers 404: so does the gateway"),
         got=_seen(answer),
         code="user-invented" if answer.status == 200 else "not-found-hidden",
         about=[answer],
@@ -113,8 +114,8 @@ def check_both_are_missing(http, stub, new):
     for name in PART:
         stub[name].will(status(500))
     answer = page.sample(lambda seen: seen.status == 200)
-    _expect_degraded(answer, list(PART), "reco and orders are down")
-    page.expect_parts(answer, [], "reco and orders are down")
+    _expect_degraded(answer, list(PART), tr("reco and orders are down"))
+    page.expect_parts(answer, [], tr("reco and orders are down"))
 
 
 @behaviour("C4", start=False)
@@ -135,13 +136,16 @@ def check_last_known_good(system, http, stub, new):
 
     whole, poor, apart = sample_twice(outage, lambda seen: page.is_whole(seen[0]) and seen[2] < STALE_MAX)
     page.expect_whole(whole)
-    _expect_degraded(poor, list(PART), "reco and orders are down")
+    _expect_degraded(poor, list(PART), tr("reco and orders are down"))
     if apart >= STALE_MAX:
-        cannot_tell(f"the machine is too busy: a page and the next one took {apart:.1f} s together")
+        cannot_tell(tr("the machine is too busy: a page and the next one took {apart:.1f} s together", apart=apart))
     remembered = all(_body(poor).get(part) == items for part, items in page.truth.items())
     expect(
         remembered and _body(poor).get("stale") is True,
-        f'reco and orders go down {apart:.1f} s after a whole page, STALE_MAX_S=3: the same lists, "stale": true',
+        tr(
+            'reco and orders go down {apart:.1f} s after a whole page, STALE_MAX_S=3: the same lists, "stale": true',
+            apart=apart,
+        ),
         got=_seen(poor),
         code="stale-not-said" if remembered else "nothing-remembered",
         about=[whole, poor],
@@ -149,17 +153,17 @@ def check_last_known_good(system, http, stub, new):
     other = http.get(stranger.path)
     expect(
         not stranger.shows_any_of(other, page),
-        f"{stranger.id} has had no page yet: a default, and nothing that is {page.id}’s",
+        tr("{id} has had no page yet: a default, and nothing that is {other}’s", id=stranger.id, other=page.id),
         got=_seen(other),
         code="somebody-elses-data",
         about=[whole, other],
     )
     time.sleep(STALE_MAX + 0.3)
     late = http.get(page.path)
-    _expect_degraded(late, list(PART), "reco and orders are down")
+    _expect_degraded(late, list(PART), tr("reco and orders are down"))
     expect(
         not page.shows_any_of(late, page) and not _body(late).get("stale"),
-        "reco and orders have been down for longer than STALE_MAX_S=3: a default, not stale",
+        tr("reco and orders have been down for longer than STALE_MAX_S=3: a default, not stale"),
         got=_seen(late),
         code="stale-for-ever",
         about=[whole, late],
@@ -172,7 +176,7 @@ def check_it_heals(http, stub, new):
     for name in PART:
         stub[name].will(status(500))
     poor = [http.get(page.path) for _ in range(3)][-1]
-    _expect_degraded(poor, list(PART), "reco and orders are down")
+    _expect_degraded(poor, list(PART), tr("reco and orders are down"))
     for name in PART:
         stub[name].heal()
     answers = []
@@ -183,7 +187,7 @@ def check_it_heals(http, stub, new):
 
     eventually(
         whole,
-        "reco and orders are back: the page shows what they say, degraded is empty",
+        tr("reco and orders are back: the page shows what they say, degraded is empty"),
         code="does-not-heal",
         got=lambda: _seen(answers[-1]),
     )
@@ -205,7 +209,11 @@ def check_every_fallback_is_counted(http, stub, new, metrics):
         counted = metrics("gateway").sum("fallback_total", dependency=name) - before[name]
         expect(
             counted == poor[name] and poor[name] > 0,
-            f'{poor[name]} answers name {name} in degraded: fallback_total{{dependency="{name}"}} is {poor[name]}',
+            tr(
+                '{poor} answers name {name} in degraded: fallback_total{{dependency="{name}"}} is {poor}',
+                poor=poor[name],
+                name=name,
+            ),
             got=f"{counted:g}",
             code="fallbacks-miscounted",
         )
@@ -222,10 +230,10 @@ def check_side_by_side(system, http, stub, new):
         try:
             eventually(
                 lambda: all(one.held for one in held.values()),
-                "reco and orders are both asked while the other one has not answered yet",
+                tr("reco and orders are both asked while the other one has not answered yet"),
                 within=4.0,
                 code="one-after-the-other",
-                got=lambda: " and ".join(name for name, one in held.items() if one.arrived) + " was asked",
+                got=lambda: tr("asked: {names}", names=", ".join(name for name, one in held.items() if one.arrived)),
             )
         finally:
             for one in held.values():
@@ -284,10 +292,10 @@ class Page:
         expect(self.is_whole(answer), self._whole(), got=_seen(answer), code="no-whole-page", about=[answer])
 
     def expect_parts(self, answer, dependencies: list[str], when: str) -> None:
-        parts = " and ".join(["user", *(PART[name] for name in dependencies)])
+        parts = tr(" and ").join(["user", *(PART[name] for name in dependencies)])
         expect(
             self.has(answer, dependencies),
-            f"{when}: {parts} of {self.id} are there as always",
+            tr("{when}: {parts} of {id} are there as always", when=when, parts=parts, id=self.id),
             got=_seen(answer),
             code="other-parts-lost",
             about=[answer],
@@ -298,7 +306,9 @@ class Page:
         return any(_body(answer).get(part) == items for part, items in page.truth.items())
 
     def _whole(self) -> str:
-        return f"all is well: the page of {self.id} has its user, recommendations and orders, and degraded is []"
+        return tr(
+            "all is well: the page of {id} has its user, recommendations and orders, and degraded is []", id=self.id
+        )
 
 
 def _expect_page_without(broken: str, page: Page, when: str):
@@ -313,7 +323,7 @@ def _expect_page_without(broken: str, page: Page, when: str):
 def _expect_in_one_timeout(answer, when: str) -> None:
     expect(
         answer.seconds <= ONE_TIMEOUT,
-        f"{when}, HTTP_TIMEOUT_MS=1000: the answer comes within {ONE_TIMEOUT} s",
+        tr("{when}, HTTP_TIMEOUT_MS=1000: the answer comes within {one_timeout} s", when=when, one_timeout=ONE_TIMEOUT),
         got=answer,
         code="waits-too-long",
         about=[answer],
@@ -323,7 +333,7 @@ def _expect_in_one_timeout(answer, when: str) -> None:
 def _expect_degraded(answer, names: list[str], when: str) -> None:
     expect(
         answer.status == 200,
-        f"{when}: 200, the page without it",
+        tr("{when}: 200, the page without it", when=when),
         got=_seen(answer),
         code="optional-part-breaks-the-page",
         about=[answer],
@@ -331,8 +341,8 @@ def _expect_degraded(answer, names: list[str], when: str) -> None:
     said = _names(answer)
     expect(
         said == sorted(names),
-        f"{when}: degraded is {sorted(names)}",
-        got=f"degraded is {said}",
+        tr("{when}: degraded is {names}", when=when, names=sorted(names)),
+        got=tr("degraded is {said}", said=said),
         code="wrong-names" if said else "silent-fallback",
         about=[answer],
     )

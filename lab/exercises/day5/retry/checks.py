@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import mean, median
 
-from lab.grading import behaviour, expect, hang, reset, sample_twice, status, warn
+from lab.grading import behaviour, expect, hang, reset, sample_twice, status, tr, trn, warn
 
 QUICK = {"RETRY_BASE_MS": 20}
 """Where pauses are not the subject."""
@@ -25,8 +25,8 @@ def check_two_bad_statuses_are_passed_over(system, http, stub, new):
         attempts = stub["users"].count(f"GET {path}")
         expect(
             answer.status == 200 and attempts == 3,
-            f"users answers {trouble} twice and then well: the client gets 200 after 3 attempts",
-            got=f"{answer} after {_attempts(attempts)}",
+            tr("users answers {trouble} twice and then well: the client gets 200 after 3 attempts", trouble=trouble),
+            got=tr("{answer} after {attempts}", answer=answer, attempts=_attempts(attempts)),
             code=_how_many(attempts, 3, otherwise="good-answer-not-passed-on"),
             about=[answer],
         )
@@ -37,14 +37,17 @@ def check_two_silences_are_passed_over(system, http, stub, new):
     """A reset, and a hang beyond HTTP_TIMEOUT_MS. The attempts are not counted: a client library may repeat a GET by
     itself on a connection that was cut, and a busy machine may need one attempt more."""
     system.start("gateway", env={**QUICK, "HTTP_TIMEOUT_MS": 500})
-    for trouble, words in ((reset(), "cuts the connection"), (hang(), "does not answer for HTTP_TIMEOUT_MS=500")):
+    for trouble, words in (
+        (reset(), tr("cuts the connection")),
+        (hang(), tr("does not answer for HTTP_TIMEOUT_MS=500")),
+    ):
         path = _user(stub, new)
         stub["users"].will(trouble, on=f"GET {path}", times=2)
         answer = http.get(path)
         expect(
             answer.status == 200,
-            f"users {words} twice and then answers well: the client gets 200",
-            got=f"{answer} after {_attempts(stub['users'].count(f'GET {path}'))}",
+            tr("users {words} twice and then answers well: the client gets 200", words=words),
+            got=tr("{answer} after {attempts}", answer=answer, attempts=_attempts(stub["users"].count(f"GET {path}"))),
             code="no-retry-after-silence",
             about=[answer],
         )
@@ -63,13 +66,13 @@ def check_an_outage_costs_four_attempts_a_request(system, http, stub, new):
         _expect_attempts(answer, stub["users"].count(f"GET {path}"))
         expect(
             answer.status == 503 and answer.code == "users_unavailable",
-            "the final failure is 503 users_unavailable",
+            tr("the final failure is 503 users_unavailable"),
             got=answer,
             code="wrong-final-answer",
             about=[answer],
         )
     if stub["users"].count() > ATTEMPTS * SAMPLE:
-        warn("RETRY_ATTEMPTS=4 counts all attempts, the first one, too: you make 4 retries, which are 5 attempts.")
+        warn(tr("RETRY_ATTEMPTS=4 counts all attempts, the first one, too: you make 4 retries, which are 5 attempts."))
 
 
 @behaviour("C3", start=False)
@@ -82,14 +85,14 @@ def check_client_errors_are_answers(system, http, stub, new):
         attempts = stub["users"].count(f"GET {path}")
         expect(
             attempts == 1,
-            f"users answers {code}: 1 attempt",
+            tr("users answers {code}: 1 attempt", code=code),
             got=_attempts(attempts),
             code="retried-client-error",
             about=[answer],
         )
         expect(
             answer.status == code,
-            f"users answers {code}, and so does the gateway",
+            tr("users answers {code}, and so does the gateway", code=code),
             got=answer,
             code="status-changed",
             about=[answer],
@@ -105,16 +108,16 @@ def check_retry_after_is_kept(system, http, stub, new):
     arrived = [seen.at for seen in stub["users"].seen]
     expect(
         answer.status == 200 and len(arrived) >= 2,
-        "users answers 429 with Retry-After: 1 once: the client gets 200 after a second attempt",
-        got=f"{answer} after {_attempts(len(arrived))}",
+        tr("users answers 429 with Retry-After: 1 once: the client gets 200 after a second attempt"),
+        got=tr("{answer} after {attempts}", answer=answer, attempts=_attempts(len(arrived))),
         code="no-retry-after-429",
         about=[answer],
     )
     pause = arrived[1] - arrived[0]
     expect(
         pause >= 0.9,
-        "the second attempt comes 1 s after a 429 with Retry-After: 1",
-        got=f"it came after {pause:.2f} s",
+        tr("the second attempt comes 1 s after a 429 with Retry-After: 1"),
+        got=tr("it came after {pause:.2f} s", pause=pause),
         code="retry-after-ignored",
         about=[answer],
     )
@@ -135,8 +138,11 @@ def check_pauses_grow(system, http, stub, new):
     pauses = sample_twice(means, grow)
     expect(
         grow(pauses),
-        f"RETRY_BASE_MS=400: the third pause is at least 1.8 times the first, on average over {SAMPLE} requests",
-        got=f"pauses of {_ms(pauses)}: {pauses[2] / pauses[0]:.1f} times",
+        tr(
+            "RETRY_BASE_MS=400: the third pause is at least 1.8 times the first, on average over {sample} requests",
+            sample=SAMPLE,
+        ),
+        got=tr("pauses of {ms}: {pauses:.1f} times", ms=_ms(pauses), pauses=pauses[2] / pauses[0]),
         code="pauses-do-not-grow",
     )
 
@@ -155,9 +161,12 @@ def check_pauses_are_random(system, http, stub, new):
     found = sample_twice(spreads, random)
     expect(
         random(found),
-        f"RETRY_BASE_MS=400: the pauses of {SAMPLE} requests, without the two longest and the two shortest, "
-        "spread by a quarter of their length (the first ones) or a fifth (the third ones)",
-        got=f"the first pauses spread by {found[0]:.0%}, the third by {found[1]:.0%}",
+        tr(
+            "RETRY_BASE_MS=400: the pauses of {sample} requests, without the two longest and the two "
+            "shortest, spread by a quarter of their length (the first ones) or a fifth (the third ones)",
+            sample=SAMPLE,
+        ),
+        got=tr("the first pauses spread by {found:.0%}, the third by {third:.0%}", found=found[0], third=found[1]),
         code="no-jitter",
     )
 
@@ -169,14 +178,14 @@ def check_there_is_a_deadline_over_all(system, http, stub, new):
     answer = http.get(_user(stub, new), timeout=4.5)
     expect(
         answer.status is not None and answer.seconds <= 4.0,
-        "users hangs, TOTAL_TIMEOUT_MS=2000: the client has its answer within 4 s",
+        tr("users hangs, TOTAL_TIMEOUT_MS=2000: the client has its answer within 4 s"),
         got=answer,
         code="no-deadline",
         about=[answer],
     )
     expect(
         answer.status in (503, 504),
-        "users hangs: the client gets 503 users_unavailable",
+        tr("users hangs: the client gets 503 users_unavailable"),
         got=answer,
         code="wrong-final-answer",
         about=[answer],
@@ -192,12 +201,15 @@ def check_two_layers_do_not_multiply(system, http, stub, new):
     calls = stub["users"].count(f"GET {path}")
     expect(
         1 <= calls <= ATTEMPTS,
-        f"client -> gateway-2 -> gateway -> users, users is down: at most {ATTEMPTS} calls of users for one request",
-        got=f"{calls} calls; the client got {answer}",
+        tr(
+            "client -> gateway-2 -> gateway -> users, users is down: at most {attempts} calls of users for one request",
+            attempts=ATTEMPTS,
+        ),
+        got=tr("{calls} calls; the client got {answer}", calls=calls, answer=answer),
         code="retries-multiply",
         about=[answer],
     )
-    expect(answer.status == 503, "the client gets 503", got=answer, code="wrong-final-answer", about=[answer])
+    expect(answer.status == 503, tr("the client gets 503"), got=answer, code="wrong-final-answer", about=[answer])
 
 
 @behaviour("C8", start=False)
@@ -208,8 +220,8 @@ def check_two_layers_still_retry(system, http, stub, new):
     answer = edge.get(path)
     expect(
         answer.status == 200,
-        "client -> gateway-2 -> gateway -> users, users answers 503 twice and then well: the client gets 200",
-        got=f"{answer} after {stub['users'].count()} calls of users",
+        tr("client -> gateway-2 -> gateway -> users, users answers 503 twice and then well: the client gets 200"),
+        got=tr("{answer} after {count} calls of users", answer=answer, count=stub["users"].count()),
         code="nobody-retries",
         about=[answer],
     )
@@ -224,8 +236,8 @@ def check_an_outage_does_not_multiply_the_traffic(system, http, stub, new):
     calls = stub["users"].count()
     expect(
         calls <= 200,
-        "users is down, RETRY_BUDGET=40: 100 requests cost at most 200 calls",
-        got=f"{calls} calls",
+        tr("users is down, RETRY_BUDGET=40: 100 requests cost at most 200 calls"),
+        got=tr("{calls} calls", calls=calls),
         code="no-budget",
     )
 
@@ -240,8 +252,8 @@ def check_a_few_failures_are_still_retried(system, http, stub, new):
     good = sum(answer.status == 200 for answer in answers)
     expect(
         good >= 99,
-        "2 of 100 requests meet a 503 once: at least 99 succeed",
-        got=f"{good} of 100 succeeded",
+        tr("2 of 100 requests meet a 503 once: at least 99 succeed"),
+        got=tr("{good} of 100 succeeded", good=good),
         code="budget-too-tight",
         about=[answer for answer in answers if answer.status != 200],
     )
@@ -261,9 +273,11 @@ def check_pauses_are_random_at_the_cap(system, http, stub, new):
     found = sample_twice(spread, random)
     expect(
         random(found),
-        "with RETRY_CAP_MS = RETRY_BASE_MS = 500 all pauses are at the cap, and the middle half of them still spreads "
-        "by 10 %",
-        got=f"it spreads by {found:.0%}",
+        tr(
+            "with RETRY_CAP_MS = RETRY_BASE_MS = 500 all pauses are at the cap, and the middle half of "
+            "them still spreads by 10 %"
+        ),
+        got=tr("it spreads by {found:.0%}", found=found),
         code="no-jitter-at-the-cap",
     )
 
@@ -305,7 +319,7 @@ def _pauses(users, paths: list[str]) -> Iterator[list[float]]:
         arrived = [seen.at for seen in users.seen if seen.path == path]
         expect(
             len(arrived) >= ATTEMPTS,
-            f"users is down: {ATTEMPTS} attempts of GET {path}",
+            tr("users is down: {attempts} attempts of GET {path}", attempts=ATTEMPTS, path=path),
             got=_attempts(len(arrived)),
             code=_how_many(len(arrived), ATTEMPTS),
         )
@@ -323,8 +337,8 @@ def _spread(pauses: list[float], cut: float) -> float:
 def _expect_attempts(answer, attempts: int) -> None:
     expect(
         attempts in (ATTEMPTS, ATTEMPTS + 1),
-        f"users is down, RETRY_ATTEMPTS={ATTEMPTS}: {ATTEMPTS} attempts for one request",
-        got=f"{_attempts(attempts)}; the client got {answer}",
+        tr("users is down, RETRY_ATTEMPTS={attempts}: {attempts} attempts for one request", attempts=ATTEMPTS),
+        got=tr("{attempts}; the client got {answer}", attempts=_attempts(attempts), answer=answer),
         code=_how_many(attempts, ATTEMPTS),
         about=[answer],
     )
@@ -339,7 +353,7 @@ def _how_many(attempts: int, wanted: int, otherwise: str = "") -> str:
 
 
 def _attempts(count: int) -> str:
-    return f"{count} attempt{'' if count == 1 else 's'}"
+    return trn("{count} attempt", "{count} attempts", count)
 
 
 def _ms(pauses: list[float]) -> str:
