@@ -184,6 +184,8 @@ def check_outbox_empties_itself(http, broker, wire, new):
             about=orders[:1],
         )
         announced(heard, orders)
+        for order in orders:
+            expect_one_id(heard, order, CREATED, "announced-under-two-ids")
         empty = wire.mark()
         never(
             lambda: len(wire.flows("orders->amqp", "publish*", empty)) > IDLE,
