@@ -17,9 +17,11 @@ BOTH_BROKERS = [pytest.param("embedded", id="embedded"), pytest.param("rabbitmq"
 def pytest_configure() -> None:
     """Tests are started alike everywhere.
 
-    A shell starts background jobs deaf to Ctrl-C, and so would be every command that the tests interrupt.
+    A shell starts background jobs deaf to Ctrl-C, nohup starts anything deaf to a closed terminal: so would be every
+    command that the tests interrupt.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ[VARIABLE] = "en"  # whatever the machine's language is; a test of another says so
 
 

@@ -411,7 +411,7 @@ async def test_a_replay_plays_pauses_seeks_and_ends() -> None:
 
 
 async def test_a_replay_cannot_be_disturbed() -> None:
-    async with replayed(some(0.5)) as (app, feed, pilot):
+    async with replayed(some(60)) as (app, feed, pilot):  # long enough not to end, and to say so, meanwhile
         await pilot.press("6")
         assert "Nothing was disturbed" in shown(app, "list")
         await pilot.press("plus")

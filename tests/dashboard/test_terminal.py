@@ -23,9 +23,11 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 REPLAY = """
 import os, sys
 from pathlib import Path
+from lab.cli.hangup import end_with_terminal
 from lab.dashboard import run_replay
 from tests.dashboard import shop
 Path(sys.argv[2]).write_text(str(os.getpid()))
+end_with_terminal()
 sys.exit(run_replay(Path(sys.argv[1]), shop.SYSTEM))
 """
 
@@ -33,8 +35,10 @@ sys.exit(run_replay(Path(sys.argv[1]), shop.SYSTEM))
 LIVE = """
 import os, sys
 from pathlib import Path
+from lab.cli.hangup import end_with_terminal
 from lab.dashboard import run_live
 Path(sys.argv[2]).write_text(str(os.getpid()))
+end_with_terminal()
 sys.exit(run_live(Path(sys.argv[1]), stop_on_quit=True))
 """
 
