@@ -1,16 +1,19 @@
-"""One proxied connection: a Protocol on each side, a lane each way, and the session that reads along."""
+"""What a proxied connection does, decided without a socket: bytes, ends, changed faults and time in, actions out.
+
+A session reads along. What it decides and what the faults on the whole link demand are put together here; two lanes
+keep what is on its way. Time is in seconds, on the clock of the flows.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Sequence
 
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
+from lab.wire.actions import Action, End, How, Read
 from lab.wire.disturb import touched
-from lab.wire.lane import End, Lane
-from lab.wire.peer import Peer
+from lab.wire.lane import Lane
+from lab.wire.linkfaults import Change, LinkFaults
 from lab.wire.raw import RawSession
 from lab.wire.session import (
     Again,
@@ -24,43 +27,50 @@ from lab.wire.session import (
     Session,
     Side,
     Stall,
+    Stream,
     Undecodable,
     Wake,
 )
-
-if TYPE_CHECKING:
-    from lab.wire.tap import Tap
 
 GRACE = 0.25
 """Seconds for the provider's answer after the client's EOF, before what it waited for counts as lost."""
 
 
-class Connection:
-    """A client's connection to the tap and the tap's to the provider, as one."""
+class _Socket:
+    """What is known of the socket of one side. `full`: it takes no more for now; `paused`: it is not read from;
+    `closing`: it was told to close or to reset."""
 
-    def __init__(self, tap: Tap, number: int, session: Session) -> None:
-        self.tap = tap
-        self.number = number
+    __slots__ = ("closing", "eof", "full", "lane", "lost", "made", "paused")
+
+    def __init__(self, side: Side) -> None:
+        self.lane = Lane(side, timed=side is Side.CLIENT)
+        self.made = False
+        self.closing = False
+        self.eof = False
+        self.lost = False
+        self.full = False
+        self.paused = False
+
+
+class Connection:
+    """A client's connection to the tap and the tap's to the provider, as one.
+
+    Whoever holds the sockets calls these methods as things happen and carries out the actions that they return, in
+    order; and calls `passed` at `due`. `direct` says for each side whether its bytes may be written to the other at
+    once and shown to `session.observe` after, without asking here.
+    """
+
+    def __init__(self, session: Session, faults: LinkFaults) -> None:
         self.session = session
-        loop = asyncio.get_running_loop()
-        self._lanes = {
-            side: Lane(
-                loop,
-                tell=self.tell,
-                ended=lambda how, side=side: self._left(side, how),  # type: ignore[misc]
-                room=lambda side=side: self.pressure(side),  # type: ignore[misc]
-                drained=self.settle,
-                timed=side is Side.CLIENT,
-            )
-            for side in Side
-        }
-        self.client = Peer(self, Side.CLIENT)
-        self.server = Peer(self, Side.SERVER)
-        self._peers = {Side.CLIENT: self.client, Side.SERVER: self.server}
-        self._intercepting = False
-        self._busy = False
-        self._release = False
-        self._stalls: set[str] = set()
+        self.direct = {Side.CLIENT: False, Side.SERVER: False}
+        self._faults = faults
+        self._sockets = {side: _Socket(side) for side in Side}
+        self._actions: list[Action] = []
+        self._now = 0.0
+        self._grace: float | None = None
+        self._wakes: list[float] = []
+        self._intercepting = session.rewrites
+        self._stalls: set[tuple[str, Stream]] = set()
         self._mutes: set[str] = set()
         self._caught: set[str] = set()
         self._hole = False
@@ -69,174 +79,229 @@ class Connection:
         self._over = False
         self._cut = False
 
-    def lane(self, to: Side) -> Lane:
-        """The way out towards `to`."""
-        return self._lanes[to]
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left of it."""
+        return all(socket.lost or (self._cut and not socket.made) for socket in self._sockets.values())
 
-    def made(self, peer: Peer) -> None:
-        """A side is connected."""
-        assert peer.transport is not None
-        if self._cut:
-            peer.abort()
-            return
-        self._lanes[peer.side].attach(peer.transport)
-        self._peers[peer.side.other].forward = peer.transport.write
-        self.pressure(peer.side.other)
-        self.disturbed()
+    @property
+    def due(self) -> float | None:
+        """When `passed` is to be called, if nothing happens before."""
+        times = [socket.lane.due for socket in self._sockets.values()]
+        return min((time for time in (*times, self._grace, *self._wakes) if time is not None), default=None)
 
-    def received(self, side: Side, data: bytes) -> None:
-        """Bytes came while something is in the way: a fault, a session that intercepts, or bytes that still wait."""
-        if self.tap.version != self.tap.plan.version:
-            self.tap.changed()
+    def opened(self, side: Side, now: float) -> Sequence[Action]:
+        """The socket of a side is connected."""
+        self._now = now
+        socket = self._sockets[side]
+        socket.made = True
         if self._cut:
-            return
-        self._intercepting = self._intercepting or self.tap.selective
+            return [End(side, "reset")]
+        socket.lane.opened = True
+        self._press(side.other)
+        self._disturbed(Change())
+        return self._decided()
+
+    def received(self, side: Side, data: bytes, now: float) -> Sequence[Action]:
+        """Bytes came that could not go the direct way: a fault, a session that intercepts, or bytes that still wait."""
+        self._now = now
+        if not self._cut:
+            self._received(side, data)
+        return self._decided()
+
+    def ended(self, side: Side, now: float) -> Sequence[Action]:
+        """EOF from `side`: the other side gets it too, after all that was sent before."""
+        self._now = now
+        self._sockets[side].eof = True
+        if not self._cut:
+            self._first = self._first or side
+            if self._intercepting:
+                self._apply(self._released())
+            if self._sockets[side.other].lost:
+                self._close()
+            elif side is Side.CLIENT:
+                self._end(Side.SERVER, "eof")
+                self._grace = now + GRACE
+            else:
+                self._over_and_out("eof")
+            self._settle()
+        return self._decided()
+
+    def lost(self, side: Side, now: float, *, reset: bool) -> Sequence[Action]:
+        """The socket of `side` is gone; with `reset`, by an RST, which the other side gets as well."""
+        self._now = now
+        socket, other = self._sockets[side], self._sockets[side.other]
+        socket.lost = True
+        self.direct[side] = False
+        self._first = self._first or side
+        if not self._cut:
+            for flow in socket.lane.drop():
+                flow.outcome = "lost"
+                self._actions.append(flow)
+            how: How = "reset" if reset else "close"
+            if other.lost:
+                self._actions += self._finish(self._first)
+            elif side is Side.SERVER:
+                self._over_and_out(how)
+            else:
+                self._actions += [self._marked(flow) for flow in self._finish(self._first)]
+                self._end(Side.SERVER, how)
+            self._settle()
+        return self._decided()
+
+    def pressed(self, side: Side, full: bool, now: float) -> Sequence[Action]:
+        """The socket of `side` takes no more for now, or does again."""
+        self._now = now
+        self._sockets[side].full = full
+        self._press(side)
+        return self._decided()
+
+    def disturbed(self, change: Change, now: float) -> Sequence[Action]:
+        """The faults on the link changed."""
+        self._now = now
+        if not self._cut:
+            self._disturbed(change)
+        return self._decided()
+
+    def held(self, now: float) -> Sequence[Action]:
+        """The provider cannot be reached for a fault that holds the link."""
+        self._now = now
+        self._catch(self._faults.holds)
+        return self._decided()
+
+    def reset(self, fault: str, detail: str, now: float) -> Sequence[Action]:
+        """Cut both sides with an RST now; flows under way are errors of `fault`, or lost if it was none."""
+        self._now = now
+        self._reset(fault, detail)
+        return self._decided()
+
+    def failed(self, error: Exception, now: float) -> Sequence[Action]:
+        """The session cannot read on: that is said once; the bytes go on as they are."""
+        self._now = now
+        self._undecoded(error)
+        return self._decided()
+
+    def passed(self, now: float) -> Sequence[Action]:
+        """Time passed."""
+        self._now = now
+        if self._grace is not None and self._grace <= now:
+            self._grace = None
+            self._given_up()
+        if due := [wake for wake in self._wakes if wake <= now]:
+            self._wakes = [wake for wake in self._wakes if wake > now]
+            if due and self._intercepting and not self._cut and not self._over:
+                self._intercept(Side.CLIENT, b"")
+        for side in Side:
+            self._pump(side)
+        return self._decided()
+
+    def _decided(self) -> Sequence[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _received(self, side: Side, data: bytes) -> None:
+        self._intercepting = self._intercepting or self._faults.selective
         if self._intercepting:
             self._intercept(side, data)
             return
         try:
-            flows = self.session.observe(side, data, self.tap.now())
+            flows = self.session.observe(side, data, self._now)
         except Exception as error:
             self._send(Send(side.other, data))
-            self.undecoded(error)
+            self._undecoded(error)
             return
         passed = self._send(Send(side.other, data))
         for flow in flows:
-            self._attend(flow, side.other, passed)
+            self._attend(flow, side.other, None, passed)
 
-    def disturbed(self, *, healed: bool = False, hurry: bool = False) -> None:
-        """The faults on the link changed. `healed`: sessions give back what they hold; `hurry`: what waits goes now."""
-        if self._cut:
-            return
-        tap = self.tap
-        self._mutes.intersection_update(tap.active)
-        self._stalls.intersection_update(tap.active)
+    def _disturbed(self, change: Change) -> None:
+        faults = self._faults
+        self._mutes.intersection_update(faults.active)
+        self._stalls = {stall for stall in self._stalls if stall[0] in faults.active}
         if self._hole and not self._muted:
-            self.reset("", "replies were lost: the connection cannot go on")
+            self._reset("", "replies were lost: the connection cannot go on")
             return
-        holds = bool(tap.holds or self._stalls)
-        for lane in self._lanes.values():
-            lane.rate = tap.rate
-            if hurry:
-                lane.hurry()
-            if lane.stalled != holds:
-                self._stall(lane, holds)
-        if healed and self._intercepting:
-            self._release = True
+        for socket in self._sockets.values():
+            socket.lane.rate = faults.rate
+            if change.hurry:
+                socket.lane.hurry()
+        self._stall()
+        if change.healed and self._intercepting:
+            self._apply(self._released())
             self._let_go()
-        self.settle()
+        self._settle()
 
-    def settle(self) -> None:
-        """Whether bytes may take the short way from now on: nothing waits and nothing is in the way."""
-        quiet = not (self._intercepting or self._cut or self._muted or self._healed)
-        quiet = quiet and not self.tap.marks and not self.tap.selective
-        for side, peer in self._peers.items():
-            peer.direct = quiet and self._lanes[side.other].idle and not self._peers[side.other].lost
-        if self.client.eof and self.server.eof and all(lane.empty for lane in self._lanes.values()):
+    def _settle(self) -> None:
+        """See whether bytes may take the direct way from now on: nothing waits and nothing is in the way."""
+        faults = self._faults
+        quiet = not (self._intercepting or self._cut or self._muted or self._healed or self._stalls)
+        quiet = quiet and not faults.marks and not faults.selective
+        for side, socket in self._sockets.items():
+            other = self._sockets[side.other]
+            self.direct[side] = quiet and other.lane.idle and not other.lost and not socket.lost
+        if all(socket.eof and socket.lane.empty for socket in self._sockets.values()):
             self._close()
 
-    def tell(self, flow: Flow) -> None:
-        """Journal a flow of this connection."""
-        flow.conn = self.number
-        self.tap.tell(flow)
-
-    def undecoded(self, error: Exception) -> None:
-        """The session cannot read on: say so once; the bytes go on as they are."""
+    def _undecoded(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
         self.session = RawSession()
         self._intercepting = False
-        self.tell(Flow(role="connection", op="undecoded", detail=f"undecoded ({reason})"))
-        self.settle()
+        self._actions.append(Flow(role="connection", op="undecoded", detail=f"undecoded ({reason})"))
+        self._settle()
 
-    def reset(self, fault: str, detail: str = "") -> None:
-        """Cut both sides with an RST now; flows under way are errors of `fault`, or lost if it was none."""
+    def _reset(self, fault: str, detail: str = "") -> None:
         if self._cut:
             return
         self._cut = True
-        flows = [flow for lane in self._lanes.values() for flow in lane.drop()]
+        flows = [flow for socket in self._sockets.values() for flow in socket.lane.drop()]
         for flow in (*flows, *self._finish(Side.SERVER)):
             flow.outcome, flow.status = "error" if fault else "lost", "reset"
             flow.detail = detail or "the connection was cut"
-            if fault and fault not in flow.faults:
-                flow.faults = (*flow.faults, fault)
-            self.tell(flow)
-        for peer in self._peers.values():
-            peer.direct = False
-            peer.abort()
-        self._gone()
+            self._blamed(flow, fault)
+        self._grace = None
+        self._wakes.clear()
+        for side in Side:
+            self.direct[side] = False
+            self._end_socket(side, "reset")
 
-    def pressure(self, to: Side) -> None:
+    def _reset_stream(self, fault: str, stream: Stream) -> None:
+        for socket in self._sockets.values():
+            for flow in socket.lane.drop(stream):
+                flow.outcome, flow.status = "error", "reset"
+                self._blamed(flow, fault)
+        self._stalls = {stall for stall in self._stalls if stall[1] != stream}
+        self._stall()
+
+    def _blamed(self, flow: Flow, fault: str) -> None:
+        if fault and fault not in flow.faults:
+            flow.faults = (*flow.faults, fault)
+        self._actions.append(flow)
+
+    def _press(self, to: Side) -> None:
         """Read from the sender towards `to` only while there is room for more."""
-        source, transport = self._peers[to.other], self._peers[to.other].transport
-        wanted = self._peers[to].full or self._lanes[to].full
-        if transport is None or source.lost or wanted == source.paused:
-            return
-        source.paused = wanted
-        if transport.is_closing():
-            return
-        if wanted:
-            transport.pause_reading()
-        else:
-            transport.resume_reading()
-
-    def ended(self, side: Side) -> None:
-        """EOF from `side`: the other side gets it too, after all that was sent before."""
-        if self._cut:
-            return
-        self._first = self._first or side
-        if self._intercepting:
-            self._apply(self._released())
-        if self._peers[side.other].lost:
-            self._close()
-            return
-        if side is Side.CLIENT:
-            self._lanes[Side.SERVER].end("eof", self.tap.way())
-            asyncio.get_running_loop().call_later(GRACE, self._given_up)
-        else:
-            self._over_and_out("eof")
-        self.settle()
-
-    def lost(self, side: Side, error: Exception | None) -> None:
-        """The socket of `side` is gone; with an error, by an RST, which the other side gets as well."""
-        other = self._peers[side.other]
-        self._first = self._first or side
-        if not self._cut:
-            for flow in self._lanes[side].drop():
-                flow.outcome = "lost"
-                self.tell(flow)
-            if other.lost or other.transport is None:
-                for flow in self._finish(self._first):
-                    self.tell(flow)
-            elif side is Side.SERVER:
-                self._over_and_out("close" if error is None else "reset")
-            else:
-                for flow in self._finish(self._first):
-                    self.tell(self._marked(flow))
-                self._lanes[Side.SERVER].end("close" if error is None else "reset", self.tap.way())
-            self.settle()
-        self._gone()
+        source, target = self._sockets[to.other], self._sockets[to]
+        wanted = not (target.full or target.lane.full)
+        if source.made and not source.lost and source.paused == wanted:
+            source.paused = not wanted
+            self._actions.append(Read(to.other, wanted))
 
     def _intercept(self, side: Side, data: bytes) -> None:
-        self._busy = True
         try:
-            effects = self.session.intercept(side, data, self.tap.now(), self.tap.strike)
+            effects = self.session.intercept(side, data, self._now, self._strike)
         except Exception as error:
             effects = [*self._released(), GiveUp(f"{type(error).__name__}: {error}")]
-        finally:
-            self._busy = False
         self._apply(effects)
         self._let_go()
 
+    def _strike(self, kinds: Collection[str], op: str) -> Fault | None:
+        return self._faults.strike(kinds, op, self._now)
+
     def _let_go(self) -> None:
-        """Release what healed faults held, and stop to intercept once nothing is held and no fault asks for it."""
-        if self._busy:
-            return
-        if self._release:
-            self._release = False
-            self._apply(self._released())
-        if self._intercepting and not self.tap.selective and not self.session.held():
+        """Stop to intercept once nothing is held and no fault asks for it."""
+        session = self.session
+        if self._intercepting and not (self._faults.selective or session.rewrites or session.held()):
             self._intercepting = False
-            self.settle()
+            self._settle()
 
     def _released(self) -> Sequence[Effect]:
         try:
@@ -245,112 +310,135 @@ class Connection:
             return [GiveUp(f"{type(error).__name__}: {error}")]
 
     def _apply(self, effects: Iterable[Effect]) -> None:
-        to, passed = Side.SERVER, True
+        to, stream, passed = Side.SERVER, None, True
         for effect in effects:
             match effect:
                 case Send():
-                    to, passed = effect.to, self._send(effect)
+                    to, stream, passed = effect.to, effect.stream, self._send(effect)
                 case Seen(flow):
-                    self._attend(flow, to, passed)
-                case Again(data, faults):
-                    self.tap.again(data, faults)
-                case Reset(fault):
-                    self.reset(fault)
-                case Stall(fault):
-                    self._stalls.add(fault)
-                    for lane in self._lanes.values():
-                        self._stall(lane, True)
+                    self._attend(flow, to, stream, passed)
+                case Again():
+                    self._actions.append(effect)
+                case Reset(fault, None):
+                    self._reset(fault)
+                case Reset(fault, cut):
+                    self._reset_stream(fault, cut)
+                case Stall(fault, stalled):
+                    self._stalls.add((fault, stalled))
+                    self._stall()
                 case Mute(fault):
                     self._mutes.add(fault)
                 case Close():
-                    for lane in self._lanes.values():
-                        lane.end("close")
+                    for side, socket in self._sockets.items():
+                        socket.lane.end("close", self._now)
+                        self._pump(side)
                 case Wake(delay):
-                    asyncio.get_running_loop().call_later(delay, self._wake)
+                    self._wakes.append(self._now + delay)
                 case GiveUp(reason):
-                    self.undecoded(Undecodable(reason))
-
-    def _wake(self) -> None:
-        if self._intercepting and not self._cut and not self._over:
-            self._intercept(Side.CLIENT, b"")
+                    self._undecoded(Undecodable(reason))
 
     @property
     def _muted(self) -> bool:
-        return bool(self.tap.mutes or self._mutes)
+        return bool(self._faults.mutes or self._mutes)
 
     def _send(self, send: Send) -> bool:
         """Whether the bytes are on their way: not when they fall to a fault, or when the side they go to is gone."""
-        if self._cut or self._peers[send.to].lost:
+        socket = self._sockets[send.to]
+        if self._cut or socket.lost:
             return False
         if send.to is Side.CLIENT and self._muted:
             self._hole = True
-            self.catch(self.tap.mutes)
+            self._catch(self._faults.mutes)
             return False
-        self.catch(self.tap.holds)
-        self._lanes[send.to].send(send.data, send.delay + self.tap.way(), send.rate)
+        self._catch(self._faults.holds)
+        socket.lane.send(send.data, self._now, send.delay + self._faults.way(), send.rate, send.stream)
+        self._pump(send.to)
         return True
 
-    def catch(self, faults: Iterable[Fault]) -> None:
+    def _end(self, to: Side, how: How) -> None:
+        self._sockets[to].lane.end(how, self._now, self._faults.way())
+        self._pump(to)
+
+    def _pump(self, to: Side) -> None:
+        """Let leave what may leave towards `to`."""
+        lane = self._sockets[to].lane
+        for action in lane.pump(self._now):
+            if isinstance(action, End):
+                self._left(to, action.how)
+            else:
+                self._actions.append(action)
+        self._press(to)
+        if lane.empty:
+            self._settle()
+
+    def _catch(self, faults: Iterable[Fault]) -> None:
         """Something of this connection is held or lost, be it a flow or not: it is a victim of these, once."""
         for fault in faults:
             if fault.id not in self._caught:
                 self._caught.add(fault.id)
-                self.tap.hit(fault, "connection")
+                self._faults.hit(fault, "connection", self._now)
 
-    def _attend(self, flow: Flow, to: Side, passed: bool) -> None:
+    def _attend(self, flow: Flow, to: Side, stream: Stream, passed: bool) -> None:
         flow = self._marked(flow)
-        if passed:
-            self._lanes[to].attend(flow)
-        else:
+        if not passed:
             self._fell(flow)
+        elif not self._sockets[to].lane.attend(flow, stream):
+            self._actions.append(flow)
 
     def _fell(self, flow: Flow) -> None:
         """A flow whose bytes were lost on their way to the client."""
         flow.outcome = "lost"
-        for fault in self.tap.mutes:
+        for fault in self._faults.mutes:
             touched(flow, fault)
         flow.faults = (*flow.faults, *(ident for ident in self._mutes if ident not in flow.faults))
-        self.tell(flow)
+        self._actions.append(flow)
 
     def _marked(self, flow: Flow) -> Flow:
         """The flow with the faults that take the whole link, and with the one that held its request."""
         if self._healed is not None and flow.ms is not None:
             fault, until = self._healed
-            if self.tap.now() - flow.ms / 1000 < until:
+            if self._now - flow.ms / 1000 < until:
                 touched(flow, fault)
             else:
                 self._healed = None
-                self.settle()
-        for fault in self.tap.marks:
+                self._settle()
+        for fault in self._faults.marks:
             touched(flow, fault)
-            if fault not in self.tap.holds:
-                self.tap.hit(fault, flow.op)
+            if fault not in self._faults.holds:
+                self._faults.hit(fault, flow.op, self._now)
         return flow
 
-    def _stall(self, lane: Lane, stalled: bool) -> None:
-        if not stalled and not lane.empty and self.tap.healed_hold is not None:
-            self._healed = (self.tap.healed_hold, self.tap.now())
-        lane.stall(stalled)
+    def _stall(self) -> None:
+        """Hold the lanes, or single streams of them, as the faults demand it now."""
+        faults = self._faults
+        whole = bool(faults.holds) or any(stream is None for _, stream in self._stalls)
+        streams = {stream for _, stream in self._stalls if stream is not None}
+        for side, socket in self._sockets.items():
+            lane = socket.lane
+            if lane.stalled and not whole and not lane.empty and faults.healed_hold is not None:
+                self._healed = (faults.healed_hold, self._now)
+            lane.stall(whole, streams)
+            self._pump(side)
 
-    def _over_and_out(self, how: End) -> None:
+    def _over_and_out(self, how: How) -> None:
         """The provider ended the conversation: tell the client, with what is now without an answer."""
         flows = [self._marked(flow) for flow in self._finish(self._first or Side.SERVER)]
-        lane = self._lanes[Side.CLIENT]
         if self._muted:
             self._hole = True
-            self.catch(self.tap.mutes)
+            self._catch(self._faults.mutes)
             for flow in flows:
                 self._fell(flow)
             return
-        lane.end(how, self.tap.way())
+        lane = self._sockets[Side.CLIENT].lane
+        lane.end(how, self._now, self._faults.way())
         for flow in flows:
             lane.attend(flow)
+        self._pump(Side.CLIENT)
 
     def _given_up(self) -> None:
         """The client's EOF was not a half-close that waits for an answer: it is gone."""
         if not self._cut and not isinstance(self.session, RawSession):
-            for flow in self._finish(Side.CLIENT):
-                self.tell(self._marked(flow))
+            self._actions += [self._marked(flow) for flow in self._finish(Side.CLIENT)]
 
     def _finish(self, by: Side) -> Sequence[Flow]:
         """The conversation is over: flows for what never got an answer, once."""
@@ -358,27 +446,21 @@ class Connection:
             return ()
         self._over = True
         try:
-            return self.session.closed(by, self.tap.now())
+            return self.session.closed(by, self._now)
         except Exception as error:
             return [Flow(role="connection", op="undecoded", detail=f"undecoded ({type(error).__name__}: {error})")]
 
-    def _left(self, to: Side, how: End) -> None:
+    def _left(self, to: Side, how: How) -> None:
         """The lane towards `to` came to its end."""
-        peer = self._peers[to]
-        if peer.transport is None or peer.lost:
-            return
-        if how == "reset":
-            peer.abort()
-        elif how == "close" or self._peers[to.other].lost:
-            peer.transport.close()
-        elif not peer.transport.is_closing() and peer.transport.can_write_eof():
-            peer.transport.write_eof()
+        alone = how == "eof" and self._sockets[to.other].lost
+        self._end_socket(to, "close" if alone else how)
 
     def _close(self) -> None:
-        for peer in self._peers.values():
-            if peer.transport is not None and not peer.lost:
-                peer.transport.close()
+        for side in Side:
+            self._end_socket(side, "close")
 
-    def _gone(self) -> None:
-        if all(peer.lost or peer.transport is None for peer in self._peers.values()):
-            self.tap.gone(self)
+    def _end_socket(self, side: Side, how: How) -> None:
+        socket = self._sockets[side]
+        if socket.made and not socket.lost and (how == "reset" or not socket.closing):
+            socket.closing = how != "eof"
+            self._actions.append(End(side, how))

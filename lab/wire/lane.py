@@ -1,186 +1,228 @@
-"""One direction of a connection on its way out: bytes leave in order, when they are due, no faster than allowed."""
+"""One direction of a connection on its way out: bytes leave in order, when they are due, no faster than allowed.
+
+Bytes that belong to a stream of a multiplexed protocol keep their order within that stream only, so that a stream that
+waits holds nothing else up. Time is passed in, in seconds.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Collection, Iterator
 
 from lab.journal.event import Flow
+from lab.wire.actions import Action, End, How, Write
+from lab.wire.session import Side, Stream
 
 ROOM = 4 * 1024 * 1024
 """Bytes that may wait before the sender is no longer read from."""
 SLICE = 0.05
 """Seconds worth of bytes that leave at once when a rate holds."""
 
-End = Literal["eof", "close", "reset"]
-
 
 class _Item:
-    __slots__ = ("arrived", "data", "due", "end", "flows", "rate")
+    __slots__ = ("arrived", "data", "due", "end", "flows", "order", "rate")
 
     def __init__(
-        self, data: bytes | memoryview, due: float, rate: float | None, arrived: float, end: End | None
+        self, order: int, data: bytes | memoryview, arrived: float, due: float, rate: float | None, end: How | None
     ) -> None:
+        self.order = order
         self.data = data
+        self.arrived = arrived
         self.due = due
         self.rate = rate
-        self.arrived = arrived
         self.end = end
         self.flows: list[Flow] = []
 
 
-class Lane:
-    """Towards one transport. Nothing leaves before there is one (`attach`), nor while the lane is `stalled`.
+class _Queue:
+    """What waits of one stream. `last` is when its last item is due, `free` when its rate lets the next one go."""
 
-    `tell` gets each Flow when the bytes it came with have left; `ended` each end (EOF, close, reset) that should follow
-    them; `room` is called when the waiting bytes cross ROOM, up or down; `drained` when the last of them left. `timed`:
-    what a flow waited here counts into its `ms`; so it is towards the client, who waits for answers.
+    __slots__ = ("free", "items", "last", "stalled")
+
+    def __init__(self) -> None:
+        self.items: deque[_Item] = deque()
+        self.last = 0.0
+        self.free = 0.0
+        self.stalled = False
+
+
+class Lane:
+    """Towards the socket of `to`. Nothing leaves before there is one (`opened`), nor while the lane is `stalled`.
+
+    What was sent without a stream leaves before everything that was sent after it. An item of a stream is never cut in
+    two by its own rate: others may come between its bytes, so it leaves whole, when its last byte would. `timed`: the
+    time that a flow waited here counts into its `ms`; so it is towards the client, who waits for answers.
     """
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        tell: Callable[[Flow], None],
-        ended: Callable[[End], None],
-        room: Callable[[], None],
-        drained: Callable[[], None],
-        timed: bool,
-    ) -> None:
+    def __init__(self, to: Side, *, timed: bool) -> None:
+        self.opened = False
         self.waiting = 0
         self.stalled = False
         self.rate: float | None = None
-        self._loop = loop
-        self._tell = tell
-        self._ended = ended
-        self._room = room
-        self._drained = drained
+        self._to = to
         self._timed = timed
-        self._transport: asyncio.Transport | None = None
-        self._queue: deque[_Item] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._last = 0.0
+        self._main = _Queue()
+        self._queues: dict[Stream, _Queue] = {None: self._main}
+        self._cut: _Queue | None = None
+        """The queue whose first item is half out: nothing may come between its bytes."""
         self._free = 0.0
+        self._order = 0
         self._over = False
 
     @property
     def idle(self) -> bool:
         """Whether bytes given now would leave now."""
-        return self._transport is not None and not self._queue and not self.stalled and self.rate is None
+        return self.opened and self.empty and not self.stalled and self.rate is None
 
     @property
     def empty(self) -> bool:
-        return not self._queue
+        return not any(queue.items for queue in self._queues.values())
 
     @property
     def full(self) -> bool:
         return self.waiting > ROOM
 
-    def attach(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._pump()
+    @property
+    def due(self) -> float | None:
+        """When something will leave; None if nothing waits, or only for what is not a matter of time."""
+        return min((self._start(queue) for queue in self._ready()), default=None)
 
-    def send(self, data: bytes, delay: float = 0.0, rate: float | None = None) -> None:
+    def send(
+        self, data: bytes, now: float, delay: float = 0.0, rate: float | None = None, stream: Stream = None
+    ) -> None:
         """Let `data` leave after `delay` seconds, at `rate` bytes a second; after the end, nothing leaves any more."""
-        if self._over:
-            return
-        if self._transport is not None and delay <= 0 and rate is None and self.idle:
-            self._transport.write(data)
-            return
-        was_full = self.full
-        self.waiting += len(data)
-        self._put(_Item(data, self._due(delay), rate, self._loop.time(), None))
-        if self.full and not was_full:
-            self._room()
+        if not self._over:
+            self.waiting += len(data)
+            self._put(self._queue(stream), data, now, delay, rate, None)
 
-    def attend(self, flow: Flow) -> None:
-        """Tell `flow` when what was sent last has left: now, if nothing waits."""
-        if self._queue:
-            self._queue[-1].flows.append(flow)
-        else:
-            self._tell(flow)
+    def attend(self, flow: Flow, stream: Stream = None) -> bool:
+        """Let `flow` leave with what was sent last on its stream. Whether anything of it still waits."""
+        queue = self._queues.get(stream)
+        if queue is None or not queue.items:
+            return False
+        queue.items[-1].flows.append(flow)
+        return True
 
-    def end(self, how: End, delay: float = 0.0) -> None:
+    def end(self, how: How, now: float, delay: float = 0.0) -> None:
         """End the direction after all that was sent."""
         self._over = True
-        self._put(_Item(b"", self._due(delay), None, self._loop.time(), how))
+        self._put(self._main, b"", now, delay, None, how)
 
     def hurry(self) -> None:
-        """What delays and rates keep waiting leaves now."""
-        self._last = self._free = 0.0
-        for item in self._queue:
-            item.due, item.rate = 0.0, None
-        self._pump()
+        """Delays and rates no longer keep anything waiting."""
+        self._free = 0.0
+        for queue in self._queues.values():
+            queue.last = queue.free = 0.0
+            for item in queue.items:
+                item.due, item.rate = 0.0, None
 
-    def stall(self, stalled: bool) -> None:
-        self.stalled = stalled
-        self._pump()
+    def stall(self, whole: bool, streams: Collection[Stream] = ()) -> None:
+        """Let nothing leave, or nothing of these streams; what was stalled before and is not named goes on."""
+        self.stalled = whole
+        for stream in streams:
+            self._queue(stream)
+        for stream, queue in self._queues.items():
+            queue.stalled = stream in streams
 
-    def drop(self) -> Iterable[Flow]:
-        """Forget all that waits; returns the flows that waited with it."""
-        flows = [flow for item in self._queue for flow in item.flows]
-        self._queue.clear()
-        self.waiting = 0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def drop(self, stream: Stream = None) -> list[Flow]:
+        """Forget what waits, all of it or of one stream; returns the flows that waited with it."""
+        flows: list[Flow] = []
+        for queue in self._queues.values() if stream is None else [self._queue(stream)]:
+            begun = [queue.items.popleft()] if queue is self._cut and stream is not None else []
+            for item in queue.items:
+                self.waiting -= len(item.data)
+                flows += item.flows
+            queue.items = deque(begun)
         return flows
 
-    def _due(self, delay: float) -> float:
-        self._last = max(self._last, self._loop.time() + delay if delay > 0 else 0.0)
-        return self._last
+    def pump(self, now: float) -> list[Action]:
+        """What leaves now."""
+        left: list[Action] = []
+        while (queue := self._next(now)) is not None:
+            item = queue.items[0]
+            if item.data:
+                self._write(queue, item, now, left)
+            self._cut = queue if item.data else None
+            if self._cut is None:
+                queue.items.popleft()
+                self._leave(item, now, left)
+        for stream in [stream for stream, queue in self._queues.items() if stream is not None and _done(queue, now)]:
+            del self._queues[stream]
+        return left
 
-    def _put(self, item: _Item) -> None:
-        self._queue.append(item)
-        if len(self._queue) == 1:
-            self._pump()
+    def _queue(self, stream: Stream) -> _Queue:
+        queue = self._queues.get(stream)
+        if queue is None:
+            queue = self._queues[stream] = _Queue()
+        return queue
 
-    def _pump(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        transport = self._transport
-        if transport is None or self.stalled or not self._queue:
+    def _put(self, queue: _Queue, data: bytes, now: float, delay: float, rate: float | None, end: How | None) -> None:
+        queue.last = max(queue.last, now + delay if delay > 0 else 0.0)
+        self._order += 1
+        queue.items.append(_Item(self._order, data, now, queue.last, rate, end))
+
+    def _ready(self) -> Iterator[_Queue]:
+        """The queues whose first item waits for its time only."""
+        if not self.opened or self.stalled:
             return
-        was_full = self.full
-        while self._queue and not self.stalled:
-            item = self._queue[0]
-            now = self._loop.time()
-            start = max(item.due, self._free)
-            if start > now:
-                self._timer = self._loop.call_at(start, self._pump)
-                break
-            if item.data and not self._write(transport, item, now):
+        if self._cut is not None:
+            yield self._cut
+            return
+        first = self._main.items[0] if self._main.items else None
+        for queue in self._queues.values():
+            if not queue.items or queue.stalled:
                 continue
-            self._queue.popleft()
-            self._leave(item, now)
-        if was_full and not self.full:
-            self._room()
-        if not self._queue:
-            self._drained()
+            if queue is self._main:
+                if first is not None and first.end is not None and self._streams_wait():
+                    continue
+            elif first is not None and first.end is None and first.order < queue.items[0].order:
+                continue
+            yield queue
 
-    def _write(self, transport: asyncio.Transport, item: _Item, now: float) -> bool:
-        """Write the item, or as much as the rate allows. Whether all of it left."""
-        rates = [rate for rate in (item.rate, self.rate) if rate is not None]
-        if not rates:
-            transport.write(item.data)
-            self.waiting -= len(item.data)
-            return True
-        rate = min(rates)
-        view = memoryview(item.data)
-        part, item.data = bytes(view[: max(1, int(rate * SLICE))]), view[max(1, int(rate * SLICE)) :]
-        transport.write(part)
+    def _streams_wait(self) -> bool:
+        return any(queue.items for queue in self._queues.values() if queue is not self._main)
+
+    def _next(self, now: float) -> _Queue | None:
+        best: tuple[float, int] | None = None
+        found: _Queue | None = None
+        for queue in self._ready():
+            place = (self._start(queue), queue.items[0].order)
+            if place[0] <= now and (best is None or place < best):
+                best, found = place, queue
+        return found
+
+    def _start(self, queue: _Queue) -> float:
+        item = queue.items[0]
+        start = max(item.due, queue.free)
+        if item.rate is not None and queue is not self._main:
+            start += len(item.data) / item.rate
+        return max(start, self._free)
+
+    def _write(self, queue: _Queue, item: _Item, now: float, left: list[Action]) -> None:
+        """Write the item, or as much of it as the rate allows."""
+        own = item.rate
+        if own is not None and queue is not self._main:
+            queue.free = self._start(queue)
+            own = item.rate = None
+        rate = min((rate for rate in (own, self.rate) if rate is not None), default=None)
+        if rate is None:
+            part, item.data = bytes(item.data), b""
+        else:
+            view, size = memoryview(item.data), max(1, int(rate * SLICE))
+            part, item.data = bytes(view[:size]), view[size:]
+            self._free = max(self._free, now - SLICE) + len(part) / rate
+        left.append(Write(self._to, part))
         self.waiting -= len(part)
-        self._free = max(self._free, now - SLICE) + len(part) / rate
-        return not item.data
 
-    def _leave(self, item: _Item, now: float) -> None:
+    def _leave(self, item: _Item, now: float, left: list[Action]) -> None:
         waited = (now - item.arrived) * 1000
         for flow in item.flows:
             if self._timed and flow.ms is not None:
                 flow.ms += waited
-            self._tell(flow)
+            left.append(flow)
         if item.end is not None:
-            self._ended(item.end)
+            left.append(End(self._to, item.end))
+
+
+def _done(queue: _Queue, now: float) -> bool:
+    return not queue.items and not queue.stalled and max(queue.last, queue.free) <= now

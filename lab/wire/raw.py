@@ -16,6 +16,8 @@ class RawSession:
     client, as it arrives, for one message with the op `bytes`.
     """
 
+    rewrites = False
+
     def __init__(self) -> None:
         self._began: float | None = None
         self._bytes = 0

@@ -37,15 +37,22 @@ class Side(Enum):
         return Side.SERVER if self is Side.CLIENT else Side.CLIENT
 
 
+Stream = int | None
+"""A stream of a multiplexed protocol (an HTTP/2 call), by its number; None is the connection itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Write `data` towards `to`, not before `delay` seconds from now and no faster than `rate` bytes a second (None:
-    as fast as it goes); order on each side is kept."""
+    as fast as it goes). Order on each side is kept; of bytes with a `stream`, only among those of that stream and
+    behind what was sent without one before. Such bytes must be whole frames: others may come between two Sends.
+    """
 
     to: Side
     data: bytes
     delay: float = 0.0
     rate: float | None = None
+    stream: Stream = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +66,23 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Cut the connection on both sides with an RST; `fault` is the id of the fault that did it."""
+    """Cut the connection on both sides with an RST; `fault` is the id of the fault that did it.
+
+    With a `stream`: what waits on that stream, either way, is dropped, and the flows with it are errors of the fault.
+    What tells both sides of it (HTTP/2's RST_STREAM) is the session's own to Send after this.
+    """
 
     fault: str = ""
+    stream: Stream = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """From here on nothing passes on this connection, either way, until the fault heals; what follows in the same list
-    waits too, and then flows on."""
+    """From here on nothing passes on this connection (or on this stream of it), either way, until the fault heals; what
+    follows in the same list waits too, and then flows on."""
 
     fault: str
+    stream: Stream = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,10 @@ class Undecodable(Exception):
 
 class Session(Protocol):
     """One connection's protocol state."""
+
+    rewrites: bool
+    """Whether it changes bytes without any fault, too (addresses that a provider advertises become the tap's). Such a
+    session always intercepts, and what it must still change `release` does not give back."""
 
     def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:
         """Look at bytes that were forwarded already. Raises Undecodable (or anything: the tap treats it alike)."""

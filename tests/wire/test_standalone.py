@@ -9,7 +9,7 @@ import pytest
 from lab.faults.text import FaultError
 from lab.journal.event import Event, FaultChange, Flow, Note
 from lab.system.model import Link
-from lab.wire.alone import aimed, serve
+from lab.wire.standalone import aimed, serve
 from tests.waiting import aeventually
 from tests.wire.loops import in_both_loops
 from tests.wire.rig import Web, serving

@@ -1,0 +1,187 @@
+"""The two sockets of a proxied connection. They tell its Connection what happens, and do what that decides."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+from lab.journal.event import Flow
+from lab.wire.actions import Action, End, Read, Write
+from lab.wire.connection import Connection
+from lab.wire.linkfaults import Change, LinkFaults
+from lab.wire.listener import linger_zero
+from lab.wire.session import Again, Side
+
+
+class Owner(Protocol):
+    """What a connection's sockets need of the tap that they belong to."""
+
+    faults: LinkFaults
+
+    def now(self) -> float: ...
+
+    def changed(self) -> None:
+        """Faults began or ended, and nobody has said so yet."""
+
+    def tell(self, flow: Flow) -> None: ...
+
+    def again(self, copy: Again) -> None: ...
+
+    def gone(self, sockets: Sockets) -> None:
+        """Both sockets are closed."""
+
+
+class Sockets:
+    """One connection's. `client` and `server` are to be given to the event loop, the server's first."""
+
+    def __init__(self, owner: Owner, connection: Connection, number: int) -> None:
+        self.owner = owner
+        self.connection = connection
+        self.number = number
+        self.client = Peer(self, Side.CLIENT)
+        self.server = Peer(self, Side.SERVER)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+        self._gone = False
+
+    def other(self, side: Side) -> Peer:
+        return self.server if side is Side.CLIENT else self.client
+
+    def disturbed(self, change: Change) -> None:
+        """The faults on the link changed."""
+        self.do(self.connection.disturbed(change, self.owner.now()))
+
+    def reset(self, fault: str, detail: str = "") -> None:
+        """Cut both sides with an RST."""
+        self.do(self.connection.reset(fault, detail, self.owner.now()))
+
+    def held(self) -> None:
+        """The provider cannot be reached for a fault that holds the link."""
+        self.do(self.connection.held(self.owner.now()))
+
+    def tell(self, flow: Flow) -> None:
+        flow.conn = self.number
+        self.owner.tell(flow)
+
+    def do(self, actions: Sequence[Action]) -> None:
+        """Carry out what the connection decided."""
+        for action in actions:
+            match action:
+                case Write(to, data):
+                    self._peer(to).write(data)
+                case Flow():
+                    self.tell(action)
+                case Read(side, wanted):
+                    self._peer(side).read(wanted)
+                case End(to, how):
+                    self._peer(to).end(how)
+                case Again():
+                    self.owner.again(action)
+        connection = self.connection
+        self.client.direct, self.server.direct = connection.direct[Side.CLIENT], connection.direct[Side.SERVER]
+        over = connection.over
+        self._wind(None if over else connection.due)
+        if over and not self._gone:
+            self._gone = True
+            self.owner.gone(self)
+
+    def _peer(self, side: Side) -> Peer:
+        return self.client if side is Side.CLIENT else self.server
+
+    def _wind(self, due: float | None) -> None:
+        if due == self._due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = None
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.0, due - self.owner.now()), self._passed)
+
+    def _passed(self) -> None:
+        self._timer = self._due = None
+        self.do(self.connection.passed(self.owner.now()))
+
+
+class Peer(asyncio.Protocol):
+    """One side's socket. `direct`: nothing is in the way, so bytes are forwarded at once and looked at after."""
+
+    def __init__(self, sockets: Sockets, side: Side) -> None:
+        self.side = side
+        self.direct = False
+        self._sockets = sockets
+        self._connection = sockets.connection
+        self._transport: asyncio.Transport | None = None
+        self._forward: Callable[[bytes], None] | None = None
+        self._faults = sockets.owner.faults
+        self._plan = sockets.owner.faults.plan
+        self._now = sockets.owner.now
+        self._lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sockets.other(self.side)._forward = self._transport.write
+        self._sockets.do(self._connection.opened(self.side, self._now()))
+
+    def data_received(self, data: bytes) -> None:
+        sockets = self._sockets
+        if self._plan.version != self._faults.version:
+            sockets.owner.changed()
+        if not self.direct or self._forward is None:
+            sockets.do(self._connection.received(self.side, data, self._now()))
+            return
+        self._forward(data)
+        try:
+            flows = self._connection.session.observe(self.side, data, self._now())
+        except Exception as error:
+            sockets.do(self._connection.failed(error, self._now()))
+            return
+        for flow in flows:
+            sockets.tell(flow)
+
+    def eof_received(self) -> bool:
+        self._sockets.do(self._connection.ended(self.side, self._now()))
+        return True
+
+    def pause_writing(self) -> None:
+        self._sockets.do(self._connection.pressed(self.side, True, self._now()))
+
+    def resume_writing(self) -> None:
+        self._sockets.do(self._connection.pressed(self.side, False, self._now()))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost = True
+        self._sockets.do(self._connection.lost(self.side, self._now(), reset=error is not None))
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def read(self, wanted: bool) -> None:
+        """Read from it, or let what comes wait in the system."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def end(self, how: str) -> None:
+        """End it with a FIN (`eof`), `close` it after what was written, or `reset` it."""
+        transport = self._transport
+        if transport is None or self._lost:
+            return
+        if how == "reset":
+            try:
+                linger_zero(transport.get_extra_info("socket"))
+            except OSError:
+                pass  # the other side was quicker
+            transport.abort()
+        elif how == "close":
+            transport.close()
+        elif not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
