@@ -1,8 +1,12 @@
-"""Flows as the AMQP decoder stamps them, for tests that make their own."""
+"""Flows as the AMQP decoder stamps them and faults as the plan tells of them, for tests that make their own."""
 
 from __future__ import annotations
 
-from lab.journal.event import Flow, Role
+from typing import Any
+
+from lab.faults.catalogue import links
+from lab.faults.text import parse
+from lab.journal.event import FaultChange, Flow, Role
 
 ROLES: dict[str, tuple[Role, bool]] = {
     "publish": ("message", False),
@@ -27,3 +31,13 @@ def stamped(flow: Flow) -> Flow:
     if flow.role == "message":
         flow.routing_key = rest
     return flow
+
+
+def fault_change(text: str, **more: Any) -> FaultChange:
+    """A change of the fault that `text` describes."""
+    target = parse(text).target
+    source, _, provider = target.replace("<->", "->").partition("->")
+    told = FaultChange(fault=text.split()[0], links=links(target), text=text, **more)
+    told.source, told.target = (source, provider) if provider else ("", source)
+    told.link = target if len(told.links) == 1 else ""
+    return told

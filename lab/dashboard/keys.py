@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.faults import text as fault_text
@@ -149,7 +149,7 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
         if not fits(kind.name, link.protocol):
             continue
         for fault in picture.active_faults():
-            if fault.owner == owner and _same(fault.text, text.format(link.id)):
+            if fault.owner == owner and fault.text == _lasting(text.format(link.id), fault.duration):
                 return HealFault(fault.id, fault.text)
         if not _chance(kind, link, picture):
             lacks = f"{key.name} needs {kind.needs}, and {_shown(link.id)} has had none so far"
@@ -160,13 +160,9 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
     return Refusal(f"{lacks}. {_suggest(key.kinds, system, picture)}")
 
 
-def _same(laid: str, asked: str) -> bool:
-    """Whether a fault that was laid is the one that a key asks for, however long it lasts."""
-    try:
-        one, other = fault_text.parse(laid), fault_text.parse(asked)
-    except fault_text.FaultError:
-        return False
-    return (one.kind, one.target, one.params, one.share) == (other.kind, other.target, other.params, other.share)
+def _lasting(text: str, duration: float | None) -> str:
+    """The fault that a key asks for in words, as if it was to last so long."""
+    return fault_text.format(replace(fault_text.parse(text), duration=duration))
 
 
 def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -> Decision:

@@ -13,6 +13,7 @@ from lab.dashboard.grid import Grid
 from lab.dashboard.layout import SHAPES, Box, Chart, Wire
 from lab.dashboard.rows import Row, clip, fit, row, selected
 from lab.dashboard.traffic import Traffic
+from lab.faults.catalogue import KINDS, Effect
 from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.process import ProcessPicture
@@ -20,8 +21,8 @@ from lab.journal.picture.run import RunPicture
 from lab.system.kinds import protocols
 from lab.system.model import CLIENT
 
-CUTS = frozenset({"refuse", "blackhole", "partition", "connect-hang", "one-way"})
-"""Faults that a wire shows as cut."""
+CUT: frozenset[Effect] = frozenset({"shut", "hold", "mute"})
+"""What faults do whose wire is shown as cut."""
 
 PROCESS_STYLE = {"ready": "ok", "degraded": "warn", "failed": "bad", "stopped": "dim", "frozen": "warn"}
 WIRE_LINES = {"messages": glyphs.DASHED, "data": glyphs.HEAVY}
@@ -70,12 +71,17 @@ def draw(chart: Chart, scene: Scene) -> list[Row]:
         for place, glyph, style in scene.traffic.dots(wire.link, scene.clock):
             way = 1 - place if wire.backwards else place
             grid.put(*wire.path[round(way * (len(wire.path) - 1))], glyph, style)
-        if any(fault.kind in CUTS and fault.touches(wire.link) for fault in faults):
+        if any(_cut(fault) and fault.touches(wire.link) for fault in faults):
             grid.put(*middle(wire), glyphs.CUT, "alarm")
         _say(grid, wire, scene, faults)
     for box in chart.boxes:
         _box(grid, box, scene)
     return grid.rows()
+
+
+def _cut(fault: FaultPicture) -> bool:
+    kind = KINDS.get(fault.kind)
+    return kind is not None and kind.effect in CUT
 
 
 def middle(wire: Wire) -> tuple[int, int]:

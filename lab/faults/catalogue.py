@@ -1,7 +1,10 @@
-"""Every kind of Fault there is, as data: where it acts, what it takes, and what it promises.
+"""Every kind of Fault there is, as data: where it acts, what it takes, what it does, and what it promises.
 
-Units: seconds, bytes, bytes a second. A kind that acts on whole connections (`latency`, `refuse` ...) is the tap's to
-apply; one that acts on messages is asked for by a protocol's session; one on a process is the runtime's.
+A kind is described here and nowhere else: those who apply faults ask for its `effect` and its parameters, not for its
+name. Only kinds of effect `content` are known by name, to the one protocol that has them. The tap applies what takes
+whole connections, a protocol's session what takes messages, the runtime what takes processes.
+
+Units: seconds, bytes, bytes a second.
 """
 
 from __future__ import annotations
@@ -14,6 +17,18 @@ from lab.faults.fault import Fault, Value
 Scope = Literal["link", "pair", "process"]
 Unit = Literal["time", "rate", "bytes", "number", "word"]
 Traffic = Literal["", "deliveries", "publishes"]
+Effect = Literal["slow", "hold", "mute", "cut", "shut", "content"]
+"""What a fault does to a link or a process.
+
+| effect | what it does |
+| --- | --- |
+| `slow` | everything goes through, later: by `delay`, or at `rate` |
+| `hold` | nothing goes through and nothing ends; what was held goes on when it heals |
+| `mute` | what is asked arrives, what is answered is lost |
+| `cut` | live connections end, or the process |
+| `shut` | live connections end, and no new one gets through |
+| `content` | chosen messages are answered, changed, repeated, held back or lost |
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +47,17 @@ class Param:
 class Kind:
     """One entry of the catalogue.
 
-    The first of `params` is the VALUE that may stand without its name. `protocols` empty means any. `selective` kinds
-    take a share, a pattern and a count; `instant` ones happen once and are over, so they take no duration. A `lasting`
-    one goes on after its count is spent, until it heals. `promise` is what the client sees; `counts` names those of its
+    `summary` says what it does, `promise` what the client sees. The first of `params` is the VALUE that may stand
+    without its name. `protocols` empty means any. `selective` kinds take a share, a pattern and a count. `instant` ones
+    happen once and are over, so they take no duration; a kind that is `once` does so on a whole link, and lasts on
+    chosen messages. A `lasting` one goes on after its count is spent, until it heals. `counts` names those of its
     victims that can be counted, if that is not all of them. `needs` is the traffic without which it hits nothing, where
     a link of its protocol may lack it: one service consumes and another publishes.
     """
 
     name: str
     scope: Scope
+    effect: Effect
     summary: str
     promise: str
     protocols: tuple[str, ...] = ()
@@ -49,6 +66,7 @@ class Kind:
     count: int | None = None
     selective: bool = False
     instant: bool = False
+    once: bool = False
     lasting: bool = False
     counts: str = "victims"
     needs: Traffic = ""
@@ -56,21 +74,25 @@ class Kind:
 
 def _link(
     name: str,
+    effect: Effect,
     summary: str,
     promise: str,
     *params: Param,
     lasting: bool = False,
     selective: bool = True,
+    once: bool = False,
     counts: str = "victims",
 ) -> Kind:
     return Kind(
         name=name,
         scope="link",
+        effect=effect,
         summary=summary,
         promise=promise,
         params=params,
         lasting=lasting,
         selective=selective,
+        once=once,
         counts=counts,
     )
 
@@ -88,6 +110,7 @@ def _content(
     return Kind(
         name=name,
         scope="link",
+        effect="content",
         protocols=(protocol,),
         summary=summary,
         promise=promise,
@@ -100,22 +123,29 @@ def _content(
 
 
 def _process(
-    name: str, summary: str, promise: str, *params: Param, duration: float | None = None, instant: bool = False
+    name: str,
+    effect: Effect,
+    summary: str,
+    promise: str,
+    *params: Param,
+    duration: float | None = None,
 ) -> Kind:
     return Kind(
         name=name,
         scope="process",
+        effect=effect,
         summary=summary,
         promise=promise,
         params=params,
         duration=duration,
-        instant=instant,
+        instant=effect == "cut",
     )
 
 
 _ALL = (
     _link(
         "latency",
+        "slow",
         "every round trip takes longer",
         "answers come later by the delay (give or take the jitter), in order; a chosen request waits on its way out",
         Param("delay", "time", 0.3),
@@ -123,12 +153,14 @@ _ALL = (
     ),
     _link(
         "bandwidth",
+        "slow",
         "the link gets narrow",
         "bytes trickle at this rate, each way",
         Param("rate", "rate", 32_000.0),
     ),
     _link(
         "refuse",
+        "shut",
         "the port is closed, and live connections are cut",
         "connection reset once, then connection refused at once; only cut connections count, since the system refuses "
         "callers before anyone sees them",
@@ -137,23 +169,28 @@ _ALL = (
     ),
     _link(
         "reset",
+        "cut",
         "live connections are cut with a TCP reset, once; with a pattern, share, count or time: as requests come",
         "connection reset by peer",
+        once=True,
     ),
     _link(
         "blackhole",
+        "hold",
         "nothing passes, either way, and no connection is closed",
         "silence until its own timeout; what was held flows on when it heals",
         lasting=True,
     ),
     _link(
         "one-way",
+        "mute",
         "requests arrive, replies are lost",
         "silence until its own timeout, although the work was done; lost replies stay lost",
         lasting=True,
     ),
     _link(
         "connect-hang",
+        "shut",
         "connecting takes for ever, and live connections are cut",
         "connection reset once, then its connect times out (where the system cannot do that, it connects to silence); "
         "only cut connections count, since the system keeps callers waiting before anyone sees them",
@@ -163,6 +200,7 @@ _ALL = (
     Kind(
         name="partition",
         scope="pair",
+        effect="hold",
         summary="two neighbours cannot reach each other: all links between them, both ways",
         promise="silence until its own timeout, on either side; what was held flows on when it heals",
     ),
@@ -248,17 +286,34 @@ _ALL = (
         lasting=True,
         needs="deliveries",
     ),
-    _process("kill", "the process is killed (SIGKILL)", "connection closed or reset, then refused", instant=True),
-    _process("terminate", "the process is asked to stop (SIGTERM)", "requests finish, then refused", instant=True),
+    _process(
+        "kill",
+        "cut",
+        "the process is killed (SIGKILL)",
+        "connection closed or reset, then refused",
+    ),
+    _process(
+        "terminate",
+        "cut",
+        "the process is asked to stop (SIGTERM)",
+        "requests finish, then refused",
+    ),
     _process(
         "freeze",
+        "hold",
         "the process stands still (SIGSTOP) and goes on afterwards (SIGCONT)",
         "connections open, answers do not come",
         duration=15.0,
     ),
-    _process("restart", "the process is stopped and started again", "a short gap of refused connections", instant=True),
+    _process(
+        "restart",
+        "cut",
+        "the process is stopped and started again",
+        "a short gap of refused connections",
+    ),
     _process(
         "slow-start",
+        "slow",
         "the next start takes longer",
         "refused connections for the length of the delay",
         Param("delay", "time", 10.0),
@@ -267,6 +322,22 @@ _ALL = (
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+
+ON_MESSAGES = tuple(kind.name for kind in _ALL if kind.scope == "link" and kind.selective and not kind.protocols)
+"""The kinds that take messages of any protocol, if a share, a pattern or a count chooses some."""
+
+
+def effect(fault: Fault) -> Effect:
+    """What the fault does."""
+    return KINDS[fault.kind].effect
+
+
+def links(target: str) -> tuple[str, ...]:
+    """The links that a fault on `target` acts on: one, both directions of a pair, or none if it is a process."""
+    one, pair, other = target.partition("<->")
+    if pair:
+        return (f"{one}->{other}", f"{other}->{one}")
+    return (target,) if "->" in target else ()
 
 
 def fits(kind: str, protocol: str) -> bool:
@@ -287,4 +358,4 @@ def whole(fault: Fault) -> bool:
     if kind.scope != "link" or kind.protocols:
         return kind.scope != "link"
     chosen = bool(fault.match) or fault.share < 1 or fault.count is not None
-    return not chosen and not (fault.kind == "reset" and fault.duration is not None)
+    return not chosen and not (kind.once and fault.duration is not None)

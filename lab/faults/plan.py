@@ -147,7 +147,7 @@ class Plan:
     def _on(self, link: str) -> tuple[_Active, ...]:
         found = self._links.get(link)
         if found is None:
-            found = tuple(active for active in self._active.values() if link in _links(active.fault))
+            found = tuple(active for active in self._active.values() if link in catalogue.links(active.fault.target))
             self._links[link] = found
         return found
 
@@ -194,12 +194,14 @@ class Plan:
     def _tell(self, fault: Fault, change: Change, link: str = "", detail: str = "") -> None:
         if self.on_change is None:
             return
-        links = _links(fault)
+        links = catalogue.links(fault.target)
         link = link or (links[0] if len(links) == 1 else "")
         source, _, target = fault.target.replace("<->", "->").partition("->")
         self.on_change(
             FaultChange(
                 id=fault.id,
+                fault=fault.kind,
+                links=links,
                 text=text.format(fault),
                 change=change,
                 victims=self.victims(fault.id),
@@ -216,10 +218,3 @@ class Plan:
 def _matches(op: str, pattern: str) -> bool:
     """A pattern of one word may mean the verb alone: `ack`, `GET`."""
     return fnmatchcase(op, pattern) or (" " not in pattern and fnmatchcase(op.partition(" ")[0], pattern))
-
-
-def _links(fault: Fault) -> tuple[str, ...]:
-    one, pair, other = fault.target.partition("<->")
-    if pair:
-        return (f"{one}->{other}", f"{other}->{one}")
-    return (fault.target,) if "->" in fault.target else ()

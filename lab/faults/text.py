@@ -65,7 +65,7 @@ def format(fault: Fault) -> str:
         words.append(f"x{fault.count}")
     if fault.match:
         words += ["on", '"' + re.sub(r'(["\\])', r"\\\1", fault.match) + '"']
-    if not kind.instant and not (fault.kind == "reset" and whole(fault)):
+    if not kind.instant and not (kind.once and whole(fault)):
         words += ["for", "ever" if fault.duration is None else write_time(fault.duration)]
     return " ".join(words)
 
@@ -152,10 +152,10 @@ def _clauses(kind: Kind, fault: Fault, words: list[str]) -> Fault:
         raise FaultError(f"{kind.name} happens once and is over: it takes no `for`")
     if count is None and share is None and not timed:
         count = kind.count
-    if kind.name == "reset" and not match and share in (None, 1) and count is None:
+    if kind.once and not match and share in (None, 1) and count is None:
         if timed and duration is None:
             raise FaultError(
-                'reset happens once, unless a time or a pattern says more: `for 30s`, or `on "*" for ever`'
+                f'{kind.name} happens once, unless a time or a pattern says more: `for 30s`, or `on "*" for ever`'
             )
         duration = duration if timed else None
     return replace(fault, params=params, share=share or 1.0, count=count, match=match, duration=duration)

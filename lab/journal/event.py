@@ -6,9 +6,12 @@ the event is appended; a reader treats an event as immutable. Fields at their de
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
+
+from lab.system.model import CLIENT
 
 Outcome = Literal["ok", "error", "lost", "late", "duplicate", "refused"]
 
@@ -114,16 +117,38 @@ class EngineState(Base, tag="engine"):
 
 
 class FaultChange(Base, tag="fault"):
-    """A fault was added, hit something, healed by hand or expired. `victims` counts what it has hit so far;
-    `detail` is what was hit just now, and at the end all of it in words."""
+    """A fault was added, hit something, healed by hand or expired.
+
+    `fault` is its kind in the catalogue (`latency`), `links` what it acts on: one link, both directions of a pair, or
+    none, and then `target` is a process; `text` is all of it in words. `link` is the one that was hit. `victims` counts
+    what it has hit so far; `detail` is what was hit just now, and at the end all of it in words.
+    """
 
     id: str = ""
+    fault: str = ""
+    links: tuple[str, ...] = ()
     text: str = ""
     change: Literal["added", "hit", "healed", "expired"] = "added"
     victims: int = 0
     owner: str = ""
     duration: float | None = None
     detail: str = ""
+
+    @property
+    def aim(self) -> str:
+        """Where it acts: `orders->payments`, `orders<->payments`, or the name of a process."""
+        if len(self.links) == 2:
+            return f"{self.source}<->{self.target}"
+        return self.links[0] if self.links else self.target
+
+    def concerns(self, names: Collection[str], links: Collection[str]) -> bool:
+        """Whether it acts on one of these processes, between two of them, or on a link that is one of `links` or whose
+        consumer is among the processes: what was refused leaves no flow. The client is among them always."""
+        if not self.links:
+            return self.target in names
+        if len(self.links) == 2:
+            return self.source in names and self.target in names
+        return self.links[0] in links or (self.source in names and self.source != CLIENT)
 
 
 class Load(Base, tag="load"):

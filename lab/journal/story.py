@@ -198,7 +198,7 @@ def _around(events: Iterable[Event], actors: set[str], links: set[str], since: f
             break
         if isinstance(event, FaultChange) and event.change != "hit":
             step = Step(seq=event.seq, t=event.t, kind="fault", who=event.id, what=event.text, result=event.change)
-            if event.change == "added" and _concerns(event.text, actors, links):
+            if event.change == "added" and event.concerns(actors, links):
                 standing.add(event.id)
                 faults.append(step)
             elif event.id in standing:
@@ -211,12 +211,6 @@ def _around(events: Iterable[Event], actors: set[str], links: set[str], since: f
                 seq=event.seq, t=event.t, kind="process", who=event.source, what=event.state, result=event.reason
             )
     yield from faults
-
-
-def _concerns(text: str, actors: set[str], links: set[str]) -> bool:
-    """Whether the fault written as `text` (KIND TARGET ...) is on one of these links or processes."""
-    target = [*text.split(), "", ""][1]
-    return target in links or target in actors or ("<->" in target and set(target.split("<->")) <= actors)
 
 
 # -- what caused what -------------------------------------------------------------------------------------------------

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import cast
 
 from lab.faults import aim
-from lab.faults.catalogue import KINDS
+from lab.faults.catalogue import KINDS, effect
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.faults.text import format as to_text
 from lab.faults.text import parse
 from lab.journal.event import FaultChange
-from lab.runtime.api import FaultStatus
+from lab.runtime.api import Action, FaultStatus
 from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
 from lab.system.model import System
@@ -71,29 +72,28 @@ class Faults:
 
     def slow_start(self, name: str) -> float:
         """Seconds by which the next start of this process is held back."""
-        return sum(float(f.params["delay"]) for f in self.plan.on_process(name) if f.kind == "slow-start")
+        return sum(float(f.params["delay"]) for f in self.plan.on_process(name) if effect(f) == "slow")
 
     def slowed(self, name: str) -> None:
         """The start was held back: these faults have done their work."""
         for fault in self.plan.on_process(name):
-            if fault.kind == "slow-start":
+            if effect(fault) == "slow":
                 self.plan.hit(fault.id, "", self._now())
                 self.plan.done(fault.id)
 
     def _apply(self, fault: Fault) -> None:
         if KINDS[fault.kind].scope != "process" or self.supervisor is None:
             return
-        match fault.kind:
-            case "kill" | "terminate" | "freeze" | "restart":
-                self.supervisor.act(fault.target, fault.kind, f"fault {fault.id}")
-                self.plan.hit(fault.id, "", self._now())
+        if effect(fault) in ("cut", "hold"):
+            self.supervisor.act(fault.target, cast("Action", fault.kind), f"fault {fault.id}")
+            self.plan.hit(fault.id, "", self._now())
         if KINDS[fault.kind].instant:
             self.plan.done(fault.id)
 
     def _undo(self, ended: Iterable[Fault]) -> None:
         for fault in ended:
-            still = any(other.kind == "freeze" for other in self.plan.on_process(fault.target))
-            if fault.kind == "freeze" and not still and self.supervisor:
+            still = any(effect(other) == "hold" for other in self.plan.on_process(fault.target))
+            if KINDS[fault.kind].scope == "process" and effect(fault) == "hold" and not still and self.supervisor:
                 process = self.supervisor.processes[fault.target]
                 if process.state == "frozen":
                     process.thaw()

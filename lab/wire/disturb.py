@@ -6,40 +6,39 @@ knows where a message begins: it asks `strike(LINK_KINDS, op)` once a message an
 
 from __future__ import annotations
 
+from lab.faults.catalogue import ON_MESSAGES as LINK_KINDS
+from lab.faults.catalogue import effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall
 
-LINK_KINDS = ("latency", "bandwidth", "reset", "blackhole", "one-way")
-LATE = ("latency", "bandwidth", "blackhole", "partition")
+__all__ = ["LINK_KINDS", "disturb", "pace", "touched"]
 
 
 def disturb(fault: Fault | None, to: Side, data: bytes) -> list[Effect]:
     """Send the message `data` towards `to` as `fault` has it; without one of these it just goes.
 
-    `one-way` lets it go and mutes the provider from now on; a session that knows which answer belongs to the message
-    sends it undisturbed instead and returns `Mute` when that answer comes.
+    One that mutes lets it go and mutes the provider from now on; a session that knows which answer belongs to the
+    message sends it undisturbed instead and returns `Mute` when that answer comes.
     """
     if fault is None:
         return [Send(to, data)]
-    match fault.kind:
-        case "latency":
-            return [Send(to, data, delay=float(fault.params["delay"]))]
-        case "bandwidth":
-            return [Send(to, data, rate=pace(fault))]
-        case "reset":
+    match effect(fault):
+        case "slow":
+            return [Send(to, data, delay=float(fault.params.get("delay", 0.0)), rate=pace(fault))]
+        case "cut":
             return [Reset(fault.id)]
-        case "blackhole":
+        case "hold":
             return [Stall(fault.id), Send(to, data)]
-        case "one-way":
+        case "mute":
             return [Mute(fault.id), Send(to, data)]
         case _:
             return [Send(to, data)]
 
 
 def pace(fault: Fault | None) -> float | None:
-    """The bytes a second that the fault leaves, if it is one of bandwidth: for the later parts of a message."""
-    return float(fault.params["rate"]) if fault is not None and fault.kind == "bandwidth" else None
+    """The bytes a second that the fault leaves, None for any number: for the later parts of a message, too."""
+    return float(fault.params["rate"]) if fault is not None and "rate" in fault.params else None
 
 
 def touched(flow: Flow, fault: Fault | None) -> Flow:
@@ -47,6 +46,6 @@ def touched(flow: Flow, fault: Fault | None) -> Flow:
     if fault is None or fault.id in flow.faults:
         return flow
     flow.faults = (*flow.faults, fault.id)
-    if fault.kind in LATE and flow.outcome == "ok":
+    if effect(fault) in ("slow", "hold") and flow.outcome == "ok":
         flow.outcome = "late"
     return flow

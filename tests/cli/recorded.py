@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.journal.event import Event, FaultChange, Flow, Log, Note, Process
+from lab.journal.event import Event, Flow, Log, Note, Process
 from lab.journal.journal import Journal
 from lab.runtime import runs
 from lab.runtime.api import RunOptions
 from lab.system.model import CLIENT, Link, Service, System
+from tests.stamped import fault_change
 
 SHOP = System(
     name="shop",
@@ -48,7 +49,7 @@ def events(ready: bool) -> list[tuple[float, Event]]:
         (0.2, Process(source="orders", state="ready", pid=11)),
         (0.3, Process(source="payments", state="ready" if ready else "failed", reason="" if ready else "exit code 1")),
         (0.9, Note(text="The first visitors come", topic="scenario")),
-        (1.0, FaultChange(id="f1", text="latency orders->payments 300ms for 5s", change="added", duration=5)),
+        (1.0, fault_change("latency orders->payments 300ms for 5s", id="f1", change="added", duration=5)),
     ]
     for t, ident, state in ((2.0, "5f3a9c1e", "confirmed"), (4.0, "77b0d2aa", "cancelled")):
         found += [
@@ -59,7 +60,7 @@ def events(ready: bool) -> list[tuple[float, Event]]:
         ]
     found += [
         (5.0, Log(source="payments", level="warning", message="provider is slow", data={"seconds": 2})),
-        (6.0, FaultChange(id="f1", text="latency orders->payments 300ms for 5s", change="expired", victims=2)),
+        (6.0, fault_change("latency orders->payments 300ms for 5s", id="f1", change="expired", victims=2)),
     ]
     return found
 

@@ -13,6 +13,7 @@ from lab.journal.event import Event, FaultChange, Load, Process, to_line
 from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.system.model import System
 from tests.dashboard import shop
+from tests.stamped import fault_change
 
 
 class FakeRun:
@@ -67,7 +68,7 @@ class FakeRun:
         self._note("add", text, owner)
         kind, target, *_ = text.split()
         ident = f"f{len(self.calls)}"
-        self.feed(FaultChange(t=self.elapsed, id=ident, text=text, change="added", owner=owner, duration=30.0))
+        self.feed(fault_change(text, t=self.elapsed, id=ident, change="added", owner=owner, duration=30.0))
         return FaultStatus(id=ident, text=text, kind=kind, target=target, owner=owner, victims=0, remaining=30.0)
 
     async def heal(self, id: str | None = None) -> None:

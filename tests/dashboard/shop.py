@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import count
 from random import Random
 
-from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
+from lab.journal.event import EngineState, Event, Flow, Load, Log, Note, Process, Queue
 from lab.system.model import Engine, Link, Service, System
-from tests.stamped import stamped
+from tests.stamped import fault_change, stamped
 
 SYSTEM = System(
     name="day3",
@@ -122,7 +122,7 @@ def stream(seconds: float, orders: float = 15.0, seed: int = 7) -> Iterator[Even
         depths = {name: Queue(ready=random.randrange(3) * (not name.endswith("dlq")), consumers=1) for name in QUEUES}
         at(float(step), EngineState(source="broker", tier="embedded", state="ready", queues=depths))
     text = "latency payments->payment_provider 300ms for 30s"
-    at(8.0, FaultChange(id="f1", text=text, change="added", owner="scenario", duration=30.0))
+    at(8.0, fault_change(text, id="f1", change="added", owner="scenario", duration=30.0))
     at(8.0, Note(topic="scenario", text="The payment provider becomes slow. Which orders wait, and where?"))
     moment, sequence = 0.8, count(1)
     while moment < seconds or heap:

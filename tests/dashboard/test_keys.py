@@ -7,9 +7,10 @@ import pytest
 from lab.dashboard.keys import KEYS, Act, AddFault, HealFault, Key, Refusal, decide, fitting, table
 from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS
-from lab.journal.event import Event, FaultChange, Process
+from lab.journal.event import Event, Process
 from lab.journal.picture.run import RunPicture
 from tests.dashboard import shop
+from tests.stamped import fault_change
 
 
 def key(name: str) -> Key:
@@ -53,11 +54,11 @@ def test_a_fault_key_lays_its_fault_on_the_selected_link(name: str, selection: s
 
 def test_the_same_key_again_lifts_it() -> None:
     text = "latency client->orders 300ms for 30s"
-    added = FaultChange(t=1.0, id="f4", text=text, change="added", owner="you", duration=30.0)
+    added = fault_change(text, t=1.0, id="f4", change="added", owner="you", duration=30.0)
     assert decision("latency", "client->orders", added) == HealFault("f4", text)
     assert isinstance(decision("latency", "client->users", added), AddFault)
     assert decision("slow", "client->orders", added) == AddFault("latency client->orders 2s jitter=1s")
-    theirs = FaultChange(t=1.0, id="f4", text=text, change="added", owner="scenario", duration=30.0)
+    theirs = fault_change(text, t=1.0, id="f4", change="added", owner="scenario", duration=30.0)
     assert isinstance(decision("latency", "client->orders", theirs), AddFault)
 
 

@@ -12,9 +12,10 @@ from lab.dashboard.map_view import Scene, Vitals
 from lab.dashboard.pages import help_rows
 from lab.dashboard.rows import clip, fit, row, text_of, width_of, wrap
 from lab.dashboard.traffic import Traffic
-from lab.journal.event import Check, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import Check, Event, Flow, Load, Log, Note, Process
 from lab.journal.picture.run import RunPicture
 from tests.dashboard import golden, shop
+from tests.stamped import fault_change
 
 NOW = 12.0
 
@@ -33,8 +34,8 @@ def trouble() -> list[Event]:
     lost = [shop.amqp("orders->broker", "ack", outcome="lost", queue="orders.payments", message="m1") for _ in range(9)]
     return [
         *lost,
-        FaultChange(id="f2", text="refuse notifications->mail", change="added", owner="you", duration=30.0),
-        FaultChange(id="f3", text="lose-ack orders->broker x9", change="added", owner="you", duration=30.0, victims=9),
+        fault_change("refuse notifications->mail", id="f2", change="added", owner="you", duration=30.0),
+        fault_change("lose-ack orders->broker x9", id="f3", change="added", owner="you", duration=30.0, victims=9),
         Process(source="payments", state="backoff", reason="killed by SIGKILL; again in 2 s", restarts=3),
         Process(source="mail", state="frozen", pid=4206),
         Log(source="orders", event="breaker", data={"name": "payments", "state": "open"}),

@@ -28,6 +28,22 @@ def test_a_fault_gets_an_id_and_is_told() -> None:
     assert (changes[1].link, changes[1].target) == ("", "broker")
 
 
+def test_a_change_says_which_fault_it_is_and_where_as_data() -> None:
+    _, changes = plan_with("latency orders->payments 1s", "partition orders<->payments", "kill broker")
+    assert [(change.fault, change.aim, change.links) for change in changes] == [
+        ("latency", LINK, (LINK,)),
+        ("partition", "orders<->payments", (LINK, "payments->orders")),
+        ("kill", "broker", ()),
+    ]
+    link, pair, process = changes
+    assert link.concerns({"orders"}, set())
+    assert link.concerns({"mail"}, {LINK})
+    assert not link.concerns({"payments"}, {"users->payments"})
+    assert pair.concerns({"orders", "payments"}, set())
+    assert not pair.concerns({"orders", "users"}, set())
+    assert process.concerns({"broker"}, set())
+
+
 def test_only_its_link_kind_and_pattern_are_hit() -> None:
     plan, _ = plan_with('reset orders->payments on "POST *"')
     assert plan.strike(LINK, ("reset",), "POST /charges", 1.0) is not None

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from lab.grading.model import Finding, Line, Report, WrongService
-from lab.journal.event import Event, FaultChange, Flow, Log, Process
+from lab.journal.event import Event, Flow, Log, Process
 from lab.wire.redis.commands import ROLES
-from tests.stamped import stamped
+from tests.stamped import fault_change, stamped
 
 
 class Tape:
@@ -57,7 +57,7 @@ class Tape:
         self.add(t, Process(source=who, state=state, reason=reason))
 
     def fault(self, t: float, ident: str, text: str, change: str = "added") -> None:
-        self.add(t, FaultChange(id=ident, text=text, change=change, link=text.split()[1]))  # type: ignore[arg-type]
+        self.add(t, fault_change(text, id=ident, change=change))
 
 
 def charged_twice() -> Tape:

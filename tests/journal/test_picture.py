@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.journal.event import EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
+from lab.journal.event import EngineState, Event, Flow, Load, Log, Note, Process, Queue
 from lab.journal.measure import Meter, Spread
 from lab.journal.picture.run import RECENT_ENTITIES, RECENT_FLOWS, RunPicture
 from tests.dashboard import shop
+from tests.stamped import fault_change
 
 
 def picture(events: Sequence[Event]) -> RunPicture:
@@ -163,8 +164,8 @@ def test_an_order_keeps_its_states_and_its_saga() -> None:
 
 def test_faults_run_out_and_name_their_victims() -> None:
     text = "latency orders->payments 300ms"
-    added = FaultChange(t=10.0, id="f1", text=text, change="added", owner="you", duration=30.0)
-    hit = FaultChange(t=12.0, id="f1", text=text, change="hit", victims=3, detail="POST /charges")
+    added = fault_change(text, t=10.0, id="f1", change="added", owner="you", duration=30.0)
+    hit = fault_change(text, t=12.0, id="f1", change="hit", victims=3, detail="POST /charges")
     run = picture([added, hit])
     [fault] = run.active_faults()
     assert (fault.kind, fault.target, fault.victims, list(fault.hits)) == (
@@ -175,13 +176,13 @@ def test_faults_run_out_and_name_their_victims() -> None:
     )
     assert fault.remaining(15.0) == 25.0
     assert fault.touches("orders->payments")
-    run.apply(FaultChange(seq=3, t=40.0, id="f1", text=text, change="expired", victims=4))
+    run.apply(fault_change(text, seq=3, t=40.0, id="f1", change="expired", victims=4))
     assert run.active_faults() == []
     assert [(f.text, f.victims, f.ended) for f in run.summary().faults] == [(text, 4, "expired")]
 
 
 def test_a_partition_touches_both_directions() -> None:
-    run = picture([FaultChange(t=1.0, id="f1", text="partition orders<->broker", change="added")])
+    run = picture([fault_change("partition orders<->broker", t=1.0, id="f1", change="added")])
     assert run.faults["f1"].touches("orders->broker")
     assert run.faults["f1"].touches("broker->orders")
     assert not run.faults["f1"].touches("users->broker")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process, Queue
+from lab.journal.event import Check, EngineState, Event, Flow, Load, Log, Note, Process, Queue
 from lab.journal.plain import STORY_LINES, TROUBLE_LINES, Narrator, flow_words
-from tests.stamped import stamped
+from tests.stamped import fault_change, stamped
 
 
 def http(t: float, cid: str = "", outcome: str = "ok", **more: object) -> Flow:
@@ -99,9 +99,9 @@ def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
         Note(t=1.5, text="The payment service stops", topic="scenario"),
         Process(t=1.5, source="payments", state="failed", reason="exit code 1", tail=("Traceback", "ValueError")),
         EngineState(t=1.5, source="broker", tier="embedded", state="ready"),
-        FaultChange(t=1.5, id="f1", text="refuse orders->payments", change="added", duration=30),
-        FaultChange(t=1.5, id="f1", text="refuse orders->payments", change="expired", victims=1),
-        FaultChange(t=1.6, id="f2", text="refuse a->b", change="healed", victims=2, detail="2 cut connections"),
+        fault_change("refuse orders->payments", t=1.5, id="f1", change="added", duration=30),
+        fault_change("refuse orders->payments", t=1.5, id="f1", change="expired", victims=1),
+        fault_change("refuse a->b", t=1.6, id="f2", change="healed", victims=2, detail="2 cut connections"),
         Log(t=1.5, source="orders", event="breaker", data={"name": "payments", "state": "open"}),
     ]
     busy: list[Event] = [http(1.0 + n / 2000, f"c{n}") for n in range(1000)]
@@ -202,7 +202,7 @@ def test_queue_depths_and_the_setting_up_of_queues_are_not_narrated() -> None:
             [
                 EngineState(t=1, source="broker", queues={"q": Queue(ready=4)}),
                 stamped(Flow(t=1, source="orders", protocol="amqp", op="declare q")),
-                FaultChange(t=1, id="f1", text="refuse a->b", change="hit", victims=3),
+                fault_change("refuse a->b", t=1, id="f1", change="hit", victims=3),
             ]
         )
         == []

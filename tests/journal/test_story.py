@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lab.journal.event import Event, FaultChange, Flow, Log, Process
+from lab.journal.event import Event, Flow, Log, Process
 from lab.journal.story import NoStory, Step, Story, entities, idents, story
 from lab.journal.telling import text
-from tests.stamped import stamped
+from tests.stamped import fault_change, stamped
 
 
 class Tape:
@@ -162,14 +162,14 @@ def test_a_message_published_again_has_a_confirm_and_deliveries_of_its_own() -> 
 
 def test_faults_and_process_changes_in_between_stand_at_their_time() -> None:
     tape = Tape()
-    tape.add(0.1, FaultChange(id="f0", text="latency orders->payments 1s", change="added"))
-    tape.add(0.2, FaultChange(id="f0", text="latency orders->payments 1s", change="expired"))
-    tape.add(0.3, FaultChange(id="f1", text="lose-ack payments->broker", change="added"))
-    tape.add(0.35, FaultChange(id="f2", text="latency users->cache 1s", change="added"))
+    tape.add(0.1, fault_change("latency orders->payments 1s", id="f0", change="added"))
+    tape.add(0.2, fault_change("latency orders->payments 1s", id="f0", change="expired"))
+    tape.add(0.3, fault_change("lose-ack payments->broker", id="f1", change="added"))
+    tape.add(0.35, fault_change("latency users->cache 1s", id="f2", change="added"))
     saga(tape, 1.0, "41", "req-41")
     tape.add(1.0515, Process(source="payments", state="backoff", reason="killed by SIGKILL"))
     tape.add(1.052, Process(source="users", state="failed"))
-    tape.add(1.3, FaultChange(id="f1", text="lose-ack payments->broker", change="healed"))
+    tape.add(1.3, fault_change("lose-ack payments->broker", id="f1", change="healed"))
     steps = story(tape.events, "41").steps
     others = [(step.kind, step.who, step.result) for step in steps if step.kind in ("fault", "process")]
     assert others == [

@@ -63,7 +63,8 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     # Who names nothing may mean what became of a process after the last message.
     over = ended if joined or not window else window[-1].t
     told += [(_process_line(event), event.seq) for event in _changes(window, actors, began, over)]
-    told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, ended)]
+    links = {event.link for event in chosen} - {""}
+    told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, links, ended)]
     if breaker := _breaker_before(window, began, places):
         told.append(breaker)
     if dropped:
@@ -141,7 +142,7 @@ def _names(event: Event, idents: set[str]) -> bool:
 
 def _under_fault(window: Sequence[Event], faults: Iterable[FaultChange]) -> list[Flow | Log]:
     """What went over the links under a fault; over any link if there was no fault."""
-    links = {change.link or _target(change) for change in faults}
+    links = {link for change in faults for link in change.links}
     flows = [event for event in window if isinstance(event, Flow) and speaks(event)]
     touched = [flow for flow in flows if flow.faults or flow.link in links]
     return [*(touched or flows)]
@@ -213,20 +214,10 @@ def _faults(events: Iterable[Event], since_seq: int) -> Iterator[FaultChange]:
     yield from before.values()
 
 
-def _standing(faults: Sequence[FaultChange], actors: set[str], ended: float) -> list[FaultChange]:
+def _standing(faults: Sequence[FaultChange], actors: set[str], links: set[str], ended: float) -> list[FaultChange]:
     """Those that concern the story; all of them if none seems to."""
     timely = [change for change in faults if change.t <= ended + AROUND]
-    return [change for change in timely if _concerns(change, actors)] or timely
-
-
-def _target(change: FaultChange) -> str:
-    return [*change.text.split(), "", ""][1]
-
-
-def _concerns(change: FaultChange, actors: set[str]) -> bool:
-    target = _target(change)
-    pair = target.split("<->")
-    return set(pair) <= actors if len(pair) == 2 else target.split("->")[0] in actors
+    return [change for change in timely if change.concerns(actors, links)] or timely
 
 
 # -- one event, one line ----------------------------------------------------------------------------------------------

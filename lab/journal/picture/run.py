@@ -241,7 +241,9 @@ class RunPicture:
         if fault is None:
             if len(self.faults) >= RECENT_FAULTS:
                 self._drop_oldest_fault()
-            fault = FaultPicture(event.id, event.text, event.owner, event.t, event.duration)
+            fault = FaultPicture(
+                event.id, event.fault, event.aim, event.links, event.text, event.owner, event.t, event.duration
+            )
             self.faults[event.id] = fault
         fault.victims = max(fault.victims, event.victims)
         if event.change == "hit":
