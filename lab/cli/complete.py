@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from lab.locale import language, tr
+
 if TYPE_CHECKING:
     from lab.system.model import System
 
@@ -31,7 +33,7 @@ def _quietly(offer: Callable[[typer.Context], Iterable[tuple[str, str]]]) -> Cal
 def days(_: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.course import days
 
-    yield from ((name, days.find(name).title) for name in days.names())
+    yield from ((name, tr(days.find(name).title)) for name in days.names())
     yield from ((f"./{path.name}", "a system of yours") for path in sorted(Path().glob("*.toml")) if _is_system(path))
 
 
@@ -46,8 +48,8 @@ def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 @_quietly
 def services(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     system = _system(ctx)
-    yield from ((service.name, service.summary) for service in system.services)
-    yield from ((engine.name, engine.summary) for engine in system.engines)
+    yield from ((service.name, tr(service.summary)) for service in system.services)
+    yield from ((engine.name, tr(engine.summary)) for engine in system.engines)
 
 
 @_quietly
@@ -57,14 +59,14 @@ def fault_words(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
     words: Sequence[str] = ctx.params.get("text") or ()
     if not words:
-        return ((kind.name, kind.summary) for kind in KINDS.values())
+        return ((kind.name, tr(kind.summary)) for kind in KINDS.values())
     if len(words) > 1:
         return ()
     system, kind = _system(ctx), KINDS[words[0]]
     if kind.scope == "process":
-        return [*((one.name, one.summary) for one in system.services), *((one.name, "") for one in system.engines)]
+        return [*((one.name, tr(one.summary)) for one in system.services), *((one.name, "") for one in system.engines)]
     links = (link for link in system.links if not kind.protocols or link.protocol in kind.protocols)
-    return ((f"{link.source}:{link.target}", link.summary) for link in links)
+    return ((f"{link.source}:{link.target}", tr(link.summary)) for link in links)
 
 
 @_quietly
@@ -136,7 +138,7 @@ def behaviours(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 def misconceptions(_: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.cli.exercise import exercise_names as named
 
-    return ((wrong.name, wrong.title["en"]) for exercise in named.every() for wrong in exercise.wrong)
+    return ((wrong.name, wrong.title[language()]) for exercise in named.every() for wrong in exercise.wrong)
 
 
 @_quietly

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lab.locale import mark
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
 
 HEARTBEAT = "?heartbeat=5"
@@ -16,23 +17,23 @@ def _service(name: str, summary: str) -> Service:
 
 SYSTEM = System(
     name="day3",
-    title="Wednesday: events, queues, sagas",
+    title=mark("Wednesday: events, queues, sagas"),
     services=(
-        _service("users", "registers users and tells that it did"),
-        _service("orders", "takes orders and brings each to an end"),
-        _service("payments", "charges once, gives back what was cancelled"),
-        _service("notifications", "one mail an order"),
+        _service("users", mark("registers users and tells that it did")),
+        _service("orders", mark("takes orders and brings each to an end")),
+        _service("payments", mark("charges once, gives back what was cancelled")),
+        _service("notifications", mark("one mail an order")),
         Service(
             name="provider",
             module="lab.neighbours.payment",
             role="stub",
-            summary="somebody else's payments; declines amounts over 80,000",
+            summary=mark("somebody else's payments; declines amounts over 80,000"),
         ),
-        Service(name="mail", module="lab.neighbours.notify", role="stub", summary="somebody else's mail server"),
+        Service(name="mail", module="lab.neighbours.notify", role="stub", summary=mark("somebody else's mail server")),
     ),
     engines=(
-        Engine(name="broker", kind="amqp", summary="exchange shop.events and everybody's queues"),
-        Engine(name="db", kind="sql", summary="one database a service"),
+        Engine(name="broker", kind="amqp", summary=mark("exchange shop.events and everybody's queues")),
+        Engine(name="db", kind="sql", summary=mark("one database a service")),
     ),
     links=(
         Link(source=CLIENT, target="users", protocol="http", env="USERS_URL"),

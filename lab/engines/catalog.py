@@ -10,6 +10,7 @@ from types import ModuleType
 from urllib.parse import urlsplit
 
 from lab.engines.launch import EngineReport, EngineUnavailable, Launch, Place, Tier, TierReport
+from lab.locale import tr
 from lab.system.kinds import EngineKind, engine_kinds
 from lab.system.model import Engine
 
@@ -27,13 +28,15 @@ def choose(name: str, tiers: Mapping[str, str], env: Mapping[str, str] = os.envi
         return "embedded", ""
     if asked == "native":
         if not kind.native:
-            raise EngineUnavailable(f"{name}: there is no native tier")
+            raise EngineUnavailable(tr("{name}: there is no native tier", name=name))
         if _tiers(kind).find() is None:
-            raise EngineUnavailable(f"{name}: not installed here; to get it: {kind.native}")
+            raise EngineUnavailable(
+                tr("{name}: not installed here; to get it: {native}", name=name, native=kind.native)
+            )
         return "native", ""
     url = told if asked == "url" else asked
     if not url:
-        raise EngineUnavailable(f"{name}: set {kind.variable} to its URL")
+        raise EngineUnavailable(tr("{name}: set {variable} to its URL", name=name, variable=kind.variable))
     _address(kind, url)
     return "url", url
 
@@ -59,12 +62,16 @@ def _report(kind: EngineKind, tiers: Mapping[str, str], env: Mapping[str, str]) 
         taken, _ = choose(kind.name, tiers, env)
     except EngineUnavailable:
         taken = "embedded"
-    found = [TierReport(tier="embedded", available=True, detail=kind.embedded)]
+    found = [TierReport(tier="embedded", available=True, detail=tr(kind.embedded))]
     if kind.native:
         version = _tiers(kind).version()
         found.append(TierReport(tier="native", available=version is not None, detail=version or kind.native))
-    found.append(TierReport(tier="url", available=bool(url), detail=_hide(url) if url else f"set {kind.variable}"))
-    return EngineReport(kind=kind.name, taken=taken, tiers=tuple(found), caveat=kind.caveat)
+    found.append(
+        TierReport(
+            tier="url", available=bool(url), detail=_hide(url) if url else tr("set {variable}", variable=kind.variable)
+        )
+    )
+    return EngineReport(kind=kind.name, taken=taken, tiers=tuple(found), caveat=tr(kind.caveat))
 
 
 def _tiers(kind: EngineKind) -> ModuleType:
@@ -82,14 +89,27 @@ def _elsewhere(kind: EngineKind, url: str) -> Launch:
 def _address(kind: EngineKind, url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     if parts.scheme.removesuffix("s") in kind.schemes and parts.scheme not in kind.schemes:
-        raise EngineUnavailable(f"{kind.name}: the lab cannot look into TLS; give it a {parts.scheme[:-1]}:// URL")
+        raise EngineUnavailable(
+            tr(
+                "{name}: the lab cannot look into TLS; give it a {scheme}:// URL",
+                name=kind.name,
+                scheme=parts.scheme[:-1],
+            )
+        )
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
     if parts.scheme not in kind.schemes or not host:
         example = next(iter(kind.schemes))
-        raise EngineUnavailable(f"{kind.name}: {_hide(url)!r} is not a URL like {example}://host:port")
+        raise EngineUnavailable(
+            tr(
+                "{name}: {hide!r} is not a URL like {example}://host:port",
+                name=kind.name,
+                hide=_hide(url),
+                example=example,
+            )
+        )
     return host, port or kind.schemes[parts.scheme]
 
 

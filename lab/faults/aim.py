@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.faults.catalogue import KINDS, fits
 from lab.faults.fault import Fault
 from lab.faults.text import FaultError
+from lab.locale import tr
 from lab.system.model import System
 from lab.system.names import instead
 
@@ -16,20 +17,41 @@ def check(fault: Fault, system: System) -> None:
     if kind.scope == "process":
         names = [service.name for service in system.services] + [engine.name for engine in system.engines]
         if fault.target not in names:
-            raise FaultError(f"nothing here is called {fault.target!r}{instead(fault.target, names)}")
+            raise FaultError(
+                tr(
+                    "nothing here is called {target!r}{instead}",
+                    target=fault.target,
+                    instead=instead(fault.target, names),
+                )
+            )
         return
     if kind.scope == "pair":
         one, _, other = fault.target.partition("<->")
         if f"{one}->{other}" not in links and f"{other}->{one}" not in links:
             pairs = [f"{link.source}<->{link.target}" for link in system.links]
-            raise FaultError(f"there is no link between {one} and {other}{instead(fault.target, pairs)}")
+            raise FaultError(
+                tr(
+                    "there is no link between {one} and {other}{instead}",
+                    one=one,
+                    other=other,
+                    instead=instead(fault.target, pairs),
+                )
+            )
         return
     found = links.get(fault.target)
     if found is None:
-        raise FaultError(f"there is no link {fault.target}{instead(fault.target, links)}")
+        raise FaultError(
+            tr("there is no link {target}{instead}", target=fault.target, instead=instead(fault.target, links))
+        )
     if not fits(kind.name, found.protocol):
         able = [name for name, other_kind in KINDS.items() if other_kind.scope == "link" and fits(name, found.protocol)]
         raise FaultError(
-            f"{kind.name} is for {' and '.join(kind.protocols)}, and {found.id} speaks {found.protocol}; "
-            f"there you have {', '.join(able)}"
+            tr(
+                "{name} is for {protocols}, and {id} speaks {protocol}; there you have {able}",
+                name=kind.name,
+                protocols=" and ".join(kind.protocols),
+                id=found.id,
+                protocol=found.protocol,
+                able=", ".join(able),
+            )
         )

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.faults.fault import Fault, Value
+from lab.locale import mark, trn
 
 Scope = Literal["link", "pair", "process"]
 Unit = Literal["time", "rate", "bytes", "number", "word"]
 Traffic = Literal["", "deliveries", "publishes"]
+Counts = Literal["victims", "cut connections"]
 Effect = Literal["slow", "hold", "mute", "cut", "shut", "content"]
 """What a fault does to a link or a process.
 
@@ -68,7 +70,7 @@ class Kind:
     instant: bool = False
     once: bool = False
     lasting: bool = False
-    counts: str = "victims"
+    counts: Counts = "victims"
     needs: Traffic = ""
 
 
@@ -81,7 +83,7 @@ def _link(
     lasting: bool = False,
     selective: bool = True,
     once: bool = False,
-    counts: str = "victims",
+    counts: Counts = "victims",
 ) -> Kind:
     return Kind(
         name=name,
@@ -146,54 +148,61 @@ _ALL = (
     _link(
         "latency",
         "slow",
-        "every round trip takes longer",
-        "answers come later by the delay (give or take the jitter), in order; a chosen request waits on its way out",
+        mark("every round trip takes longer"),
+        mark(
+            "answers come later by the delay (give or take the jitter), in order; a chosen request waits on its way out"
+        ),
         Param("delay", "time", 0.3),
         Param("jitter", "time", 0.0),
     ),
     _link(
         "bandwidth",
         "slow",
-        "the link gets narrow",
-        "bytes trickle at this rate, each way",
+        mark("the link gets narrow"),
+        mark("bytes trickle at this rate, each way"),
         Param("rate", "rate", 32_000.0),
     ),
     _link(
         "refuse",
         "shut",
-        "the port is closed, and live connections are cut",
-        "connection reset once, then connection refused at once; only cut connections count, since the system refuses "
-        "callers before anyone sees them",
+        mark("the port is closed, and live connections are cut"),
+        mark(
+            "connection reset once, then connection refused at once; only cut connections count, since "
+            "the system refuses callers before anyone sees them"
+        ),
         selective=False,
         counts="cut connections",
     ),
     _link(
         "reset",
         "cut",
-        "live connections are cut with a TCP reset, once; with a pattern, share, count or time: as requests come",
-        "connection reset by peer",
+        mark("live connections are cut with a TCP reset, once; with a pattern, share, count or time: as requests come"),
+        mark("connection reset by peer"),
         once=True,
     ),
     _link(
         "blackhole",
         "hold",
-        "nothing passes, either way, and no connection is closed",
-        "silence until its own timeout; what was held flows on when it heals",
+        mark("nothing passes, either way, and no connection is closed"),
+        mark("silence until its own timeout; what was held flows on when it heals"),
         lasting=True,
     ),
     _link(
         "one-way",
         "mute",
-        "requests arrive, replies are lost",
-        "silence until its own timeout, although the work was done; lost replies stay lost",
+        mark("requests arrive, replies are lost"),
+        mark("silence until its own timeout, although the work was done; lost replies stay lost"),
         lasting=True,
     ),
     _link(
         "connect-hang",
         "shut",
-        "connecting takes for ever, and live connections are cut",
-        "connection reset once, then its connect times out (where the system cannot do that, it connects to silence); "
-        "only cut connections count, since the system keeps callers waiting before anyone sees them",
+        mark("connecting takes for ever, and live connections are cut"),
+        mark(
+            "connection reset once, then its connect times out (where the system cannot do that, it "
+            "connects to silence); only cut connections count, since the system keeps callers waiting "
+            "before anyone sees them"
+        ),
         selective=False,
         counts="cut connections",
     ),
@@ -201,35 +210,35 @@ _ALL = (
         name="partition",
         scope="pair",
         effect="hold",
-        summary="two neighbours cannot reach each other: all links between them, both ways",
-        promise="silence until its own timeout, on either side; what was held flows on when it heals",
+        summary=mark("two neighbours cannot reach each other: all links between them, both ways"),
+        promise=mark("silence until its own timeout, on either side; what was held flows on when it heals"),
     ),
     _content(
         "http",
         "status",
-        "requests are answered with this status and never arrive",
-        "this status with a problem+json body, at once",
+        mark("requests are answered with this status and never arrive"),
+        mark("this status with a problem+json body, at once"),
         Param("code", "number", 503, low=200, high=599),
         count=None,
     ),
     _content(
         "http",
         "duplicate",
-        "the request arrives twice",
-        "one answer, although the work was done twice",
+        mark("the request arrives twice"),
+        mark("one answer, although the work was done twice"),
     ),
     _content(
         "http",
         "truncate",
-        "the answer's body stops short and the connection closes",
-        "an incomplete body",
+        mark("the answer's body stops short and the connection closes"),
+        mark("an incomplete body"),
         Param("keep", "bytes", 16),
     ),
     _content(
         "redis",
         "error",
-        "commands are answered with an error and never arrive (OOM and READONLY: only those that write)",
-        "this error reply",
+        mark("commands are answered with an error and never arrive (OOM and READONLY: only those that write)"),
+        mark("this error reply"),
         Param(
             "code", "word", "LOADING", words=("LOADING", "OOM", "READONLY", "BUSY", "MASTERDOWN", "MISCONF", "TRYAGAIN")
         ),
@@ -238,50 +247,50 @@ _ALL = (
     _content(
         "redis",
         "miss",
-        "reads find nothing, as if every key had expired",
-        "nil for keys that exist",
+        mark("reads find nothing, as if every key had expired"),
+        mark("nil for keys that exist"),
         count=None,
     ),
     _content(
         "amqp",
         "lose-ack",
-        "the consumer's ack is lost with its connection, so the broker delivers again",
-        "connection reset, then the same message with redelivered set",
+        mark("the consumer's ack is lost with its connection, so the broker delivers again"),
+        mark("connection reset, then the same message with redelivered set"),
         needs="deliveries",
     ),
     _content(
         "amqp",
         "redeliver",
-        "a delivery comes twice",
-        "the same message twice, the second with redelivered set",
+        mark("a delivery comes twice"),
+        mark("the same message twice, the second with redelivered set"),
         needs="deliveries",
     ),
     _content(
         "amqp",
         "lose-confirm",
-        "the broker has the message, but its confirm is lost",
-        "no confirm for a message that was stored",
+        mark("the broker has the message, but its confirm is lost"),
+        mark("no confirm for a message that was stored"),
         needs="publishes",
     ),
     _content(
         "amqp",
         "duplicate-publish",
-        "a message is published twice",
-        "one confirm, although two messages are in the queue",
+        mark("a message is published twice"),
+        mark("one confirm, although two messages are in the queue"),
         needs="publishes",
     ),
     _content(
         "amqp",
         "poison",
-        "a delivery's body is garbage",
-        "a body that does not parse",
+        mark("a delivery's body is garbage"),
+        mark("a body that does not parse"),
         needs="deliveries",
     ),
     _content(
         "amqp",
         "reorder",
-        "deliveries are held and let go in reverse order",
-        "the last message first",
+        mark("deliveries are held and let go in reverse order"),
+        mark("the last message first"),
         Param("hold", "number", 5, low=2, high=1000),
         lasting=True,
         needs="deliveries",
@@ -289,33 +298,33 @@ _ALL = (
     _process(
         "kill",
         "cut",
-        "the process is killed (SIGKILL)",
-        "connection closed or reset, then refused",
+        mark("the process is killed (SIGKILL)"),
+        mark("connection closed or reset, then refused"),
     ),
     _process(
         "terminate",
         "cut",
-        "the process is asked to stop (SIGTERM)",
-        "requests finish, then refused",
+        mark("the process is asked to stop (SIGTERM)"),
+        mark("requests finish, then refused"),
     ),
     _process(
         "freeze",
         "hold",
-        "the process stands still (SIGSTOP) and goes on afterwards (SIGCONT)",
-        "connections open, answers do not come",
+        mark("the process stands still (SIGSTOP) and goes on afterwards (SIGCONT)"),
+        mark("connections open, answers do not come"),
         duration=15.0,
     ),
     _process(
         "restart",
         "cut",
-        "the process is stopped and started again",
-        "a short gap of refused connections",
+        mark("the process is stopped and started again"),
+        mark("a short gap of refused connections"),
     ),
     _process(
         "slow-start",
         "slow",
-        "the next start takes longer",
-        "refused connections for the length of the delay",
+        mark("the next start takes longer"),
+        mark("refused connections for the length of the delay"),
         Param("delay", "time", 10.0),
         duration=60.0,
     ),
@@ -348,8 +357,9 @@ def fits(kind: str, protocol: str) -> bool:
 
 def toll(kind: str, victims: int) -> str:
     """What a fault of this kind hit, in words: `3 victims`, `1 cut connection`. The kind may be a stranger's."""
-    counts = KINDS[kind].counts if kind in KINDS else "victims"
-    return f"{victims} {counts if victims != 1 else counts.removesuffix('s')}"
+    if kind in KINDS and KINDS[kind].counts == "cut connections":
+        return trn("{count} cut connection", "{count} cut connections", victims)
+    return trn("{count} victim", "{count} victims", victims)
 
 
 def whole(fault: Fault) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from lab.faults.catalogue import KINDS, Kind, Param, whole
 from lab.faults.fault import Fault, Value
+from lab.locale import mark, tr
 from lab.system.names import did_you_mean, instead
 
 _TIME = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -26,6 +27,7 @@ _SIZE = {"b": 1.0, "kb": 1e3, "kib": 1024.0, "mb": 1e6, "mib": 1048576.0, "gb": 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)(/s)?")
 _NAME = r"[A-Za-z0-9_.-]*[A-Za-z0-9_.]"
 _TARGET = re.compile(rf"({_NAME})(?:(<->|->|:)({_NAME}))?")
+_SCOPES = (mark("link"), mark("pair"), mark("process"))
 _FORM = 'KIND TARGET [VALUE] [name=value …] [N%] [xN] [on "PATTERN"] [for 30s]'
 
 
@@ -38,12 +40,12 @@ def parse(text: str) -> Fault:
     try:
         words = shlex.split(text)
     except ValueError:
-        raise FaultError(f"a quote is not closed in: {text}") from None
+        raise FaultError(tr("a quote is not closed in: {text}", text=text)) from None
     if not words:
-        raise FaultError(f"an empty fault; expected {_FORM}")
+        raise FaultError(tr("an empty fault; expected {form}", form=_FORM))
     kind = _kind(words[0])
     if len(words) < 2:
-        raise FaultError(f"{kind.name}: where? Expected {_example(kind)}")
+        raise FaultError(tr("{name}: where? Expected {example}", name=kind.name, example=_example(kind)))
     fault = _clauses(kind, Fault(kind=kind.name, target=_target(kind, words[1])), words[2:])
     return complete(fault)
 
@@ -77,9 +79,22 @@ def complete(fault: Fault) -> Fault:
     known = {param.name: param.default for param in kind.params}
     for name in fault.params:
         if name not in known:
-            raise FaultError(f"{kind.name} has no parameter {name!r}{instead(name, known)}")
+            raise FaultError(
+                tr(
+                    "{name} has no parameter {param!r}{instead}",
+                    name=kind.name,
+                    param=name,
+                    instead=instead(name, known),
+                )
+            )
     if not kind.selective and (fault.match or fault.share < 1 or fault.count is not None):
-        raise FaultError(f"{kind.name} acts on the whole {kind.scope}: it takes no share, count or pattern")
+        raise FaultError(
+            tr(
+                "{name} acts on the whole {scope}: it takes no share, count or pattern",
+                name=kind.name,
+                scope=tr(kind.scope),
+            )
+        )
     duration = None if kind.instant else fault.duration
     return replace(fault, params={**known, **fault.params}, duration=duration)
 
@@ -88,8 +103,8 @@ def parse_time(word: str) -> float:
     """Seconds in `300ms`, `2s`, `1m`. Raises FaultError."""
     found = _NUMBER.fullmatch(word)
     if found is None or found[2] not in _TIME or found[3]:
-        hint = f"; did you mean {word}ms or {word}s?" if found and not found[2] and not found[3] else ""
-        raise FaultError(f"{word!r} is not a time like 300ms, 2s or 1m{hint}")
+        hint = tr("; did you mean {word}ms or {word}s?", word=word) if found and not found[2] and not found[3] else ""
+        raise FaultError(tr("{word!r} is not a time like 300ms, 2s or 1m{hint}", word=word, hint=hint))
     return float(f"{float(found[1]) * _TIME[found[2]]:.9g}")
 
 
@@ -101,26 +116,48 @@ def write_time(seconds: float) -> str:
 def _kind(word: str) -> Kind:
     if word in KINDS:
         return KINDS[word]
-    raise FaultError(f"{word!r} is not a fault{instead(word, KINDS)}")
+    raise FaultError(tr("{word!r} is not a fault{instead}", word=word, instead=instead(word, KINDS)))
 
 
 def _target(kind: Kind, word: str) -> str:
     found = _TARGET.fullmatch(word)
     if found is None:
-        raise FaultError(f"{word!r} is not a target; expected {_example(kind)}")
+        raise FaultError(tr("{word!r} is not a target; expected {example}", word=word, example=_example(kind)))
     source, arrow, target = found.groups()
     if kind.scope == "process":
         if arrow:
-            raise FaultError(f"{kind.name} acts on one process: expected a name like {target!r}, not {word!r}")
+            raise FaultError(
+                tr(
+                    "{name} acts on one process: expected a name like {target!r}, not {word!r}",
+                    name=kind.name,
+                    target=target,
+                    word=word,
+                )
+            )
         return word
     if not arrow:
-        raise FaultError(f"{kind.name} acts on a link: expected {_example(kind)}, not {word!r}")
+        raise FaultError(
+            tr(
+                "{name} acts on a link: expected {example}, not {word!r}",
+                name=kind.name,
+                example=_example(kind),
+                word=word,
+            )
+        )
     if source == target:
-        raise FaultError(f"{word!r} leads from {source} to itself; expected two names")
+        raise FaultError(tr("{word!r} leads from {source} to itself; expected two names", word=word, source=source))
     if kind.scope == "pair":
         return f"{source}<->{target}"
     if arrow == "<->":
-        raise FaultError(f"{kind.name} acts on one direction of asking: expected {source}->{target}, not {word!r}")
+        raise FaultError(
+            tr(
+                "{name} acts on one direction of asking: expected {source}->{target}, not {word!r}",
+                name=kind.name,
+                source=source,
+                target=target,
+                word=word,
+            )
+        )
     return f"{source}->{target}"
 
 
@@ -132,30 +169,33 @@ def _clauses(kind: Kind, fault: Fault, words: list[str]) -> Fault:
     rest = iter(words)
     for word in rest:
         if word == "on":
-            match = _next(rest, 'on: expected a pattern like "POST /orders*"')
+            match = _next(rest, tr('on: expected a pattern like "POST /orders*"'))
         elif word == "for":
-            length = _next(rest, "for: expected a time like 30s, or `for ever`")
+            length = _next(rest, tr("for: expected a time like 30s, or `for ever`"))
             duration = None if length == "ever" else parse_time(length)
             timed = True
         elif re.fullmatch(r"\d+(\.\d+)?%", word):
             share = float(word[:-1]) / 100
             if not 0 < share <= 1:
-                raise FaultError(f"{word!r}: expected a share over 0% and up to 100%")
+                raise FaultError(tr("{word!r}: expected a share over 0% and up to 100%", word=word))
         elif re.fullmatch(r"x\d+", word):
             count = int(word[1:])
             if count == 0:
-                raise FaultError("x0 hits nothing; expected a count like x3")
+                raise FaultError(tr("x0 hits nothing; expected a count like x3"))
         else:
             name, value = _parameter(kind, params, word)
             params[name] = value
     if timed and kind.instant:
-        raise FaultError(f"{kind.name} happens once and is over: it takes no `for`")
+        raise FaultError(tr("{name} happens once and is over: it takes no `for`", name=kind.name))
     if count is None and share is None and not timed:
         count = kind.count
     if kind.once and not match and share in (None, 1) and count is None:
         if timed and duration is None:
             raise FaultError(
-                f'{kind.name} happens once, unless a time or a pattern says more: `for 30s`, or `on "*" for ever`'
+                tr(
+                    '{name} happens once, unless a time or a pattern says more: `for 30s`, or `on "*" for ever`',
+                    name=kind.name,
+                )
             )
         duration = duration if timed else None
     return replace(fault, params=params, share=share or 1.0, count=count, match=match, duration=duration)
@@ -167,13 +207,36 @@ def _parameter(kind: Kind, given: Collection[str], word: str) -> tuple[str, Valu
         for param in kind.params:
             if param.name == name:
                 return name, _read(param, text)
-        raise FaultError(f"{kind.name} has no parameter {name!r}{instead(name, [p.name for p in kind.params])}")
+        raise FaultError(
+            tr(
+                "{name} has no parameter {param!r}{instead}",
+                name=kind.name,
+                param=name,
+                instead=instead(name, [p.name for p in kind.params]),
+            )
+        )
     if not kind.params:
         hint = did_you_mean(word, ("on", "for"))
-        raise FaultError(f"{word!r}: {kind.name} takes no value; expected {_tail(kind)}{hint}")
+        raise FaultError(
+            tr(
+                "{word!r}: {name} takes no value; expected {tail}{hint}",
+                word=word,
+                name=kind.name,
+                tail=_tail(kind),
+                hint=hint,
+            )
+        )
     first = kind.params[0]
     if first.name in given:
-        raise FaultError(f"{word!r}: {kind.name} has its {first.name} already; expected {_tail(kind)}")
+        raise FaultError(
+            tr(
+                "{word!r}: {name} has its {param} already; expected {tail}",
+                word=word,
+                name=kind.name,
+                param=first.name,
+                tail=_tail(kind),
+            )
+        )
     try:
         return first.name, _read(first, word)
     except FaultError as error:
@@ -189,20 +252,37 @@ def _read(param: Param, word: str) -> Value:
     unit = found[2].lower() if found else ""
     if param.unit == "number":
         if found is None or unit or found[3] or "." in word:
-            raise FaultError(f"{word!r} is not a whole number for {param.name}, like {param.default}")
+            raise FaultError(
+                tr(
+                    "{word!r} is not a whole number for {name}, like {default}",
+                    word=word,
+                    name=param.name,
+                    default=param.default,
+                )
+            )
         number = int(word)
         if number < param.low or (param.high is not None and number > param.high):
-            raise FaultError(f"{word!r} is out of range for {param.name}: expected {param.low} to {param.high}")
+            raise FaultError(
+                tr(
+                    "{word!r} is out of range for {name}: expected {low} to {high}",
+                    word=word,
+                    name=param.name,
+                    low=param.low,
+                    high=param.high,
+                )
+            )
         return number
     if param.unit == "bytes":
         if found is None or found[3] or (unit and unit not in _SIZE):
-            raise FaultError(f"{word!r} is not a size like 16B or 2KB")
+            raise FaultError(tr("{word!r} is not a size like 16B or 2KB", word=word))
         return int(float(found[1]) * _SIZE.get(unit, 1.0))
     if found is None or unit not in _SIZE:
-        raise FaultError(f"{word!r} is not a rate like 32KB/s")
+        raise FaultError(tr("{word!r} is not a rate like 32KB/s", word=word))
     rate = float(f"{float(found[1]) * _SIZE[unit]:.12g}")
     if rate <= 0:
-        raise FaultError(f"{word!r} lets nothing through: that is a blackhole; expected a rate like 32KB/s")
+        raise FaultError(
+            tr("{word!r} lets nothing through: that is a blackhole; expected a rate like 32KB/s", word=word)
+        )
     return rate
 
 
@@ -210,7 +290,9 @@ def _read_word(param: Param, word: str) -> str:
     for known in param.words:
         if known.lower() == word.lower():
             return known
-    raise FaultError(f"{word!r} is not a {param.name}{instead(word.upper(), param.words)}")
+    raise FaultError(
+        tr("{word!r} is not a {name}{instead}", word=word, name=param.name, instead=instead(word.upper(), param.words))
+    )
 
 
 def write(param: Param, value: Value) -> str:
@@ -240,6 +322,6 @@ def _example(kind: Kind) -> str:
 
 
 def _tail(kind: Kind) -> str:
-    parts = ['N%, xN, on "PATTERN"'] if kind.selective else []
-    parts += [] if kind.instant else ["for 30s"]
-    return " or ".join(parts) or "nothing more"
+    parts = [tr('N%, xN, on "PATTERN"')] if kind.selective else []
+    parts += [] if kind.instant else [tr("for 30s")]
+    return tr(" or ").join(parts) or tr("nothing more")

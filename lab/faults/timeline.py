@@ -10,7 +10,8 @@
     fault = "poison payments->broker"
 
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
-`rate` and `act` on a process ("restart broker"); `say` tells the reader what to look at.
+`rate` and `act` on a process ("restart broker"); `say` tells the reader what to look at: one text,
+or one for each language (`say.en`, `say.uz`); the title likewise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults.text import FaultError, parse
+from lab.locale import language, tr
 from lab.system.names import instead
 
 ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
@@ -62,7 +64,7 @@ def find(folder: Path, name: str) -> Scenario:
     path = folder / f"{name}.toml"
     if path.is_file():
         return load(path)
-    raise InvalidScenario(f'there is no scenario "{name}"{instead(name, names(folder))}')
+    raise InvalidScenario(tr('there is no scenario "{name}"{instead}', name=name, instead=instead(name, names(folder))))
 
 
 def names(folder: Path) -> list[str]:
@@ -82,10 +84,10 @@ def load(path: Path) -> Scenario:
     assert duration is not None
     steps = data.get("step", [])
     if not isinstance(steps, list):
-        raise InvalidScenario(f"{path.name}: step: expected tables under [[step]]")
+        raise InvalidScenario(tr("{name}: step: expected tables under [[step]]", name=path.name))
     return Scenario(
         name=path.stem,
-        title=table.text("title", required=True) or "",
+        title=table.said("title"),
         duration=duration,
         rate=table.number("rate"),
         steps=_in_order(
@@ -96,14 +98,14 @@ def load(path: Path) -> Scenario:
 
 def _step(data: Any, place: str) -> Step:
     if not isinstance(data, dict):
-        raise InvalidScenario(f"{place}: expected a table under [[step]]")
+        raise InvalidScenario(tr("{place}: expected a table under [[step]]", place=place))
     table = _Table(data, place)
     table.only("at", "say", "fault", "heal", "rate", "act")
     at = table.number("at", required=True)
     assert at is not None
     step = Step(
         at=at,
-        say=table.text("say", required=True) or "",
+        say=table.said("say"),
         fault=table.text("fault"),
         heal=table.text("heal"),
         rate=table.number("rate"),
@@ -113,11 +115,18 @@ def _step(data: Any, place: str) -> Step:
         try:
             parse(step.fault)
         except FaultError as error:
-            raise InvalidScenario(f"{place}.fault: {error}") from None
+            raise InvalidScenario(tr("{place}.fault: {error}", place=place, error=error)) from None
     if step.act is not None:
         action, _, name = step.act.partition(" ")
         if action not in ACTIONS or not name.strip():
-            raise InvalidScenario(f"{place}.act: expected {' | '.join(ACTIONS)} and a name, not {step.act!r}")
+            raise InvalidScenario(
+                tr(
+                    "{place}.act: expected {actions} and a name, not {act!r}",
+                    place=place,
+                    actions=" | ".join(ACTIONS),
+                    act=step.act,
+                )
+            )
     return step
 
 
@@ -126,10 +135,24 @@ def _in_order(steps: list[Step], path: Path, duration: float) -> tuple[Step, ...
     for place, step in enumerate(steps):
         if step.at < before:
             raise InvalidScenario(
-                f"{path.name}: step[{place}].at: {step.at:g} is before the step above it ({before:g})"
+                tr(
+                    "{name}: step[{place}].at: {at:g} is before the step above it ({before:g})",
+                    name=path.name,
+                    place=place,
+                    at=step.at,
+                    before=before,
+                )
             )
         if step.at > duration:
-            raise InvalidScenario(f"{path.name}: step[{place}].at: {step.at:g} is after the end ({duration:g})")
+            raise InvalidScenario(
+                tr(
+                    "{name}: step[{place}].at: {at:g} is after the end ({duration:g})",
+                    name=path.name,
+                    place=place,
+                    at=step.at,
+                    duration=duration,
+                )
+            )
         before = step.at
     return tuple(steps)
 
@@ -144,14 +167,23 @@ class _Table:
     def only(self, *keys: str) -> None:
         for key in self.data:
             if key not in keys:
-                raise InvalidScenario(f"{self.place}: unknown key {key!r}{instead(key, keys)}")
+                raise InvalidScenario(
+                    tr("{place}: unknown key {key!r}{instead}", place=self.place, key=key, instead=instead(key, keys))
+                )
 
     def number(self, key: str, *, required: bool = False) -> float | None:
         value = self._get(key, required)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise InvalidScenario(f"{self.place}.{key}: expected a number that is not negative, not {value!r}")
+            raise InvalidScenario(
+                tr(
+                    "{place}.{key}: expected a number that is not negative, not {value!r}",
+                    place=self.place,
+                    key=key,
+                    value=value,
+                )
+            )
         return float(value)
 
     def text(self, key: str, *, required: bool = False) -> str | None:
@@ -159,10 +191,23 @@ class _Table:
         if value is None:
             return None
         if not isinstance(value, str) or not value.strip():
-            raise InvalidScenario(f"{self.place}.{key}: expected a text, not {value!r}")
+            raise InvalidScenario(
+                tr("{place}.{key}: expected a text, not {value!r}", place=self.place, key=key, value=value)
+            )
+        return value
+
+    def said(self, key: str) -> str:
+        """What is said to the reader, in their language: one text, or a text for each (`say.en`, `say.uz`)."""
+        value = self._get(key, required=True)
+        if isinstance(value, dict):
+            value = value.get(language(), value.get("en"))
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidScenario(
+                tr("{place}.{key}: expected a text, not {value!r}", place=self.place, key=key, value=value)
+            )
         return value
 
     def _get(self, key: str, required: bool) -> Any:
         if key not in self.data and required:
-            raise InvalidScenario(f"{self.place}: {key} is missing")
+            raise InvalidScenario(tr("{place}: {key} is missing", place=self.place, key=key))
         return self.data.get(key)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from lab.locale import tr
+
 
 def close_to(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names that come close to `word`, the closest first."""
@@ -14,10 +16,10 @@ def close_to(word: str, known: Iterable[str], count: int = 3) -> list[str]:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "payments"?`, or nothing where no known name comes close."""
     close = get_close_matches(word, list(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    return tr('; did you mean "{close}"?', close=close[0]) if close else ""
 
 
 def instead(word: str, known: Iterable[str]) -> str:
     """The same, and where no known name comes close `; there are a, b`: all of them."""
     known = list(known)
-    return did_you_mean(word, known) or (f"; there are {', '.join(known)}" if known else "")
+    return did_you_mean(word, known) or (tr("; there are {known}", known=", ".join(known)) if known else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.locale import tr
 from lab.system.model import CLIENT, System
 
 
@@ -11,7 +12,7 @@ def start_order(system: System) -> list[list[str]]:
     Raises ValueError when some wait for each other; `waiting_cycle` names them.
     """
     if cycle := waiting_cycle(system):
-        raise ValueError(f"these wait for each other: {' -> '.join(cycle)}")
+        raise ValueError(tr("these wait for each other: {cycle}", cycle=" -> ".join(cycle)))
     providers = _providers(system)
     waves: list[list[str]] = []
     started: set[str] = set()

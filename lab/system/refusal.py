@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lab.locale import mark, tr
+
 
 class Refusal(Exception):
     """`what` is one sentence without a full stop; `why` holds the lines that explain it, or nothing.
@@ -21,6 +23,25 @@ class Refusal(Exception):
         return "\n".join(filter(None, (self.what, self.why)))
 
 
+KINDS = (
+    mark("active fault"),
+    mark("run"),
+    mark("process"),
+    mark("service"),
+    mark("behaviour"),
+    mark("exercise"),
+    mark("misconception"),
+    mark("wrong service"),
+    mark("program"),
+    mark("language"),
+    mark("level"),
+    mark("topic"),
+    mark("day"),
+    mark("scenario"),
+)
+"""Of what there may be none that is called so."""
+
+
 class Unknown(Refusal):
     """There is no `kind` (exercise, run, day ...) that is called `word`; `known` are the names that there are."""
 
@@ -31,9 +52,9 @@ class Unknown(Refusal):
         self.word = word
         self.known = tuple(known)
         if close := close_to(word, self.known):
-            why = f"Did you mean {' or '.join(close)}?"
+            why = tr("Did you mean {close}?", close=" or ".join(close))
         elif self.known:
-            why = f"There are: {', '.join(sorted(self.known))}"
+            why = tr("There are: {known}", known=", ".join(sorted(self.known)))
         else:
-            why = "There are none."
-        super().__init__(f'there is no {kind} "{word}"', why)
+            why = tr("There are none.")
+        super().__init__(tr('there is no {kind} "{word}"', kind=tr(kind), word=word), why)

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.locale import tr
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
 from lab.system.model import Engine, Journey, Link, Request, Service, System
@@ -97,18 +98,26 @@ class _Reader:
             try:
                 command = argv(self._get(place, table, "run", str, ""))
             except ValueError as error:
-                self.problems.append(f"{place} run: {error}".lower())
+                self.problems.append(tr("{place} run: {error}", place=place, error=error).lower())
         module = self._get(place, table, "module", str, "")
         address = self._get(place, table, "address", str, "")
         if not (command or module or address):
-            self.problems.append(f'{place} run: say how {name} is started, for example run = "python -m {name}"')
+            self.problems.append(
+                tr(
+                    '{place} run: say how {name} is started, for example run = "python -m {name}"',
+                    place=place,
+                    name=name,
+                )
+            )
         folder = self.folder / self._get(place, table, "dir", str, ".")
         if not folder.is_dir():
-            self.problems.append(f"{place} dir: there is no folder {folder}")
+            self.problems.append(tr("{place} dir: there is no folder {folder}", place=place, folder=folder))
         env = self._get(place, table, "env", dict, {})
         for key, value in env.items():
             if not isinstance(value, str | int | float):
-                self.problems.append(f"{place} env.{key}: expected a string, got {_kind(value)}")
+                self.problems.append(
+                    tr("{place} env.{key}: expected a string, got {kind}", place=place, key=key, kind=_kind(value))
+                )
         return Service(
             name=name,
             module=module or None,
@@ -172,20 +181,29 @@ class _Reader:
         tables = self._get("", data, key, dict, {})
         for name, table in tables.items():
             if not isinstance(table, dict):
-                self.problems.append(f"{key}.{name}: expected a table, [{key}.{name}], got {_kind(table)}")
+                self.problems.append(
+                    tr(
+                        "{key}.{name}: expected a table, [{key}.{name}], got {kind}",
+                        key=key,
+                        name=name,
+                        kind=_kind(table),
+                    )
+                )
         return {name: table for name, table in tables.items() if isinstance(table, dict)}
 
     def _list(self, data: Mapping[str, Any], key: str, place: str = "") -> list[tuple[int, Mapping[str, Any]]]:
         """Tables with the number a reader counts them by, from 1."""
         tables = data.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self.problems.append(f"{place or key}: expected a list of tables, got {_kind(tables)}")
+            self.problems.append(
+                tr("{value}: expected a list of tables, got {kind}", value=place or key, kind=_kind(tables))
+            )
             return []
         return list(enumerate(tables, 1))
 
     def _need(self, place: str, table: Mapping[str, Any], key: str, kind: type) -> Any:
         if key not in table:
-            self.problems.append(f"{place} {key}: missing")
+            self.problems.append(tr("{place} {key}: missing", place=place, key=key))
             return kind()
         return self._get(place, table, key, kind, kind())
 
@@ -193,23 +211,45 @@ class _Reader:
         value = table.get(key, default)
         wrong_bool = isinstance(value, bool) and kind is not bool
         if not isinstance(value, kind) or wrong_bool:
-            self.problems.append(f"{place} {key}: expected {_expected(kind)}, got {_kind(value)}".strip())
+            self.problems.append(
+                tr(
+                    "{place} {key}: expected {expected}, got {kind}",
+                    place=place,
+                    key=key,
+                    expected=_expected(kind),
+                    kind=_kind(value),
+                ).strip()
+            )
             return default
         return value
 
     def _known(self, place: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
         for key in table:
             if key not in known:
-                self.problems.append(f"{place} {key}: no such key{did_you_mean(key, known)}".strip())
+                self.problems.append(
+                    tr(
+                        "{place} {key}: no such key{did_you_mean}",
+                        place=place,
+                        key=key,
+                        did_you_mean=did_you_mean(key, known),
+                    ).strip()
+                )
 
 
 def _expected(kind: Any) -> str:
-    names = {str: "a string", dict: "a table", bool: "true or false"}
-    return names.get(kind, "a number") if isinstance(kind, type) else "a number"
+    names = {str: tr("a string"), dict: tr("a table"), bool: tr("true or false")}
+    return names.get(kind, tr("a number")) if isinstance(kind, type) else tr("a number")
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "a boolean", str: "a string", int: "a number", float: "a number", dict: "a table", list: "a list"}
+    names = {
+        bool: tr("a boolean"),
+        str: tr("a string"),
+        int: tr("a number"),
+        float: tr("a number"),
+        dict: tr("a table"),
+        list: tr("a list"),
+    }
     return names.get(type(value), type(value).__name__)
 
 

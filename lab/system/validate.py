@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from lab.locale import tr
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import CLIENT, Engine, Link, Restart, Role, Service, Start, System, Wait
 from lab.system.names import did_you_mean
@@ -41,11 +42,14 @@ def validate(system: System) -> None:
         *_journeys(system),
     ]
     if system.scenarios is not None and not Path(system.scenarios).is_absolute():
-        problems.append(f"scenarios: {system.scenarios!r} is not an absolute path")
+        problems.append(tr("scenarios: {scenarios!r} is not an absolute path", scenarios=system.scenarios))
     if not problems and (cycle := waiting_cycle(system)):
         problems.append(
-            f"links: {' -> '.join(cycle)} wait for each other, so none of them would ever start; "
-            f'give one of these links wait="no"'
+            tr(
+                "links: {cycle} wait for each other, so none of them would ever start; give one of "
+                'these links wait="no"',
+                cycle=" -> ".join(cycle),
+            )
         )
     if problems:
         raise InvalidSystem(problems)
@@ -53,51 +57,75 @@ def validate(system: System) -> None:
 
 def _names(system: System) -> Iterator[str]:
     if not NAME.fullmatch(system.name):
-        yield f"name: {system.name!r} is not a name; use small letters, digits and hyphens, a letter first"
-    seen: dict[str, str] = {CLIENT: "the outside world"}
+        yield tr(
+            "name: {name!r} is not a name; use small letters, digits and hyphens, a letter first", name=system.name
+        )
+    seen: dict[str, str] = {CLIENT: tr("the outside world")}
     places = [(f"services[{i}]", service.name) for i, service in enumerate(system.services)]
     places += [(f"engines[{i}]", engine.name) for i, engine in enumerate(system.engines)]
     for place, name in places:
         if not NAME.fullmatch(name):
-            yield f"{place}.name: {name!r} is not a name; use small letters, digits and hyphens, a letter first"
+            yield tr(
+                "{place}.name: {name!r} is not a name; use small letters, digits and hyphens, a letter first",
+                place=place,
+                name=name,
+            )
         elif name in seen:
-            yield f'{place}.name: "{name}" is taken already by {seen[name]}'
+            yield tr('{place}.name: "{name}" is taken already by {seen}', place=place, name=name, seen=seen[name])
         seen.setdefault(name, place)
 
 
 def _service(place: str, service: Service) -> Iterator[str]:
     if [service.module is None, not service.command, service.address is None].count(False) != 1:
-        yield f"{place}: exactly one of module, command and address says what {service.name} is"
+        yield tr(
+            "{place}: exactly one of module, command and address says what {name} is", place=place, name=service.name
+        )
     if service.address is not None:
         yield from _elsewhere(place, service)
     if service.exec and service.command:
-        yield f"{place}.exec: a command is always executed plainly; exec is for a module"
+        yield tr("{place}.exec: a command is always executed plainly; exec is for a module", place=place)
     if not (service.ready.startswith("/") or service.ready in ("tcp", "started")):
         yield (
-            f"{place}.ready: {service.ready!r} is not a way to be ready; "
-            f'use an HTTP path ("/readyz"), "tcp" or "started"'
+            tr(
+                '{place}.ready: {ready!r} is not a way to be ready; use an HTTP path ("/readyz"), "tcp" or "started"',
+                place=place,
+                ready=service.ready,
+            )
         )
     yield from _choice(f"{place}.restart", service.restart, get_args(Restart))
     yield from _choice(f"{place}.start", service.start, get_args(Start))
     yield from _choice(f"{place}.role", service.role, get_args(Role))
     for field in ("memory", "output"):
         if (limit := getattr(service, field)) is not None and limit <= 0:
-            yield f"{place}.{field}: {limit} is not above 0"
+            yield tr("{place}.{field}: {limit} is not above 0", place=place, field=field, limit=limit)
     for key in service.env:
         if not VARIABLE.fullmatch(key):
-            yield f"{place}.env: {key!r} is not the name of an environment variable"
+            yield tr("{place}.env: {key!r} is not the name of an environment variable", place=place, key=key)
 
 
 def _elsewhere(place: str, service: Service) -> Iterator[str]:
     matched = ADDRESS.fullmatch(service.address or "")
     if not matched or not 0 < int(matched[1]) < 65_536:
-        yield f'{place}.address: {service.address!r} is not an address; use a host and a port ("127.0.0.1:4711")'
+        yield tr(
+            '{place}.address: {address!r} is not an address; use a host and a port ("127.0.0.1:4711")',
+            place=place,
+            address=service.address,
+        )
     usual = Service(name=service.name)
     for field in RUNS_HERE:
         if getattr(service, field) != getattr(usual, field):
-            yield f"{place}.{field}: {service.name} has an address, so it is not the lab that starts it"
+            yield tr(
+                "{place}.{field}: {name} has an address, so it is not the lab that starts it",
+                place=place,
+                field=field,
+                name=service.name,
+            )
     if service.ready == "started":
-        yield f'{place}.ready: {service.name} is not started by the lab; use an HTTP path ("/readyz") or "tcp"'
+        yield tr(
+            '{place}.ready: {name} is not started by the lab; use an HTTP path ("/readyz") or "tcp"',
+            place=place,
+            name=service.name,
+        )
 
 
 def _replicas(system: System) -> Iterator[str]:
@@ -107,13 +135,23 @@ def _replicas(system: System) -> Iterator[str]:
         if name is None:
             continue
         if name == service.name:
-            yield f'{place}: "{name}" is a replica of itself'
+            yield tr('{place}: "{name}" is a replica of itself', place=place, name=name)
         elif name not in services:
-            yield f'{place}: no service is named "{name}"{did_you_mean(name, services)}'
+            yield tr(
+                '{place}: no service is named "{name}"{did_you_mean}',
+                place=place,
+                name=name,
+                did_you_mean=did_you_mean(name, services),
+            )
         elif services[name].replica_of is not None:
-            yield f'{place}: "{name}" is a replica itself; name the original, "{services[name].replica_of}"'
+            yield tr(
+                '{place}: "{name}" is a replica itself; name the original, "{replica_of}"',
+                place=place,
+                name=name,
+                replica_of=services[name].replica_of,
+            )
         elif services[name].address is not None:
-            yield f'{place}: "{name}" is not started by the lab'
+            yield tr('{place}: "{name}" is not started by the lab', place=place, name=name)
 
 
 def _engine(place: str, engine: Engine) -> Iterator[str]:
@@ -130,22 +168,41 @@ def _links(system: System) -> Iterator[str]:
         place = f"links[{i}]"
         if link.source not in services and link.source != CLIENT:
             if link.source in engines:
-                yield f'{place}.source: "{link.source}" is an engine; a link starts at the service that uses it'
+                yield tr(
+                    '{place}.source: "{source}" is an engine; a link starts at the service that uses it',
+                    place=place,
+                    source=link.source,
+                )
             else:
                 hint = did_you_mean(link.source, {*services, CLIENT})
-                yield f'{place}.source: no service is named "{link.source}"{hint}'
+                yield tr(
+                    '{place}.source: no service is named "{source}"{hint}', place=place, source=link.source, hint=hint
+                )
         if link.target not in services and link.target not in engines:
             hint = did_you_mean(link.target, {*services, *engines})
-            yield f'{place}.target: no service or engine is named "{link.target}"{hint}'
+            yield tr(
+                '{place}.target: no service or engine is named "{target}"{hint}',
+                place=place,
+                target=link.target,
+                hint=hint,
+            )
         if link.source == link.target:
-            yield f'{place}: "{link.source}" is linked to itself'
+            yield tr('{place}: "{source}" is linked to itself', place=place, source=link.source)
         yield from _choice(f"{place}.protocol", link.protocol, protocols())
         yield from _choice(f"{place}.wait", link.wait, get_args(Wait))
         kind = engine_kinds().get(engines.get(link.target, ""))
         if kind and link.protocol in protocols() and link.protocol not in (*kind.protocols, "tcp"):
-            yield f'{place}.protocol: "{link.target}" is a {kind.name} engine and does not speak {link.protocol}'
+            yield tr(
+                '{place}.protocol: "{target}" is a {name} engine and does not speak {protocol}',
+                place=place,
+                target=link.target,
+                name=kind.name,
+                protocol=link.protocol,
+            )
         if link.id in declared:
-            yield f"{place}: {link.id} is declared already by {declared[link.id]}"
+            yield tr(
+                "{place}: {id} is declared already by {declared}", place=place, id=link.id, declared=declared[link.id]
+            )
         declared.setdefault(link.id, place)
         yield from _variable(place, link, variables)
 
@@ -153,13 +210,18 @@ def _links(system: System) -> Iterator[str]:
 def _variable(place: str, link: Link, variables: dict[tuple[str, str], str]) -> Iterator[str]:
     name = link.variable
     if not VARIABLE.fullmatch(name):
-        yield f"{place}.env: {name!r} is not the name of an environment variable"
+        yield tr("{place}.env: {name!r} is not the name of an environment variable", place=place, name=name)
     elif name in GIVEN:
-        yield f"{place}.env: {name} is set by the lab itself; choose another variable"
+        yield tr("{place}.env: {name} is set by the lab itself; choose another variable", place=place, name=name)
     elif link.source != CLIENT and (link.source, name) in variables:
         yield (
-            f"{place}.env: {link.source} gets {name} already from {variables[link.source, name]}; "
-            f"choose another variable"
+            tr(
+                "{place}.env: {source} gets {name} already from {variables}; choose another variable",
+                place=place,
+                source=link.source,
+                name=name,
+                variables=variables[link.source, name],
+            )
         )
     variables.setdefault((link.source, name), place)
 
@@ -170,20 +232,34 @@ def _journeys(system: System) -> Iterator[str]:
     pools = {pool for journey in system.journeys for request in journey.requests for pool in request.save}
     for i, journey in enumerate(system.journeys):
         if not journey.requests:
-            yield f'journeys[{i}].requests: "{journey.name}" sends nothing'
+            yield tr('journeys[{i}].requests: "{name}" sends nothing', i=i, name=journey.name)
         if journey.weight <= 0:
-            yield f"journeys[{i}].weight: {journey.weight:g} is not above 0"
+            yield tr("journeys[{i}].weight: {weight:g} is not above 0", i=i, weight=journey.weight)
         for j, request in enumerate(journey.requests):
             place = f"journeys[{i}].requests[{j}]"
             if request.service not in services:
                 hint = did_you_mean(request.service, services)
-                yield f'{place}.service: no service is named "{request.service}"{hint}'
+                yield tr(
+                    '{place}.service: no service is named "{service}"{hint}',
+                    place=place,
+                    service=request.service,
+                    hint=hint,
+                )
             elif request.service not in reachable:
-                yield f"{place}.service: visitors cannot reach {request.service}: there is no link client -> it"
+                yield tr(
+                    "{place}.service: visitors cannot reach {service}: there is no link client -> it",
+                    place=place,
+                    service=request.service,
+                )
             if not request.path.startswith("/"):
-                yield f"{place}.path: {request.path!r} does not begin with /"
+                yield tr("{place}.path: {path!r} does not begin with /", place=place, path=request.path)
             for pool in sorted(set(_picks([request.path, request.json])) - pools):
-                yield f'{place}: nothing saves into the pool "{pool}"{did_you_mean(pool, pools)}'
+                yield tr(
+                    '{place}: nothing saves into the pool "{pool}"{did_you_mean}',
+                    place=place,
+                    pool=pool,
+                    did_you_mean=did_you_mean(pool, pools),
+                )
 
 
 def _picks(value: Any) -> Iterator[str]:
@@ -199,4 +275,10 @@ def _picks(value: Any) -> Iterator[str]:
 
 def _choice(place: str, value: str, known: Collection[str]) -> Iterator[str]:
     if value not in known:
-        yield f"{place}: {value!r} is none of {', '.join(known)}{did_you_mean(value, known)}"
+        yield tr(
+            "{place}: {value!r} is none of {known}{did_you_mean}",
+            place=place,
+            value=value,
+            known=", ".join(known),
+            did_you_mean=did_you_mean(value, known),
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lab.faults.timeline import InvalidScenario, Scenario, Step, find, load, names
+from lab.locale import speaking
 
 GOOD = """
 title = "Trouble"
@@ -58,6 +59,16 @@ def test_a_scenario_is_found_by_name_or_what_comes_close(tmp_path: Path) -> None
         find(tmp_path, "hapy")
     with pytest.raises(InvalidScenario, match="there are happy, trouble"):
         find(tmp_path, "zzz")
+
+
+def test_what_is_said_may_be_there_in_each_language(tmp_path: Path) -> None:
+    both = GOOD.replace('title = "Trouble"', 'title.en = "Trouble"\ntitle.uz = "Balo"')
+    both = both.replace('say = "Watch."', 'say.en = "Watch."\nsay.uz = "Kuzating."')
+    path = write(tmp_path, both)
+    assert load(path).title == "Trouble"
+    with speaking("uz"):
+        assert load(path).title == "Balo"
+        assert [step.say for step in load(path).steps] == ["Kuzating.", "Now.", "Over."]
 
 
 STEP = 'title = "T"\nduration = 10\n[[step]]\nat = 1\nsay = "s"\n'

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lab.locale import compiling
+from lab.locale import LANGUAGES, compiling
 from tests.locale import catalogue
 
 ROOT = catalogue.ROOT
@@ -112,7 +112,7 @@ def test_words_that_the_glossary_forbids_are_not_said(word: str) -> None:
 def test_terms_are_said_as_the_glossary_says(term: str) -> None:
     """Where the English has the term, the Uzbek has one of its words."""
     words = GLOSSARY["uz"]["terms"][term]
-    pattern = re.compile(rf"(?<![\w-]){term}(?![\w-])")
+    pattern = re.compile(rf"(?<![\w.-]){term}(?![\w-])")
     wrong = [
         message.id
         for message in catalogue.translations("uz")
@@ -139,3 +139,13 @@ def test_what_is_compiled_is_what_babel_reads() -> None:
             if message.id and all(catalogue.forms(message))
         }
         assert {name: text for name, text in ours.items() if name} == theirs
+
+
+def test_scenarios_speak_every_language() -> None:
+    scenarios = sorted(ROOT.glob("day*/scenarios/*.toml"))
+    assert scenarios
+    for file in scenarios:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        for said in (data["title"], *(step["say"] for step in data["step"])):
+            assert set(said) == set(LANGUAGES), file.name
+            assert all(text.strip() for text in said.values()), file.name

@@ -15,6 +15,7 @@ from lab.cli.commands import examples
 from lab.cli.failure import Failure
 from lab.cli.options import Json, RunId
 from lab.cli.output import out, paint, table
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.faults.catalogue import Kind
@@ -123,7 +124,7 @@ def kinds(as_json: Json = False) -> None:
         rows = []
         for kind in members:
             takes = " ".join(f"{param.name}={write(param, param.default)}" for param in kind.params)
-            rows.append((kind.name, takes, kind.promise))
+            rows.append((kind.name, takes, tr(kind.promise)))
         table(("KIND", "TAKES", "WHAT THE VICTIM SEES"), rows, {0: ["name"] * len(rows)})
 
 

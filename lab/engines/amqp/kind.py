@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.locale import mark
 from lab.system.kinds import EngineKind
 
 KIND = EngineKind(
@@ -10,10 +11,12 @@ KIND = EngineKind(
     variable="LAB_AMQP_URL",
     schemes={"amqp": 5672},
     tiers="lab.engines.amqp.tiers",
-    embedded="the lab's own broker",
+    embedded=mark("the lab's own broker"),
     caveat=(
-        "the lab's broker speaks AMQP 0-9-1 for one node: no clustering, no quorum queues or streams, no management "
-        "plugin, and its flow control and speed are not those of RabbitMQ"
+        mark(
+            "the lab's broker speaks AMQP 0-9-1 for one node: no clustering, no quorum queues or "
+            "streams, no management plugin, and its flow control and speed are not those of RabbitMQ"
+        )
     ),
     native="apt install rabbitmq-server  |  brew install rabbitmq",
     ready="lab.engines.amqp.ready:greets",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from lab.locale import tr
+
 
 async def greets(host: str, port: int) -> str:
     """It serves when it greets a client; RabbitMQ's port opens before that. See `lab.engines.ready.Ready`."""
@@ -13,4 +15,4 @@ async def greets(host: str, port: int) -> str:
         kind = await reader.read(1)
     finally:
         writer.close()
-    return "" if kind == b"\x01" else "the broker does not greet clients yet"
+    return "" if kind == b"\x01" else tr("the broker does not greet clients yet")

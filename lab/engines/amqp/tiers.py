@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.engines.amqp.kind import KIND
 from lab.engines.amqp.ready import greets
 from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
+from lab.locale import tr
 
 URL = "amqp://guest:guest@{address}"
 
@@ -41,7 +42,7 @@ def native(place: Place) -> Launch:
     """A node with its own name, ports, data, cookie and name server (epmd), all in the engine's process group."""
     server, epmd = find(), shutil.which("epmd")
     if server is None or epmd is None:
-        raise EngineUnavailable(f"no rabbitmq-server is on PATH; to get it: {KIND.native}")
+        raise EngineUnavailable(tr("no rabbitmq-server is on PATH; to get it: {native}", native=KIND.native))
     port, distribution, names = place.port(), place.port(), place.port()
     data = place.data
     (data / "rabbitmq.conf").write_text(CONFIGURATION.format(host=HOST, port=port))
@@ -76,7 +77,7 @@ def native(place: Place) -> Launch:
         port=port,
         ready=greets,
         ports=(distribution, names),
-        boot="usually 5-24 s",
+        boot=tr("usually 5-24 s"),
     )
 
 

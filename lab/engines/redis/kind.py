@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.locale import mark
 from lab.system.kinds import EngineKind
 
 KIND = EngineKind(
@@ -12,8 +13,10 @@ KIND = EngineKind(
     tiers="lab.engines.redis.tiers",
     embedded="fakeredis",
     caveat=(
-        "fakeredis keeps nothing over a restart, evicts nothing, and its speed and memory are not those of Redis; "
-        "commands off the beaten path may be missing"
+        mark(
+            "fakeredis keeps nothing over a restart, evicts nothing, and its speed and memory are not "
+            "those of Redis; commands off the beaten path may be missing"
+        )
     ),
     native="apt install redis-server  |  brew install redis",
     server=("redis", "fakeredis"),

@@ -7,6 +7,7 @@ import subprocess
 
 from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
 from lab.engines.redis.kind import KIND
+from lab.locale import tr
 
 URL = "redis://{address}"
 
@@ -27,7 +28,9 @@ def embedded(place: Place) -> Launch:
 def native(place: Place) -> Launch:
     server = find()
     if server is None:
-        raise EngineUnavailable(f"no redis-server or valkey-server is on PATH; to get one: {KIND.native}")
+        raise EngineUnavailable(
+            tr("no redis-server or valkey-server is on PATH; to get one: {native}", native=KIND.native)
+        )
     port = place.port()
     settings = {
         "port": str(port),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lab.engines.launch import HOST
 from lab.engines.lifetime import die_with_parent
+from lab.locale import tr
 
 
 def main() -> None:
@@ -68,7 +69,14 @@ def _create(programs: Path, cluster: Path, databases: list[str]) -> None:
 def _must(command: list[str | Path], given: str = "") -> None:
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{command[0]} failed with code {done.returncode}:\n{done.stderr.strip()}")
+        sys.exit(
+            tr(
+                "{command} failed with code {returncode}:\n{stderr}",
+                command=command[0],
+                returncode=done.returncode,
+                stderr=done.stderr.strip(),
+            )
+        )
 
 
 if __name__ == "__main__":

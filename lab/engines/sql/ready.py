@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import struct
 
+from lab.locale import tr
+
 STARTUP = b"user\0lab\0database\0postgres\0\0"
 """Its first message, protocol 3.0; while the cluster recovers the answer is an error."""
 
@@ -17,4 +19,4 @@ async def accepts_sessions(host: str, port: int) -> str:
         kind = await reader.read(1)
     finally:
         writer.close()
-    return "" if kind == b"R" else "the cluster is not accepting sessions yet"
+    return "" if kind == b"R" else tr("the cluster is not accepting sessions yet")

@@ -13,6 +13,7 @@ from pathlib import Path
 from lab.engines.launch import EngineUnavailable, Launch, Place
 from lab.engines.sql.kind import KIND
 from lab.engines.sql.ready import accepts_sessions
+from lab.locale import tr
 
 INSTALLED = ("/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt")
 
@@ -25,7 +26,7 @@ def embedded(place: Place) -> Launch:
 def native(place: Place) -> Launch:
     programs = find()
     if programs is None:
-        raise EngineUnavailable(f"no PostgreSQL server is installed; to get it: {KIND.native}")
+        raise EngineUnavailable(tr("no PostgreSQL server is installed; to get it: {native}", native=KIND.native))
     port = place.port()
     data, paths = place.data, tuple[Path, ...]()
     if os.geteuid() == 0:
@@ -43,7 +44,7 @@ def native(place: Place) -> Launch:
         argv=tuple(argv),
         port=port,
         ready=accepts_sessions,
-        boot="usually 1-4 s",
+        boot=tr("usually 1-4 s"),
         stop=signal.SIGINT,
         paths=paths,
     )
