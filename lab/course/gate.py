@@ -21,6 +21,9 @@ from lab.grading.model import Assignment, Finding, Report, WrongService
 Grade = Callable[[Assignment, int, Sequence[str]], Report]
 """Grades an assignment with a seed; of its behaviours only those named, or all."""
 
+Planned = tuple[Exercise, Variant, int]
+"""A grading that is to be made: whose program, which, with which seed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -36,7 +39,8 @@ class Trial:
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One exercise in the matrix. `seconds` are all its trials together, `solution` the slowest of its solution."""
+    """One exercise in the matrix. `wrong` of its wrong services were graded; `seconds` are all its trials together,
+    `solution` the slowest of its solution."""
 
     exercise: str
     must: int = 0
@@ -155,12 +159,12 @@ def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Ro
         exercise=exercise.id,
         must=sum(not behaviour.gold for behaviour in exercise.behaviours),
         gold=sum(behaviour.gold for behaviour in exercise.behaviours),
-        wrong=len(exercise.wrong),
         holes=list(missing),
         skipped=skipped(exercise),
     )
     for one in done:
         line.seconds += one.seconds
+        line.wrong += one.variant.startswith("wrong/")
         line.caught += one.variant.startswith("wrong/") and not one.holes
         line.holes += [f"{one.variant}, seed {one.seed}: {hole}" for hole in one.holes]
         if one.variant == "solution" and one.report:

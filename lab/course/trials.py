@@ -13,7 +13,7 @@ from contextlib import suppress
 import msgspec
 
 from lab.course.exercise import Exercise
-from lab.course.gate import Trial
+from lab.course.gate import Planned, Trial
 from lab.course.trial import Task
 from lab.course.variants import Variant
 
@@ -39,7 +39,7 @@ class Trials:
                 process.send_signal(signal.SIGINT)
         self._pool.shutdown(cancel_futures=True)
 
-    def run(self, planned: Sequence[tuple[Exercise, Variant, int]]) -> Iterator[Trial]:
+    def run(self, planned: Sequence[Planned]) -> Iterator[Trial]:
         """The trials as they come to an end."""
         futures = [self._pool.submit(self._one, exercise, variant, seed) for exercise, variant, seed in planned]
         for future in as_completed(futures):

@@ -184,6 +184,8 @@ def test_words_that_exclude_or_are_unknown_are_usage_errors() -> None:
     assert lab("dev", "check", "day9.1", "--wrong", "nobody").exit_code == 2
     assert lab("dev", "check", "day9.1", "--behaviour", "C1").exit_code == 2
     assert lab("dev", "check", "day7").exit_code == 2
+    assert lab("dev", "check", "day9.1", "--solution", "--most", "3").exit_code == 2
+    assert lab("dev", "check", "--changed", "nowhere").exit_code == 2
     assert lab("dev", "unpack", "day9.1", "copy", "--language", "cobol").exit_code == 2
     assert lab("dev", "unpack", "day9.1", "copy", "--language", "shell", "--wrong", "forgets-the-name").exit_code == 2
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits
+from lab.cli.dev.choice import Choice
 from lab.cli.exercise.check import with_needs
 from lab.cli.failure import Failure, unknown
 from lab.cli.options import Json
@@ -21,7 +22,7 @@ from lab.cli.output import out, paint, say, span, table
 if TYPE_CHECKING:
     from lab.cli.progress_line import ProgressLine
     from lab.course.exercise import Exercise
-    from lab.course.gate import Grade, Row, Trial
+    from lab.course.gate import Grade, Planned, Row, Trial
     from lab.course.variants import Variant
     from lab.grading.model import Assignment, Report
 
@@ -30,6 +31,7 @@ EXAMPLES = (
     "lab dev check day5.3 --seeds 20",
     "lab dev check day5.3 --solution --behaviour C4",
     "lab dev check day5.3 --wrong no-lock",
+    "lab dev check --changed main --most 60",
 )
 SEEDS = 5
 """Seeds with which the gate grades a solution unless it is told otherwise."""
@@ -45,6 +47,15 @@ def check(
         typer.Option(min=1, metavar="N", help=f"Grade the solution with so many seeds; {SEEDS} if left out."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    changed: Annotated[
+        str, typer.Option(metavar="REV", help="Only exercises that have changed in git since that commit.")
+    ] = "",
+    most: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="At most so many gradings: those of --changed, then a sample by the seed."
+        ),
+    ] = None,
     solution: Annotated[bool, typer.Option("--solution", help="Only the solution, with its report.")] = False,
     starter: Annotated[bool, typer.Option("--starter", help="Only the starter, with its report.")] = False,
     wrong: Annotated[str, typer.Option(metavar="NAME", help="Only that wrong service, with its report.")] = "",
@@ -68,6 +79,8 @@ def check(
     if sum((solution, starter, bool(wrong))) > 1:
         raise typer.BadParameter("--solution, --starter and --wrong exclude each other")
     if solution or starter or wrong:
+        if changed or most:
+            raise typer.BadParameter("--changed and --most choose among programs; --solution names one")
         if len(words) != 1:
             raise typer.BadParameter("one program is of one exercise; name it, like day5.3")
         exercise = named.one(words[0])
@@ -77,7 +90,15 @@ def check(
         raise typer.Exit(_one(exercise, variant, _seeds(seed, seeds or 1), only, busy=bool(seeds), as_json=as_json))
     if behaviour:
         raise typer.BadParameter("--behaviour goes with --solution, --starter or --wrong")
-    raise typer.Exit(_gate(words, _seeds(seed, seeds or SEEDS), jobs or os.cpu_count() or 1, as_json=as_json))
+    raise typer.Exit(
+        _gate(
+            words,
+            _seeds(seed, seeds or SEEDS),
+            jobs or os.cpu_count() or 1,
+            choice=Choice(changed, most) if changed or most else None,
+            as_json=as_json,
+        )
+    )
 
 
 def _seeds(first: int, count: int) -> Sequence[int]:
@@ -129,11 +150,11 @@ def _one(
     return exits.FAILED if any(trial.holes for trial in done) else exits.OK
 
 
-def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, as_json: bool) -> int:
+def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, choice: Choice | None, as_json: bool) -> int:
     """The whole gate; prints the matrix, and says each hole as soon as it is found."""
     from lab.cli.exercise import exercise_names as named
     from lab.course import catalog
-    from lab.course.gate import Row, row
+    from lab.course.gate import Row, plan, row
     from lab.course.lint import lint
 
     known, unreadable = catalog.read()
@@ -145,10 +166,14 @@ def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, as_json: boo
         for sentence in missing[exercise.id]:
             say(f"{exercise.id}: {sentence}")
     began = time.monotonic()
-    done = list(_all([exercise for exercise in chosen if _whole(exercise)], seeds, jobs))
-    rows += [
-        row(exercise, missing[exercise.id], [one for one in done if one.exercise == exercise.id]) for exercise in chosen
-    ]
+    planned = [(exercise, *one) for exercise in chosen if _whole(exercise) for one in plan(exercise, seeds)]
+    if choice:
+        planned = choice.of(planned, seeds[0])
+    done = list(_all(planned, jobs))
+    for exercise in chosen:
+        its = [one for one in done if one.exercise == exercise.id]
+        if its or missing[exercise.id] or not choice:
+            rows.append(row(exercise, missing[exercise.id], its))
     if as_json:
         _json({"rows": rows})
     else:
@@ -157,14 +182,12 @@ def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, as_json: boo
     return exits.FAILED if any(one.holes for one in rows) else exits.OK
 
 
-def _all(exercises: Sequence[Exercise], seeds: Sequence[int], jobs: int) -> Iterator[Trial]:
+def _all(planned: Sequence[Planned], jobs: int) -> Iterator[Trial]:
     """What must pass is graded on busy cores; what must fail on idle ones, where noise cannot hide a mistake."""
     from lab.cli.progress_line import ProgressLine
     from lab.course.busy import busy_cores
-    from lab.course.gate import plan
     from lab.course.trials import Trials
 
-    planned = [(exercise, *one) for exercise in exercises for one in plan(exercise, seeds)]
     ended = 0
     with ProgressLine() as line, Trials(jobs) as trials:
         for right in (True, False):
@@ -209,7 +232,7 @@ def _matrix(rows: Sequence[Row]) -> None:
                 one.exercise,
                 f"{one.must} + {one.gold} gold" if one.gold else str(one.must),
                 f"{one.caught}/{one.wrong}",
-                f"{one.solution:.1f} s",
+                f"{one.solution:.1f} s" if one.solution else "–",
                 span(one.seconds),
                 str(len(one.holes)) if one.holes else "none",
             )
