@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from lab.journal.belonging import speaks
 from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
-from lab.journal.story import speaks
 from lab.journal.telling import milliseconds
 
 STORY_LINES = 20

@@ -6,16 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lab.journal.event import PREPARING, Event, FaultChange, Flow, Log, Process, Role
+from lab.journal.belonging import AROUND, belongs
+from lab.journal.event import Event, FaultChange, Flow, Log, Process, Role
 
 What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
 
 WHAT: dict[Role, What] = {"message": "publish", "delivery": "deliver", "ack": "settle", "nack": "settle"}
 """What a flow is in a story, by its role; any other is a `call`."""
-ACCESS = "http"
-"""Event of the log line that a service writes for each request; the wire has told of it already."""
-AROUND = 0.5
-"""Seconds before and after a story in which faults and process changes still belong to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,32 +59,16 @@ def story(events: Iterable[Event], ident: str) -> Story:
     Raises NoStory if there is nothing.
     """
     events = list(events)
-    told = [event for event in events if _names(event, ident)]
-    if not told:
-        raise NoStory(ident)
-    correlations = {event.correlation for event in told if event.correlation}
-    if any(event.correlation == ident for event in told):
-        correlations = {ident}
-    messages = {ident} | {
-        event.message
-        for event in events
-        if isinstance(event, Flow) and event.message and event.correlation in correlations
-    }
-    own = [
-        event
-        for event in events
-        if event.correlation in correlations
-        or (isinstance(event, Flow) and event.message in messages)
-        or _names(event, ident)
-    ]
-    flows = [event for event in own if isinstance(event, Flow) and speaks(event)]
-    logs = [event for event in own if isinstance(event, Log) and speaks(event)]
-    steps = chain([*flows, *logs])
+    own = belongs(events, [ident])
+    steps = chain(own)
     if not steps:
         raise NoStory(ident)
+    logs = [event for event in own if isinstance(event, Log)]
+    links = {event.link for event in own} - {""}
+    correlations = {event.correlation for event in own} - {""}
     began, ended = min(step.t for step in steps), max(event.t for event in own)
     actors = tuple(dict.fromkeys(name for step in steps for name in (step.who, step.to) if name))
-    around = list(_around(events, set(actors), {flow.link for flow in flows}, began - AROUND, ended + AROUND))
+    around = list(_around(events, set(actors), links, began - AROUND, ended + AROUND))
     entity, state, reason = _state(logs, ident)
     return Story(
         ident=ident,
@@ -113,14 +94,6 @@ def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def speaks(event: Flow | Log) -> bool:
-    """Whether the event is worth a word: what only prepares is if it went wrong, a log line if it says something that
-    the wire did not show."""
-    if isinstance(event, Flow):
-        return event.role not in PREPARING or event.outcome != "ok"
-    return event.event != ACCESS or event.level not in ("debug", "info")
-
-
 def idents(events: Iterable[Event]) -> list[str]:
     """Every id that `story` takes, once, in the order of appearance."""
     found: dict[str, None] = {}
@@ -133,14 +106,6 @@ def idents(events: Iterable[Event]) -> list[str]:
             found[str(event.data.get("id", ""))] = None
     found.pop("", None)
     return list(found)
-
-
-def _names(event: Event, ident: str) -> bool:
-    if event.correlation == ident:
-        return True
-    if isinstance(event, Flow):
-        return event.message == ident or ident in event.op.split("?")[0].replace(" ", "/").split("/")
-    return isinstance(event, Log) and event.event == "state" and str(event.data.get("id", "")) == ident
 
 
 def _state(logs: Sequence[Log], ident: str) -> tuple[str, str, str]:

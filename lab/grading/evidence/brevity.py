@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lab.grading.model import Line
+from lab.journal.belonging import LOUD
 
 MOST = 14
 """Lines of a story."""
-LOUD = ("warning", "error", "critical")
 IDENT = re.compile(r"(?<![\w-])(?:\d+|[0-9a-f]{8}[0-9a-f-]*…?|[\w-]*-[\w-]*\d[\w-]*)(?![\w-])", re.IGNORECASE)
 """What differs between messages of one sort: numbers, UUIDs, `o-17`."""
 

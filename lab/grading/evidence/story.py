@@ -9,22 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.grading.evidence.brevity import LOUD, shorten
+from lab.grading.evidence.brevity import shorten
 from lab.grading.model import Line
+from lab.journal.belonging import AROUND, LOUD, belongs, beside, speaks
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
-from lab.journal.story import Step, chain, speaks
+from lab.journal.story import Step, chain
 from lab.journal.telling import milliseconds
+from lab.system.model import CLIENT
 
-AROUND = 0.5
-"""Seconds before and after in which process changes and complaints still belong to a story."""
 CHOSEN = 1000
 """Flows and log lines that a story is made of at most: the last ones; those before are counted."""
 SLOW = 50.0
 """Milliseconds from which on it is told how long an answer took."""
 LONGEST = 300
 """Characters of a message; the whole of it is in the log."""
-OUTSIDE = "client"
-"""Who calls from outside the system."""
 EFFECTS = ("POST", "PUT", "PATCH", "DELETE")
 PROBES = re.compile(r"/(?:readyz|healthz|metrics)\b")
 """What the lab asks of each process all the time; that somebody logs it loudly is no complaint."""
@@ -47,16 +45,13 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     """
     window = [event for event in events if event.seq >= since_seq]
     faults = list(_faults(events, since_seq))
-    joined = _joined(window, {ident for ident in about if ident})
-    chosen = joined or _under_fault(window, faults)
+    joined = [event for event in belongs(window, about) if _worth_a_line(event)]
+    chosen = joined or [event for event in _under_fault(window, faults) if _worth_a_line(event)]
     dropped, chosen = chosen[:-CHOSEN], chosen[-CHOSEN:]
     steps = _plain_steps(chosen)
     began = min((step.t for step in steps), default=0.0)
     ended = max((event.t for event in chosen or window), default=0.0)
     actors = {name for step in steps for name in (step.who, step.to)} - {""}
-    known = {event.seq for event in (*dropped, *chosen)}
-    beside = [event for event in window if event.seq not in known and _belongs(event, actors, began, ended)]
-    steps = _plain_steps([*chosen, *(event for event in beside if isinstance(event, Flow | Log))])
     by_seq = {event.seq: event for event in window}
     places = _places(events)
     told = [(_line(step, by_seq[step.seq], places), step.seq) for step in steps]
@@ -107,66 +102,22 @@ def _places(events: Iterable[Event]) -> dict[int, str]:
 # -- what belongs to the story ----------------------------------------------------------------------------------------
 
 
-def _joined(window: Sequence[Event], idents: set[str]) -> list[Flow | Log]:
-    """Flows and log lines that name one of the ids, and all that share a correlation or a message with those."""
-    if not idents:
-        return []
-    naming = [event for event in window if _names(event, idents)]
-    correlations = {event.correlation for event in naming} - {""}
-    messages = {event.message for event in naming if isinstance(event, Flow)} - {""}
-    messages |= {event.message for event in window if isinstance(event, Flow) and event.correlation in correlations} - {
-        ""
-    }
-    named = {event.seq for event in naming}
-    return [
-        event
-        for event in window
-        if isinstance(event, Flow | Log)
-        and _speaks(event)
-        and (
-            event.seq in named
-            or event.correlation in correlations
-            or (isinstance(event, Flow) and event.message in messages)
-        )
-    ]
-
-
-def _names(event: Event, idents: set[str]) -> bool:
-    if event.correlation in idents:
-        return True
-    if isinstance(event, Flow):
-        asked = re.split(r"[/ ?&=:]", f"{event.op} {event.detail}")
-        return event.message in idents or event.key in idents or bool(idents & {*asked})
-    return isinstance(event, Log) and any(str(value) in idents for value in event.data.values())
-
-
 def _under_fault(window: Sequence[Event], faults: Iterable[FaultChange]) -> list[Flow | Log]:
     """What went over the links under a fault; over any link if there was no fault."""
     links = {link for change in faults for link in change.links}
     flows = [event for event in window if isinstance(event, Flow) and speaks(event)]
     touched = [flow for flow in flows if flow.faults or flow.link in links]
-    return [*(touched or flows)]
+    own = touched or flows
+    return sorted([*own, *beside(window, own)], key=lambda event: event.seq)
 
 
-def _speaks(event: Event) -> bool:
-    """Whether it is worth a line: an exchange that carries something, a state, a breaker, a complaint."""
+def _worth_a_line(event: Flow | Log) -> bool:
+    """Of log lines a short story has only states, breakers and complaints."""
     if isinstance(event, Flow):
-        return speaks(event)
-    if not isinstance(event, Log):
-        return False
+        return True
     if event.level in LOUD:
         return not PROBES.search(event.message) or event.level != "warning"
     return event.event in ("state", "breaker")
-
-
-def _belongs(event: Event, actors: set[str], began: float, ended: float) -> bool:
-    """Whether an event that names none of the ids was part of it all the same: Redis commands and refused connects
-    carry no id, and a breaker or a complaint is about more than one request."""
-    if not _speaks(event) or event.source not in actors or event.source == OUTSIDE:
-        return False
-    if isinstance(event, Flow):
-        return not event.correlation and not event.message and began <= event.t <= ended
-    return began - AROUND <= event.t <= ended + AROUND and (not event.correlation or _is_breaker(event))
 
 
 def _is_breaker(event: Event) -> bool:
@@ -285,7 +236,7 @@ def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Eve
         or _only(told, lambda line: line.lane == "process" and line.result.startswith("exited"))
         or _only(told, lambda line: line.mark in ("lost", "duplicate", "redelivered", "refused"))
         or _only(told, lambda line: line.lane == "process" and line.what == "failed")
-        or _only(told, lambda line: line.who == OUTSIDE and line.result.startswith("5"))
+        or _only(told, lambda line: line.who == CLIENT and line.result.startswith("5"))
     )
     return [
         (replace(line, mark=f"{line.mark} here".strip()), number) if number == seq != NOTHING else (line, number)

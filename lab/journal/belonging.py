@@ -1,0 +1,125 @@
+"""Which flows and log lines make a story: one rule, for `lab trace` and for the evidence of a grading."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from lab.journal.event import PREPARING, Event, Flow, Log
+from lab.system.model import CLIENT
+
+ACCESS = "http"
+"""Event of the log line that a service writes for each request; the wire has told of it already."""
+LOUD = ("warning", "error", "critical")
+AROUND = 0.5
+"""Seconds before and after a story in which what befell its processes still belongs to it."""
+_BETWEEN = re.compile(r"[/ ?&=:]")
+
+
+def speaks(event: Flow | Log) -> bool:
+    """Whether the event is worth a word: what only prepares is if it went wrong, a log line if it says something that
+    the wire did not show."""
+    if isinstance(event, Flow):
+        return event.role not in PREPARING or event.outcome != "ok"
+    return event.event != ACCESS or event.level not in ("debug", "info")
+
+
+def belongs(events: Iterable[Event], idents: Collection[str]) -> list[Flow | Log]:
+    """The story of these ids (of entities, requests or messages), in the order of the journal: what names one of them,
+    what shares a correlation or a message id with that, and what stands `beside` it. Empty if nothing names them."""
+    spoken = [event for event in events if isinstance(event, Flow | Log)]
+    wanted = {ident for ident in idents if ident}
+    named = {event.seq for event in spoken if names(event, wanted)}
+    correlations = _correlations([event for event in spoken if event.seq in named], wanted)
+    messages = {
+        event.message
+        for event in spoken
+        if isinstance(event, Flow) and (event.seq in named or event.correlation in correlations)
+    } - {""}
+    own = [
+        event
+        for event in spoken
+        if speaks(event)
+        and (
+            event.seq in named
+            or event.correlation in correlations
+            or (isinstance(event, Flow) and event.message in messages)
+        )
+    ]
+    return sorted([*own, *beside(spoken, own)], key=lambda event: event.seq)
+
+
+def beside(events: Iterable[Event], own: Sequence[Flow | Log]) -> list[Flow | Log]:
+    """What carries no id and yet is part of the story `own`: what its processes asked while they worked for nobody
+    else (commands of a cache), and what befell them meanwhile (connections refused, breakers, complaints)."""
+    if not own:
+        return []
+    known = {event.seq for event in own}
+    others = [event for event in events if isinstance(event, Flow | Log) and event.seq not in known]
+    began, ended = min(map(_began, own)), max(event.t for event in own)
+    actors = {name for event in own for name in (event.source, event.target)} - {CLIENT, ""}
+    busy = _busy(others, began, ended)
+    found: list[Flow | Log] = []
+    for event in others:
+        if event.source not in actors or not speaks(event):
+            continue
+        if isinstance(event, Log):
+            about = event.event == "breaker" or (event.level in LOUD and not event.correlation)
+            if about and began - AROUND <= event.t <= ended + AROUND:
+                found.append(event)
+        elif not event.correlation and not event.message and began <= event.t <= ended:
+            alone = not any(since <= event.t and _began(event) <= until for since, until in busy[event.source])
+            if alone or event.role == "connection":
+                found.append(event)
+    return found
+
+
+def names(event: Event, idents: Collection[str]) -> bool:
+    """Whether the event names one of these ids."""
+    if event.correlation in idents:
+        return True
+    if isinstance(event, Flow):
+        if event.message in idents or event.key in idents:
+            return True
+        said = f"{event.op} {event.detail}"
+        return any(ident in said and ident in _BETWEEN.split(said) for ident in idents)
+    if not isinstance(event, Log):
+        return False
+    # A number is an id only where it is said to be one: there are many small ones.
+    return any(
+        str(value) in idents
+        for key, value in event.data.items()
+        if isinstance(value, str) or key.lower().endswith("id")
+    )
+
+
+def _correlations(named: Sequence[Flow | Log], idents: Collection[str]) -> set[str]:
+    """The correlation ids of what names the ids. An id that is one itself stands for no other: who asked about it later
+    has a story of their own."""
+    given = {event.correlation for event in named} & {*idents}
+    return given | {event.correlation for event in named if names(event, {*idents} - given)} - {""}
+
+
+def _busy(others: Sequence[Flow | Log], began: float, ended: float) -> defaultdict[str, list[tuple[float, float]]]:
+    """When each process worked for somebody else: from being asked to its answer, from a delivery to its ack."""
+    busy: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    open_since: dict[tuple[str, str, str], float] = {}
+    for event in others:
+        if not isinstance(event, Flow):
+            continue
+        holder = (event.source, event.queue, event.message)
+        if event.role == "call" and (event.correlation or event.source == CLIENT):
+            if event.t >= began and _began(event) <= ended:
+                busy[event.target].append((_began(event), event.t))
+        elif event.role == "delivery":
+            open_since[holder] = event.t
+        elif event.role in ("ack", "nack") and not event.back and holder in open_since:
+            busy[event.source].append((open_since.pop(holder), event.t))
+    for (who, _, _), since in open_since.items():
+        busy[who].append((since, ended))
+    return busy
+
+
+def _began(event: Flow | Log) -> float:
+    return event.t - (event.ms or 0.0) / 1000 if isinstance(event, Flow) and event.role == "call" else event.t
