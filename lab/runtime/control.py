@@ -174,6 +174,11 @@ def create_app(run: Run) -> FastAPI:
     return app
 
 
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than clients keep one, so that none sends a request on
+a connection that is just being closed."""
+
+
 class ControlServer:
     """Serves the API on a socket that only this user may open."""
 
@@ -186,6 +191,7 @@ class ControlServer:
             access_log=False,
             ws="none",
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE,
         )
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None

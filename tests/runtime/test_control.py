@@ -16,6 +16,7 @@ import pytest
 from lab.journal.event import FaultChange, Flow, Log, from_line
 from lab.runtime.api import Action, ControlError, RunOptions
 from lab.runtime.client import AsyncControl, Control
+from lab.runtime.control import KEEP_ALIVE
 from lab.runtime.runs import find, list_runs
 from lab.system.model import Journey, Request, System
 from lab.system.refusal import Unknown
@@ -238,3 +239,9 @@ def test_nobody_answers_on_a_dead_socket(tmp_path: Path) -> None:
 def test_options_survive_the_folder(live: Live) -> None:
     assert live.record.options == RunOptions(seed=7, rate=4.0)
     assert msgspec.json.decode((live.record.folder / "run.json").read_bytes())["pid"] == live.record.pid
+
+
+def test_a_client_gives_an_idle_connection_up_before_the_run_does() -> None:
+    expiry = httpx.Limits().keepalive_expiry
+    assert expiry is not None
+    assert 2 * expiry < KEEP_ALIVE

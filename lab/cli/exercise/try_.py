@@ -96,7 +96,7 @@ def _start(bench: Bench, tried: Exercise) -> None:
     try:
         bench.await_engines()
         for service in tried.services:
-            bench.start(service.name)
+            bench.processes.start(service.name)
     except LaunchError as problem:
         raise _not_started(tried.id, problem) from None
     except (CannotTell, ControlError) as problem:

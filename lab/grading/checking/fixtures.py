@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from lab.faults.text import FaultError
-from lab.grading.bench import PATIENCE, Bench
-from lab.grading.checking.expect import CannotTell
+from lab.grading.bench import Bench
+from lab.grading.bench.processes import GRACE
+from lab.grading.bench.wait import PATIENCE
+from lab.grading.checking.expect import CannotTell, warn
 from lab.grading.instruments.http import Http
 from lab.journal.event import Flow, Log
+from lab.locale import tr
 from lab.neighbours.stub import Stub
 from lab.runtime.api import ControlError
 from lab.runtime.family import Family
@@ -36,27 +40,27 @@ class SystemUnderTest:
     def start(self, name: str, env: Mapping[str, object] | None = None) -> None:
         """Start it and wait until it is healthy. `env` replaces what earlier starts of this check were told besides."""
         told = None if env is None else {key: str(value) for key, value in env.items()}
-        self._bench.start(name, told)
+        self._bench.processes.start(name, told)
 
     def stop(self, name: str) -> None:
-        """SIGTERM, after 2 s SIGKILL; returns when it has ended."""
-        self._bench.act(name, "stop")
-        self._dead(name)
+        """SIGTERM, after 10 s SIGKILL; returns when it has ended. That it was deaf to SIGTERM is remarked."""
+        self._bench.processes.stop(name)
+        if self._bench.seen.exit_code(name) == -signal.SIGKILL:
+            warn(tr("{name} did not end within {seconds:g} s of SIGTERM and was killed.", name=name, seconds=GRACE))
 
     def kill(self, name: str) -> None:
         """SIGKILL; returns when it has ended."""
-        self._bench.act(name, "kill")
-        self._dead(name)
+        self._bench.processes.kill(name)
 
     def terminate(self, name: str) -> None:
         """SIGTERM and nothing more; see `wait_exit`."""
-        self._bench.act(name, "terminate")
+        self._bench.processes.act(name, "terminate")
 
     def freeze(self, name: str) -> None:
-        self._bench.act(name, "freeze")
+        self._bench.processes.act(name, "freeze")
 
     def thaw(self, name: str) -> None:
-        self._bench.act(name, "thaw")
+        self._bench.processes.act(name, "thaw")
 
     def restart(self, name: str, env: Mapping[str, object] | None = None, *, clean: bool = False) -> None:
         """Stop it if it lives and start it again; with `clean` its database is empty then."""
@@ -73,25 +77,24 @@ class SystemUnderTest:
             raise ValueError(f"{name} has {len(instances)} instances in exercise.toml, not {count}")
         for instance in instances:
             if not self.alive(instance):
-                self._bench.start(instance, wait=False)
-        self._bench.await_healthy(instances)
+                self._bench.processes.start(instance, wait=False)
+        self._bench.processes.await_healthy(instances)
         return instances
 
     def pid(self, name: str) -> int | None:
-        return self._bench.status(name).pid
+        return self._bench.processes.status(name).pid
 
     def alive(self, name: str) -> bool:
         return self.pid(name) is not None
 
     def wait_exit(self, name: str, within: float = 10.0) -> int | None:
         """The exit code as soon as it has ended, or None if it lives on after `within` seconds."""
-        if not self._bench.await_dead([name], within):
+        if not self._bench.processes.await_dead([name], within):
             return None
-        codes = [event.code for event in self._bench.of_check() if event.source == name and hasattr(event, "code")]
-        return next((code for code in reversed(codes) if code is not None), None)
+        return self._bench.seen.exit_code(name)
 
     def wait_ready(self, name: str, within: float = PATIENCE) -> None:
-        self._bench.await_healthy([name], within)
+        self._bench.processes.await_healthy([name], within)
 
     def ready(self, name: str) -> dict[str, Any] | None:
         """The body of its `/readyz`, with the HTTP status as `http_status`; None if it does not answer."""
@@ -104,11 +107,11 @@ class SystemUnderTest:
 
     def rss(self, name: str) -> int:
         """Bytes of memory at this moment, descendants included; 0 once it has ended."""
-        pid = self._bench.status(name).pid
+        pid = self._bench.processes.status(name).pid
         return Family(pid).memory() if pid else 0
 
     def restarts(self, name: str) -> int:
-        return self._bench.status(name).restarts
+        return self._bench.processes.status(name).restarts
 
     def database(self, name: str) -> Path:
         """The SQLite file of the service (it may not exist yet)."""
@@ -127,10 +130,6 @@ class SystemUnderTest:
     def url(self, name: str) -> str:
         """Where clients reach it: the tap's address."""
         return self._bench.urls[name]
-
-    def _dead(self, name: str) -> None:
-        if not self._bench.await_dead([name]):
-            raise RuntimeError(f"{name} lives on after SIGKILL")
 
 
 class FaultBox:
@@ -188,7 +187,7 @@ class Wire:
         """Flows on the link (`orders->users`) whose op matches the pattern, oldest first, complete up to now."""
         return [
             flow
-            for flow in self._bench.flows()
+            for flow in self._bench.seen.flows()
             if flow.seq > since and (link is None or flow.link == link) and fnmatchcase(flow.op, op)
         ]
 
@@ -235,8 +234,8 @@ def _start_all(bench: Bench) -> None:
     names = [name for name in bench.assignment.learners if name not in others]
     try:
         for name in names:
-            bench.start(name, wait=False)
-        bench.await_healthy(names)
+            bench.processes.start(name, wait=False)
+        bench.processes.await_healthy(names)
     except CannotTell as error:
         bench.unhealthy = str(error)
         raise
@@ -304,7 +303,7 @@ def metrics(bench: Bench) -> Callable[[str], Metrics]:
 
 @pytest.fixture
 def logs(bench: Bench) -> Callable[[str], list[Log]]:
-    return bench.logs
+    return bench.seen.logs
 
 
 @pytest.fixture

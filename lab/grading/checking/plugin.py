@@ -104,7 +104,7 @@ class Grader:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         if "bench" not in getattr(item, "fixturenames", ()):
-            self.bench.mark()  # it asks for nothing of the system, so nothing was made fresh for it
+            self.bench.seen.mark()  # it asks for nothing of the system, so nothing was made fresh for it
 
         def overdue(*_: object) -> None:
             raise Overdue(f"the check was not over after {LIMIT} s")
@@ -153,7 +153,7 @@ class Grader:
 
     def _answering(self) -> float:
         """Seconds that the learner's services took for what this check asked of them."""
-        return sum(flow.ms or 0.0 for flow in self.bench.flows() if flow.source == CLIENT) / 1000
+        return sum(flow.ms or 0.0 for flow in self.bench.seen.flows() if flow.source == CLIENT) / 1000
 
     def _stub_error(self) -> Exception | None:
         """What went wrong in a stub: it answered 500 there, for which nobody else is to blame."""
@@ -175,7 +175,7 @@ class Grader:
             reason=outcome.reason,
             needs=outcome.needs,
             warnings=tuple(self._warnings.get(behaviour.id, ())),
-            story=story(self.bench.read(), failure.about, self.bench.since) if failure else (),
+            story=story(self.bench.events, failure.about, self.bench.seen.since) if failure else (),
         )
         return replace(found, looks_like=looks_like(found, self.assignment.wrong))
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 
-from lab.grading.bench import listening
+from lab.grading.bench.unhealthy import last_words, listening
 from tests.waiting import eventually
 
 WRAPPED = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', sys.argv[1]]))"
@@ -34,3 +34,17 @@ def test_where_it_listens_instead() -> None:
     assert listening(process.pid) == []
     with socket.socket() as free:
         eventually(lambda: free.connect_ex(("127.0.0.1", port)) != 0)
+
+
+GO = ["2026/11/29 02:00:00 listening", "panic: no DATABASE_URL", "", "goroutine 1 [running]:", "main.main()"]
+
+
+def test_the_last_words_of_a_go_program_begin_with_its_panic() -> None:
+    stacks = [f"goroutine {number} [select]:" for number in range(9)]
+    assert last_words([*GO, *stacks]) == ["panic: no DATABASE_URL", *GO[2:], *stacks[:2]]
+    assert last_words(GO) == GO
+
+
+def test_the_last_words_of_others_are_the_last_lines() -> None:
+    lines = [*(f"line {number}" for number in range(9)), "ModuleNotFoundError: No module named 'flask'"]
+    assert last_words(lines) == lines[-6:]

@@ -1,0 +1,129 @@
+"""The processes of a graded run: the learner's services with their replicas, and the engines."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from lab.grading.bench.unhealthy import why_not
+from lab.grading.bench.wait import PATIENCE, must, wait
+from lab.grading.checking.expect import CannotTell
+from lab.grading.model import Assignment
+from lab.runtime.api import Action, ControlError, ProcessStatus
+from lab.runtime.client import Control
+
+GRACE = 10.0
+"""Seconds between SIGTERM and SIGKILL, as `lab help services` promises."""
+REVIVAL = 60.0
+"""Seconds that an engine may take to come back."""
+DEAD = ("stopped", "failed")
+UP = ("ready", "degraded")
+
+
+class Processes:
+    """Looks at them and acts on them through the run's control API."""
+
+    def __init__(self, control: Control, assignment: Assignment) -> None:
+        self._control = control
+        self._engines = [engine.name for engine in assignment.system.engines]
+        self.instances = [
+            instance for name in assignment.learners for instance in (name, *assignment.replicas.get(name, ()))
+        ]
+        """The learner's services with their replicas."""
+
+    def status(self, name: str) -> ProcessStatus:
+        return self.statuses()[name]
+
+    def statuses(self) -> dict[str, ProcessStatus]:
+        return {process.name: process for process in self._control.processes()}
+
+    def living(self) -> list[str]:
+        """The instances that have a process."""
+        statuses = self.statuses()
+        return [name for name in self.instances if statuses[name].pid is not None]
+
+    def act(self, name: str, action: Action) -> None:
+        """Raises CannotTell if it is a service that has ended by itself, ControlError."""
+        try:
+            self._control.act(name, action)
+        except ControlError:
+            status = self.status(name)
+            if name not in self.instances or status.pid is not None:
+                raise
+            raise CannotTell(f"{name} had ended before it could be asked to {action}: {status.reason}") from None
+
+    def start(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
+        """Start a service, with `env` added to its environment, and wait until it is healthy. Raises CannotTell."""
+        if env is not None:
+            self._control.set_environment(name, dict(env))
+        self.act(name, "start")
+        if wait:
+            self.await_healthy([name])
+
+    def stop(self, name: str) -> None:
+        """SIGTERM, and SIGKILL after GRACE seconds; returns when it has ended. Raises RuntimeError."""
+        self.act(name, "stop")
+        self.gone(name, GRACE + PATIENCE)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; returns when it has ended. Raises RuntimeError."""
+        self.act(name, "kill")
+        self.gone(name)
+
+    def kill_all(self) -> None:
+        """SIGKILL for every service that lives."""
+        for name in self.living():
+            with contextlib.suppress(ControlError):  # it ended meanwhile
+                self._control.act(name, "kill")
+
+    def await_healthy(self, names: Sequence[str], within: float = PATIENCE) -> None:
+        """Raises CannotTell if one of them dies or does not become healthy."""
+
+        def healthy() -> bool:
+            statuses = self.statuses()
+            for name in names:
+                if statuses[name].state in DEAD:
+                    raise CannotTell(why_not(statuses[name]))
+            return all(statuses[name].state in UP for name in names)
+
+        if not wait(healthy, f"{' and '.join(names)} to become healthy", within):
+            statuses = self.statuses()
+            sick = next(statuses[name] for name in names if statuses[name].state not in UP)
+            raise CannotTell(why_not(sick))
+
+    def await_dead(self, names: Sequence[str], within: float = PATIENCE) -> bool:
+        def dead() -> bool:
+            statuses = self.statuses()
+            return all(statuses[name].pid is None for name in names)
+
+        return wait(dead, f"{' and '.join(names)} to end", within)
+
+    def gone(self, name: str, within: float = PATIENCE) -> None:
+        """Return when it has ended. Raises RuntimeError."""
+        if not self.await_dead([name], within):
+            raise RuntimeError(f"{name} lives on after SIGKILL")
+
+    def restart_engine(self, name: str) -> None:
+        """Restart an engine; returns when it is there again. Raises CannotTell."""
+        self.act(name, "restart")
+        must(lambda: self.status(name).state not in UP, f"{name} to go down")
+        must(lambda: self.status(name).state in UP, f"{name} to come back", REVIVAL)
+
+    def start_over(self) -> None:
+        """No service lives, their folders are empty, and every engine is there."""
+        living = self.living()
+        self.kill_all()
+        if not self.await_dead(living):
+            raise RuntimeError(f"{', '.join(living)} cannot be killed")
+        for name in self.instances:
+            self._control.set_environment(name, {})
+            self._control.wipe(name)
+        statuses = self.statuses()
+        for name in self._engines:
+            if statuses[name].state == "frozen":
+                self.act(name, "thaw")
+            elif statuses[name].state in DEAD:
+                self.act(name, "start")
+        for name in self._engines:
+            if not wait(lambda name=name: self.status(name).state in UP, f"{name} to come back", REVIVAL):  # type: ignore[misc]
+                raise RuntimeError(f"{name} does not come back")
