@@ -10,30 +10,32 @@ from lab.faults.catalogue import ON_MESSAGES as LINK_KINDS
 from lab.faults.catalogue import effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
-from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall
+from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall, Stream
 
 __all__ = ["LINK_KINDS", "disturb", "pace", "touched"]
 
 
-def disturb(fault: Fault | None, to: Side, data: bytes) -> list[Effect]:
+def disturb(fault: Fault | None, to: Side, data: bytes, stream: Stream = None) -> list[Effect]:
     """Send the message `data` towards `to` as `fault` has it; without one of these it just goes.
 
-    One that mutes lets it go and mutes the provider from now on; a session that knows which answer belongs to the
-    message sends it undisturbed instead and returns `Mute` when that answer comes.
+    With a `stream` only that is disturbed. Its reset drops what waits of it; to tell both sides of it is the session's.
+
+    One that mutes lets it go and mutes the provider (on all streams) from now on; a session that knows which answer
+    belongs to the message sends it undisturbed instead and returns `Mute` when that answer comes.
     """
     if fault is None:
-        return [Send(to, data)]
+        return [Send(to, data, stream=stream)]
     match effect(fault):
         case "slow":
-            return [Send(to, data, delay=float(fault.params.get("delay", 0.0)), rate=pace(fault))]
+            return [Send(to, data, delay=float(fault.params.get("delay", 0.0)), rate=pace(fault), stream=stream)]
         case "cut":
-            return [Reset(fault.id)]
+            return [Reset(fault.id, stream)]
         case "hold":
-            return [Stall(fault.id), Send(to, data)]
+            return [Stall(fault.id, stream), Send(to, data, stream=stream)]
         case "mute":
-            return [Mute(fault.id), Send(to, data)]
+            return [Mute(fault.id), Send(to, data, stream=stream)]
         case _:
-            return [Send(to, data)]
+            return [Send(to, data, stream=stream)]
 
 
 def pace(fault: Fault | None) -> float | None:

@@ -25,6 +25,8 @@ from typing import Protocol
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 
+Address = tuple[str, int]
+
 
 class Side(Enum):
     """Who sent the bytes: the consumer (`CLIENT`) or the provider (`SERVER`)."""
@@ -135,8 +137,9 @@ class Session(Protocol):
     """One connection's protocol state."""
 
     rewrites: bool
-    """Whether it changes bytes without any fault, too (addresses that a provider advertises become the tap's). Such a
-    session always intercepts, and what it must still change `release` does not give back."""
+    """Whether it changes bytes without any fault, too: addresses that a provider advertises become the tap's, so that
+    the client stays on it. Such a session is made with the tap's address, always intercepts, and does not give back
+    with `release` what it must still change. Any other is made with nothing."""
 
     def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:
         """Look at bytes that were forwarded already. Raises Undecodable (or anything: the tap treats it alike)."""

@@ -14,7 +14,8 @@ from lab.faults.plan import Plan
 from lab.faults.text import FaultError, parse
 from lab.journal.event import Event, Note
 from lab.system.model import Link
-from lab.wire.tap import Address, Tap
+from lab.wire.session import Address
+from lab.wire.tap import Tap
 
 TICK = 0.1
 """Seconds between two looks at which faults are over."""

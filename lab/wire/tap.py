@@ -20,10 +20,8 @@ from lab.wire.linkfaults import LinkFaults
 from lab.wire.listener import Listener, linger_zero
 from lab.wire.protocols import session_factory
 from lab.wire.resend import Resend
-from lab.wire.session import Again
+from lab.wire.session import Address, Again
 from lab.wire.sockets import Sockets
-
-Address = tuple[str, int]
 
 
 class Tap:
@@ -50,6 +48,7 @@ class Tap:
         self.emit = emit
         self.now = now
         self._link = link.id
+        self._host = ""
         self._upstream = upstream
         self._session = session_factory(protocol)
         self._listener = Listener(self._accepted)
@@ -65,6 +64,11 @@ class Tap:
         return self._listener.port
 
     @property
+    def address(self) -> Address:
+        """Where clients reach it."""
+        return self._host, self.port
+
+    @property
     def connections(self) -> int:
         """How many connections it carries."""
         return len(self._live)
@@ -76,6 +80,7 @@ class Tap:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen. Raises OSError if the port is taken."""
+        self._host = host
         self._listener.start(host, port)
         self.changed()
 
@@ -125,7 +130,7 @@ class Tap:
 
     def again(self, copy: Again) -> None:
         """Send a request to the provider once more, on a connection of its own."""
-        resend = Resend(self._session(), copy, self.tell, self.now)
+        resend = Resend(self._session(self.address), copy, self.tell, self.now)
         self._spawn(resend.run(*self.upstream))
 
     def gone(self, sockets: Sockets) -> None:
@@ -155,7 +160,7 @@ class Tap:
         """Dial the provider, and only then read from the client: what it says early waits in its socket. A provider
         that refuses is passed on as an RST, the nearest to a refusal that an accepted connection can get."""
         self._count += 1
-        sockets = Sockets(self, Connection(self._session(), self.faults), self._count)
+        sockets = Sockets(self, Connection(self._session(self.address), self.faults), self._count)
         try:
             await self._dial(sockets)
         except OSError as error:

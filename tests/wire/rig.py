@@ -12,7 +12,8 @@ from lab.faults.plan import Plan
 from lab.faults.text import parse
 from lab.journal.event import FaultChange, Flow
 from lab.system.model import Link
-from lab.wire.tap import Address, Tap
+from lab.wire.session import Address
+from lab.wire.tap import Tap
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -36,7 +37,7 @@ class Rig:
 
     @property
     def address(self) -> Address:
-        return "127.0.0.1", self.tap.port
+        return self.tap.address
 
     @property
     def url(self) -> str:

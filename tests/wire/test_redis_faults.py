@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
 
-from lab.wire.tap import Address
+from lab.wire.session import Address
 from tests.waiting import eventually
 from tests.wire.loops import in_both_loops
 from tests.wire.rig import Rig, tapped

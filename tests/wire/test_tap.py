@@ -455,7 +455,7 @@ class Broken:
 @in_both_loops
 async def test_a_session_that_fails_loses_no_byte_and_is_named_once(fault: str) -> None:
     async with serving(echo) as upstream, tapped("http", upstream) as rig:
-        rig.tap._session = Broken
+        rig.tap._session = lambda _: Broken()
         if fault:
             rig.fault(fault)
         async with calling(rig) as caller:

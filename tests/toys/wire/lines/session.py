@@ -9,6 +9,8 @@ from lab.wire.session import Effect, Send, Side, Strike
 
 
 class LinesSession:
+    rewrites = False
+
     def __init__(self) -> None:
         self._rest = {Side.CLIENT: b"", Side.SERVER: b""}
         self._asked: list[tuple[str, float]] = []
