@@ -19,7 +19,8 @@ WHAT: dict[Role, What] = {"message": "publish", "delivery": "deliver", "ack": "s
 class Step:
     """One thing that happened. `t` is its beginning in seconds since the run's start, `depth` how far down the chain
     of causes it stands. `who` did it, `to` whom (empty for what a process did by itself); `mark` is the outcome
-    where it is not `ok` (`lost`, `duplicate`, `redelivered` ...)."""
+    where it is not `ok` (`lost`, `duplicate` ...), `redelivered` where the broker says so, and `again` where the broker
+    does not, although the same message went there before: its sender sent it twice."""
 
     seq: int
     t: float
@@ -194,8 +195,7 @@ class _Arrival:
 def chain(events: Sequence[Flow | Log]) -> list[Step]:
     """What these flows and log lines tell, in the order of their beginnings, each one level below its cause.
 
-    A confirm or an ack that went well is no step of its own: it becomes the result of what it answers. A message that
-    its queue had delivered before is `redelivered`, whoever repeated it.
+    A confirm or an ack that went well is no step of its own: it becomes the result of what it answers.
     """
     steps = [(_flow_step(event), event) if isinstance(event, Flow) else (_log_step(event), None) for event in events]
     told: list[Step] = []
@@ -203,7 +203,8 @@ def chain(events: Sequence[Flow | Log]) -> list[Step]:
     published: dict[str, int] = {}
     unconfirmed: dict[tuple[str, str], int] = {}
     delivered: dict[tuple[str, str, str], tuple[int, _Arrival]] = {}
-    left: set[tuple[str, str]] = set()
+    left: set[tuple[str, ...]] = set()
+    """Which messages were delivered from which queue, or published where."""
 
     def cause(who: str, t: float) -> int:
         before = [arrival for arrival in arrivals if arrival.at == who and arrival.since <= t]
@@ -220,10 +221,14 @@ def chain(events: Sequence[Flow | Log]) -> list[Step]:
                 depth = told[published[flow.message]].depth + 1
             arrivals.append(_Arrival(step.to, step.t, float("inf"), depth))
             if flow.message and not step.mark and (flow.message, flow.queue) in left:
-                step = replace(step, mark="redelivered")  # its sender sent it twice: the broker sees no difference
+                step = replace(step, mark="again")
             left.add((flow.message, flow.queue))
             delivered[flow.message, flow.source, flow.queue] = len(told), arrivals[-1]
         elif step.kind == "publish":
+            sent = (flow.message, flow.link, flow.exchange, flow.routing_key)
+            if flow.message and not step.mark and sent in left:
+                step = replace(step, mark="again")
+            left.add(sent)
             published[flow.message] = unconfirmed[flow.message, flow.source] = len(told)
         elif step.kind == "settle":
             asked = None

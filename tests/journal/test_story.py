@@ -160,6 +160,22 @@ def test_a_message_published_again_has_a_confirm_and_deliveries_of_its_own() -> 
     assert results == once * 2
 
 
+def test_a_message_that_its_sender_sent_twice_comes_again_and_only_the_brokers_flag_says_redelivered() -> None:
+    tape = Tape()
+    mail = {"routing_key": "payment.approved", "queue": "mail"}
+    for t in (1.0, 2.0):
+        tape.amqp(t, "payments", "publish payment.approved", "m1", "req-1", exchange="shop.events")
+        tape.amqp(t + 0.01, "mail", "deliver mail", "m1", "req-1", **mail)
+    tape.amqp(3.0, "mail", "deliver mail", "m1", "req-1", redelivered=True, **mail)
+    tape.amqp(3.1, "mail", "publish mail.dlq", "m1", "req-1")
+    told = story(tape.events, "req-1")
+    assert [(step.kind, step.mark) for step in told.steps] == [
+        *(("publish", ""), ("deliver", "")),
+        *(("publish", "again"), ("deliver", "again")),
+        *(("deliver", "redelivered"), ("publish", "")),
+    ]
+
+
 def test_faults_and_process_changes_in_between_stand_at_their_time() -> None:
     tape = Tape()
     tape.add(0.1, fault_change("latency orders->payments 1s", id="f0", change="added"))

@@ -245,7 +245,7 @@ class _Diagram:
         elif "late" in found:
             yield f'<path class="late{more}" d="M{start:.1f} {y:.1f}L{end - way * 6:.1f} {y + 14:.1f}"/>'
             yield _tip(end, y + 15, way, "late-tip")
-        elif "duplicate" in found or "redelivered" in found:
+        elif {"duplicate", "redelivered", "again"} & {*found}:
             reach = end - way * 7
             two = f"M{start:.1f} {y - 2.5:.1f}H{reach:.1f}M{start:.1f} {y + 2.5:.1f}H{reach:.1f}"
             yield f'<path class="again{more}" d="{two}"/>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,8 @@ LONGEST = 300
 EFFECTS = ("POST", "PUT", "PATCH", "DELETE")
 PROBES = re.compile(r"/(?:readyz|healthz|metrics)\b")
 """What the lab asks of each process all the time; that somebody logs it loudly is no complaint."""
+ASTRAY = ("lost", "duplicate", "redelivered", "refused")
+"""Marks of a message that did not go its way, or went it twice."""
 STANDSTILL = ("failed", "frozen", "stopped")
 RESTART = "restart"
 """Why a process is stopping that will never have stopped: it starts again at once."""
@@ -233,10 +235,10 @@ def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Eve
     to the outside."""
     seq = (
         _repeated(steps, by_seq)
-        or _only(told, lambda line: line.lane == "process" and line.result.startswith("exited"))
-        or _only(told, lambda line: line.mark in ("lost", "duplicate", "redelivered", "refused"))
-        or _only(told, lambda line: line.lane == "process" and line.what == "failed")
-        or _only(told, lambda line: line.who == CLIENT and line.result.startswith("5"))
+        or _only(seq for line, seq in told if line.lane == "process" and line.result.startswith("exited"))
+        or _only(step.seq for step in steps if step.mark in ASTRAY or (step.kind, step.mark) == ("deliver", "again"))
+        or _only(seq for line, seq in told if line.lane == "process" and line.what == "failed")
+        or _only(seq for line, seq in told if line.who == CLIENT and line.result.startswith("5"))
     )
     return [
         (replace(line, mark=f"{line.mark} here".strip()), number) if number == seq != NOTHING else (line, number)
@@ -258,6 +260,6 @@ def _repeated(steps: Sequence[Step], by_seq: Mapping[int, Event]) -> int:
     return last
 
 
-def _only(told: Iterable[Told], wanted: Callable[[Line], bool]) -> int:
-    found = [seq for line, seq in told if wanted(line)]
+def _only(seqs: Iterable[int]) -> int:
+    found = list(seqs)
     return found[0] if len(found) == 1 else NOTHING

@@ -47,7 +47,7 @@ def test_what_did_not_arrive_looks_different() -> None:
     assert {"broken"} <= kinds(drawn(wire("lost")))
     assert {"broken"} <= kinds(drawn(wire("refused")))
     assert {"late"} <= kinds(drawn(wire("late")))
-    for mark in ("duplicate", "redelivered"):
+    for mark in ("duplicate", "redelivered", "again"):
         assert {"again"} <= kinds(drawn(wire(mark)))
     assert {"more"} <= kinds(drawn(wire(more=17)))
 
@@ -120,7 +120,7 @@ lines = st.builds(
     to=st.one_of(st.just(""), names),
     what=st.one_of(st.just(""), st.text(max_size=200), st.just("latency gateway->users 2s")),
     result=st.text(max_size=60),
-    mark=st.sampled_from(["", "lost", "late here", "duplicate", "refused", "redelivered", "odd"]),
+    mark=st.sampled_from(["", "lost", "late here", "duplicate", "refused", "redelivered", "again", "odd"]),
     more=st.sampled_from([0, 0, 3]),
     place=st.sampled_from(["", "orders.log:118"]),
 )

@@ -47,7 +47,7 @@ def test_a_message_that_was_sent_twice_is_marked_where_it_comes_again() -> None:
     for number, queue in enumerate(("payments.order-created", "mail.order-created", "payments.order-created")):
         what = {"correlation": "c-1", "routing_key": "order.created", "queue": queue}
         tape.amqp(1.0 + number, queue.partition(".")[0], f"deliver {queue}", "m-1", **what)
-    assert [line.mark for line in story(tape.events, ["m-1"], 1)] == ["", "", "redelivered here"]
+    assert [line.mark for line in story(tape.events, ["m-1"], 1)] == ["", "", "again here"]
 
 
 def test_an_effect_done_again_after_a_refusal_is_not() -> None:
