@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.journal.event import Event, Note, to_line
+from lab.locale import tr
 
 BATCH = 4096
 """So many events wait at most for the owner's `flush()`; then the journal writes by itself."""
@@ -109,26 +110,30 @@ class Journal:
     def _confess(self) -> None:
         """The disk takes data again: the journal itself says what is missing from it."""
         lost, self.lost = self.lost, 0
-        text = f"{lost} events could not be written and are missing here"
+        text = tr("{lost} events could not be written and are missing here", lost=lost)
         self.append(Note(text=text, topic="run", level="warning", data={"lost": lost}))
 
 
 def _explain(problem: OSError, path: Path) -> str:
     match problem.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            why = "the disk is full"
+            why = tr("the disk is full")
         case errno.EROFS:
-            why = "the disk is read-only"
+            why = tr("the disk is read-only")
         case errno.EACCES | errno.EPERM:
-            why = "writing there is not permitted"
+            why = tr("writing there is not permitted")
         case _:
             why = problem.strerror or str(problem)
-    return f"the journal is not being written: {why} ({path})"
+    return tr("the journal is not being written: {why} ({path})", why=why, path=path)
 
 
 def _unwritable(event: Event, problem: Exception) -> Note:
     kind = event.__struct_config__.tag
-    text = f"an event of kind {kind} could not be written: {problem}".encode(errors="replace").decode()
+    text = (
+        tr("an event of kind {kind} could not be written: {problem}", kind=kind, problem=problem)
+        .encode(errors="replace")
+        .decode()
+    )
     note = Note(text=text, topic="run", level="warning")
     note.seq, note.t = event.seq, event.t
     return note

@@ -12,6 +12,7 @@ from collections import Counter
 from lab.journal.belonging import speaks
 from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.telling import milliseconds
+from lab.locale import language, mark, tr, trn
 
 STORY_LINES = 20
 """Lines a second at most for the story being told."""
@@ -27,12 +28,14 @@ STILL_SECONDS = 2.0
 KNOWN = 4096
 
 BROKEN_OFF = {
-    "reset": "the connection was cut",
-    "connection lost": "the connection was lost",
-    "connection closed": "the connection was closed",
-    "channel closed": "the channel was closed",
+    "reset": mark("the connection was cut"),
+    "connection lost": mark("the connection was lost"),
+    "connection closed": mark("the connection was closed"),
+    "channel closed": mark("the channel was closed"),
 }
 """Statuses of answers that never came, as the reason why."""
+LOGS = {"warning": mark("log warnings"), "error": mark("log errors"), "critical": mark("critical log lines")}
+"""What is said of log lines that were not told, by their level."""
 
 
 class Narrator:
@@ -78,11 +81,11 @@ class Narrator:
         if not self._skipped:
             return []
         flows = self._skipped.pop("flow", 0)
-        trouble = ", ".join(f"{count} {what}" for what, count in self._skipped.most_common())
+        trouble = ", ".join(f"{count} {tr(what)}" for what, count in self._skipped.most_common())
         self._skipped.clear()
-        parts = [f"{flows} more {'exchange' if flows == 1 else 'exchanges'} went well"] if flows else []
+        parts = [trn("{count} more exchange went well", "{count} more exchanges went well", flows)] if flows else []
         if trouble:
-            parts.append(f"not shown: {trouble}")
+            parts.append(tr("not shown: {trouble}", trouble=trouble))
         return [stamped(self._second + 0.999, "... " + "; ".join(parts))]
 
     def _words(self, event: Event) -> str:
@@ -121,7 +124,7 @@ class Narrator:
             return log_words(log)
         ours = self._ours(log)
         if log.level in ("warning", "error", "critical"):
-            return log_words(log) if self._spend_trouble(ours) else self._skip(f"log {log.level}s")
+            return log_words(log) if self._spend_trouble(ours) else self._skip(LOGS.get(log.level, log.level))
         return log_words(log) if ours and speaks(log) and self._spend_story() else ""
 
     def _load_words(self, load: Load) -> str:
@@ -130,7 +133,14 @@ class Narrator:
             return ""
         self._load = load
         times = f", p50 {milliseconds(load.p50)}, p99 {milliseconds(load.p99)}" if load.p50 and load.p99 else ""
-        return f"load {load.rate:g} a second: {load.sent} sent, {load.ok} ok, {load.failed} failed{times}"
+        return tr(
+            "load {rate:g} a second: {sent} sent, {ok} ok, {failed} failed{times}",
+            rate=load.rate,
+            sent=load.sent,
+            ok=load.ok,
+            failed=load.failed,
+            times=times,
+        )
 
     def _ours(self, event: Flow | Log) -> bool:
         """Whether the event belongs to the story being told; a new story may begin with it."""
@@ -182,98 +192,120 @@ def always(event: Process | EngineState | FaultChange | Note | Check) -> str:
             reason = f": {event.reason}" if event.reason else ""
             tail = "".join(f"\n    {event.source} | {line}" for line in event.tail) if event.state == "failed" else ""
             state = "down" if event.state == "backoff" else event.state
-            return f"{event.source} is {state}{reason}{tail}" if state else ""
+            said = tr("{who} is {state}{reason}", who=event.source, state=tr(state), reason=reason)
+            return f"{said}{tail}" if state else ""
         case EngineState():
             if event.state in ("", "running"):  # its process tells that
                 return ""
             tier = f" ({event.tier})" if event.tier else ""
-            detail = f": {event.detail}" if event.detail else ""
-            return f"{event.source}{tier} is {event.state}{detail}"
+            detail = f": {tr(event.detail)}" if event.detail else ""
+            return tr("{who} is {state}{reason}", who=f"{event.source}{tier}", state=tr(event.state), reason=detail)
         case FaultChange(change="hit"):
             return ""
         case FaultChange(change="added"):
-            time = f", for {event.duration:g} s" if event.duration and " for " not in event.text else ""
-            return f"FAULT {event.id} begins: {event.text}{time}"
+            time = tr(", for {time:g} s", time=event.duration) if event.duration and " for " not in event.text else ""
+            return tr("FAULT {id} begins: {text}{time}", id=event.id, text=event.text, time=time)
         case FaultChange():
-            word = "is healed" if event.change == "healed" else "is over"
-            hit = event.detail or f"{event.victims} {_plural(event.victims, 'victim')}"
-            return f"FAULT {event.id} {word} after {hit}: {event.text}"
+            hit = event.detail or trn("{count} victim", "{count} victims", event.victims)
+            if event.change == "healed":
+                return tr("FAULT {id} is healed after {hit}: {text}", id=event.id, hit=hit, text=event.text)
+            return tr("FAULT {id} is over after {hit}: {text}", id=event.id, hit=hit, text=event.text)
         case Note():
-            level = "" if event.level == "info" else f"{event.level.upper()}: "
-            return f"{level}{'the run is ' if 'state' in event.data else ''}{event.text}"
+            level = "" if event.level == "info" else f"{tr(event.level).upper()}: "
+            return level + (tr("the run is {state}", state=tr(event.text)) if "state" in event.data else event.text)
         case Check():
             return check_words(event)
 
 
-def check_words(check: Check, language: str = "en") -> str:
+def check_words(check: Check) -> str:
     """`CHECK C4 begins: ...`, then what became of it."""
     match check.state:
         case "begun":
-            return f"CHECK {check.behaviour} begins: {check.says.get(language, '')}"
+            return tr("CHECK {id} begins: {says}", id=check.behaviour, says=check.says.get(language(), ""))
         case "pass":
-            return f"CHECK {check.behaviour} passed"
+            return tr("CHECK {id} passed", id=check.behaviour)
         case "fail":
-            return f"CHECK {check.behaviour} failed: expected {check.expected}; got {check.got}"
+            return tr(
+                "CHECK {id} failed: expected {expected}; got {got}",
+                id=check.behaviour,
+                expected=check.expected,
+                got=check.got,
+            )
         case "unknown":
-            return f"CHECK {check.behaviour} could not be judged: {check.reason}"
+            return tr("CHECK {id} could not be judged: {reason}", id=check.behaviour, reason=check.reason)
         case "skipped":
-            return f"CHECK {check.behaviour} was skipped: {check.reason}"
+            return tr("CHECK {id} was skipped: {reason}", id=check.behaviour, reason=check.reason)
         case "error":
-            return f"CHECK {check.behaviour} was broken by the lab itself: {check.reason}"
+            return tr("CHECK {id} was broken by the lab itself: {reason}", id=check.behaviour, reason=check.reason)
 
 
 def log_words(log: Log) -> str:
-    level = f"{log.level.upper()}: " if log.level in ("warning", "error", "critical") else ""
+    level = f"{tr(log.level).upper()}: " if log.level in ("warning", "error", "critical") else ""
     if log.event == "state":
         reason = f" ({log.data['reason']})" if log.data.get("reason") else ""
         who = f"{log.data.get('entity', '')} {log.data.get('id', '')}".strip()
-        return f"{level}{who} is {log.data.get('state', '')}{reason}"
+        return level + tr("{who} is {state}{reason}", who=who, state=log.data.get("state", ""), reason=reason)
     if log.event == "breaker":
-        return f"BREAKER {log.data.get('name', '')} of {log.source} is {log.data.get('state', '')}"
-    return f"{level}{log.source} says: {log.message}"
+        name, state = log.data.get("name", ""), log.data.get("state", "")
+        return tr("BREAKER {name} of {source} is {state}", name=name, source=log.source, state=state)
+    return level + tr("{source} says: {message}", source=log.source, message=log.message)
 
 
 def flow_words(flow: Flow) -> str:
     """One exchange as a sentence; what went wrong comes first, in capitals."""
-    mark = {"ok": "AGAIN: " if flow.redelivered else ""}.get(flow.outcome, f"{flow.outcome.upper()}: ")
-    by = f" (fault {', '.join(flow.faults)})" if flow.faults else ""
-    return f"{mark}{_sentence(flow)}{by}"
+    loud = f"{tr(flow.outcome).upper()}: "
+    if flow.outcome == "ok":
+        loud = tr("AGAIN: ") if flow.redelivered else ""
+    by = tr(" (fault {faults})", faults=", ".join(flow.faults)) if flow.faults else ""
+    return f"{loud}{_sentence(flow)}{by}"
 
 
 def _sentence(flow: Flow) -> str:
-    message = flow.routing_key or flow.key or flow.message or "a message"
+    message = flow.routing_key or flow.key or flow.message or tr("a message")
     match flow.role:
         case "connection" if flow.outcome == "refused":
-            return f"{flow.source} could not connect to {flow.target}"
+            return tr("{source} could not connect to {target}", source=flow.source, target=flow.target)
         case "message":
-            return f"{flow.source} published {message}"
+            return tr("{source} published {message}", source=flow.source, message=message)
         case "delivery":
-            queue = f" from {flow.queue}" if flow.queue else ""
-            return f"{flow.source} received {message}{queue}"
+            if flow.queue:
+                return tr("{who} received {message} from {queue}", who=flow.source, message=message, queue=flow.queue)
+            return tr("{who} received {message}", who=flow.source, message=message)
         case "ack" | "nack":
             return _answer(flow, message)
         case "setup" | "subscribe" | "connection":
-            return f"between {flow.source} and {flow.target}, {flow.op}: {flow.status or flow.detail or flow.outcome}"
-    status = flow.status or ("" if flow.outcome == "ok" else flow.detail or "no answer")
-    answer = f": {status}" if status else ""
-    time = f" in {milliseconds(flow.ms)}" if flow.ms is not None and flow.outcome not in ("lost", "refused") else ""
-    return f"{flow.source} asked {flow.target} {flow.op}{answer}{time}"
+            return tr(
+                "between {source} and {target}, {op}: {status}",
+                source=flow.source,
+                target=flow.target,
+                op=flow.op,
+                status=tr(flow.status or flow.detail or flow.outcome),
+            )
+    status = flow.status or ("" if flow.outcome == "ok" else flow.detail or mark("no answer"))
+    asked = tr("{source} asked {target} {op}", source=flow.source, target=flow.target, op=flow.op)
+    answer = f": {tr(status)}" if status else ""
+    if flow.ms is None or flow.outcome in ("lost", "refused"):
+        return asked + answer
+    return asked + answer + tr(" in {time}", time=milliseconds(flow.ms))
 
 
 def _answer(flow: Flow, message: str) -> str:
     taken = flow.role == "ack"
-    why = BROKEN_OFF.get(flow.status)
+    why = tr(BROKEN_OFF.get(flow.status, ""))
+    source, target = flow.source, flow.target
     if flow.back:
         if why:
-            return f"{flow.target} did not confirm {message} to {flow.source}: {why}"
-        if not taken:
-            return f"{flow.target} refused {message} of {flow.source}: {flow.status}"
-        return f"{flow.target} confirmed {message} to {flow.source}"
-    of = f" of {flow.queue}" if flow.queue else ""
-    if why:
-        return f"{flow.source} did not acknowledge {message}{of}: {why}"
-    return f"{flow.source} {'acknowledged' if taken else flow.status or 'refused'} {message}{of}"
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"
+            text = mark("{target} did not confirm {message} to {source}: {why}")
+        elif taken:
+            text = mark("{target} confirmed {message} to {source}")
+        else:
+            text, why = mark("{target} refused {message} of {source}: {why}"), tr(flow.status)
+    else:
+        message += tr(" of {queue}", queue=flow.queue) if flow.queue else ""
+        if why:
+            text = mark("{source} did not acknowledge {message}: {why}")
+        elif taken:
+            text = mark("{source} acknowledged {message}")
+        else:
+            text, why = mark("{source} {why} {message}"), tr(flow.status or "refused")
+    return tr(text, source=source, target=target, message=message, why=why)

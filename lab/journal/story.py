@@ -8,6 +8,7 @@ from typing import Literal
 
 from lab.journal.belonging import AROUND, belongs
 from lab.journal.event import Event, FaultChange, Flow, Log, Process, Role
+from lab.locale import tr
 
 What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
 
@@ -128,7 +129,7 @@ def _flow_step(flow: Flow) -> Step:
     if flow.role == "delivery":
         what = f"deliver {flow.routing_key or flow.key or flow.queue}".strip()
         if flow.queue and flow.queue != flow.routing_key:
-            what += f" (queue {flow.queue})"
+            what += tr(" (queue {queue})", queue=flow.queue)
     mark: str = "" if flow.outcome == "ok" else flow.outcome
     if flow.redelivered and kind == "deliver" and not mark:
         mark = "redelivered"
@@ -148,7 +149,8 @@ def _flow_step(flow: Flow) -> Step:
 
 def _log_step(log: Log) -> Step:
     if log.event == "state":
-        what = f"{log.data.get('entity', '')} {log.data.get('id', '')} is {log.data.get('state', '')}".strip()
+        entity, ident, state = (log.data.get(key, "") for key in ("entity", "id", "state"))
+        what = tr("{entity} {id} is {state}", entity=entity, id=ident, state=state).strip()
         reason = str(log.data.get("reason") or "")
         return Step(seq=log.seq, t=log.t, kind="state", who=log.source, what=what, result=reason)
     mark = log.level if log.level in ("warning", "error", "critical") else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lab.journal.story import Step, Story
+from lab.locale import tr
 
 Role = Literal["plain", "time", "name", "good", "bad", "warn", "dim", "title"]
 Words = list[tuple[str, Role]]
@@ -14,7 +15,7 @@ INDENT = 2
 DEEPEST = 12
 """Levels drawn; what is deeper stays in that column, so that a long chain still fits on a narrow screen."""
 
-LOUD = {"lost": "LOST", "late": "LATE", "duplicate": "DUPLICATE", "error": "ERROR", "refused": "REFUSED"}
+LOUD = {"lost", "late", "duplicate", "error", "refused"}
 BAD = {"lost", "error", "refused", "critical"}
 
 
@@ -27,14 +28,16 @@ def lines(story: Story) -> list[Words]:
     """The heading, then a line for each step: time since the story's beginning, who and whom, what, result, marks."""
     heading: Words = [(story.entity or story.ident, "title")]
     if story.state:
-        heading.append((f" is {story.state}" + (f" ({story.reason})" if story.reason else ""), _mood(story.state)))
+        reason = f" ({story.reason})" if story.reason else ""
+        heading.append((tr(" is {state}{reason}", state=story.state, reason=reason), _mood(story.state)))
     ids = [ident for ident in story.correlations if ident != story.ident or story.entity]
     about: Words = []
     if len(ids) == 1:
-        about += [("correlation id ", "dim"), (ids[0], "plain"), (" · ", "dim")]
+        about += [(tr("correlation id "), "dim"), (ids[0], "plain"), (" · ", "dim")]
     elif ids:
-        about += [(f"{len(ids)} correlation ids", "dim"), (" · ", "dim")]
-    about.append((f"{story.ended - story.began:.3f} s over {', '.join(story.actors)}", "dim"))
+        about += [(tr("{count} correlation ids", count=len(ids)), "dim"), (" · ", "dim")]
+    seconds = story.ended - story.began
+    about.append((tr("{seconds:.3f} s over {actors}", seconds=seconds, actors=", ".join(story.actors)), "dim"))
     return [heading, about, [], *(_line(step, story.began) for step in story.steps)]
 
 
@@ -43,16 +46,22 @@ def _line(step: Step, began: float) -> Words:
     line: Words = [(f"{step.t - began:+8.3f}  ", "time"), (indent, "plain")]
     match step.kind:
         case "fault":
-            word = {"added": "begins", "healed": "is healed", "expired": "ends"}.get(step.result, step.result)
-            return [line[0], ("! ", "warn"), (f"fault {step.who} {word}: {step.what}", "warn")]
+            word = tr({"added": "begins", "healed": "is healed", "expired": "ends"}.get(step.result, step.result))
+            text = tr("fault {id} {change}: {text}", id=step.who, change=word, text=step.what)
+            return [line[0], ("! ", "warn"), (text, "warn")]
         case "process":
             reason = f" ({step.result})" if step.result else ""
-            return [line[0], ("! ", "warn"), (step.who, "name"), (f" is {step.what}{reason}", "warn")]
+            return [
+                line[0],
+                ("! ", "warn"),
+                (step.who, "name"),
+                (tr(" is {state}{reason}", state=tr(step.what), reason=reason), "warn"),
+            ]
         case "state":
             reason = f" ({step.result})" if step.result else ""
             return [*line, (step.who, "name"), (": ", "dim"), (f"{step.what}{reason}", _mood(step.what.split()[-1]))]
         case "log":
-            level: Words = [(f"{step.mark.upper()} ", "warn")] if step.mark else []
+            level: Words = [(f"{tr(step.mark).upper()} ", "warn")] if step.mark else []
             return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain")]
     line += [(step.who, "name"), (" → ", "dim"), (step.to, "name"), (f"  {step.what}", "plain")]
     if step.result:
@@ -60,9 +69,14 @@ def _line(step: Step, began: float) -> Words:
     if step.ms is not None:
         line.append((f"  {milliseconds(step.ms)}", "dim"))
     if step.mark:
-        line.append((f"  {LOUD.get(step.mark, step.mark)}", "bad" if step.mark in BAD else "warn"))
+        line.append(
+            (
+                f"  {tr(step.mark).upper() if step.mark in LOUD else tr(step.mark)}",
+                "bad" if step.mark in BAD else "warn",
+            )
+        )
     if step.faults:
-        line.append((f"  by fault {', '.join(step.faults)}", "warn"))
+        line.append((tr("  by fault {faults}", faults=", ".join(step.faults)), "warn"))
     return line
 
 

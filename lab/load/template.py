@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from lab.load.pools import Pools
+from lab.locale import tr
 from lab.system.model import Journey
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)(?::([^{}]*))?\}")
@@ -70,4 +71,6 @@ def _value(found: re.Match[str], number: int, chance: Random, pools: Pools) -> A
         case "pick":
             return pools.pick(argument)
         case _:
-            raise ValueError(f"{found[0]} is not a placeholder; there are n, uuid, int, choice and pick")
+            raise ValueError(
+                tr("{found} is not a placeholder; there are n, uuid, int, choice and pick", found=found[0])
+            )

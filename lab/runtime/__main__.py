@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.locale import tr
 from lab.runtime.preload import groups
 from lab.runtime.warmup import ForkServerProcess, fork_off
 
@@ -44,13 +45,13 @@ async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProce
     run = Run(folder, runs.claim(folder), fork_server)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, run.stop, f"stopped by {number.name}")
+        loop.add_signal_handler(number, run.stop, tr("stopped by {name}", name=number.name))
     if lifeline is not None:
 
         def starter_gone() -> None:
             loop.remove_reader(lifeline)
             os.close(lifeline)
-            run.stop("whoever started it is gone")
+            run.stop(tr("whoever started it is gone"))
 
         loop.add_reader(lifeline, starter_gone)
     await run.live()

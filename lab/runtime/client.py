@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from lab.journal.event import Base, Check
+from lab.locale import tr
 from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.system.model import System
 
@@ -223,11 +224,11 @@ def _refusal(response: httpx.Response) -> ControlError:
     try:
         message = response.json()["detail"]
     except (ValueError, KeyError, TypeError):
-        message = f"the run answers {response.status_code}"
+        message = tr("the run answers {status_code}", status_code=response.status_code)
     return ControlError(str(message), response.status_code)
 
 
 def _gone(error: httpx.HTTPError) -> ControlError:
     if isinstance(error, httpx.TimeoutException):
-        return ControlError("the run does not answer")
-    return ControlError("the run is gone (its control socket does not answer)")
+        return ControlError(tr("the run does not answer"))
+    return ControlError(tr("the run is gone (its control socket does not answer)"))

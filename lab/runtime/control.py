@@ -21,6 +21,7 @@ from lab import __version__
 from lab.faults.text import FaultError
 from lab.journal.event import Check
 from lab.journal.query import POLL, Tail, decode
+from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.runtime.process import ActionError
 from lab.system.refusal import Unknown
@@ -167,7 +168,7 @@ def create_app(run: Run) -> FastAPI:
     @app.post("/stop", status_code=202)
     async def stop() -> dict[str, str]:
         """End the run in good order; this answers before it has ended."""
-        run.stop("stopped on request")
+        run.stop(tr("stopped on request"))
         return {"state": "stopping"}
 
     _problems(app)

@@ -14,6 +14,7 @@ from lab.faults.plan import Plan
 from lab.faults.text import format as to_text
 from lab.faults.text import parse
 from lab.journal.event import FaultChange
+from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus
 from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
@@ -85,7 +86,7 @@ class Faults:
         if KINDS[fault.kind].scope != "process" or self.supervisor is None:
             return
         if effect(fault) in ("cut", "hold"):
-            self.supervisor.act(fault.target, cast("Action", fault.kind), f"fault {fault.id}")
+            self.supervisor.act(fault.target, cast("Action", fault.kind), tr("fault {id}", id=fault.id))
             self.plan.hit(fault.id, "", self._now())
         if KINDS[fault.kind].instant:
             self.plan.done(fault.id)

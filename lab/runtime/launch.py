@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.locale import tr
 from lab.runtime import runs
 from lab.runtime.api import RunOptions
 from lab.runtime.preload import needed
@@ -87,8 +88,11 @@ def begin(system: System, options: RunOptions) -> Launching:
         process, lifeline = _start(folder, needed(system), detach=options.detach)
     except OSError as error:
         raise LaunchError(
-            f"cannot write to {error.filename or runs.home()}: {error.strerror}; "
-            f"LAB_HOME can name a folder that you may write to"
+            tr(
+                "cannot write to {path}: {strerror}; LAB_HOME can name a folder that you may write to",
+                path=error.filename or runs.home(),
+                strerror=error.strerror,
+            )
         ) from None
     if lifeline is not None:
         _lifelines[file.id] = lifeline
@@ -129,14 +133,22 @@ def _await_answer(
     told = False
     while not socket.exists():
         if process.poll() is not None:
-            raise LaunchError(_last_words(folder) or f"the runtime ended with code {process.returncode}")
+            raise LaunchError(
+                _last_words(folder) or tr("the runtime ended with code {returncode}", returncode=process.returncode)
+            )
         waited = time.monotonic() - began
         if waited > PATIENCE:
             process.kill()
-            raise LaunchError(f"the runtime did not answer within {PATIENCE:g} s; see {folder / 'runtime.log'}")
+            raise LaunchError(
+                tr(
+                    "the runtime did not answer within {patience:g} s; see {folder}",
+                    patience=PATIENCE,
+                    folder=folder / "runtime.log",
+                )
+            )
         if on_progress and not told and waited > SILENCE:
             told = True
-            on_progress("the runtime is starting")
+            on_progress(tr("the runtime is starting"))
         time.sleep(POLL)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal, cast
 
 from lab.journal.event import Log
+from lab.locale import tr
 
 LINE = 16_384
 """Bytes of a line that are kept."""
@@ -84,7 +85,7 @@ class LinePipe(asyncio.Protocol):
             return
         self._on_line(line[:LINE].rstrip(b"\r"))
         if cut:
-            self._on_notice(f"the line above was cut: {cut:,} more bytes")
+            self._on_notice(tr("the line above was cut: {cut:,} more bytes", cut=cut))
 
     def _count(self, size: int) -> None:
         now = self._loop.time()
@@ -101,7 +102,9 @@ class LinePipe(asyncio.Protocol):
 
     def _tell_dropped(self) -> None:
         if self._dropped:
-            self._on_notice(f"{self._dropped:,} lines left out: more than {LINES:,} a second")
+            self._on_notice(
+                tr("{dropped:,} lines left out: more than {lines:,} a second", dropped=self._dropped, lines=LINES)
+            )
             self._dropped = 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from lab.locale import tr
 from lab.runtime.logs import LinePipe, Stream, read_lines
 from lab.runtime.spawn import Child
 
@@ -48,5 +49,7 @@ class Output:
             return True
         before, self._left = self._left, self._left - size
         if before >= 0 > self._left:
-            self._on_notice(f"wrote more than {self._limit} MB: what it writes from here on is left out")
+            self._on_notice(
+                tr("wrote more than {limit} MB: what it writes from here on is left out", limit=self._limit)
+            )
         return self._left >= 0

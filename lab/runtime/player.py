@@ -10,6 +10,7 @@ from typing import cast
 from lab.faults.text import FaultError
 from lab.faults.timeline import Scenario, Step
 from lab.journal.event import Event, Note
+from lab.locale import tr
 from lab.runtime.api import Action
 from lab.runtime.faults import Faults
 from lab.runtime.process import ActionError
@@ -45,9 +46,11 @@ class Player:
             try:
                 self._do(step)
             except (FaultError, ActionError, Unknown) as error:
-                self._emit(Note(topic="scenario", level="warning", text=f"this step failed: {error.args[0]}"))
+                self._emit(
+                    Note(topic="scenario", level="warning", text=tr("this step failed: {reason}", reason=error.args[0]))
+                )
         await asyncio.sleep(began + scenario.duration - clock())
-        self._tell("the scenario is over", over=True)
+        self._tell(tr("the scenario is over"), over=True)
 
     def _do(self, step: Step) -> None:
         if step.heal is not None:
@@ -56,7 +59,7 @@ class Player:
             self._set_rate(step.rate)
         if step.act is not None:
             action, name = shlex.split(step.act)
-            self._supervisor.act(name, cast(Action, action), "the scenario")
+            self._supervisor.act(name, cast(Action, action), tr("the scenario"))
         if step.fault is not None:
             self._faults.add(step.fault, OWNER)
 

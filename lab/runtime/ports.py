@@ -7,6 +7,7 @@ import random
 import socket
 
 from lab.engines.launch import HOST
+from lab.locale import tr
 
 RANGE = range(20_000, 30_000)
 """Below the range from which systems take the ports of outgoing connections, so that no client sits on ours."""
@@ -28,7 +29,10 @@ class Ports:
                 continue
             self._held[port] = sock
             return port
-        raise OSError(errno.EADDRINUSE, f"no free port between {RANGE.start} and {RANGE.stop} on {HOST}")
+        raise OSError(
+            errno.EADDRINUSE,
+            tr("no free port between {start} and {stop} on {host}", start=RANGE.start, stop=RANGE.stop, host=HOST),
+        )
 
     def release(self, port: int) -> None:
         if sock := self._held.pop(port, None):

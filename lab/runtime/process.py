@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from lab.journal.event import Process
+from lab.locale import tr
 from lab.runtime.api import ProcessStatus, State
 from lab.runtime.family import Family
 from lab.runtime.logs import Stream
@@ -72,7 +73,7 @@ class ManagedProcess:
         """Wait, start, watch, start again as the restart policy says; ends after `end()`."""
         while not self._over:
             if not self._wanted:
-                self._enter("stopped", self.reason or "starts on request")
+                self._enter("stopped", self.reason or tr("starts on request"))
                 await self._until(lambda: self._over or self._wanted)
             await self._wait_for_providers()
             await self._wait_for_slow_start()
@@ -98,7 +99,7 @@ class ManagedProcess:
         """Have it started at once if it is dead, whatever the restart policy says."""
         self._ours()
         if self.child and not (self.state == "stopping" or self._doomed):
-            raise ActionError(f"{self.spec.name} is alive already, it is {self.state}")
+            raise ActionError(tr("{name} is alive already, it is {state}", name=self.spec.name, state=tr(self.state)))
         self._wanted = self._again = True
         if self.child is None:
             self._enter("pending")  # at once: who sees it stopped from now on knows that it has ended again
@@ -109,21 +110,21 @@ class ManagedProcess:
         self._ours()
         self._wanted = self._again = False
         if self.child:
-            self._enter("stopping", "stopped on request")
+            self._enter("stopping", tr("stopped on request"))
             self._ending = asyncio.create_task(self._end(self.child))
         else:
-            self._enter("stopped", "stopped on request")
+            self._enter("stopped", tr("stopped on request"))
 
     def kill(self, by: str = "") -> None:
         """SIGKILL it with all its descendants."""
         self._living()
-        self._deliberate, self._cause, self._doomed = True, by or "by hand", True
+        self._deliberate, self._cause, self._doomed = True, by or tr("by hand"), True
         self._signal(signal.SIGKILL)
 
     def terminate(self, by: str = "") -> None:
         """SIGTERM its group, and see what it does."""
         family = self._living()
-        self._deliberate, self._cause = True, by or "by hand"
+        self._deliberate, self._cause = True, by or tr("by hand")
         family.signal_group(signal.SIGTERM)
 
     def freeze(self) -> None:
@@ -138,7 +139,7 @@ class ManagedProcess:
     def thaw(self) -> None:
         self._living()
         if self.state != "frozen":
-            raise ActionError(f"{self.spec.name} is not frozen, it is {self.state}")
+            raise ActionError(tr("{name} is not frozen, it is {state}", name=self.spec.name, state=tr(self.state)))
         self._signal(signal.SIGCONT)
         self._enter(self._thawed)
 
@@ -182,12 +183,12 @@ class ManagedProcess:
         if not self.spec.boot:
             return ""
         waited = int((self._yard.now() - self._began) // TOLD * TOLD)
-        return f"{self.spec.title} is booting ({waited} s; {self.spec.boot})"
+        return tr("{title} is booting ({waited} s; {boot})", title=self.spec.title, waited=waited, boot=self.spec.boot)
 
     def _reason(self) -> str:
         if self.state != "pending":
             return self.reason
-        return why(self._blockers(), f" (since {self._yard.now() - self.since:.1f} s)") or self.reason
+        return why(self._blockers(), tr(" (since {now:.1f} s)", now=self._yard.now() - self.since)) or self.reason
 
     # -- waiting
 
@@ -224,7 +225,7 @@ class ManagedProcess:
             left = began + delay - self._yard.now()
             if left <= 0:
                 break
-            self._enter("starting", f"slow start: held back for {delay:g} s")
+            self._enter("starting", tr("slow start: held back for {delay:g} s", delay=delay))
             await self._until(self._halted, min(left, 0.1))
         if slowed:
             self._yard.slowed(self.spec.name)
@@ -241,7 +242,7 @@ class ManagedProcess:
         try:
             child = self.child = await self._yard.spawn(program())
         except (SpawnError, OSError) as error:
-            return f"cannot start {error}", None
+            return tr("cannot start {error}", error=error), None
         self._yard.born(self.spec.name, child.pid)
         family = self._family = Family(child.pid)
         self._began = self._yard.now()
@@ -276,8 +277,11 @@ class ManagedProcess:
         """Kill it once it uses more than `limit` MiB."""
         while True:
             if (used := family.memory() // MIB) > limit:
-                self._cause, self._doomed = f"used {used:,} MiB, more than the {limit:,} MiB it may", True
-                self._note(f"killed: it {self._cause}")
+                self._cause, self._doomed = (
+                    tr("used {used:,} MiB, more than the {limit:,} MiB it may", used=used, limit=limit),
+                    True,
+                )
+                self._note(tr("killed: it {cause}", cause=self._cause))
                 self._signal(signal.SIGKILL)
                 return
             await asyncio.sleep(WEIGHED)
@@ -305,7 +309,7 @@ class ManagedProcess:
         if answer.state == "unready" and self.state == "starting":
             self._enter("starting", self._boot() or answer.reason)
         elif answer.state == "unready":
-            self._enter("degraded", f"not ready any more: {answer.reason}")
+            self._enter("degraded", tr("not ready any more: {reason}", reason=answer.reason))
         else:
             self.ever_ready = True
             if self._ready_since is None:
@@ -321,7 +325,7 @@ class ManagedProcess:
             return
         if not self._wanted:
             self._deaths = 0
-            self._enter("stopped", f"stopped on request: {ended}", code=code)
+            self._enter("stopped", tr("stopped on request: {ended}", ended=ended), code=code)
             return
         failed = code != 0 or self._deliberate
         if self._ready_since is not None and self._yard.now() - self._ready_since >= STEADY:
@@ -332,10 +336,10 @@ class ManagedProcess:
         elif self.spec.restart == "never" or (self.spec.restart == "on-failure" and not failed):
             self._enter("failed" if failed else "stopped", ended, code=code)
         elif self._deaths >= DEATHS:
-            self._enter("failed", f"{ended}, the {DEATHS}th time in a row", code=code)
+            self._enter("failed", tr("{ended}, the {deaths}th time in a row", ended=ended, deaths=DEATHS), code=code)
         else:
             delay = min(BACKOFF * 2 ** max(0, self._deaths - 1), BACKOFF_CAP)
-            self._enter("backoff", f"{ended}; starts again in {delay:g} s", code=code)
+            self._enter("backoff", tr("{ended}; starts again in {delay:g} s", ended=ended, delay=delay), code=code)
             await self._until(lambda: self._halted() or self._again, delay)
             self.restarts += not self._halted()
             return
@@ -355,14 +359,14 @@ class ManagedProcess:
     def _living(self) -> Family:
         self._ours()
         if self._family is None:
-            raise ActionError(f"{self.spec.name} has no process now, it is {self.state}")
+            raise ActionError(tr("{name} has no process now, it is {state}", name=self.spec.name, state=tr(self.state)))
         return self._family
 
     def _ours(self) -> None:
         if self.spec.program is None:
-            raise ActionError(f"{self.spec.name} is not started by the lab")
+            raise ActionError(tr("{name} is not started by the lab", name=self.spec.name))
         if self._over:
-            raise ActionError(f"{self.spec.name} is stopping, as the run is")
+            raise ActionError(tr("{name} is stopping, as the run is", name=self.spec.name))
 
     def _signal(self, number: signal.Signals) -> None:
         if self._family and self.child and not self.child.exited.done():

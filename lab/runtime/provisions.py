@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
+from lab.locale import tr
 from lab.runtime.process import ActionError, ManagedProcess
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.wiring import Wiring
@@ -23,22 +24,32 @@ class Provisions:
         """From its next start on, tell a service these variables, too, and no longer those of the last call."""
         process = self._supervisor.find(name)
         if process.spec.role not in ("service", "stub") or process.spec.program is None:
-            raise ActionError(f"{name} is no service that the lab starts, so there is nobody to tell")
+            raise ActionError(tr("{name} is no service that the lab starts, so there is nobody to tell", name=name))
         if "PORT" in variables:
-            raise ActionError(f"PORT stays as it is: the taps lead to the port that {name} has")
+            raise ActionError(tr("PORT stays as it is: the taps lead to the port that {name} has", name=name))
         self._wiring.overrides[name] = dict(variables)
 
     def wipe(self, name: str) -> None:
         """Empty the data folder of a dead service (its SQLite database is in there) or embedded engine."""
         process = self._supervisor.find(name)
         if process.spec.program is None:
-            raise ActionError(f"{name} is not started by the lab and keeps no data of its own in the run's folder")
+            raise ActionError(
+                tr("{name} is not started by the lab and keeps no data of its own in the run's folder", name=name)
+            )
         launch = self._wiring.launches.get(name)
         if launch is not None and launch.tier != "embedded":
-            raise ActionError(f"{name} is {launch.title}: only the data of an embedded engine can be wiped")
+            raise ActionError(
+                tr("{name} is {title}: only the data of an embedded engine can be wiped", name=name, title=launch.title)
+            )
         for user in self._users(name):
             if user.state not in DEAD:
-                raise ActionError(f"stop {user.spec.name} first: it is {user.state}, and its data is in use")
+                raise ActionError(
+                    tr(
+                        "stop {name} first: it is {state}, and its data is in use",
+                        name=user.spec.name,
+                        state=tr(user.state),
+                    )
+                )
         folder = self._wiring.data(name)
         for entry in folder.iterdir() if folder.is_dir() else ():
             if entry.is_dir() and not entry.is_symlink():

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import httptools
 
 from lab.engines.ready import Ready, listens
+from lab.locale import tr
 
 TIMEOUT = 1.0
 LIMIT = 65_536
@@ -48,7 +49,7 @@ def tcp(host: str, port: int) -> Probe:
 
 def http(host: str, port: int, path: str) -> Probe:
     """Ready when GET path answers 200; degraded when its JSON says so."""
-    return _bounded(port, lambda: _get(host, port, path), f"to GET {path} ")
+    return _bounded(port, lambda: _get(host, port, path), tr("to GET {path} ", path=path))
 
 
 def engine(ask: Ready, host: str, port: int) -> Probe:
@@ -62,11 +63,11 @@ def _bounded(port: int, ask: Callable[[], Awaitable[Answer]], what: str = "") ->
             async with asyncio.timeout(TIMEOUT):
                 return await ask()
         except TimeoutError:
-            return Answer("unready", f"no answer {what}within {TIMEOUT:g} s")
+            return Answer("unready", tr("no answer {what}within {timeout:g} s", what=what, timeout=TIMEOUT))
         except ConnectionRefusedError:
-            return Answer("unready", f"port {port} refuses connections")
+            return Answer("unready", tr("port {port} refuses connections", port=port))
         except (OSError, RuntimeError, httptools.HttpParserError) as error:  # uvloop: RuntimeError when just closed
-            return Answer("unready", f"port {port}: {error or type(error).__name__}")
+            return Answer("unready", tr("port {port}: {problem}", port=port, problem=error or type(error).__name__))
 
     return probe
 
@@ -97,13 +98,15 @@ def _judge(path: str, data: bytes) -> Answer:
             body.extend(chunk)
 
     if not data:
-        return Answer("unready", f"GET {path}: connection closed without an answer")
+        return Answer("unready", tr("GET {path}: connection closed without an answer", path=path))
     parser = httptools.HttpResponseParser(Collect())
     parser.feed_data(data)
     status = parser.get_status_code()
     said = _said(bytes(body))
     if status != 200:
-        return Answer("unready", f"GET {path} answers {status}{_failing(said)}")
+        return Answer(
+            "unready", tr("GET {path} answers {status}{failing}", path=path, status=status, failing=_failing(said))
+        )
     if said.get("status") == "degraded":
         return Answer("degraded", _failing(said).removeprefix(": "))
     return READY

@@ -19,6 +19,7 @@ from lab.engines.launch import Place
 from lab.faults import timeline
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
+from lab.locale import tr
 from lab.runtime import specs
 from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
 from lab.runtime.control import ControlServer
@@ -115,7 +116,7 @@ class Run:
     def set_rate(self, rate: float) -> None:
         """Change the load. Raises ActionError if the system has no visitors."""
         if specs.LOAD not in self.supervisor.processes:
-            raise ActionError(f"{self.system.name} has no visitors: it declares no journeys")
+            raise ActionError(tr("{name} has no visitors: it declares no journeys", name=self.system.name))
         self.load = replace(self.load, rate=rate)
         self.supervisor.processes[specs.LOAD].write(msgspec.json.encode({"rate": rate}))
 
@@ -155,7 +156,7 @@ class Run:
         if not self.options.scenario:
             return None
         if self.system.scenarios is None:
-            raise timeline.InvalidScenario(f"{self.system.name} has no scenarios")
+            raise timeline.InvalidScenario(tr("{name} has no scenarios", name=self.system.name))
         return timeline.find(Path(self.system.scenarios), self.options.scenario)
 
     def _wire(self) -> Wiring:
@@ -235,7 +236,7 @@ class Run:
             async with asyncio.timeout(None if attended else START_LIMIT):
                 await self._become_ready(give_up=not attended)
         except TimeoutError:
-            self._fail(f"not ready within {START_LIMIT:g} s")
+            self._fail(tr("not ready within {start_limit:g} s", start_limit=START_LIMIT))
         if self.state != "ready":
             self.stop(self.reason)
             return
@@ -244,13 +245,13 @@ class Run:
             self._spawn(player.play(self._scenario))
         if self.options.duration is not None:
             await asyncio.sleep(self.options.duration)
-            self.stop(f"ran for {self.options.duration:g} s")
+            self.stop(tr("ran for {duration:g} s", duration=self.options.duration))
 
     async def _become_ready(self, *, give_up: bool) -> None:
         while waiting := self.supervisor.waiting():
             failed = [process for process in waiting if process.state == "failed"]
             if failed and self.state == "starting":
-                self._fail(f"{failed[0].spec.name} failed: {failed[0].reason}")
+                self._fail(tr("{name} failed: {reason}", name=failed[0].spec.name, reason=failed[0].reason))
                 if give_up:
                     return
             await self._yard.pulse.wait()
@@ -264,7 +265,7 @@ class Run:
     def _fork_server_lost(self) -> None:
         """Its children died with it, and without it nothing can be started, so the run ends."""
         if not self._stopped.is_set():
-            self._fail("the fork server died, and every process with it")
+            self._fail(tr("the fork server died, and every process with it"))
             self.stop(self.reason)
 
     def _flow(self, flow: Flow) -> None:
@@ -313,7 +314,7 @@ class Run:
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            self._fail(f"the lab itself failed: {error!r}")
+            self._fail(tr("the lab itself failed: {error!r}", error=error))
             self.stop(self.reason)
             raise error  # into the runtime's log, with its traceback
 
@@ -323,7 +324,7 @@ class Run:
         """Heal, stop services, then engines, then taps; the journal's last line says that it is over."""
         failed = self.state == "failed"
         self.state = "stopping"
-        self._tell(f"stopping: {self.reason}", state="stopping")
+        self._tell(tr("stopping: {reason}", reason=self.reason), state="stopping")
         for task in list(self._tasks):
             task.cancel()
         flusher = asyncio.create_task(self._tick())
@@ -334,7 +335,7 @@ class Run:
         self._ports.close()
         flusher.cancel()
         self.state = "failed" if failed else "stopped"
-        self._tell(f"stopped: {self.reason}", state=self.state, reason=self.reason)
+        self._tell(tr("stopped: {reason}", reason=self.reason), state=self.state, reason=self.reason)
         self.journal.close()
         self.over = True
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from lab.locale import tr
 from lab.runtime.api import RunOptions
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
@@ -98,7 +99,7 @@ def find(ref: str | None) -> RunRecord:
     if ref is None:
         alive = [record for record in records if record.alive]
         if not alive:
-            raise NoRun("no run is alive")
+            raise NoRun(tr("no run is alive"))
         return alive[-1]
     for record in reversed(records):
         number = record.id.partition("-")[0]

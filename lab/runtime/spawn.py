@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.locale import tr
 from lab.runtime.forkserver import ALL, LENGTH
 from lab.runtime.warmup import ForkServerProcess
 
@@ -55,10 +56,12 @@ def in_words(code: int, cause: str) -> str:
     """How a process ended: `killed by SIGKILL (by hand)`, `exited with code 3`."""
     if code < 0:
         ending = (
-            f"killed by {signal.Signals(-code).name}" if -code in list(signal.Signals) else f"killed by signal {-code}"
+            tr("killed by {name}", name=signal.Signals(-code).name)
+            if -code in list(signal.Signals)
+            else tr("killed by signal {number}", number=-code)
         )
     else:
-        ending = f"exited with code {code}"
+        ending = tr("exited with code {code}", code=code)
     return f"{ending} ({cause})" if cause else ending
 
 
@@ -81,7 +84,7 @@ class ForkClient:
     async def spawn(self, program: Program) -> Child:
         """Start `program`. Raises SpawnError if it cannot be executed or the fork server is gone."""
         if self._closing:
-            raise SpawnError("the fork server has ended")
+            raise SpawnError(tr("the fork server has ended"))
         out, err = os.pipe(), os.pipe()
         into = os.pipe() if program.stdin else (os.open(os.devnull, os.O_RDONLY), -1)
         ours, theirs = (out[0], err[0], into[1]), (out[1], err[1], into[0])
@@ -124,7 +127,7 @@ class ForkClient:
         try:
             sent = socket.send_fds(self._sock, [LENGTH.pack(len(data)) + data], list(fds))
         except OSError as error:
-            raise SpawnError(f"the fork server does not answer: {error.strerror}") from None
+            raise SpawnError(tr("the fork server does not answer: {strerror}", strerror=error.strerror)) from None
         if sent < LENGTH.size + len(data):
             self._sock.setblocking(True)  # the rest of one request; the server reads it at once or is gone
             try:
@@ -188,5 +191,5 @@ class ForkClient:
         self._ends.clear()
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_exception(SpawnError("the fork server died"))
+                answer.set_exception(SpawnError(tr("the fork server died")))
         self._on_lost()

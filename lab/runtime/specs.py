@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 import psutil
 
+from lab.locale import tr
 from lab.runtime.ports import Ports, in_use
 from lab.runtime.readiness import at_once
 from lab.runtime.spawn import Program
@@ -110,14 +111,18 @@ def _load_program(wiring: Wiring, load: Callable[[], dict[str, object]]) -> Prog
 
 def _taken(port: int) -> str:
     """Why nobody can listen on this port now, or nothing."""
-    return f"port {port} is in use{_by_whom(port)}" if in_use(port) else ""
+    return tr("port {port} is in use{by_whom}", port=port, by_whom=_by_whom(port)) if in_use(port) else ""
 
 
 def _by_whom(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})" if connection.pid else ""
+                return (
+                    tr(" by {name} (pid {pid})", name=psutil.Process(connection.pid).name(), pid=connection.pid)
+                    if connection.pid
+                    else ""
+                )
     except psutil.Error:
         pass  # the system does not tell everybody
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lab.locale import tr
 from lab.runtime.api import State
 from lab.runtime.yard import Spec, Yard
 
@@ -26,6 +27,6 @@ def why(waiting_for: Sequence[tuple[ManagedProcess, State]], since: str = "") ->
     if not waiting_for:
         return ""
     (first, state), *others = waiting_for
-    reason = first.reason if first.reason and state in TELLING else state
-    more = f"; then for {', '.join(other.spec.name for other, _ in others)}" if others else ""
-    return f"waiting for {first.spec.name}{since}: {reason}{more}"
+    reason = first.reason if first.reason and state in TELLING else tr(state)
+    more = tr("; then for {others}", others=", ".join(other.spec.name for other, _ in others)) if others else ""
+    return tr("waiting for {name}{since}: {reason}{more}", name=first.spec.name, since=since, reason=reason, more=more)
