@@ -66,7 +66,7 @@ def fault_words(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     if kind.scope == "process":
         return [*((one.name, tr(one.summary)) for one in system.services), *((one.name, "") for one in system.engines)]
     links = (link for link in system.links if not kind.protocols or link.protocol in kind.protocols)
-    return ((f"{link.source}:{link.target}", tr(link.summary)) for link in links)
+    return ((link.id.replace("->", ":"), tr(link.summary)) for link in links)
 
 
 @_quietly

@@ -18,6 +18,7 @@ from lab.journal.picture.queue import QueuePicture
 from lab.journal.picture.run import RunPicture
 from lab.journal.story import NoStory, story
 from lab.journal.telling import lines
+from lab.system.links import ends
 from lab.system.model import System
 
 _ROLES = {
@@ -107,9 +108,7 @@ def _process(process: ProcessPicture, picture: RunPicture, system: System, width
 
 
 def _queue(queue: QueuePicture) -> list[Row]:
-    holders = ", ".join(
-        f"{link.partition('->')[0]} {sum(held.values())}" for (link, _), held in queue.held.open.items() if held
-    )
+    holders = ", ".join(f"{ends(link)[0]} {sum(held.values())}" for (link, _), held in queue.held.open.items() if held)
     return _pairs(
         [
             ("ready", "the broker has not said yet" if queue.ready is None else queue.ready),

@@ -6,6 +6,7 @@ broker, for that is the way its work comes. Wires that span layers get a lane of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -87,6 +88,8 @@ class _Edge:
     link: Link
     backwards: bool
     chain: list[str] = field(default_factory=list)
+    beside: int = 0
+    """How many links join the same two boxes before it: each starts and ends a row lower."""
 
 
 def arrange(system: System, width: int, height: int) -> Chart | None:
@@ -144,6 +147,10 @@ def _edges(system: System) -> list[_Edge]:
         left, right = (link.target, link.source) if consumes else (link.source, link.target)
         edges.append(_Edge(left, right, link, consumes))
     _break_cycles(edges)
+    joined: Counter[tuple[str, str]] = Counter()
+    for edge in edges:
+        edge.beside = joined[edge.left, edge.right]
+        joined[edge.left, edge.right] += 1
     return edges
 
 
@@ -276,6 +283,7 @@ def _route(
         path: list[Cell] = []
         for a, b in pairwise(edge.chain):
             (left, y1, start), (end, y2, _) = port(a), port(b)
+            y1, y2 = (_lower(boxes.get(name), y, edge.beside) for name, y in ((a, y1), (b, y2)))
             if _lane(a):
                 path += [(x, y1) for x in range(left, start + 1)]
             bend = bends[a, b]
@@ -289,6 +297,11 @@ def _route(
         _join(masks, path[-1], (path[-1][0] + 1, path[-1][1]))
     inside = {cell for _, path in wires for cell in path}
     return wires, {cell: mask for cell, mask in masks.items() if cell in inside}
+
+
+def _lower(box: Box | None, y: int, rows: int) -> int:
+    """The row so much below, as far as the box reaches; a lane has one row."""
+    return y if box is None else min(y + rows, box.y + box.height - 1)
 
 
 def _bends(hops: Sequence[tuple[str, str]], ports: Mapping[str, tuple[int, int, int]]) -> dict[tuple[str, str], int]:

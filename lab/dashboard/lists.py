@@ -18,6 +18,7 @@ from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.queue import QueuePicture
 from lab.journal.picture.run import RunPicture
 from lab.system.kinds import protocols
+from lab.system.links import ends
 
 GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
 BAD_ENDS = frozenset({"cancelled", "failed", "rejected", "declined", "refunded", "dead"})
@@ -35,7 +36,7 @@ def flow_row(flow: Flow, width: int) -> Row:
     """One flow on one line: when, where, what, how it went."""
     place = flow.link.replace("->", "→")
     if flow.back:
-        consumer, _, provider = flow.link.partition("->")
+        consumer, provider = ends(flow.link)
         place = f"{provider}→{consumer}"
     wide = 26 if width >= 100 else 24 if width >= 70 else 20
     mark, style = _mark(flow)

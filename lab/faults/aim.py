@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.faults.catalogue import KINDS, fits
 from lab.faults.fault import Fault
 from lab.faults.text import FaultError
 from lab.locale import tr
-from lab.system.model import System
+from lab.system.links import covers, link_id
+from lab.system.model import Link, System
 from lab.system.names import instead
 
 
-def check(fault: Fault, system: System) -> None:
-    """Raises FaultError unless the fault's target exists in the system and the fault makes sense there."""
+def aimed(fault: Fault, system: System) -> Fault:
+    """The fault, its target as the system calls it.
+
+    Raises FaultError unless the target exists and the fault makes sense there.
+    """
     kind = KINDS[fault.kind]
     links = {link.id: link for link in system.links}
     if kind.scope == "process":
@@ -24,10 +30,10 @@ def check(fault: Fault, system: System) -> None:
                     instead=instead(fault.target, names),
                 )
             )
-        return
+        return fault
     if kind.scope == "pair":
         one, _, other = fault.target.partition("<->")
-        if f"{one}->{other}" not in links and f"{other}->{one}" not in links:
+        if not any(covers(fault.target, link) for link in links):
             pairs = [f"{link.source}<->{link.target}" for link in system.links]
             raise FaultError(
                 tr(
@@ -37,12 +43,8 @@ def check(fault: Fault, system: System) -> None:
                     instead=instead(fault.target, pairs),
                 )
             )
-        return
-    found = links.get(fault.target)
-    if found is None:
-        raise FaultError(
-            tr("there is no link {target}{instead}", target=fault.target, instead=instead(fault.target, links))
-        )
+        return fault
+    found = _link(fault.target, system)
     if not fits(kind.name, found.protocol):
         able = [name for name, other_kind in KINDS.items() if other_kind.scope == "link" and fits(name, found.protocol)]
         raise FaultError(
@@ -55,3 +57,25 @@ def check(fault: Fault, system: System) -> None:
                 able=", ".join(able),
             )
         )
+    return replace(fault, target=found.id)
+
+
+def _link(place: str, system: System) -> Link:
+    """The link of this id. A link that says its endpoint need not be called by it where it is the only one of its pair,
+    and `orders->users:http` is also the link that goes to the usual endpoint."""
+    links = {link.id: link for link in system.links}
+    if place in links:
+        return links[place]
+    usual = {service.name: service.endpoints[0] for service in system.services}
+    pair, _, endpoint = place.partition(":")
+    fitting = [
+        link
+        for link in system.links
+        if pair == link_id(link.source, link.target) and endpoint in ("", link.endpoint or usual.get(link.target))
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        several = ", ".join(link.id for link in fitting)
+        raise FaultError(tr("{place} is several links: {several}", place=place, several=several))
+    raise FaultError(tr("there is no link {target}{instead}", target=place, instead=instead(place, links)))

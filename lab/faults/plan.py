@@ -15,6 +15,7 @@ from typing import Literal
 from lab.faults import catalogue, text
 from lab.faults.fault import Fault
 from lab.journal.event import FaultChange
+from lab.system.links import covers, ends
 
 Change = Literal["added", "hit", "healed", "expired"]
 
@@ -147,7 +148,7 @@ class Plan:
     def _on(self, link: str) -> tuple[_Active, ...]:
         found = self._links.get(link)
         if found is None:
-            found = tuple(active for active in self._active.values() if link in catalogue.links(active.fault.target))
+            found = tuple(active for active in self._active.values() if covers(active.fault.target, link))
             self._links[link] = found
         return found
 
@@ -196,7 +197,8 @@ class Plan:
             return
         links = catalogue.links(fault.target)
         link = link or (links[0] if len(links) == 1 else "")
-        source, _, target = fault.target.replace("<->", "->").partition("->")
+        one, pair, other = fault.target.partition("<->")
+        source, target = (one, other) if pair else ends(fault.target)
         self.on_change(
             FaultChange(
                 id=fault.id,

@@ -5,7 +5,8 @@
     latency orders->payments 300ms jitter=100ms 20% on "POST /charges*" for 30s
     partition orders<->users           kill payments           error orders->redis OOM x3
 
-`orders:payments` stands for `orders->payments`, because a shell reads `>` itself. What is left out takes the kind's
+`orders:payments` stands for `orders->payments`, because a shell reads `>` itself; `orders:users:grpc` names the
+endpoint, too, where there are several. What is left out takes the kind's
 default; a kind that by default hits the next message only (`duplicate`, `lose-ack` ...) hits all of them when a share
 or a duration is given.
 """
@@ -20,13 +21,14 @@ from dataclasses import replace
 from lab.faults.catalogue import KINDS, Kind, Param, whole
 from lab.faults.fault import Fault, Value
 from lab.locale import mark, tr
+from lab.system.links import link_id
 from lab.system.names import did_you_mean, instead
 
 _TIME = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SIZE = {"b": 1.0, "kb": 1e3, "kib": 1024.0, "mb": 1e6, "mib": 1048576.0, "gb": 1e9}
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)(/s)?")
 _NAME = r"[A-Za-z0-9_.-]*[A-Za-z0-9_.]"
-_TARGET = re.compile(rf"({_NAME})(?:(<->|->|:)({_NAME}))?")
+_TARGET = re.compile(rf"({_NAME})(?:(<->|->|:)({_NAME})(?::({_NAME}))?)?")
 _SCOPES = (mark("link"), mark("pair"), mark("process"))
 _FORM = 'KIND TARGET [VALUE] [name=value …] [N%] [xN] [on "PATTERN"] [for 30s]'
 
@@ -123,7 +125,7 @@ def _target(kind: Kind, word: str) -> str:
     found = _TARGET.fullmatch(word)
     if found is None:
         raise FaultError(tr("{word!r} is not a target; expected {example}", word=word, example=_example(kind)))
-    source, arrow, target = found.groups()
+    source, arrow, target, endpoint = found.groups()
     if kind.scope == "process":
         if arrow:
             raise FaultError(
@@ -147,6 +149,16 @@ def _target(kind: Kind, word: str) -> str:
     if source == target:
         raise FaultError(tr("{word!r} leads from {source} to itself; expected two names", word=word, source=source))
     if kind.scope == "pair":
+        if endpoint:
+            raise FaultError(
+                tr(
+                    "{name} takes all links of a pair: expected {source}<->{target}, not {word!r}",
+                    name=kind.name,
+                    source=source,
+                    target=target,
+                    word=word,
+                )
+            )
         return f"{source}<->{target}"
     if arrow == "<->":
         raise FaultError(
@@ -158,7 +170,7 @@ def _target(kind: Kind, word: str) -> str:
                 word=word,
             )
         )
-    return f"{source}->{target}"
+    return link_id(source, target, endpoint or "")
 
 
 def _clauses(kind: Kind, fault: Fault, words: list[str]) -> Fault:

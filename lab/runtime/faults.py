@@ -39,8 +39,7 @@ class Faults:
 
     def add(self, text: str, owner: str) -> FaultStatus:
         """Begin the fault that `text` describes. Raises FaultError, or ActionError if its process cannot suffer it."""
-        fault = parse(text)
-        aim.check(fault, self._system)
+        fault = aim.aimed(parse(text), self._system)
         fault = self.plan.add(replace(fault, owner=owner), self._now())
         try:
             self._apply(fault)

@@ -25,8 +25,11 @@ class Provisions:
         process = self._supervisor.find(name)
         if process.spec.role not in ("service", "stub") or process.spec.program is None:
             raise ActionError(tr("{name} is no service that the lab starts, so there is nobody to tell", name=name))
-        if "PORT" in variables:
-            raise ActionError(tr("PORT stays as it is: the taps lead to the port that {name} has", name=name))
+        service = next(service for service in self._wiring.system.services if service.name == name)
+        if kept := next((one for one in service.port_variables.values() if one in variables), ""):
+            raise ActionError(
+                tr("{variable} stays as it is: the taps lead to the port that {name} has", variable=kept, name=name)
+            )
         self._wiring.overrides[name] = dict(variables)
 
     def wipe(self, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,6 +40,16 @@ async def started() -> Answer:
     """For a program that opens no port: ready when it has not died at once."""
     await asyncio.sleep(SURVIVAL)
     return READY
+
+
+def all_of(probes: Sequence[Probe]) -> Probe:
+    """Ready when every one of them is; the first that is not says why."""
+
+    async def probe() -> Answer:
+        answers = [await one() for one in probes]
+        return next((answer for answer in answers if answer.state != "ready"), READY)
+
+    return probe
 
 
 def tcp(host: str, port: int) -> Probe:

@@ -36,7 +36,7 @@ from lab.runtime.warmup import ForkServerProcess
 from lab.runtime.wiring import Wiring
 from lab.runtime.yard import Yard
 from lab.system.kinds import engine_kinds, protocols
-from lab.system.model import Link
+from lab.system.model import Link, Service
 from lab.wire.tap import Tap
 
 if TYPE_CHECKING:
@@ -170,9 +170,13 @@ class Run:
             launches[engine.name] = catalog.launch(engine, self.options.tiers, place)
             self._paths += [str(path) for path in launches[engine.name].paths]
         here = [service for service in self.system.services if service.address is None]
-        fixed = {service.name: service.env.get("PORT", "") for service in here}
-        ports = {name: int(port) if port.isdigit() else self._ports.take() for name, port in fixed.items()}
+        ports = {service.name: self._endpoints(service) for service in here}
         return Wiring(self.system, self.folder, launches, ports, {})
+
+    def _endpoints(self, service: Service) -> dict[str, int]:
+        """The port of each endpoint: the one that the service's own variables fix, or a free one."""
+        fixed = {name: service.env.get(variable, "") for name, variable in service.port_variables.items()}
+        return {name: int(port) if port.isdigit() else self._ports.take() for name, port in fixed.items()}
 
     def _users(self, engine: str) -> tuple[str, ...]:
         """The services that use it; replicas are one with their original."""

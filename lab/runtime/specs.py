@@ -75,14 +75,16 @@ def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
         return Spec(name=service.name, role=service.role, program=None, probe=probe, needs=needs, url=url)
 
     def prepare() -> str:
-        port = wiring.ports[service.name]
-        ports.release(port)
-        taken = _taken(port)
-        if taken and "PORT" not in service.env:
-            wiring.ports[service.name] = ports.take()  # the lab chose that one, so it may choose another
-            ports.release(wiring.ports[service.name])
-            return ""
-        return taken
+        own = wiring.ports[service.name]
+        for endpoint, variable in service.port_variables.items():
+            ports.release(own[endpoint])
+            taken = _taken(own[endpoint])
+            if taken and variable in service.env:
+                return taken
+            if taken:  # the lab chose that one, so it may choose another
+                own[endpoint] = ports.take()
+                ports.release(own[endpoint])
+        return ""
 
     return Spec(
         name=service.name,
@@ -101,7 +103,7 @@ def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
 
 def _load_program(wiring: Wiring, load: Callable[[], dict[str, object]]) -> Program:
     urls = wiring.client_urls()
-    variables = {link.variable: urls[link.target] for link in wiring.system.links if link.source == CLIENT}
+    variables = {link.variable: wiring.url(link) for link in wiring.system.links if link.source == CLIENT}
     task = {"journeys": wiring.system.journeys, "urls": urls, **load()}
     env = {**wiring.inherited(), **variables, "LAB_LOAD": msgspec.json.encode(task).decode()}
     folder = wiring.folder / "data" / LOAD

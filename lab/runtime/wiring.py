@@ -11,11 +11,11 @@ from pathlib import Path
 from string import Template
 
 from lab.engines.launch import HOST, Launch
-from lab.runtime.readiness import Probe, at_once, engine, http, started, tcp
+from lab.runtime.readiness import Probe, all_of, at_once, engine, http, started, tcp
 from lab.runtime.secrets import without_secrets
 from lab.runtime.spawn import Program
 from lab.system.kinds import protocols
-from lab.system.model import CLIENT, Link, Service, System
+from lab.system.model import CLIENT, HTTP, Link, Service, System
 
 OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|LAB_.*|PYTEST_.*)")
 """Variables of the starter's environment that mean something else to a service, or belong to the lab."""
@@ -23,12 +23,13 @@ OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|LAB_.*|PYTEST_.*)
 
 @dataclass(slots=True)
 class Wiring:
-    """The addresses of one run. `ports` are the providers' own, `taps` the port of each link's tap by link id."""
+    """The addresses of one run. `ports` are the services' own, by name and endpoint; `taps` the port of each
+    link's tap by link id."""
 
     system: System
     folder: Path
     launches: Mapping[str, Launch]
-    ports: dict[str, int]
+    ports: dict[str, dict[str, int]]
     taps: dict[str, int]
     overrides: dict[str, dict[str, str]] = field(default_factory=dict)
     """By service: what it is told on top of its declaration when it starts the next time."""
@@ -37,7 +38,7 @@ class Wiring:
         """Where the link's tap leads, or None for a link that is no connection (a SQLite file)."""
         if launch := self.launches.get(link.target):
             return (launch.host, launch.port) if launch.port is not None else None
-        return self._address(link.target)
+        return self._address(link.target, link.endpoint)
 
     def url(self, link: Link) -> str:
         """What the consumer is told: the tap's address in the provider's URL, and the link's suffix."""
@@ -79,7 +80,7 @@ class Wiring:
         links = {link.variable: self.url(link) for link in self.system.links if link.source == service.name}
         given = {
             "HOST": HOST,
-            "PORT": str(self.ports[service.name]),
+            **{service.port_variables[name]: str(port) for name, port in self.ports[service.name].items()},
             "SERVICE_NAME": self._original(service.name),
             "INSTANCE_ID": service.name if service.replica_of else f"{service.name}-1",
         }
@@ -87,7 +88,8 @@ class Wiring:
 
     def client_urls(self) -> dict[str, str]:
         """The addresses on which visitors reach the services, by service."""
-        return {link.target: self.url(link) for link in self.system.links if link.source == CLIENT}
+        links = (link for link in self.system.links if link.source == CLIENT and link.protocol == HTTP)
+        return {link.target: self.url(link) for link in links}
 
     def inherited(self) -> dict[str, str]:
         """The starter's environment without its secrets and what is ours to set, but with the mark of leftovers."""
@@ -95,10 +97,11 @@ class Wiring:
         return {**kept, "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
 
     def service_probe(self, service: Service) -> Probe:
-        host, port = self._address(service.name)
         if service.ready == "started":
             return started
-        return tcp(host, port) if service.ready == "tcp" else http(host, port, service.ready)
+        if service.ready == "tcp":
+            return all_of([tcp(*self._address(service.name, endpoint)) for endpoint in service.endpoints])
+        return http(*self._address(service.name, HTTP), service.ready)
 
     def engine_probe(self, name: str) -> Probe:
         launch = self.launches[name]
@@ -110,12 +113,12 @@ class Wiring:
         """The working folder of a service or engine, with what it keeps in files."""
         return self.folder / "data" / name
 
-    def _address(self, name: str) -> tuple[str, int]:
-        """Where a service listens."""
-        declared = next(service.address for service in self.system.services if service.name == name)
-        if declared is None:
-            return HOST, self.ports[name]
-        host, _, port = declared.rpartition(":")
+    def _address(self, name: str, endpoint: str = "") -> tuple[str, int]:
+        """Where a service listens, at its usual endpoint or this one."""
+        service = next(service for service in self.system.services if service.name == name)
+        if service.address is None:
+            return HOST, self.ports[name][endpoint or service.endpoints[0]]
+        host, _, port = service.address.rpartition(":")
         return host, int(port)
 
     def _original(self, name: str) -> str:

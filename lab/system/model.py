@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lab.system.kinds import protocols, relays
+from lab.system.links import link_id
 
 Wait = Literal["ready", "started", "no"]
 Restart = Literal["always", "on-failure", "never"]
 Role = Literal["service", "stub"]
 Start = Literal["with-run", "on-request"]
 
+HTTP = "http"
+"""The endpoint that a service has if nothing else is said."""
 CLIENT = "client"
 """The outside world: a Link may start here, and the load generator then travels on it."""
 
@@ -23,7 +26,9 @@ class Service:
 
     `module` is run as `python -m module` by the fork server, or plainly with `exec`; `command` is an argv. What has an
     `address` (`127.0.0.1:4711`) runs already, elsewhere: it is asked whether it is ready, and taps lead to it.
-    It is told everything by its environment: `HOST`, `PORT`, `SERVICE_NAME`, `INSTANCE_ID`, one URL a Link, and `env`.
+    It listens on its `endpoints`, of which the first is the usual one, and is told everything by its environment:
+    `HOST`, `PORT` for the endpoint `http` and `GRPC_PORT` for one called `grpc`, `SERVICE_NAME`, `INSTANCE_ID`, one URL
+    a Link, and `env`.
     `ready` is an HTTP path that answers 200, `tcp` (the port is open) or `started` (the process lives).
     A `stub` stands for a system of somebody else's (a payment provider, a mail server) and is drawn as such.
     One that starts `on-request` waits for somebody to ask for it; the run is ready without it. A `replica_of` another
@@ -37,6 +42,7 @@ class Service:
     dir: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     exec: bool = False
+    endpoints: tuple[str, ...] = (HTTP,)
     ready: str = "/readyz"
     restart: Restart = "on-failure"
     start: Start = "with-run"
@@ -47,6 +53,11 @@ class Service:
     """MB that one life of it may write to stdout and stderr; what is above is left out of the journal."""
     role: Role = "service"
     summary: str = ""
+
+    @property
+    def port_variables(self) -> dict[str, str]:
+        """The variable in which it finds the port of each endpoint."""
+        return {name: "PORT" if name == HTTP else f"{_variable(name)}_PORT" for name in self.endpoints}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +74,14 @@ class Engine:
 class Link:
     """A directed link consumer -> provider. The consumer gets the address of the Link's tap in the variable `env`.
 
-    `protocol` is one of `lab.system.kinds.protocols`. `suffix` is added to the URL (`?heartbeat=5`, `/0`). `wait` says
-    what the consumer's start waits for.
+    It goes to the provider's usual endpoint, or to `endpoint`; `protocol` is one of `lab.system.kinds.protocols`.
+    `suffix` is added to the URL (`?heartbeat=5`, `/0`). `wait` says what the consumer's start waits for.
     """
 
     source: str
     target: str
     protocol: str
+    endpoint: str = ""
     env: str = ""
     wait: Wait = "ready"
     suffix: str = ""
@@ -77,13 +89,14 @@ class Link:
 
     @property
     def id(self) -> str:
-        return f"{self.source}->{self.target}"
+        return link_id(self.source, self.target, self.endpoint)
 
     @property
     def variable(self) -> str:
         """The environment variable that carries the URL: what `env` says, or the usual one of the protocol."""
         known = protocols().get(self.protocol)
-        return self.env or (known.variable if known else "") or f"{self.target.upper().replace('-', '_')}_URL"
+        name = self.target if self.endpoint in ("", HTTP) else f"{self.target}-{self.endpoint}"
+        return self.env or (known.variable if known else "") or f"{_variable(name)}_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +147,7 @@ class System:
         """The named panels, or the usual ones: those about queues only where there is a message broker."""
         broker = any(relays(engine.kind) for engine in self.engines)
         return self.panels or ("flows", "entities", *(("queues",) if broker else ()), "processes", "logs", "faults")
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")

@@ -6,12 +6,14 @@ dir = "orders"                 # relative to this file, which is also the defaul
 ready = "/readyz"              # an HTTP path, "tcp" (the default: the port is open) or "started"
 env = { LOG_LEVEL = "debug" }
 
+endpoints = ["http", "grpc"]   # PORT and GRPC_PORT; only "http" if left out
+
 [engine.redis]
 kind = "redis"
 
 [[link]]
 from = "orders"                # or "client", the outside world
-to = "redis"
+to = "redis"                   # or "users:grpc", where a service has more than one endpoint
 env = "REDIS_URL"
 
 [[journey]]
@@ -29,15 +31,15 @@ from typing import Any
 
 from lab.locale import tr
 from lab.system.command import argv
-from lab.system.kinds import engine_kinds
-from lab.system.model import Engine, Journey, Link, Request, Service, System
+from lab.system.kinds import engine_kinds, protocols
+from lab.system.model import HTTP, Engine, Journey, Link, Request, Service, System
 from lab.system.names import did_you_mean
 from lab.system.validate import InvalidSystem, validate
 
 TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey")
 SERVICE = (
-    "run", "module", "address", "dir", "env", "exec", "ready", "restart", "start", "replica_of", "memory", "output",
-    "role", "summary",
+    "run", "module", "address", "dir", "env", "exec", "endpoints", "ready", "restart", "start", "replica_of", "memory",
+    "output", "role", "summary",
 )  # fmt: skip
 ENGINE = ("kind", "restart", "summary")
 LINK = ("from", "to", "protocol", "env", "wait", "suffix", "summary")
@@ -126,6 +128,7 @@ class _Reader:
             dir=None if address and "dir" not in table else str(folder),
             env={key: str(value) for key, value in env.items()},
             exec=self._get(place, table, "exec", bool, False),
+            endpoints=self._words(place, table, "endpoints", (HTTP,)),
             ready=self._get(place, table, "ready", str, "tcp"),
             restart=self._get(place, table, "restart", str, "on-failure"),
             start=self._get(place, table, "start", str, "with-run"),
@@ -145,12 +148,14 @@ class _Reader:
 
     def _link(self, place: str, table: Mapping[str, Any], kinds: Mapping[str, Any]) -> Link:
         self._known(place, table, LINK)
-        target = self._need(place, table, "to", str)
+        target, _, endpoint = str(self._need(place, table, "to", str)).partition(":")
         kind = engine_kinds().get(str(kinds.get(target)))
+        usual = kind.protocols[0] if kind else endpoint if endpoint in protocols() else HTTP
         return Link(
             source=self._need(place, table, "from", str),
             target=target,
-            protocol=self._get(place, table, "protocol", str, kind.protocols[0] if kind else "http"),
+            protocol=self._get(place, table, "protocol", str, usual),
+            endpoint=endpoint,
             env=self._get(place, table, "env", str, ""),
             wait=self._get(place, table, "wait", str, "ready"),
             suffix=self._get(place, table, "suffix", str, ""),
@@ -206,6 +211,13 @@ class _Reader:
             self.problems.append(tr("{place} {key}: missing", place=place, key=key))
             return kind()
         return self._get(place, table, key, kind, kind())
+
+    def _words(self, place: str, table: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        words = table.get(key, list(default))
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            self.problems.append(f"{place} {key}: expected a list of strings, got {_kind(words)}")
+            return default
+        return tuple(words)
 
     def _get(self, place: str, table: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
         value = table.get(key, default)
@@ -268,7 +280,7 @@ def _in_toml_words(problem: str, system: System) -> str:
         else:
             table = f"[[{plural[:-1]}]] {index + 1}"
         inner = f"requests {int(request) + 1}" if request else ""
-        words = {"source": "from", "target": "to", "command": "run"}
+        words = {"source": "from", "target": "to", "endpoint": "to", "command": "run"}
         return " ".join(filter(None, (table, inner, words.get(key, key))))
 
     return PLACE.sub(place, problem)

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from lab.locale import tr
 from lab.system.kinds import engine_kinds, protocols
-from lab.system.model import CLIENT, Engine, Link, Restart, Role, Service, Start, System, Wait
-from lab.system.names import did_you_mean
+from lab.system.model import CLIENT, HTTP, Engine, Link, Restart, Role, Service, Start, System, Wait
+from lab.system.names import did_you_mean, instead
 from lab.system.order import waiting_cycle
 
 NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -57,22 +57,22 @@ def validate(system: System) -> None:
 
 def _names(system: System) -> Iterator[str]:
     if not NAME.fullmatch(system.name):
-        yield tr(
-            "name: {name!r} is not a name; use small letters, digits and hyphens, a letter first", name=system.name
-        )
+        yield _no_name("name", system.name)
     seen: dict[str, str] = {CLIENT: tr("the outside world")}
     places = [(f"services[{i}]", service.name) for i, service in enumerate(system.services)]
     places += [(f"engines[{i}]", engine.name) for i, engine in enumerate(system.engines)]
     for place, name in places:
         if not NAME.fullmatch(name):
-            yield tr(
-                "{place}.name: {name!r} is not a name; use small letters, digits and hyphens, a letter first",
-                place=place,
-                name=name,
-            )
+            yield _no_name(f"{place}.name", name)
         elif name in seen:
             yield tr('{place}.name: "{name}" is taken already by {seen}', place=place, name=name, seen=seen[name])
         seen.setdefault(name, place)
+
+
+def _no_name(place: str, word: str) -> str:
+    return tr(
+        "{place}: {word!r} is not a name; use small letters, digits and hyphens, a letter first", place=place, word=word
+    )
 
 
 def _service(place: str, service: Service) -> Iterator[str]:
@@ -82,6 +82,7 @@ def _service(place: str, service: Service) -> Iterator[str]:
         )
     if service.address is not None:
         yield from _elsewhere(place, service)
+    yield from _endpoints(place, service)
     if service.exec and service.command:
         yield tr("{place}.exec: a command is always executed plainly; exec is for a module", place=place)
     if not (service.ready.startswith("/") or service.ready in ("tcp", "started")):
@@ -103,6 +104,23 @@ def _service(place: str, service: Service) -> Iterator[str]:
             yield tr("{place}.env: {key!r} is not the name of an environment variable", place=place, key=key)
 
 
+def _endpoints(place: str, service: Service) -> Iterator[str]:
+    for name in service.endpoints:
+        if not NAME.fullmatch(name):
+            yield _no_name(f"{place}.endpoints", name)
+    if not service.endpoints:
+        yield tr("{place}.endpoints: {name} listens on nothing; name at least one", place=place, name=service.name)
+    elif len(set(service.endpoints)) < len(service.endpoints):
+        yield tr("{place}.endpoints: a name stands there twice", place=place)
+    elif service.ready.startswith("/") and HTTP not in service.endpoints:
+        yield tr(
+            '{place}.ready: {name} has no endpoint {endpoint}; use "tcp" or "started"',
+            place=place,
+            name=service.name,
+            endpoint=HTTP,
+        )
+
+
 def _elsewhere(place: str, service: Service) -> Iterator[str]:
     matched = ADDRESS.fullmatch(service.address or "")
     if not matched or not 0 < int(matched[1]) < 65_536:
@@ -120,6 +138,8 @@ def _elsewhere(place: str, service: Service) -> Iterator[str]:
                 field=field,
                 name=service.name,
             )
+    if len(service.endpoints) > 1:
+        yield tr("{place}.endpoints: {name} has one address, so it has one endpoint", place=place, name=service.name)
     if service.ready == "started":
         yield tr(
             '{place}.ready: {name} is not started by the lab; use an HTTP path ("/readyz") or "tcp"',
@@ -160,7 +180,7 @@ def _engine(place: str, engine: Engine) -> Iterator[str]:
 
 
 def _links(system: System) -> Iterator[str]:
-    services = {service.name for service in system.services}
+    services = {service.name: service for service in system.services}
     engines = {engine.name: engine.kind for engine in system.engines}
     declared: dict[str, str] = {}
     variables: dict[tuple[str, str], str] = {}
@@ -186,6 +206,16 @@ def _links(system: System) -> Iterator[str]:
                 target=link.target,
                 hint=hint,
             )
+        elif link.endpoint:
+            known = services[link.target].endpoints if link.target in services else ()
+            if link.endpoint not in known:
+                yield tr(
+                    '{place}.endpoint: "{target}" has no endpoint "{endpoint}"{hint}',
+                    place=place,
+                    target=link.target,
+                    endpoint=link.endpoint,
+                    hint=instead(link.endpoint, known),
+                )
         if link.source == link.target:
             yield tr('{place}: "{source}" is linked to itself', place=place, source=link.source)
         yield from _choice(f"{place}.protocol", link.protocol, protocols())
@@ -204,14 +234,15 @@ def _links(system: System) -> Iterator[str]:
                 "{place}: {id} is declared already by {declared}", place=place, id=link.id, declared=declared[link.id]
             )
         declared.setdefault(link.id, place)
-        yield from _variable(place, link, variables)
+        given = services[link.source].port_variables.values() if link.source in services else ()
+        yield from _variable(place, link, {*GIVEN, *given}, variables)
 
 
-def _variable(place: str, link: Link, variables: dict[tuple[str, str], str]) -> Iterator[str]:
+def _variable(place: str, link: Link, given: Collection[str], variables: dict[tuple[str, str], str]) -> Iterator[str]:
     name = link.variable
     if not VARIABLE.fullmatch(name):
         yield tr("{place}.env: {name!r} is not the name of an environment variable", place=place, name=name)
-    elif name in GIVEN:
+    elif name in given:
         yield tr("{place}.env: {name} is set by the lab itself; choose another variable", place=place, name=name)
     elif link.source != CLIENT and (link.source, name) in variables:
         yield (
@@ -228,7 +259,7 @@ def _variable(place: str, link: Link, variables: dict[tuple[str, str], str]) -> 
 
 def _journeys(system: System) -> Iterator[str]:
     services = {service.name for service in system.services}
-    reachable = {link.target for link in system.links if link.source == CLIENT}
+    reachable = {link.target for link in system.links if link.source == CLIENT and link.protocol == HTTP}
     pools = {pool for journey in system.journeys for request in journey.requests for pool in request.save}
     for i, journey in enumerate(system.journeys):
         if not journey.requests:

@@ -33,7 +33,7 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
         assert scenario.steps, name
         for step in scenario.steps:
             if step.fault:
-                aim.check(parse(step.fault), system)
+                aim.aimed(parse(step.fault), system)
             if step.act:
                 assert step.act.split()[1] in processes
             assert len(step.say) <= 170, f"{name}: a line of narration is read while the system moves: {step.say}"

@@ -108,3 +108,21 @@ def test_any_system_is_drawn_cleanly_or_not_at_all(pairs: set[tuple[int, int]]) 
     if chart is not None:
         assert len(chart.wires) == len(pairs)
         covered(chart)
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 17), (60, 9)])
+def test_two_links_between_one_pair_are_two_wires(width: int, height: int) -> None:
+    two = System(
+        name="t",
+        services=(Service(name="orders", module="o"), Service(name="users", module="u", endpoints=("http", "grpc"))),
+        links=(
+            Link(source="orders", target="users", protocol="http"),
+            Link(source="orders", target="users", protocol="tcp", endpoint="grpc"),
+        ),
+    )
+    chart = arrange(two, width, height)
+    assert chart is not None
+    covered(chart)
+    assert [wire.link for wire in chart.wires] == ["orders->users", "orders->users:grpc"]
+    one, other = (set(wire.path) for wire in chart.wires)
+    assert not one & other

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from lab.faults.aim import check
+from lab.faults.aim import aimed
 from lab.faults.text import FaultError, parse
 from lab.system.model import Engine, Link, Service, System
 
@@ -13,6 +15,20 @@ SYSTEM = System(
     links=(
         Link(source="orders", target="payments", protocol="http"),
         Link(source="payments", target="broker", protocol="amqp"),
+    ),
+)
+
+
+ENDPOINTS = System(
+    name="shop",
+    services=(
+        Service(name="orders", module="orders", endpoints=("http", "grpc")),
+        Service(name="users", module="users", endpoints=("http", "grpc", "admin")),
+    ),
+    links=(
+        Link(source="orders", target="users", protocol="http"),
+        Link(source="orders", target="users", protocol="tcp", endpoint="grpc"),
+        Link(source="users", target="orders", protocol="tcp", endpoint="grpc"),
     ),
 )
 
@@ -28,7 +44,27 @@ SYSTEM = System(
     ],
 )
 def test_a_target_that_is_there(text: str) -> None:
-    check(parse(text), SYSTEM)
+    assert aimed(parse(text), SYSTEM) == parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("latency orders:users", "orders->users"),
+        ("latency orders->users:http", "orders->users"),
+        ("latency orders:users:grpc", "orders->users:grpc"),
+        ("latency users:orders", "users->orders:grpc"),
+        ("partition orders:users", "orders<->users"),
+    ],
+)
+def test_a_link_is_called_by_its_endpoint_where_there_is_more_than_one(text: str, target: str) -> None:
+    assert aimed(parse(text), ENDPOINTS).target == target
+
+
+def test_a_name_that_fits_several_links_is_refused() -> None:
+    links = tuple(Link(source="orders", target="users", protocol="tcp", endpoint=name) for name in ("grpc", "admin"))
+    with pytest.raises(FaultError, match="orders->users is several links: orders->users:grpc, orders->users:admin"):
+        aimed(parse("latency orders:users"), replace(ENDPOINTS, links=links))
 
 
 @pytest.mark.parametrize(
@@ -43,5 +79,5 @@ def test_a_target_that_is_there(text: str) -> None:
 )
 def test_a_target_that_is_not(text: str, says: str) -> None:
     with pytest.raises(FaultError) as caught:
-        check(parse(text), SYSTEM)
+        aimed(parse(text), SYSTEM)
     assert says in str(caught.value)

@@ -114,6 +114,7 @@ def test_healing_one_and_all() -> None:
 
 def test_a_partition_is_on_the_links_between_the_two_both_ways() -> None:
     plan, changes = plan_with("partition orders<->payments")
+    assert [fault.id for fault in plan.active("orders->payments:grpc")] == ["f1"]
     assert plan.active("orders->payments") == plan.active("payments->orders") != []
     assert plan.active("orders->users") == []
     assert (changes[0].source, changes[0].target) == ("orders", "payments")

@@ -152,7 +152,7 @@ def test_a_scenario_is_played(tmp_path: Path) -> None:
             "It gets slow.",
             "It stands still.",
             "It is gone.",
-            'this step failed: no process is named "nobody"',
+            'this step failed: there is no process "nobody"',
             "All is well.",
             "the scenario is over",
         ]

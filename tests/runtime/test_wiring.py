@@ -43,5 +43,5 @@ def test_a_consumer_is_told_the_tap_in_the_providers_url(target: str, protocol: 
         links=(link,),
     )
     taps = {} if target == "file" else {link.id: 9000}
-    wiring = Wiring(system, Path("/run"), LAUNCHES, {"user-one": 1, "other": 2}, taps)
+    wiring = Wiring(system, Path("/run"), LAUNCHES, {"user-one": {"http": 1}, "other": {"http": 2}}, taps)
     assert wiring.url(link) == url

@@ -18,6 +18,7 @@ run = "python -m orders --workers 1"
 dir = "orders"
 ready = "/readyz"
 env = { LOG_LEVEL = "debug", WORKERS = 2 }
+endpoints = ["http", "admin"]
 
 [service.users]
 run = ["node", "server.js"]
@@ -45,6 +46,11 @@ to = "orders"
 from = "orders"
 to = "redis"
 suffix = "/0"
+
+[[link]]
+from = "client"
+to = "orders:admin"
+protocol = "tcp"
 
 [[journey]]
 name = "order"
@@ -78,6 +84,10 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
     assert (users.command, users.ready, users.dir) == (("node", "server.js"), "tcp", str(tmp_path.resolve()))
     assert (more_users.replica_of, more_users.start) == ("users", "on-request")
     assert (more_users.memory, more_users.output) == (512, 5)
+    assert (orders.endpoints, mail.endpoints) == (("http", "admin"), ("http",))
+    assert orders.port_variables == {"http": "PORT", "admin": "ADMIN_PORT"}
+    assert [link.id for link in system.links] == ["client->orders", "orders->redis", "client->orders:admin"]
+    assert (system.links[2].protocol, system.links[2].variable) == ("tcp", "ORDERS_ADMIN_URL")
     assert mail == Service(name="mail", address="127.0.0.1:4711", role="stub", ready="tcp")
     assert system.engines == (Engine(name="redis", kind="redis", restart="never"),)
     assert system.links[1] == Link(source="orders", target="redis", protocol="redis", suffix="/0")
@@ -105,6 +115,8 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
         ("[[journey]]", "[journey]", "journey: expected a list of tables, got a table"),
         ("{pick:order}", "{pick:ordr}", '[[journey]] 1 requests 2: nothing saves into the pool "ordr"'),
         ("[[journey]]", "[[journey]", "my-shop.toml: "),
+        ('to = "orders:admin"', 'to = "orders:admn"', '[[link]] 3 to: "orders" has no endpoint "admn"; did you mean'),
+        ('endpoints = ["http", "admin"]', "endpoints = 3", "[service.orders] endpoints: expected a list of strings"),
         ('suffix = "/0"', 'suffix = "/0"\nwait = "redy"', "[[link]] 2 wait: 'redy' is none of ready, started, no"),
     ],
 )

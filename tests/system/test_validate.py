@@ -113,6 +113,27 @@ def test_every_problem_is_listed_at_once() -> None:
             {"services": (elsewhere("h:1", ready="started"),), "links": (), "journeys": ()},
             "services[0].ready: a is not",
         ),
+        (
+            {"services": (elsewhere("h:1", endpoints=("http", "grpc")),), "links": (), "journeys": ()},
+            "services[0].endpoints: a has one address, so it has one endpoint",
+        ),
+        (
+            {"services": (service("a", endpoints=("grpc",)),), "links": (), "journeys": ()},
+            'services[0].ready: a has no endpoint http; use "tcp" or "started"',
+        ),
+        ({"services": (service("a", endpoints=()),), "links": (), "journeys": ()}, "services[0].endpoints: a listens"),
+        (
+            {"services": (service("a", endpoints=("http", "http")),), "links": (), "journeys": ()},
+            "services[0].endpoints: a name stands there twice",
+        ),
+        (
+            {"links": (link("orders", "users", endpoint="grp"),), "journeys": ()},
+            'links[0].endpoint: "users" has no endpoint "grp"; there are http',
+        ),
+        (
+            {"links": (link("orders", "broker", "amqp", endpoint="http"),), "journeys": ()},
+            'links[0].endpoint: "broker" has no endpoint "http"',
+        ),
         ({"services": (service("a", memory=0),), "links": (), "journeys": ()}, "services[0].memory: 0 is not above 0"),
         ({"services": (service("a", start="later"),), "links": (), "journeys": ()}, "services[0].start: 'later' is"),
         ({"services": (service("a", replica_of="b"),), "links": (), "journeys": ()}, 'no service is named "b"'),

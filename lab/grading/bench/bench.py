@@ -159,7 +159,8 @@ class Bench:
         self.seen = Seen(self.control, self.record.journal)
         self._connected = True
         status = self.control.run()
-        self.urls = {link.id.partition("->")[2]: link.url for link in status.links if link.id.startswith(f"{CLIENT}->")}
+        reached = {link.id: link.target for link in self.assignment.system.links if link.source == CLIENT}
+        self.urls = {reached[link.id]: link.url for link in status.links if link.id in reached}
         self.direct = {process.name: process.url for process in status.processes}
         for name, opener in openers.items():
             opened = opener(self.direct[name], self.seen.flows, partial(self.processes.restart_engine, name))

@@ -15,6 +15,7 @@ from lab.grading.model import Line
 from lab.grading.report.coloured import visible, wrap
 from lab.grading.report.words import label
 from lab.journal.telling import Words
+from lab.system.links import ends
 
 OUTSIDE = ("client", "check")
 """Who acts from outside stands on the left."""
@@ -309,7 +310,7 @@ def _lanes(lines: Sequence[Line]) -> list[str]:
 def _struck(line: Line) -> list[str]:
     """Lanes that a fault is on: the second word of its text."""
     target = [*line.what.split(), "", ""][1]
-    return target.replace("<->", "->").split("->")
+    return target.split("<->") if "<->" in target else [name for name in ends(target) if name]
 
 
 def _shown(piece: str) -> str:

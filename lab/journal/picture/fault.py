@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from lab.system.links import covers
+
 
 @dataclass(slots=True)
 class FaultPicture:
@@ -31,4 +33,4 @@ class FaultPicture:
 
     def touches(self, link: str) -> bool:
         """Whether it is a fault on this link."""
-        return link in self.links
+        return covers(self.target, link)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.journal.measure import Meter, Spread
+from lab.system.links import ends
 
 FAILED = frozenset({"error", "lost", "refused"})
 """Outcomes that count as errors. What was late or arrived twice still arrived."""
@@ -45,11 +46,11 @@ class LinkPicture:
 
     @property
     def source(self) -> str:
-        return self.id.partition("->")[0]
+        return ends(self.id)[0]
 
     @property
     def target(self) -> str:
-        return self.id.partition("->")[2]
+        return ends(self.id)[1]
 
     @property
     def errors(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.journal.event import Flow
-from lab.wire.session import Effect, Send, Side, Strike
+from lab.wire.session import Effect, Send, Session, Side, Strike
 
 
-class LinesSession:
+class LinesSession(Session):
     rewrites = False
 
     def __init__(self) -> None:
