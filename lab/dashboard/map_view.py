@@ -21,7 +21,7 @@ from lab.journal.picture.run import RunPicture
 from lab.system.kinds import protocols
 from lab.system.model import CLIENT
 
-CUT: frozenset[Effect] = frozenset({"shut", "hold", "mute"})
+CUT: frozenset[Effect] = frozenset({"shut", "hang", "hold", "mute"})
 """What faults do whose wire is shown as cut."""
 
 PROCESS_STYLE = {"ready": "ok", "degraded": "warn", "failed": "bad", "stopped": "dim", "frozen": "warn"}

@@ -19,7 +19,7 @@ Scope = Literal["link", "pair", "process"]
 Unit = Literal["time", "rate", "bytes", "number", "word"]
 Traffic = Literal["", "deliveries", "publishes"]
 Counts = Literal["victims", "cut connections"]
-Effect = Literal["slow", "hold", "mute", "cut", "shut", "content"]
+Effect = Literal["slow", "hold", "mute", "cut", "shut", "hang", "content"]
 """What a fault does to a link or a process.
 
 | effect | what it does |
@@ -28,7 +28,8 @@ Effect = Literal["slow", "hold", "mute", "cut", "shut", "content"]
 | `hold` | nothing goes through and nothing ends; what was held goes on when it heals |
 | `mute` | what is asked arrives, what is answered is lost |
 | `cut` | live connections end, or the process |
-| `shut` | live connections end, and no new one gets through |
+| `shut` | live connections end, and new ones are refused |
+| `hang` | live connections end, and new ones wait for ever |
 | `content` | chosen messages are answered, changed, repeated, held back or lost |
 """
 
@@ -196,7 +197,7 @@ _ALL = (
     ),
     _link(
         "connect-hang",
-        "shut",
+        "hang",
         mark("connecting takes for ever, and live connections are cut"),
         mark(
             "connection reset once, then its connect times out (where the system cannot do that, it "

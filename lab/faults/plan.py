@@ -6,7 +6,7 @@ run's seed and the fault's id and link, so one link's traffic does not change an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from random import Random
@@ -51,26 +51,31 @@ class _Active:
 
 
 class Plan:
-    """All faults of a run. `on_change` is called with every FaultChange, from whichever call made it; `version` grows
-    with every fault that begins or ends."""
+    """All faults of a run. `on_change` is called with every FaultChange, from whichever call made it; then those are
+    called who `watch` a link on which a fault began or ended."""
 
     def __init__(self, seed: int = 0, on_change: Callable[[FaultChange], None] | None = None) -> None:
         self.seed = seed
         self.on_change = on_change
-        self.version = 0
         self._count = 0
         self._active: dict[str, _Active] = {}
         self._links: dict[str, tuple[_Active, ...]] = {}
+        self._watchers: dict[str, list[Callable[[], None]]] = {}
         self._victims: dict[str, int] = {}
         self._spent: set[str] = set()
+
+    def watch(self, link: str, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever a fault on this link began or ended: at once, also in the middle of a strike."""
+        self._watchers.setdefault(link, []).append(changed)
 
     def add(self, fault: Fault, now: float) -> Fault:
         """Begin a fault; returns it with its id (`f1`, `f2` ...) and its defaults. Raises text.FaultError."""
         self._count += 1
         fault = replace(text.complete(fault), id=f"f{self._count}")
         self._active[fault.id] = _Active(fault, now)
-        self._changed()
+        self._links.clear()
         self._tell(fault, "added")
+        self._notify([fault])
         return fault
 
     def heal(self, ident: str | None, now: float) -> list[Fault]:  # noqa: ARG002 - every change is told with a time
@@ -168,10 +173,10 @@ class Plan:
             if active is not None:
                 self._victims[ident] = active.victims
                 ended.append(active.fault)
-        if ended:
-            self._changed()
+        self._links.clear()
         for fault in ended:
             self._tell(fault, change, detail=catalogue.toll(fault.kind, self.victims(fault.id)))
+        self._notify(ended)
         return ended
 
     def _drawn(self, active: _Active, link: str) -> Fault:
@@ -188,9 +193,10 @@ class Plan:
             luck = active.draws[link] = Random(f"{self.seed}/{active.fault.id}/{link}")
         return luck
 
-    def _changed(self) -> None:
-        self.version += 1
-        self._links.clear()
+    def _notify(self, faults: Iterable[Fault]) -> None:
+        for link in dict.fromkeys(link for fault in faults for link in catalogue.links(fault.target)):
+            for changed in self._watchers.get(link, ()):
+                changed()
 
     def _tell(self, fault: Fault, change: Change, link: str = "", detail: str = "") -> None:
         if self.on_change is None:

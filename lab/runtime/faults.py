@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import cast
@@ -20,7 +19,6 @@ from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
 from lab.system.model import System
 from lab.system.refusal import Unknown
-from lab.wire.tap import Tap
 
 
 class Faults:
@@ -29,13 +27,10 @@ class Faults:
     def __init__(
         self, system: System, seed: int, now: Callable[[], float], emit: Callable[[FaultChange], None]
     ) -> None:
-        self.plan = Plan(seed, self._changed)
-        self.taps: dict[str, Tap] = {}
+        self.plan = Plan(seed, emit)
         self.supervisor: Supervisor | None = None
         self._system = system
         self._now = now
-        self._emit = emit
-        self._pending: asyncio.Handle | None = None
 
     def add(self, text: str, owner: str) -> FaultStatus:
         """Begin the fault that `text` describes. Raises FaultError, or ActionError if its process cannot suffer it."""
@@ -46,7 +41,6 @@ class Faults:
         except ActionError:
             self.plan.heal(fault.id, self._now())
             raise
-        self._tell_taps()
         return self._one(fault)
 
     def heal(self, ident: str | None) -> list[FaultStatus]:
@@ -56,14 +50,11 @@ class Faults:
             raise Unknown("active fault", ident, before)
         healed = self.plan.heal(ident, self._now())
         self._undo(healed)
-        self._tell_taps()
         return [before[fault.id] for fault in healed]
 
     def expire(self) -> None:
         """End what has lasted its time; to be called several times a second."""
-        if ended := self.plan.expire(self._now()):
-            self._undo(ended)
-            self._tell_taps()
+        self._undo(self.plan.expire(self._now()))
 
     def status(self) -> tuple[FaultStatus, ...]:
         return tuple(
@@ -101,19 +92,6 @@ class Faults:
     def _one(self, fault: Fault) -> FaultStatus:
         active = next((status for status in self.status() if status.id == fault.id), None)
         return active or _status(fault, self.plan.victims(fault.id), 0.0)
-
-    def _changed(self, change: FaultChange) -> None:
-        """Called by the plan, also from within a tap's own decision, so the taps are told a moment later."""
-        self._emit(change)
-        if change.change != "hit" and self._pending is None:
-            self._pending = asyncio.get_running_loop().call_soon(self._tell_taps)
-
-    def _tell_taps(self) -> None:
-        if self._pending:
-            self._pending.cancel()
-            self._pending = None
-        for tap in self.taps.values():
-            tap.changed()
 
 
 def _status(fault: Fault, victims: int, remaining: float | None) -> FaultStatus:

@@ -191,7 +191,6 @@ class Run:
         for link in self.system.links:
             if self._wiring.upstream(link) is not None:
                 await self._open_tap(link)
-        self.faults.taps = self._taps
         self.supervisor.start(self._task_ended)
         for engine in self.system.engines:
             if watch := engine_kinds()[engine.kind].queues:

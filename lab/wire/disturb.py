@@ -1,18 +1,15 @@
 """What a link fault does to one message: the effects every protocol's session shares.
 
 A latency of 300 ms on a whole link is the tap's business; `20%` of it, or `on "POST /charges*"`, needs a session that
-knows where a message begins: it asks `strike(LINK_KINDS, op)` once a message and hands the answer to `disturb`.
+knows where a message begins: it asks `strike(ON_MESSAGES, op)` once a message and hands the answer to `disturb`.
 """
 
 from __future__ import annotations
 
-from lab.faults.catalogue import ON_MESSAGES as LINK_KINDS
 from lab.faults.catalogue import effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall, Stream
-
-__all__ = ["LINK_KINDS", "disturb", "pace", "touched"]
 
 
 def disturb(fault: Fault | None, to: Side, data: bytes, stream: Stream = None) -> list[Effect]:

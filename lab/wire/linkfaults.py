@@ -6,13 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.faults import catalogue
+from lab.faults.catalogue import KINDS, Effect, effect, whole
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
-
-SLOW = ("latency", "bandwidth")
-HOLD = ("blackhole", "partition")
-CUT = ("refuse", "connect-hang", "reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +26,8 @@ class LinkFaults:
 
     def __init__(self, plan: Plan, link: str) -> None:
         self.plan = plan
-        self.version = -1
-        """The plan's when it was looked at last."""
+        self.striking = False
+        """Whether a session is being told right now who is hit, so that no connection may be disturbed."""
         self.active: dict[str, Fault] = {}
         self.selective = False
         """Whether a fault is active that a session must decide on, message by message."""
@@ -46,37 +42,35 @@ class LinkFaults:
         self._link = link
         self._slow: Sequence[Fault] = ()
 
-    @property
-    def stale(self) -> bool:
-        """Whether faults began or ended since the last `renew`."""
-        return self.version != self.plan.version
-
     def renew(self) -> Change:
         """Look at the plan, and say what changed for live connections."""
         before = self.active
-        self.version = self.plan.version
         faults = self.plan.active(self._link)
         self.active = {fault.id: fault for fault in faults}
-        whole = [fault for fault in faults if catalogue.whole(fault)]
-        kinds = {fault.kind for fault in whole}
-        self.selective = len(whole) < len(faults)
-        self._slow = [fault for fault in whole if fault.kind == "latency"]
-        self.holds = [fault for fault in whole if fault.kind in HOLD]
-        self.mutes = [fault for fault in whole if fault.kind == "one-way"]
-        self.marks = [fault for fault in whole if fault.kind in SLOW or fault.kind in HOLD]
-        self.rate = min((float(fault.params["rate"]) for fault in whole if fault.kind == "bandwidth"), default=None)
-        self.port = "refuse" if "refuse" in kinds else "hang" if "connect-hang" in kinds else "open"
+        taken = [fault for fault in faults if whole(fault)]
+        slow = _those(taken, "slow")
+        self.selective = len(taken) < len(faults)
+        self._slow = [fault for fault in slow if "delay" in fault.params]
+        self.holds = _those(taken, "hold")
+        self.mutes = _those(taken, "mute")
+        self.marks = _those(taken, "slow", "hold")
+        self.rate = min((float(fault.params["rate"]) for fault in slow if "rate" in fault.params), default=None)
+        self.port = "refuse" if _those(taken, "shut") else "hang" if _those(taken, "hang") else "open"
         healed = [fault for ident, fault in before.items() if ident not in self.active and not self.plan.spent(ident)]
-        self.healed_hold = next((fault for fault in healed if fault.kind in HOLD), None)
+        self.healed_hold = next(iter(_those(healed, "hold")), None)
         return Change(
             healed=bool(healed),
-            hurry=any(fault.kind in SLOW for fault in healed) and not any(fault.kind in SLOW for fault in faults),
-            cuts=[fault for fault in whole if fault.kind in CUT and fault.id not in before],
+            hurry=bool(_those(healed, "slow")) and not _those(faults, "slow"),
+            cuts=[fault for fault in _those(taken, "cut", "shut", "hang") if fault.id not in before],
         )
 
     def strike(self, kinds: Collection[str], op: str, now: float) -> Fault | None:
         """What sessions ask (see session.Strike)."""
-        return self.plan.strike(self._link, kinds, op, now)
+        self.striking = True
+        try:
+            return self.plan.strike(self._link, kinds, op, now)
+        finally:
+            self.striking = False
 
     def way(self) -> float:
         """Seconds that bytes are late on one way now: a latency is shared by the way out and the way back."""
@@ -86,6 +80,11 @@ class LinkFaults:
         """A fault on the whole link touched the flow `op`, or cut, holds or robs a `connection`."""
         self.plan.hit(fault.id, self._link, now, victims=victims, op=op)
 
-    def done(self, fault: Fault) -> None:
-        """A fault that happens once has happened."""
-        self.plan.done(fault.id)
+    def cut(self, fault: Fault) -> None:
+        """A fault has cut the connections: one that happens once is over."""
+        if KINDS[fault.kind].once:
+            self.plan.done(fault.id)
+
+
+def _those(faults: Sequence[Fault], *effects: Effect) -> list[Fault]:
+    return [fault for fault in faults if effect(fault) in effects]

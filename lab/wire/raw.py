@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.faults.catalogue import ON_MESSAGES
 from lab.journal.event import Flow
-from lab.wire.disturb import LINK_KINDS, disturb
+from lab.wire.disturb import disturb
 from lab.wire.session import Effect, Send, Side, Strike
 
 
@@ -33,7 +34,7 @@ class RawSession:
         self.observe(side, data, now)
         if side is Side.SERVER or not data:
             return [Send(side.other, data)] if data else []
-        fault = strike(LINK_KINDS, "bytes")
+        fault = strike(ON_MESSAGES, "bytes")
         if fault is not None:
             self._faults[fault.id] = None
         return disturb(fault, Side.SERVER, data)

@@ -22,9 +22,6 @@ class Owner(Protocol):
 
     def now(self) -> float: ...
 
-    def changed(self) -> None:
-        """Faults began or ended, and nobody has said so yet."""
-
     def tell(self, flow: Flow) -> None: ...
 
     def again(self, copy: Again) -> None: ...
@@ -116,8 +113,6 @@ class Peer(asyncio.Protocol):
         self._connection = sockets.connection
         self._transport: asyncio.Transport | None = None
         self._forward: Callable[[bytes], None] | None = None
-        self._faults = sockets.owner.faults
-        self._plan = sockets.owner.faults.plan
         self._now = sockets.owner.now
         self._lost = False
 
@@ -129,8 +124,6 @@ class Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         sockets = self._sockets
-        if self._plan.version != self._faults.version:
-            sockets.owner.changed()
         if not self.direct or self._forward is None:
             sockets.do(self._connection.received(self.side, data, self._now()))
             return

@@ -48,11 +48,9 @@ async def serve(
         emit(Note(text=f"{protocol} tap on {listen[0]}:{tap.port} -> {upstream[0]}:{upstream[1]}", topic="run"))
         for fault in wanted:
             plan.add(fault, now())
-        tap.changed()
         while True:
             await asyncio.sleep(TICK)
-            if plan.expire(now()):
-                tap.changed()
+            plan.expire(now())
     finally:
         await tap.close()
 

@@ -1,7 +1,7 @@
 """A tap: the proxy on one link. It listens for the consumer, dials the provider, and lets a session read along.
 
-Faults are looked up in the plan, never wired in: `changed` applies those on whole connections at once, a session asks
-for those on messages as they come.
+Faults are looked up in the plan, never wired in: the plan says when they change, and those on whole connections are
+applied at once; a session asks for those on messages as they come.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class Tap:
         """Listen. Raises OSError if the port is taken."""
         self._host = host
         self._listener.start(host, port)
-        self.changed()
+        self.faults.plan.watch(self._link, self._changed)
+        self._changed()
 
     def set_upstream(self, host: str, port: int) -> None:
         """Lead new connections there; live ones stay."""
@@ -100,8 +101,12 @@ class Tap:
         if self._live:
             await self._empty.wait()
 
-    def changed(self) -> None:
-        """The plan changed: apply and heal what concerns whole connections, now."""
+    def _changed(self) -> None:
+        """The link's faults changed: apply and heal what concerns whole connections, now. A session whose question
+        changed them decides first."""
+        if self.faults.striking:
+            asyncio.get_running_loop().call_soon(self._changed)
+            return
         change = self.faults.renew()
         match self.faults.port:
             case "refuse":
@@ -145,8 +150,7 @@ class Tap:
             self.faults.hit(fault, "connection", self.now(), victims=len(live))
         for sockets in live:
             sockets.reset(fault.id)
-        if fault.kind == "reset":
-            self.faults.done(fault)
+        self.faults.cut(fault)
 
     def _accepted(self, sock: socket.socket) -> None:
         self._spawn(self._admit(sock))

@@ -104,12 +104,18 @@ def test_time_ends_it_also_before_anybody_looks() -> None:
 
 def test_healing_one_and_all() -> None:
     plan, changes = plan_with("latency orders->payments", "refuse orders->users", "kill broker")
-    version = plan.version
+    told: list[str] = []
+    plan.watch(LINK, lambda: told.append(LINK))
+    plan.watch("orders->users", lambda: told.append("orders->users"))
     assert [fault.id for fault in plan.heal("f2", 1.0)] == ["f2"]
-    assert plan.version > version
+    assert told == ["orders->users"]
     assert plan.heal("f2", 1.0) == []
+    assert told == ["orders->users"]
     assert [fault.id for fault in plan.heal(None, 1.0)] == ["f1", "f3"]
+    assert told == ["orders->users", LINK]
     assert [c.change for c in changes][-3:] == ["healed"] * 3
+    plan.add(parse("partition orders<->payments"), 2.0)
+    assert told == ["orders->users", LINK, LINK]
 
 
 def test_a_partition_is_on_the_links_between_the_two_both_ways() -> None:

@@ -48,13 +48,10 @@ class Rig:
 
     def fault(self, text: str) -> Fault:
         kind, _, rest = text.partition(" ")
-        fault = self.plan.add(parse(f"{kind} a:b {rest}"), self.now())
-        self.tap.changed()
-        return fault
+        return self.plan.add(parse(f"{kind} a:b {rest}"), self.now())
 
     def heal(self) -> None:
         self.plan.heal(None, self.now())
-        self.tap.changed()
 
     def ops(self) -> list[str]:
         return [flow.op for flow in self.flows]

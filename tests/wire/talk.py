@@ -26,6 +26,8 @@ class Talk:
         self.plan = Plan(1)
         self.faults = LinkFaults(self.plan, "a->b")
         self.faults.renew()
+        self.plan.watch("a->b", self._changed)
+        self._late = False
         self.connection = Connection(session, self.faults)
         self.answer = answer
         self.now = 0.0
@@ -45,20 +47,17 @@ class Talk:
     def fault(self, text: str) -> Fault:
         """Begin a fault that is given without its target."""
         kind, _, rest = text.partition(" ")
-        fault = self.plan.add(parse(f"{kind} a:b {rest}"), self.now)
-        self._changed()
-        return fault
+        return self.plan.add(parse(f"{kind} a:b {rest}"), self.now)
 
     def heal(self) -> None:
         self.plan.heal(None, self.now)
-        self._changed()
 
     def says(self, side: Side, data: bytes) -> Talk:
         """Bytes come from a side: the direct way if that is open, as through the sockets."""
-        if self.faults.stale:
-            self._changed()
         if not self.connection.direct[side]:
             self._do(self.connection.received(side, data, self.now))
+            if self._late:
+                self._changed()
             return self
         flows = self.connection.session.observe(side, data, self.now)
         self.flows += flows
@@ -98,6 +97,9 @@ class Talk:
         return round(self.heard[side][-1][0] * 1000, 3)
 
     def _changed(self) -> None:
+        self._late = self.faults.striking
+        if self._late:
+            return
         change = self.faults.renew()
         self._do(self.connection.disturbed(change, self.now))
         for fault in change.cuts:

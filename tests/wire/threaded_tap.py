@@ -47,19 +47,11 @@ class ThreadedTap:
         """Begin the fault that is said in words, without its target: `latency 300ms on "publish *"`."""
         kind, _, rest = said.partition(" ")
 
-        def begin() -> Fault:
-            added = self._plan.add(text.parse(f"{kind} app->broker {rest}"), time.monotonic())
-            self._tap.changed()
-            return added
-
-        return self._call(begin)
+        fault = text.parse(f"{kind} app->broker {rest}")
+        return self._call(lambda: self._plan.add(fault, time.monotonic()))
 
     def heal(self) -> None:
-        def end() -> None:
-            self._plan.heal(None, time.monotonic())
-            self._tap.changed()
-
-        self._call(end)
+        self._call(lambda: self._plan.heal(None, time.monotonic()))
 
     def victims(self, fault: Fault) -> int:
         return self._call(lambda: self._plan.victims(fault.id))

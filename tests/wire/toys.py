@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 
+from lab.faults.catalogue import ON_MESSAGES
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
-from lab.wire.disturb import LINK_KINDS, disturb, pace, touched
+from lab.wire.disturb import disturb, pace, touched
 from lab.wire.session import Address, Effect, GiveUp, Reset, Seen, Send, Side, Strike
 
 HEAD = struct.Struct(">BHH")
@@ -69,7 +70,7 @@ class Calls:
         return [flow for flow, _, _ in self._open.values()]
 
     def _asked(self, stream: int, op: str, raw: bytes, now: float, strike: Strike) -> Iterator[Effect]:
-        fault = strike(LINK_KINDS, op)
+        fault = strike(ON_MESSAGES, op)
         flow = touched(Flow(op=op), fault)
         if fault is not None and fault.kind == "reset":
             flow.outcome, flow.status = "error", "reset"

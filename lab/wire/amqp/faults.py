@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import msgspec
 
+from lab.faults.catalogue import ON_MESSAGES, effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.amqp import frames as wire
 from lab.wire.amqp.channel import Batch, Channel, Content
 from lab.wire.amqp.flows import VERBS, confirmation, settle_bits, settlement
 from lab.wire.amqp.outgoing import Outgoing
-from lab.wire.disturb import LINK_KINDS, disturb, touched
+from lab.wire.disturb import disturb, touched
 from lab.wire.session import Reset, Side, Strike
 
 PATIENCE = 1.0
@@ -185,14 +186,14 @@ def _hand_over(
 
 def _pass_on(to: Side, data: bytes, op: str, flows: list[Flow], strike: Strike, out: Outgoing) -> None:
     """Send `data`, which is `op` and comes to these flows, unless a fault of the link has it otherwise."""
-    fault = strike(LINK_KINDS, op)
+    fault = strike(ON_MESSAGES, op)
     if fault is None:
         out.send(to, data)
         out.flows(flows)
         return
     for flow in flows:
         touched(flow, fault)
-        if fault.kind == "reset":
+        if effect(fault) == "cut":
             flow.outcome, flow.status = "error", "reset"
     out.disturbed(disturb(fault, to, data), flows)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from lab.faults.catalogue import ON_MESSAGES, effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
-from lab.wire.disturb import LINK_KINDS, disturb, pace, touched
+from lab.wire.disturb import disturb, pace, touched
 from lab.wire.http.framing import BODY, BROKEN, END, HEAD, Reader
 from lab.wire.http.head import Head
 from lab.wire.http.text import refusal, split_target
@@ -222,8 +223,8 @@ class HttpSession:
                 exchange.canned = refusal(fault, exchange.method, exchange.keep_alive)
                 exchange.copy = None
                 return []
-        fault = exchange.fault = strike(LINK_KINDS, op)
-        if fault is not None and fault.kind == "one-way":
+        fault = exchange.fault = strike(ON_MESSAGES, op)
+        if fault is not None and effect(fault) == "mute":
             exchange.lost = fault
             return [Send(Side.SERVER, part)]
         return disturb(fault, Side.SERVER, part)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from lab.faults.catalogue import ON_MESSAGES, effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
-from lab.wire.disturb import LINK_KINDS, disturb, pace, touched
+from lab.wire.disturb import disturb, pace, touched
 from lab.wire.redis.commands import READS, ROLES, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, name_of, ttl
 from lab.wire.redis.resp import Command, CommandReader, Reply, ReplyReader
 from lab.wire.session import Effect, GiveUp, Mute, Seen, Send, Side, Strike, Undecodable
@@ -234,8 +235,8 @@ class RedisSession:
                 if fault is not None:
                     asked.fault, asked.canned = fault, nothing
                     return []
-        fault = asked.fault = strike(LINK_KINDS, op)
-        if fault is not None and fault.kind == "one-way":
+        fault = asked.fault = strike(ON_MESSAGES, op)
+        if fault is not None and effect(fault) == "mute":
             asked.lost = fault
             return [Send(Side.SERVER, raw)]
         return disturb(fault, Side.SERVER, raw)
