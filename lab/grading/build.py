@@ -14,6 +14,7 @@ from typing import IO
 
 from lab.grading.model import Build
 from lab.grading.stage import Stage, Watcher
+from lab.locale import tr
 from lab.runtime.secrets import without_secrets
 
 PATIENCE = 300.0
@@ -52,7 +53,7 @@ def _build(build: Build, on_event: Watcher) -> str:
             start_new_session=True,
         )
     except OSError as error:
-        return f"cannot be run in {build.dir}: {error.strerror}"
+        return tr("cannot be run in {dir}: {strerror}", dir=build.dir, strerror=error.strerror)
     assert process.stdin
     assert process.stdout
     said, open_ = b"", True
@@ -61,7 +62,9 @@ def _build(build: Build, on_event: Watcher) -> str:
             waited = time.monotonic() - began
             on_event(Stage(kind="build", text=f"{build.service}: {build.command}", seconds=waited))
             if waited > PATIENCE:
-                return f"was not done after {PATIENCE:g} s{_last_words(said)}"
+                return tr(
+                    "was not done after {patience:g} s{last_words}", patience=PATIENCE, last_words=_last_words(said)
+                )
             if not open_:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(POLL)
@@ -72,7 +75,9 @@ def _build(build: Build, on_event: Watcher) -> str:
         if process.returncode == 0:
             return ""
         said += _read(process.stdout, 0) or b""
-        return f"ended with code {process.returncode}{_last_words(said)}"
+        return tr(
+            "ended with code {returncode}{last_words}", returncode=process.returncode, last_words=_last_words(said)
+        )
     finally:
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):

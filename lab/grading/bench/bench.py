@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lab.grading.bench.wait import PATIENCE, must
 from lab.grading.checking.expect import CannotTell
 from lab.grading.model import Assignment
+from lab.locale import tr
 from lab.runtime import launch
 from lab.runtime.api import ControlError, RunOptions
 from lab.runtime.ports import Ports
@@ -84,10 +85,10 @@ class Bench:
     def await_engines(self) -> None:
         """Return when the run is ready for services. Raises lab.runtime.launch.LaunchError, CannotTell."""
         self._connect()
-        must(lambda: self.control.run().state != "starting", "the engines to start", ENGINES)
+        must(lambda: self.control.run().state != "starting", tr("the engines to start"), ENGINES)
         status = self.control.run()
         if status.state != "ready":
-            raise CannotTell(f"the engines did not start: {status.reason}")
+            raise CannotTell(tr("the engines did not start: {reason}", reason=status.reason))
         self.tiers = dict(status.tiers)
 
     def fresh(self) -> None:

@@ -9,6 +9,7 @@ from lab.grading.bench.unhealthy import why_not
 from lab.grading.bench.wait import PATIENCE, must, wait
 from lab.grading.checking.expect import CannotTell
 from lab.grading.model import Assignment
+from lab.locale import tr
 from lab.runtime.api import Action, ControlError, ProcessStatus
 from lab.runtime.client import Control
 
@@ -50,7 +51,14 @@ class Processes:
             status = self.status(name)
             if name not in self.instances or status.pid is not None:
                 raise
-            raise CannotTell(f"{name} had ended before it could be asked to {action}: {status.reason}") from None
+            raise CannotTell(
+                tr(
+                    "{name} had ended before it could be asked to {action}: {reason}",
+                    name=name,
+                    action=action,
+                    reason=status.reason,
+                )
+            ) from None
 
     def start(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
         """Start a service, with `env` added to its environment, and wait until it is healthy. Raises CannotTell."""
@@ -86,7 +94,7 @@ class Processes:
                     raise CannotTell(why_not(statuses[name]))
             return all(statuses[name].state in UP for name in names)
 
-        if not wait(healthy, f"{' and '.join(names)} to become healthy", within):
+        if not wait(healthy, tr("{names} to become healthy", names=" and ".join(names)), within):
             statuses = self.statuses()
             sick = next(statuses[name] for name in names if statuses[name].state not in UP)
             raise CannotTell(why_not(sick))
@@ -96,25 +104,25 @@ class Processes:
             statuses = self.statuses()
             return all(statuses[name].pid is None for name in names)
 
-        return wait(dead, f"{' and '.join(names)} to end", within)
+        return wait(dead, tr("{names} to end", names=" and ".join(names)), within)
 
     def gone(self, name: str, within: float = PATIENCE) -> None:
         """Return when it has ended. Raises RuntimeError."""
         if not self.await_dead([name], within):
-            raise RuntimeError(f"{name} lives on after SIGKILL")
+            raise RuntimeError(tr("{name} lives on after SIGKILL", name=name))
 
     def restart_engine(self, name: str) -> None:
         """Restart an engine; returns when it is there again. Raises CannotTell."""
         self.act(name, "restart")
-        must(lambda: self.status(name).state not in UP, f"{name} to go down")
-        must(lambda: self.status(name).state in UP, f"{name} to come back", REVIVAL)
+        must(lambda: self.status(name).state not in UP, tr("{name} to go down", name=name))
+        must(lambda: self.status(name).state in UP, tr("{name} to come back", name=name), REVIVAL)
 
     def start_over(self) -> None:
         """No service lives, their folders are empty, and every engine is there."""
         living = self.living()
         self.kill_all()
         if not self.await_dead(living):
-            raise RuntimeError(f"{', '.join(living)} cannot be killed")
+            raise RuntimeError(tr("{living} cannot be killed", living=", ".join(living)))
         for name in self.instances:
             self._control.set_environment(name, {})
             self._control.wipe(name)
@@ -125,5 +133,5 @@ class Processes:
             elif statuses[name].state in DEAD:
                 self.act(name, "start")
         for name in self._engines:
-            if not wait(lambda name=name: self.status(name).state in UP, f"{name} to come back", REVIVAL):  # type: ignore[misc]
-                raise RuntimeError(f"{name} does not come back")
+            if not wait(lambda name=name: self.status(name).state in UP, tr("{name} to come back", name=name), REVIVAL):  # type: ignore[misc]
+                raise RuntimeError(tr("{name} does not come back", name=name))

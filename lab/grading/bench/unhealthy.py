@@ -8,11 +8,12 @@ from collections.abc import Sequence
 
 import psutil
 
+from lab.locale import tr
 from lab.runtime.api import ProcessStatus
 
 LAST = 6
 """Last lines that are told of a service that did not start."""
-REFUSED = "refuses connections"
+REFUSED = tr("refuses connections")
 CAUSE = re.compile(r"^(?:panic: |fatal error: |[\w.]*(?:Error|Exception)\b)")
 """A line that says why a process ended, which Go writes above the stacks of its goroutines."""
 
@@ -21,10 +22,12 @@ def why_not(status: ProcessStatus) -> str:
     """One sentence, with the service's last words on lines of their own."""
     reason = status.reason or status.state
     if status.pid and (elsewhere := listening(status.pid)) and REFUSED in reason:
-        ports = " and ".join(map(str, elsewhere))
-        reason += f"; it listens on {ports} instead of the PORT that its environment names"
+        ports = tr(" and ").join(map(str, elsewhere))
+        reason += tr("; it listens on {ports} instead of the PORT that its environment names", ports=ports)
     said = "".join(f"\n  {line}" for line in last_words(status.tail))
-    return f"{status.name} never became healthy: {reason}" + (f"; its last words:{said}" if said else "")
+    return tr("{name} never became healthy: {reason}", name=status.name, reason=reason) + (
+        tr("; its last words:{said}", said=said) if said else ""
+    )
 
 
 def last_words(lines: Sequence[str]) -> list[str]:

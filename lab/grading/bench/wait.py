@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from lab.grading.checking.expect import Attention, CannotTell
+from lab.locale import tr
 
 PATIENCE = 20.0
 """Seconds that a service may take to become healthy, an engine to come back, a process to end."""
@@ -28,4 +29,4 @@ def wait(probe: Callable[[], bool], awaiting: str, within: float = PATIENCE) -> 
 def must(probe: Callable[[], bool], awaiting: str, within: float = PATIENCE) -> None:
     """Wait for it. Raises CannotTell if it does not come."""
     if not wait(probe, awaiting, within):
-        raise CannotTell(f"waited {within:g} s for {awaiting}")
+        raise CannotTell(tr("waited {within:g} s for {awaiting}", within=within, awaiting=awaiting))

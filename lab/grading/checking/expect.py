@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from lab.locale import tr
+
 if TYPE_CHECKING:
     from lab.grading.instruments.http import Answer
 
@@ -98,7 +100,12 @@ def eventually(
         waited = time.monotonic() - began
         if waited > within:
             instead = got() if got else last
-            raise BehaviourFailed(awaiting, f"waited {waited:.1f} s; at last: {_in_words(instead)}", code, tuple(about))
+            raise BehaviourFailed(
+                awaiting,
+                tr("waited {waited:.1f} s; at last: {last}", waited=waited, last=_in_words(instead)),
+                code,
+                tuple(about),
+            )
         Attention.waiting(awaiting, waited)
         time.sleep(POLL)
 
@@ -122,7 +129,7 @@ def never(
     until = time.monotonic() + quiet
     while True:
         if seen := probe():
-            raise BehaviourFailed(f"never: {unwanted}", _in_words(seen), code, tuple(about))
+            raise BehaviourFailed(tr("never: {unwanted}", unwanted=unwanted), _in_words(seen), code, tuple(about))
         if time.monotonic() > until:
             return
         time.sleep(POLL)
@@ -149,5 +156,5 @@ def sample_twice(measure: Callable[[], T], good: Callable[[T], bool]) -> T:
 
 def _in_words(value: Any) -> str:
     if value is None or value is False or value == [] or value == {}:
-        return "nothing"
+        return tr("nothing")
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

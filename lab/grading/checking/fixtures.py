@@ -74,7 +74,14 @@ class SystemUnderTest:
         """Have `count` instances of the service running; their names. The exercise declares how many there may be."""
         instances = [name, *self._bench.assignment.replicas.get(name, ())][:count]
         if len(instances) < count:
-            raise ValueError(f"{name} has {len(instances)} instances in exercise.toml, not {count}")
+            raise ValueError(
+                tr(
+                    "{name} has {count} instances in exercise.toml, not {wanted}",
+                    name=name,
+                    count=len(instances),
+                    wanted=count,
+                )
+            )
         for instance in instances:
             if not self.alive(instance):
                 self._bench.processes.start(instance, wait=False)
@@ -274,7 +281,7 @@ def instrument(bench: Bench) -> Callable[[str], Instrument]:
     """`instrument("amqp")` looks into the exercise's engine of this kind."""
 
     def named(kind: str) -> Instrument:
-        assert kind in bench.instruments, f"the exercise has no engine {kind} that a check can look into"
+        assert kind in bench.instruments, tr("the exercise has no engine {kind} that a check can look into", kind=kind)
         return bench.instruments[kind]
 
     return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.grading.checking.expect import eventually
+from lab.locale import tr, trn
 from lab.neighbours import stub
 
 
@@ -13,10 +14,14 @@ class Hold(stub.Hold):
         """Return when `n` requests are held at the same time. Raises BehaviourFailed (`never-arrived`)."""
         eventually(
             lambda: self.held >= n,
-            f"{n} request{'s' if n != 1 else ''} in flight to the service that was told to hold them",
+            trn(
+                "{count} request in flight to the service that was told to hold them",
+                "{count} requests in flight to the service that was told to hold them",
+                n,
+            ),
             within,
             code="never-arrived",
-            got=lambda: f"{self.held} held now, {self.arrived} in all",
+            got=lambda: tr("{held} held now, {arrived} in all", held=self.held, arrived=self.arrived),
         )
 
 

@@ -19,6 +19,7 @@ from lab.grading.evidence.story import story
 from lab.grading.model import Assignment, Behaviour, Finding, Verdict
 from lab.grading.signature import looks_like
 from lab.grading.stage import Stage, Watcher
+from lab.locale import tr
 from lab.system.model import CLIENT
 
 LIMIT = 90
@@ -94,11 +95,13 @@ class Grader:
         )
         Attention.warned = lambda text: self._warnings.setdefault(ident, []).append(text)
         if self._stopped:
-            raise _Skipped("an earlier behaviour failed, and you asked to stop there")
+            raise _Skipped(tr("an earlier behaviour failed, and you asked to stop there"))
         for needed in self._behaviour(ident).needs:
             if self.verdict(needed) not in ("pass", None):
-                what = "could not be judged" if self.verdict(needed) in ("unknown", "error") else "does not hold"
-                raise _Skipped(f"it needs {needed}, which {what}", needed)
+                what = (
+                    tr("could not be judged") if self.verdict(needed) in ("unknown", "error") else tr("does not hold")
+                )
+                raise _Skipped(tr("it needs {needed}, which {what}", needed=needed, what=what), needed)
         self.listener(Stage(kind="check", behaviour=ident, says=self._behaviour(ident).says))
 
     @pytest.hookimpl(wrapper=True)
@@ -107,7 +110,7 @@ class Grader:
             self.bench.seen.mark()  # it asks for nothing of the system, so nothing was made fresh for it
 
         def overdue(*_: object) -> None:
-            raise Overdue(f"the check was not over after {LIMIT} s")
+            raise Overdue(tr("the check was not over after {limit} s", limit=LIMIT))
 
         before = signal.signal(signal.SIGALRM, overdue)
         signal.alarm(LIMIT)
@@ -116,7 +119,13 @@ class Grader:
         except Overdue:
             if (waited := self._answering()) < LIMIT / 2:
                 raise
-            raise CannotTell(f"not done after {LIMIT} s, {waited:.0f} of them spent waiting for answers") from None
+            raise CannotTell(
+                tr(
+                    "not done after {limit} s, {waited:.0f} of them spent waiting for answers",
+                    limit=LIMIT,
+                    waited=waited,
+                )
+            ) from None
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
@@ -182,7 +191,7 @@ class Grader:
     def _finding(self, behaviour: Behaviour) -> Finding:
         outcomes = self.outcomes.get(behaviour.id, [])
         if not outcomes:
-            reason = self.broken or "no check proves it"
+            reason = self.broken or tr("no check proves it")
             return self._describe(behaviour, Outcome("error", reason=reason))
         gravest = min(outcomes, key=lambda outcome: GRAVITY.index(outcome.verdict))
         assert gravest.finding
@@ -190,7 +199,10 @@ class Grader:
         return replace(
             gravest.finding,
             seconds=round(sum(outcome.seconds for outcome in outcomes), 3),
-            warnings=(*gravest.finding.warnings, *(f"nor this: {one.expected}; got {one.got}" for one in others)),
+            warnings=(
+                *gravest.finding.warnings,
+                *(tr("nor this: {expected}; got {got}", expected=one.expected, got=one.got) for one in others),
+            ),
             looks_like=tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like)),
         )
 

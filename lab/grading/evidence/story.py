@@ -15,6 +15,7 @@ from lab.journal.belonging import AROUND, LOUD, belongs, beside, speaks
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
 from lab.journal.story import Step, chain
 from lab.journal.telling import milliseconds
+from lab.locale import tr
 from lab.system.model import CLIENT
 
 CHOSEN = 1000
@@ -192,7 +193,7 @@ def _line(step: Step, event: Event, places: Mapping[int, str]) -> Line:
         return Line(t=step.t, lane="log", who=step.who, what=what, result=result, place=places[step.seq])
     assert isinstance(event, Flow)
     mark = "" if step.mark == "error" else step.mark
-    what = step.what.split(" (queue ")[0]  # who receives it says as much
+    what = step.what.split(" (")[0]  # who receives it says as much
     if event.message:
         what += f" {_short(event.message)}"
     return Line(t=step.t, lane="wire", who=step.who, to=step.to, what=what, result=_result(step, event), mark=mark)
@@ -201,7 +202,7 @@ def _line(step: Step, event: Event, places: Mapping[int, str]) -> Line:
 def _breaker(event: Event) -> str:
     if not isinstance(event, Log) or event.event != "breaker":
         return ""
-    return f"breaker {event.data.get('name', '')} is {event.data.get('state', '')}"
+    return tr("breaker {name} is {state}", name=event.data.get("name", ""), state=event.data.get("state", ""))
 
 
 def _result(step: Step, flow: Flow) -> str:

@@ -21,6 +21,7 @@ from lab.grading.instruments.broker_listener import BrokerListener, read
 from lab.grading.instruments.messages import CLOUD_EVENT, EXCHANGE, PERSISTENT, Message
 from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
+from lab.locale import tr
 
 
 class Broker:
@@ -55,7 +56,7 @@ class Broker:
         attributes: Mapping[str, Any] = event if isinstance(event, Mapping) else {}
         key = routing_key if routing_key is not None else attributes.get("type")
         if key is None:
-            raise ValueError("what is no event needs a routing key")
+            raise ValueError(tr("what is no event needs a routing key"))
         ident = message_id if message_id is not None else str(attributes.get("id", "") or uuid.uuid4())
         properties = pika.BasicProperties(
             message_id=ident or None,
@@ -70,7 +71,9 @@ class Broker:
         try:
             self._connection.do(lambda channel: channel.basic_publish(exchange, key, body, properties))
         except (NackError, UnroutableError, Refused) as error:
-            raise CannotTell(f"the broker does not take the grader's message {ident}: {error}") from error
+            raise CannotTell(
+                tr("the broker does not take the grader's message {ident}: {error}", ident=ident, error=error)
+            ) from error
         return ident
 
     @contextmanager
@@ -125,15 +128,21 @@ class Broker:
             waiting, before = _unacked(flows, queue), traffic
             traffic = sum(flow.queue == queue for flow in flows)
             if found is None or found[0] or waiting:
-                last = "no such queue" if found is None else f"{found[0]} ready and {waiting} unacked in {queue}"
+                last = (
+                    tr("no such queue")
+                    if found is None
+                    else tr(
+                        "{found} ready and {waiting} unacked in {queue}", found=found[0], waiting=waiting, queue=queue
+                    )
+                )
                 since = None
                 return False
             if since is None or traffic != before:
                 since = time.monotonic()
-            last = f"{queue} empty, but not for {quiet:g} s"
+            last = tr("{queue} empty, but not for {quiet:g} s", queue=queue, quiet=quiet)
             return time.monotonic() - since >= quiet
 
-        eventually(at_rest, f"{queue} to be worked off", within, code="not-drained", got=lambda: last)
+        eventually(at_rest, tr("{queue} to be worked off", queue=queue), within, code="not-drained", got=lambda: last)
 
     def get(self, queue: str) -> Message | None:
         """Take the first message out for good; None if there is none."""
@@ -142,7 +151,7 @@ class Broker:
         except Refused as refused:
             if refused.code == NOT_FOUND:
                 return None
-            raise CannotTell(f"{queue} cannot be read: {refused}") from refused
+            raise CannotTell(tr("{queue} cannot be read: {refused}", queue=queue, refused=refused)) from refused
         return None if method is None else read(method, properties, body)
 
     def declare(
@@ -166,7 +175,9 @@ class Broker:
         try:
             self._connection.do(work)
         except Refused as refused:
-            raise CannotTell(f"the grader cannot have its queue {queue}: {refused}") from refused
+            raise CannotTell(
+                tr("the grader cannot have its queue {queue}: {refused}", queue=queue, refused=refused)
+            ) from refused
 
     def delete(self, queue: str) -> None:
         """Delete the queue with what is in it, if there is one."""

@@ -16,6 +16,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from lab.grading.checking.expect import CannotTell
+from lab.locale import tr
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class BrokerConnection:
                 raise Refused(error.reply_code, error.reply_text) from None
             except TROUBLE as error:
                 self.hang_up()
-                raise CannotTell(f"the broker does not answer the grader: {error!r}") from error
+                raise CannotTell(tr("the broker does not answer the grader: {error!r}", error=error)) from error
             finally:
                 self._used = time.monotonic()
 

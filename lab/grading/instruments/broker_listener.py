@@ -13,6 +13,7 @@ from typing import Any
 from lab.grading.checking.expect import CannotTell
 from lab.grading.instruments.broker_connection import TROUBLE, connect
 from lab.grading.instruments.messages import PERSISTENT, Message
+from lab.locale import tr
 
 PUMP = 0.2
 """Seconds between two looks at whether it was closed; messages are taken as they come."""
@@ -62,7 +63,9 @@ class BrokerListener:
         passed = self._fences[ident] = threading.Event()
         self._publish(ident)
         if not passed.wait(PATIENCE):
-            raise CannotTell(f"the grader's own message did not come through the broker within {PATIENCE:g} s")
+            raise CannotTell(
+                tr("the grader's own message did not come through the broker within {patience:g} s", patience=PATIENCE)
+            )
         return self.messages
 
     def close(self) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar
 
 import httpx
 
+from lab.locale import tr
+
 T = TypeVar("T")
 Outcome = Literal["ok", "failed", "unknown"]
 """ok: done. failed: surely not done, or refused in words. unknown: it may have been done (a timeout, a reset)."""
@@ -66,7 +68,13 @@ class Answer:
 
     def __str__(self) -> str:
         what = f"{self.status} {self.code}".strip() if self.status is not None else self.error
-        return f"{self.method} {self.path} -> {what} in {self.seconds:.2f} s"
+        return tr(
+            "{method} {path} -> {what} in {seconds:.2f} s",
+            method=self.method,
+            path=self.path,
+            what=what,
+            seconds=self.seconds,
+        )
 
 
 class Http:
@@ -144,17 +152,21 @@ class Http:
                     chunks.append(chunk)
                     size += len(chunk)
                     if time.monotonic() - began > timeout:
-                        raise httpx.ReadTimeout("the answer did not end")
+                        raise httpx.ReadTimeout(tr("the answer did not end"))
                     if size > LARGEST:
-                        raise httpx.ReadError(f"the answer has more than {LARGEST:,} bytes")
+                        raise httpx.ReadError(tr("the answer has more than {largest:,} bytes", largest=LARGEST))
                 body = b"".join(chunks)
         except httpx.ConnectError as error:
-            return Answer(**about, seconds=time.monotonic() - began, outcome="failed", error=f"refused ({error})")
+            return Answer(
+                **about, seconds=time.monotonic() - began, outcome="failed", error=tr("refused ({error})", error=error)
+            )
         except httpx.TimeoutException:
             waited = time.monotonic() - began
-            return Answer(**about, seconds=waited, error=f"no answer within {waited:.1f} s")
+            return Answer(**about, seconds=waited, error=tr("no answer within {waited:.1f} s", waited=waited))
         except httpx.HTTPError as error:
-            return Answer(**about, seconds=time.monotonic() - began, error=f"connection lost ({_why(error)})")
+            return Answer(
+                **about, seconds=time.monotonic() - began, error=tr("connection lost ({why})", why=_why(error))
+            )
         return Answer(
             **about,
             seconds=time.monotonic() - began,

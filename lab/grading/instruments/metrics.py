@@ -11,6 +11,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.samples import Sample
 
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
+from lab.locale import tr
 
 PATIENCE = 5.0
 OPENMETRICS = "application/openmetrics-text"
@@ -46,7 +47,7 @@ def parse_metrics(text: str, content_type: str = "text/plain") -> Metrics:
     try:
         families = list(read.text_string_to_metric_families(text))
     except Exception as error:  # the parsers raise what their string handling happens to raise
-        raise ValueError(f"not Prometheus' text format: {error}") from error
+        raise ValueError(tr("not Prometheus' text format: {error}", error=error)) from error
     return Metrics(tuple(sample for family in families for sample in family.samples))
 
 
@@ -55,13 +56,13 @@ def read_metrics(url: str) -> Metrics:
 
     Raises CannotTell if it does not answer, BehaviourFailed (`no-metrics`) if what it answers are no metrics.
     """
-    expected = "GET /metrics to answer 200 with metrics in Prometheus' text format"
+    expected = tr("GET /metrics to answer 200 with metrics in Prometheus' text format")
     try:
         got = httpx.get(f"{url.rstrip('/')}/metrics", timeout=PATIENCE, trust_env=False)
     except httpx.HTTPError as error:
-        raise CannotTell(f"/metrics does not answer: {error!r}") from error
+        raise CannotTell(tr("/metrics does not answer: {error!r}", error=error)) from error
     if got.status_code != 200:
-        raise BehaviourFailed(expected, f"it answered {got.status_code}", "no-metrics")
+        raise BehaviourFailed(expected, tr("it answered {status_code}", status_code=got.status_code), "no-metrics")
     try:
         return parse_metrics(got.text, got.headers.get("content-type", ""))
     except ValueError as error:

@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lab.grading.checking.expect import CannotTell
+from lab.locale import tr
 
 PATIENCE = 2.0
 """Seconds for an answer; the grader's own questions are small."""
@@ -28,7 +29,7 @@ class Redis(redis.Redis):
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise CannotTell(f"Redis does not answer the grader: {error!r}") from error
+            raise CannotTell(tr("Redis does not answer the grader: {error!r}", error=error)) from error
 
     def start_over(self) -> None:
         self.flushall()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lab.grading.model import SCHEMA, Report
+from lab.locale import tr
 
 
 class Unreadable(ValueError):
@@ -23,7 +24,13 @@ def read_report(data: bytes) -> Report:
     try:
         report = msgspec.json.decode(data, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"this is not a report: {error}") from error
+        raise Unreadable(tr("this is not a report: {error}", error=error)) from error
     if report.schema > SCHEMA:
-        raise Unreadable(f"the report has version {report.schema}; this lab reads up to {SCHEMA}: update it")
+        raise Unreadable(
+            tr(
+                "the report has version {schema}; this lab reads up to {newest}: update it",
+                schema=report.schema,
+                newest=SCHEMA,
+            )
+        )
     return report

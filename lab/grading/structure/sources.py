@@ -14,6 +14,7 @@ from typing import Any
 
 from lab.grading.structure import import_graph
 from lab.grading.structure.walls import Import, Structure, Table
+from lab.locale import tr
 from lab.runtime.secrets import without_secrets
 
 PATIENCE = 60.0
@@ -33,7 +34,7 @@ def read_structure(folder: Path, modules: Sequence[str]) -> Structure:
         return _go(folder, modules)
     if any(import_graph.sources(folder)):
         return _python(folder, modules)
-    raise Unreadable("the lab reads the structure of Python and Go programs only")
+    raise Unreadable(tr("the lab reads the structure of Python and Go programs only"))
 
 
 def _python(folder: Path, modules: Sequence[str]) -> Structure:
@@ -74,7 +75,7 @@ def _python_tables(source: str) -> Iterator[tuple[str, int]]:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        raise Unreadable(f"a source file is not Python: {error}") from None
+        raise Unreadable(tr("a source file is not Python: {error}", error=error)) from None
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[ast.Name(id="__tablename__")], value=value):
@@ -146,11 +147,18 @@ def _said(command: list[str], folder: Path) -> list[Any]:
             check=False,
         )
     except FileNotFoundError:
-        raise Unreadable(f"{command[0]} is not installed") from None
+        raise Unreadable(tr("{command} is not installed", command=command[0])) from None
     except subprocess.TimeoutExpired:
-        raise Unreadable(f"`{' '.join(command[:3])}` was not done after {PATIENCE:g} s") from None
+        raise Unreadable(
+            tr("`{command}` was not done after {patience:g} s", command=" ".join(command[:3]), patience=PATIENCE)
+        ) from None
     if done.returncode != 0:
-        raise Unreadable((done.stderr.strip().splitlines() or [f"{command[0]} ended with {done.returncode}"])[-1])
+        raise Unreadable(
+            (
+                done.stderr.strip().splitlines()
+                or [tr("{command} ended with {returncode}", command=command[0], returncode=done.returncode)]
+            )[-1]
+        )
     found: list[Any] = []
     text = done.stdout.strip()
     while text:

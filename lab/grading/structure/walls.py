@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lab.locale import tr
+
 FACE = "api"
 """The part of a module that is for others, beside the module's own package."""
 
@@ -78,7 +80,16 @@ def _internals(structure: Structure) -> Iterator[Breach]:
     for one in structure.imports:
         mine, other = structure.module(one.importer), structure.module(one.imported)
         if mine and other and mine != other and not structure.public(one.imported):
-            yield Breach("imports-internals", f"{mine} imports {one.imported}, which is inside of {other}", one.place)
+            yield Breach(
+                "imports-internals",
+                tr(
+                    "{mine} imports {imported}, which is inside of {other}",
+                    mine=mine,
+                    imported=one.imported,
+                    other=other,
+                ),
+                one.place,
+            )
 
 
 def _roots(structure: Structure) -> Iterator[Breach]:
@@ -95,7 +106,12 @@ def _roots(structure: Structure) -> Iterator[Breach]:
     for one in structure.imports:
         mine = structure.module(one.importer)
         if mine and one.imported in knows:
-            says = f"{mine} imports {one.imported}, which knows the modules: it imports {knows[one.imported]}"
+            says = tr(
+                "{mine} imports {imported}, which knows the modules: it imports {knows}",
+                mine=mine,
+                imported=one.imported,
+                knows=knows[one.imported],
+            )
             yield Breach("imports-the-root", says, one.place)
 
 
@@ -112,10 +128,10 @@ def _cycles(structure: Structure) -> Iterator[Breach]:
         if way and frozenset(way) not in told:
             told.add(frozenset(way))
             hops = [edges[a][b] for a, b in zip(way, [*way[1:], start], strict=True)]
-            says = f"{' → '.join([*way, start])} is a circle: " + ", ".join(
+            says = tr("{circle} is a circle: ", circle=" → ".join([*way, start])) + ", ".join(
                 f"{hop.text or hop.imported}" for hop in hops
             )
-            yield Breach("import-cycle", says, " and ".join(hop.place for hop in hops))
+            yield Breach("import-cycle", says, tr(" and ").join(hop.place for hop in hops))
 
 
 def _way_back(edges: dict[str, dict[str, Import]], start: str) -> list[str]:
@@ -136,9 +152,13 @@ def _way_back(edges: dict[str, dict[str, Import]], start: str) -> list[str]:
 def _tables(structure: Structure) -> Iterator[Breach]:
     for table in structure.tables:
         if table.module is None:
-            yield Breach("shared-tables", f"the table {table.name} is defined in no module", table.place)
+            yield Breach("shared-tables", tr("the table {name} is defined in no module", name=table.name), table.place)
         elif not table.name.startswith(f"{table.module}_"):
-            yield Breach("foreign-table", f"{table.module} defines the table {table.name}", table.place)
+            yield Breach(
+                "foreign-table",
+                tr("{module} defines the table {name}", module=table.module, name=table.name),
+                table.place,
+            )
 
 
 def missing(structure: Structure, wanted: Sequence[str]) -> list[str]:
