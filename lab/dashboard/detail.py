@@ -55,7 +55,7 @@ def _story(ident: str, picture: RunPicture) -> list[Row]:
     if not ident:
         return [(), row((" It carries no correlation id, so there is no story to tell.", "dim"))]
     try:
-        told = story(picture.events, ident)
+        told = story(picture.events, ident, picture.declared)
     except NoStory:
         return [
             (),

@@ -17,11 +17,17 @@ from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.queue import QueuePicture
 from lab.journal.picture.run import RunPicture
+from lab.system.entity import Mood
 from lab.system.kinds import protocols
 from lab.system.links import ends
 
-GOOD_ENDS = frozenset({"confirmed", "completed", "paid", "sent", "done", "delivered", "active", "approved"})
-BAD_ENDS = frozenset({"cancelled", "failed", "rejected", "declined", "refunded", "dead"})
+MOODS: Mapping[Mood, tuple[str, str]] = {
+    "going-on": ("◌", "warn"),
+    "good": ("●", "ok"),
+    "bad": ("✕", "bad"),
+    "neutral": ("○", "text"),
+}
+"""How the state of an entity is drawn: sign and style, in the order in which states are counted up."""
 STUCK = 10.0
 """Seconds after which something that is neither done nor cancelled is called stuck."""
 
@@ -118,8 +124,9 @@ def _messages(protocol: str) -> bool:
 
 def board(picture: RunPicture) -> list[EntityPicture]:
     """Orders (and whatever else tells its state): the unfinished that wait longest first, then the latest news."""
-    waiting = [e for e in picture.entities.values() if e.state not in GOOD_ENDS and e.state not in BAD_ENDS]
-    ended = [e for e in picture.entities.values() if e.state in GOOD_ENDS or e.state in BAD_ENDS]
+    going_on = {e.id: picture.mood(e.entity, e.state) == "going-on" for e in picture.entities.values()}
+    waiting = [e for e in picture.entities.values() if going_on[e.id]]
+    ended = [e for e in picture.entities.values() if not going_on[e.id]]
     stuck = [e for e in waiting if picture.now - e.since >= STUCK]
     fresh = [e for e in waiting if picture.now - e.since < STUCK]
     return sorted(stuck, key=lambda e: e.since) + fresh[::-1] + ended[::-1]
@@ -128,23 +135,26 @@ def board(picture: RunPicture) -> list[EntityPicture]:
 def tally(picture: RunPicture) -> Row:
     """How many are in which state: `pending 3 · confirmed 120 · cancelled 4`."""
     parts: list[tuple[str, str]] = []
-    for counts in picture.entity_counts.values():
-        for state, number in sorted(counts.items(), key=lambda item: _rank(item[0])):
-            if number:
-                parts.append((f"{_sign(state)} {number} {state}", _mood(state)))
-                parts.append(("  ", "dim"))
+    order = list(MOODS)
+    for kind, counts in picture.entity_counts.items():
+        told = [(order.index(picture.mood(kind, state)), state, number) for state, number in counts.items() if number]
+        for place, state, number in sorted(told):
+            sign, style = MOODS[order[place]]
+            parts.append((f"{sign} {number} {state}", style))
+            parts.append(("  ", "dim"))
     return tuple(parts[:-1])
 
 
 def order_row(entity: EntityPicture, picture: RunPicture, width: int) -> Row:
     ident = entity.id if len(entity.id) <= 10 else f"{entity.id[:4]}…{entity.id[-5:]}"
-    style = _mood(entity.state)
+    mood = picture.mood(entity.entity, entity.state)
+    sign, style = MOODS[mood]
     waited = picture.now - entity.since
     line = row(
         (f" {fit(ident, 10)} ", "text"),
-        (f"{_sign(entity.state)} {fit(entity.state, 9)} ", style),
+        (f"{sign} {fit(entity.state, 9)} ", style),
     )
-    if style == "warn":
+    if mood == "going-on":
         word = "stuck" if waited >= STUCK else ""
         line += ((right(figures.age(waited), 6) + " ", "dim"), (word + " " if word else "", "bad"))
     else:
@@ -155,18 +165,6 @@ def order_row(entity: EntityPicture, picture: RunPicture, width: int) -> Row:
     if entity.reason:
         line += ((f" {entity.reason}" if width < 60 else f"  ({entity.reason})", style),)
     return clip(line, width)
-
-
-def _rank(state: str) -> tuple[int, str]:
-    return (1 if state in GOOD_ENDS else 2 if state in BAD_ENDS else 0, state)
-
-
-def _mood(state: str) -> str:
-    return "ok" if state in GOOD_ENDS else "bad" if state in BAD_ENDS else "warn"
-
-
-def _sign(state: str) -> str:
-    return "●" if state in GOOD_ENDS else "✕" if state in BAD_ENDS else "◌"
 
 
 def queue_heading(width: int) -> Row:

@@ -18,6 +18,7 @@ from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.run import RunPicture
+from lab.system.entity import mood
 from lab.system.kinds import protocols
 from lab.system.model import CLIENT
 
@@ -185,10 +186,11 @@ def _process(process: ProcessPicture | None, scene: Scene, width: int = 40) -> l
     word = f"{glyphs.STATE.get(process.state, '?')} {process.state}{again}"
     word = word if len(word) <= width else word.replace(" ", "")
     state = (word, PROCESS_STYLE.get(process.state, "warn"))
-    opened = [name for name, how in process.breakers.items() if how != "closed"]
+    opened = [name for name, how in process.breakers.items() if mood((), "breaker", how) != "good"]
     if opened:
         how = process.breakers[opened[0]]
-        return [state, (f"breaker {how}" if how == "open" else how, "bad" if how == "open" else "warn")]
+        bad = mood((), "breaker", how) == "bad"
+        return [state, (f"breaker {how}" if bad else how, "bad" if bad else "warn")]
     vitals = (scene.vitals or {}).get(process.name)
     cpu = f" {vitals.cpu:.0f}%" if vitals is not None else ""
     if process.role == "engine":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.locale import mark
+from lab.system.entity import Entity
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
 
 HEARTBEAT = "?heartbeat=5"
@@ -81,6 +82,15 @@ SYSTEM = System(
             weight=2,
             requests=(Request(method="GET", service="orders", path="/orders/{pick:order}"),),
         ),
+    ),
+    entities=(
+        Entity(name="order", states={"pending": "going-on", "confirmed": "good", "cancelled": "bad"}),
+        Entity(
+            name="payment",
+            states={"charging": "going-on", "approved": "good", "declined": "bad", "refunded": "neutral"},
+        ),
+        Entity(name="user", states={"active": "good"}),
+        Entity(name="mail", states={"sent": "good", "delivered": "good"}),
     ),
     scenarios=str(Path(__file__).parent / "scenarios"),
 )

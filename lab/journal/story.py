@@ -9,6 +9,7 @@ from typing import Literal
 from lab.journal.belonging import AROUND, belongs
 from lab.journal.event import Event, FaultChange, Flow, Log, Process, Role
 from lab.locale import tr
+from lab.system.entity import Entity, Mood, mood
 
 What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
 
@@ -34,15 +35,19 @@ class Step:
     mark: str = ""
     faults: tuple[str, ...] = ()
     depth: int = 0
+    mood: Mood | None = None
+    """Of a state: how to take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The steps in the order in which they began. `state` is the last state that a service told of `entity`."""
+    """The steps in the order in which they began. `state` is the last state that a service told of `entity`, and `mood`
+    how to take it."""
 
     ident: str
     entity: str = ""
     state: str = ""
+    mood: Mood | None = None
     reason: str = ""
     correlations: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -55,14 +60,15 @@ class NoStory(LookupError):
     """Nothing in the journal belongs to this id."""
 
 
-def story(events: Iterable[Event], ident: str) -> Story:
-    """What belongs to `ident`, which is an entity's id (an order's), a correlation id or a message id.
+def story(events: Iterable[Event], ident: str, declared: Sequence[Entity] = ()) -> Story:
+    """What belongs to `ident`, which is an entity's id (an order's), a correlation id or a message id. `declared` are
+    the System's entities.
 
     Raises NoStory if there is nothing.
     """
     events = list(events)
     own = belongs(events, [ident])
-    steps = chain(own)
+    steps = chain(own, declared)
     if not steps:
         raise NoStory(ident)
     logs = [event for event in own if isinstance(event, Log)]
@@ -71,12 +77,14 @@ def story(events: Iterable[Event], ident: str) -> Story:
     began, ended = min(step.t for step in steps), max(event.t for event in own)
     actors = tuple(dict.fromkeys(name for step in steps for name in (step.who, step.to) if name))
     around = list(_around(events, set(actors), links, began - AROUND, ended + AROUND))
-    entity, state, reason = _state(logs, ident)
+    last = _last_state(logs, ident)
+    kind, state = (str(last.data.get(key, "")) for key in ("entity", "state")) if last else ("", "")
     return Story(
         ident=ident,
-        entity=entity,
+        entity=f"{kind} {last.data.get('id', '')}".strip() if last else "",
         state=state,
-        reason=reason,
+        mood=mood(declared, kind, state) if last else None,
+        reason=str(last.data.get("reason") or "") if last else "",
         correlations=tuple(sorted(correlations)),
         steps=tuple(sorted([*steps, *around], key=lambda step: (step.t, step.seq))),
         actors=actors,
@@ -110,14 +118,12 @@ def idents(events: Iterable[Event]) -> list[str]:
     return list(found)
 
 
-def _state(logs: Sequence[Log], ident: str) -> tuple[str, str, str]:
-    states = [log for log in logs if log.event == "state"]
-    for log in reversed(states):
+def _last_state(logs: Sequence[Log], ident: str) -> Log | None:
+    for log in reversed(logs):
         # A correlation id has one entity at most that matters: the one that was told of last.
-        if str(log.data.get("id", "")) == ident or log.correlation == ident:
-            entity = f"{log.data.get('entity', '')} {log.data.get('id', '')}".strip()
-            return entity, str(log.data.get("state", "")), str(log.data.get("reason") or "")
-    return "", "", ""
+        if log.event == "state" and (str(log.data.get("id", "")) == ident or log.correlation == ident):
+            return log
+    return None
 
 
 # -- one event, one step ----------------------------------------------------------------------------------------------
@@ -147,12 +153,13 @@ def _flow_step(flow: Flow) -> Step:
     )
 
 
-def _log_step(log: Log) -> Step:
+def _log_step(log: Log, declared: Sequence[Entity]) -> Step:
     if log.event == "state":
-        entity, ident, state = (log.data.get(key, "") for key in ("entity", "id", "state"))
+        entity, ident, state = (str(log.data.get(key, "")) for key in ("entity", "id", "state"))
         what = tr("{entity} {id} is {state}", entity=entity, id=ident, state=state).strip()
         reason = str(log.data.get("reason") or "")
-        return Step(seq=log.seq, t=log.t, kind="state", who=log.source, what=what, result=reason)
+        how = mood(declared, entity, state)
+        return Step(seq=log.seq, t=log.t, kind="state", who=log.source, what=what, result=reason, mood=how)
     mark = log.level if log.level in ("warning", "error", "critical") else ""
     return Step(seq=log.seq, t=log.t, kind="log", who=log.source, what=log.message, mark=mark)
 
@@ -194,12 +201,16 @@ class _Arrival:
     depth: int
 
 
-def chain(events: Sequence[Flow | Log]) -> list[Step]:
-    """What these flows and log lines tell, in the order of their beginnings, each one level below its cause.
+def chain(events: Sequence[Flow | Log], declared: Sequence[Entity] = ()) -> list[Step]:
+    """What these flows and log lines tell, in the order of their beginnings, each one level below its cause. `declared`
+    are the System's entities.
 
     A confirm or an ack that went well is no step of its own: it becomes the result of what it answers.
     """
-    steps = [(_flow_step(event), event) if isinstance(event, Flow) else (_log_step(event), None) for event in events]
+    steps = [
+        (_flow_step(event), event) if isinstance(event, Flow) else (_log_step(event, declared), None)
+        for event in events
+    ]
     told: list[Step] = []
     arrivals: list[_Arrival] = []
     published: dict[str, int] = {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from lab.journal.story import Step, Story
 from lab.locale import tr
+from lab.system.entity import Mood
 
 Role = Literal["plain", "time", "name", "good", "bad", "warn", "dim", "title"]
 Words = list[tuple[str, Role]]
@@ -16,6 +18,7 @@ DEEPEST = 12
 """Levels drawn; what is deeper stays in that column, so that a long chain still fits on a narrow screen."""
 
 LOUD = {"lost", "late", "duplicate", "error", "refused"}
+MOODS: Mapping[Mood, Role] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
 BAD = {"lost", "error", "refused", "critical"}
 
 
@@ -29,7 +32,7 @@ def lines(story: Story) -> list[Words]:
     heading: Words = [(story.entity or story.ident, "title")]
     if story.state:
         reason = f" ({story.reason})" if story.reason else ""
-        heading.append((tr(" is {state}{reason}", state=story.state, reason=reason), _mood(story.state)))
+        heading.append((tr(" is {state}{reason}", state=story.state, reason=reason), MOODS[story.mood or "neutral"]))
     ids = [ident for ident in story.correlations if ident != story.ident or story.entity]
     about: Words = []
     if len(ids) == 1:
@@ -59,7 +62,7 @@ def _line(step: Step, began: float) -> Words:
             ]
         case "state":
             reason = f" ({step.result})" if step.result else ""
-            return [*line, (step.who, "name"), (": ", "dim"), (f"{step.what}{reason}", _mood(step.what.split()[-1]))]
+            return [*line, (step.who, "name"), (": ", "dim"), (f"{step.what}{reason}", MOODS[step.mood or "neutral"])]
         case "log":
             level: Words = [(f"{tr(step.mark).upper()} ", "warn")] if step.mark else []
             return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain")]
@@ -85,9 +88,3 @@ def milliseconds(ms: float) -> str:
     if ms >= 1000:
         return f"{ms / 1000:.1f} s"
     return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.2g} ms"
-
-
-def _mood(state: str) -> Role:
-    if state in ("confirmed", "paid", "approved", "sent", "completed", "done"):
-        return "good"
-    return "bad" if state in ("cancelled", "failed", "declined", "rejected", "dead") else "warn"

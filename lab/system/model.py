@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lab.system.entity import Entity
 from lab.system.kinds import protocols, relays
 from lab.system.links import link_id
 
@@ -129,7 +130,8 @@ class Journey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """Services, engines and the directed links between them, with what visitors do. `name` is what `lab run` takes."""
+    """Services, engines and the directed links between them, what visitors do, and what the business counts. `name` is
+    what `lab run` takes."""
 
     name: str
     title: str = ""
@@ -137,6 +139,7 @@ class System:
     engines: tuple[Engine, ...] = ()
     links: tuple[Link, ...] = ()
     journeys: tuple[Journey, ...] = ()
+    entities: tuple[Entity, ...] = ()
     scenarios: str | None = None
     """Folder with the system's scenario files, absolute."""
     panels: tuple[str, ...] = ()

@@ -19,6 +19,10 @@ env = "REDIS_URL"
 [[journey]]
 name = "order"
 requests = [{ method = "POST", service = "orders", path = "/orders", json = { qty = 1 } }]
+
+[entity.order]                 # what the services log states of: good, bad, neutral, or going-on
+pending = "going-on"
+confirmed = "good"
 """
 
 from __future__ import annotations
@@ -31,12 +35,13 @@ from typing import Any
 
 from lab.locale import tr
 from lab.system.command import argv
+from lab.system.entity import Entity
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import HTTP, Engine, Journey, Link, Request, Service, System
 from lab.system.names import did_you_mean
 from lab.system.validate import InvalidSystem, validate
 
-TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey")
+TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey", "entity")
 SERVICE = (
     "run", "module", "address", "dir", "env", "exec", "endpoints", "ready", "restart", "start", "replica_of", "memory",
     "output", "role", "summary",
@@ -86,6 +91,12 @@ class _Reader:
             engines=tuple(self._engine(name, table) for name, table in engines.items()),
             links=tuple(self._link(f"[[link]] {i}", table, kinds) for i, table in self._list(data, "link")),
             journeys=tuple(self._journey(f"[[journey]] {i}", table) for i, table in self._list(data, "journey")),
+            entities=tuple(
+                Entity(
+                    name=name, states={state: self._get(f"[entity.{name}]", table, state, str, "") for state in table}
+                )
+                for name, table in self._tables(data, "entity").items()
+            ),
             scenarios=str(self.folder / scenarios) if scenarios else None,
         )
 
@@ -265,7 +276,7 @@ def _kind(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-PLACE = re.compile(r"\b(services|engines|links|journeys)\[(\d+)\](?:\.requests\[(\d+)\])?(?:\.(\w+))?")
+PLACE = re.compile(r"\b(services|engines|links|journeys|entities)\[(\d+)\](?:\.requests\[(\d+)\])?(?:\.(\w+))?")
 
 
 def _in_toml_words(problem: str, system: System) -> str:
@@ -275,6 +286,8 @@ def _in_toml_words(problem: str, system: System) -> str:
         plural, index, request, key = match[1], int(match[2]), match[3], match[4]
         if plural == "services":
             table = f"[service.{system.services[index].name}]"
+        elif plural == "entities":
+            table = f"[entity.{system.entities[index].name}]"
         elif plural == "engines":
             table = f"[engine.{system.engines[index].name}]"
         else:

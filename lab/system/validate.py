@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lab.locale import tr
+from lab.system.entity import Mood
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import CLIENT, HTTP, Engine, Link, Restart, Role, Service, Start, System, Wait
 from lab.system.names import did_you_mean, instead
@@ -40,6 +41,7 @@ def validate(system: System) -> None:
         *(p for i, engine in enumerate(system.engines) for p in _engine(f"engines[{i}]", engine)),
         *_links(system),
         *_journeys(system),
+        *_entities(system),
     ]
     if system.scenarios is not None and not Path(system.scenarios).is_absolute():
         problems.append(tr("scenarios: {scenarios!r} is not an absolute path", scenarios=system.scenarios))
@@ -291,6 +293,17 @@ def _journeys(system: System) -> Iterator[str]:
                     pool=pool,
                     did_you_mean=did_you_mean(pool, pools),
                 )
+
+
+def _entities(system: System) -> Iterator[str]:
+    seen: set[str] = set()
+    for i, entity in enumerate(system.entities):
+        place = f"entities[{i}]"
+        if entity.name in seen:
+            yield tr('{place}.name: "{name}" stands there twice', place=place, name=entity.name)
+        seen.add(entity.name)
+        for state, mood in entity.states.items():
+            yield from _choice(f"{place}.{state}", mood, get_args(Mood))
 
 
 def _picks(value: Any) -> Iterator[str]:

@@ -8,11 +8,13 @@ from itertools import count
 from random import Random
 
 from lab.journal.event import EngineState, Event, Flow, Load, Log, Note, Process, Queue
+from lab.system.entity import Entity
 from lab.system.model import Engine, Link, Service, System
 from tests.stamped import fault_change, stamped
 
 SYSTEM = System(
     name="day3",
+    entities=(Entity(name="order", states={"pending": "going-on", "confirmed": "good", "cancelled": "bad"}),),
     title="Event-driven shop",
     services=(
         Service(name="users", module="shop.users", summary="registers people and tells everybody"),

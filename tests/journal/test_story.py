@@ -8,7 +8,9 @@ import pytest
 
 from lab.journal.event import Event, Flow, Log, Process
 from lab.journal.story import NoStory, Step, Story, entities, idents, story
-from lab.journal.telling import text
+from lab.journal.telling import lines, text
+from lab.locale import speaking
+from lab.system.entity import Entity
 from tests.stamped import fault_change, stamped
 
 
@@ -224,3 +226,16 @@ def test_every_id_that_has_a_story_can_be_listed() -> None:
     assert idents(tape.events) == ["req-41", "41", "m1-41", "m2-41"]
     for ident in idents(tape.events):
         assert story(tape.events, ident).correlations == ("req-41",)
+
+
+def test_how_a_state_is_to_be_taken_is_what_the_system_declares_in_any_language() -> None:
+    tape = Tape()
+    tape.state(1.0, "41", "pending", "req-1")
+    tape.state(2.0, "41", "cancelled", "req-1")
+    declared = (Entity(name="order", states={"pending": "going-on", "cancelled": "neutral"}),)
+    told = story(tape.events, "41", declared)
+    assert (told.mood, [step.mood for step in told.steps]) == ("neutral", ["going-on", "neutral"])
+    assert story(tape.events, "41").mood == "neutral"
+    with speaking("uz"):
+        roles = [dict(line)[next(piece for piece, _ in line if "41" in piece)] for line in lines(told)[3:]]
+    assert roles == ["warn", "plain"]

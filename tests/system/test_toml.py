@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.system.entity import Entity
 from lab.system.model import Engine, Link, Request, Service
 from lab.system.toml import load
 from lab.system.validate import InvalidSystem
@@ -52,6 +53,10 @@ from = "client"
 to = "orders:admin"
 protocol = "tcp"
 
+[entity.order]
+pending = "going-on"
+paid = "good"
+
 [[journey]]
 name = "order"
 requests = [
@@ -88,6 +93,7 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
     assert orders.port_variables == {"http": "PORT", "admin": "ADMIN_PORT"}
     assert [link.id for link in system.links] == ["client->orders", "orders->redis", "client->orders:admin"]
     assert (system.links[2].protocol, system.links[2].variable) == ("tcp", "ORDERS_ADMIN_URL")
+    assert system.entities == (Entity(name="order", states={"pending": "going-on", "paid": "good"}),)
     assert mail == Service(name="mail", address="127.0.0.1:4711", role="stub", ready="tcp")
     assert system.engines == (Engine(name="redis", kind="redis", restart="never"),)
     assert system.links[1] == Link(source="orders", target="redis", protocol="redis", suffix="/0")
@@ -117,6 +123,7 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
         ("[[journey]]", "[[journey]", "my-shop.toml: "),
         ('to = "orders:admin"', 'to = "orders:admn"', '[[link]] 3 to: "orders" has no endpoint "admn"; did you mean'),
         ('endpoints = ["http", "admin"]', "endpoints = 3", "[service.orders] endpoints: expected a list of strings"),
+        ('paid = "good"', 'paid = "fine"', "[entity.order] paid: 'fine' is none of good, bad"),
         ('suffix = "/0"', 'suffix = "/0"\nwait = "redy"', "[[link]] 2 wait: 'redy' is none of ready, started, no"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab.system.entity import Entity
 from lab.system.model import Engine, Journey, Link, Request, Service, System
 from lab.system.order import start_order, waiting_cycle
 from lab.system.validate import InvalidSystem, validate
@@ -151,6 +152,11 @@ def test_every_problem_is_listed_at_once() -> None:
             'services[1].replica_of: "a" is not started by the lab',
         ),
         ({"engines": (Engine(name="broker", kind="amqp", restart="no"),), "links": ()}, "engines[0].restart: 'no' is"),  # type: ignore[arg-type]
+        (
+            {"entities": (Entity(name="order", states={"paid": "god"}),)},  # type: ignore[dict-item]
+            "entities[0].paid: 'god' is none of good, bad, neutral, going-on",
+        ),
+        ({"entities": (Entity(name="order", states={}),) * 2}, 'entities[1].name: "order" stands there twice'),
         ({"scenarios": "scenarios"}, "scenarios: 'scenarios' is not an absolute path"),
     ],
 )

@@ -12,7 +12,10 @@ from lab.cli.options import Json, RunId
 from lab.cli.output import out, paint, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lab.journal.event import Event
+    from lab.system.entity import Entity
 
 EXAMPLES = ("lab trace", "lab trace 5f3a9c1e", "lab trace 5f3a --run 0007-day3")
 LATEST = 10
@@ -41,12 +44,14 @@ def trace(
     from lab.journal.story import NoStory, entities, story
     from lab.journal.telling import lines
 
-    events = list(read(live.journal(live.record(run_id))))
+    record = live.record(run_id)
+    events = list(read(live.journal(record)))
+    declared = live.system_of(record).entities
     if ident is None:
-        _latest(entities(events), as_json)
+        _latest(entities(events), declared, as_json)
         return
     try:
-        told = story(events, _whole(events, ident))
+        told = story(events, _whole(events, ident), declared)
     except NoStory:
         raise Failure(
             f'nothing in this run belongs to "{ident}"',
@@ -62,7 +67,10 @@ def trace(
         out("".join(paint(text, role) for text, role in line))
 
 
-def _latest(found: dict[str, tuple[str, str]], as_json: bool) -> None:
+def _latest(found: dict[str, tuple[str, str]], declared: Sequence[Entity], as_json: bool) -> None:
+    from lab.journal.telling import MOODS
+    from lab.system.entity import mood
+
     if as_json:
         import msgspec
 
@@ -72,7 +80,9 @@ def _latest(found: dict[str, tuple[str, str]], as_json: bool) -> None:
     if not found:
         out("No service has told of an order yet.")
         return
-    table(("ID", "WHAT", "STATE"), [(ident, kind, state) for ident, (kind, state) in list(found.items())[-LATEST:]])
+    rows = [(ident, kind, state) for ident, (kind, state) in list(found.items())[-LATEST:]]
+    roles = [MOODS[mood(declared, kind, state)] for _, kind, state in rows]
+    table(("ID", "WHAT", "STATE"), rows, {2: roles})
     out(paint("\nThe story of one: lab trace ID", "dim"))
 
 

@@ -9,7 +9,7 @@ from lab.cli.output import out, paint, span, table
 from lab.faults.catalogue import toll
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.summary import LinkSummary
-from lab.journal.telling import milliseconds
+from lab.journal.telling import MOODS, milliseconds
 
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
@@ -51,7 +51,9 @@ def _lines(picture: RunPicture) -> Iterator[str]:
     if engines:
         yield f"Engines: {', '.join(engines)}"
     for kind, states in summary.entities.items():
-        yield f"{kind.capitalize()}s: " + ", ".join(f"{count} {state}" for state, count in states.items())
+        yield f"{kind.capitalize()}s: " + ", ".join(
+            paint(f"{count} {state}", MOODS[picture.mood(kind, state)]) for state, count in states.items()
+        )
     if summary.load:
         load = summary.load
         left = load.sent - load.ok - load.failed

@@ -19,6 +19,7 @@ from lab.journal.picture.link import FAILED, LinkPicture
 from lab.journal.picture.process import GONE, ProcessPicture
 from lab.journal.picture.queue import QueuePicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
+from lab.system.entity import Entity, Mood, mood
 from lab.system.model import System
 
 RECENT_EVENTS = 20_000
@@ -46,6 +47,8 @@ class RunPicture:
         self.entities: dict[tuple[str, str], EntityPicture] = {}
         """By kind and id, in the order of their last change."""
         self.entity_counts: dict[str, Counter[str]] = {}
+        self.declared: tuple[Entity, ...] = system.entities if system is not None else ()
+        """What the System says of the states of entities; see `mood`."""
         self.sagas: dict[str, list[tuple[float, str]]] = {}
         """By correlation id: what was published under it, as (t, routing key)."""
         self.checks: dict[str, Check] = {}
@@ -70,6 +73,10 @@ class RunPicture:
         }
         if system is not None:
             self._expect(system)
+
+    def mood(self, entity: str, state: str) -> Mood:
+        """How to take that such an entity is in this state."""
+        return mood(self.declared, entity, state)
 
     def apply(self, event: Event) -> None:
         """Take one event in. Events come in the order of their `seq`."""
