@@ -17,6 +17,7 @@ from lab import __version__
 from lab.cli import exits
 from lab.cli.options import Json
 from lab.cli.output import is_screen, out, paint, size
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.engines.launch import EngineReport
@@ -60,22 +61,45 @@ def doctor(as_json: Json = False) -> None:
 
 def machine() -> Iterator[Finding]:
     """The lab itself, Python, system and terminal."""
-    yield Finding("lab", "ok", f"{__version__} on Python {platform.python_version()} ({sys.executable})")
+    yield Finding(
+        "lab",
+        "ok",
+        tr(
+            "{version} on Python {python_version} ({executable})",
+            version=__version__,
+            python_version=platform.python_version(),
+            executable=sys.executable,
+        ),
+    )
     system = platform.system()
     if system == "Linux":
-        yield Finding("system", "ok", f"{system} {platform.machine()}, {os.cpu_count()} cores")
+        yield Finding(
+            "system",
+            "ok",
+            tr(
+                "{system} {machine}, {cpu_count} cores",
+                system=system,
+                machine=platform.machine(),
+                cpu_count=os.cpu_count(),
+            ),
+        )
     elif system == "Darwin":
-        note = "parent-death signals are missing here: after a kill -9 the next lab command cleans up"
-        yield Finding("system", "note", f"macOS {platform.machine()}, {os.cpu_count()} cores", note)
+        note = tr("parent-death signals are missing here: after a kill -9 the next lab command cleans up")
+        yield Finding(
+            "system",
+            "note",
+            tr("macOS {machine}, {cpu_count} cores", machine=platform.machine(), cpu_count=os.cpu_count()),
+            note,
+        )
     else:
-        yield Finding("system", "problem", system, "the lab needs Unix sockets and signals: Linux, macOS, or WSL")
+        yield Finding("system", "problem", system, tr("the lab needs Unix sockets and signals: Linux, macOS, or WSL"))
     columns, lines = shutil.get_terminal_size()
     if not is_screen():
-        yield Finding("terminal", "note", "none here", "without one, lab run narrates in plain lines")
+        yield Finding("terminal", "note", tr("none here"), tr("without one, lab run narrates in plain lines"))
     elif columns < SMALLEST_SCREEN[0] or lines < SMALLEST_SCREEN[1]:
-        yield Finding("terminal", "note", f"{columns}x{lines}", "the dashboard wants 80x24 or more")
+        yield Finding("terminal", "note", f"{columns}x{lines}", tr("the dashboard wants 80x24 or more"))
     else:
-        colour = "without colour (NO_COLOR)" if os.environ.get("NO_COLOR") else "with colour"
+        colour = tr("without colour (NO_COLOR)") if os.environ.get("NO_COLOR") else tr("with colour")
         yield Finding("terminal", "ok", f"{columns}x{lines}, {colour}")
 
 
@@ -86,12 +110,14 @@ def _folder() -> Iterator[Finding]:
     folder = home()
     existing = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not os.access(existing, os.W_OK):
-        yield Finding("runs", "problem", f"{folder} cannot be written", "set LAB_HOME to a folder that can")
+        yield Finding(
+            "runs", "problem", tr("{folder} cannot be written", folder=folder), tr("set LAB_HOME to a folder that can")
+        )
         return
     free = shutil.disk_usage(existing).free
     state: Literal["ok", "problem"] = "ok" if free > LEAST_ROOM else "problem"
-    fix = "" if state == "ok" else "make room, or set LAB_HOME to a folder on another disk"
-    yield Finding("runs", state, f"{folder}, {size(free)} free", fix)
+    fix = "" if state == "ok" else tr("make room, or set LAB_HOME to a folder on another disk")
+    yield Finding("runs", state, tr("{folder}, {size} free", folder=folder, size=size(free)), fix)
 
 
 def _print(finding: Finding) -> None:
@@ -101,9 +127,9 @@ def _print(finding: Finding) -> None:
 
 
 def _engine(report: EngineReport) -> None:
-    out(f"\n{paint(report.kind, 'title')}: a run takes {paint(report.taken, 'name')}")
+    out("\n" + tr("{engine}: a run takes {tier}", engine=paint(report.kind, "title"), tier=paint(report.taken, "name")))
     for tier in report.tiers:
         state = "ok" if tier.available else "note"
         out(f"{paint(SIGNS[state], ROLES[state])}{tier.tier:<10}{tier.detail}")
     if report.caveat:
-        out(paint(f"   about embedded: {report.caveat}", "dim"))
+        out(paint(tr("   about embedded: {caveat}", caveat=report.caveat), "dim"))

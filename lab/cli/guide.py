@@ -10,10 +10,11 @@ import typer
 from lab.cli import complete, exits
 from lab.cli.failure import unknown
 from lab.cli.output import out
+from lab.locale import mark, tr
 
 EXAMPLES = ("lab help exit-codes", "lab help faults")
 
-FAULTS = """\
+FAULTS = mark("""\
 A fault is written as KIND TARGET [VALUE] [name=value ...] [N%] [xN] [on "PATTERN"] [for 30s]:
 
   latency payments:provider 300ms jitter=100ms 20% for 30s
@@ -30,9 +31,9 @@ payments->provider; in a shell that needs quotes, because > alone sends the outp
   for 30s         heals by itself after that time (30 s if you say nothing); "for ever" waits for lab fault heal
 
 All kinds with what they promise: lab fault kinds
-"""
+""")
 
-SYSTEMS = """\
+SYSTEMS = mark("""\
 A system of your own is a TOML file: your commands, and the links between them.
 
   [service.orders]
@@ -57,18 +58,18 @@ A system of your own is a TOML file: your commands, and the links between them.
   requests = [{ method = "POST", service = "orders", path = "/orders", json = { qty = 1 } }]
 
 Run it: lab run ./my-system.toml
-"""
+""")
 
-EXERCISES = """\
+EXERCISES = mark("""\
 You write services, in any language, and the lab grades them from outside, while it disturbs what they depend on.
 
   lab init ~/lab && cd ~/lab    a workspace: a folder for your services, and lab.toml
-  lab start 5.3                 an exercise: its text, and services to go on from
+  lab start 5.3                 an exercise: its text and its starter code
   lab try 5.3                   your services running, with curl lines to paste
   lab check 5.3                 what holds, what does not, and why
   lab watch 5.3                 the same each time you save
   lab hint 5.3                  help in three steps
-  lab solution 5.3              ours, as a difference to yours: after a pass, or five failed versions
+  lab solution 5.3              our solution as a diff against yours: after a pass, or five failed versions
 
 lab.toml says how each of your services is built and run:
 
@@ -77,13 +78,13 @@ lab.toml says how each of your services is built and run:
   build = "go build -o bin/gateway ."       # optional, once a grading
   run = "./bin/gateway"                     # or: python -m gateway, node main.js ...
 
-A service is told everything by its environment: HOST and PORT to listen on, DATABASE_URL, REDIS_URL, AMQP_URL and
-USERS_URL and the like to reach others, and the knobs that the exercise names. Every one of these addresses is the
-lab's, and ports change each time. It answers GET /readyz, ends within 10 s of SIGTERM, and writes one JSON object a
-line to stdout.
+A service is configured through environment variables: HOST and PORT to listen on, DATABASE_URL, REDIS_URL, AMQP_URL,
+USERS_URL and the like to reach others, and the settings that the exercise names. All these addresses are the lab's, and
+ports change each time. It answers GET /readyz, ends within 10 s of SIGTERM, and writes one JSON object per line to
+stdout.
 
 A behaviour marked gold is an extra: it adds a tenth of the exercise's points, and a pass does not need it.
-"""
+""")
 
 
 def environment() -> str:
@@ -91,20 +92,24 @@ def environment() -> str:
     from lab.system.kinds import engine_kinds
 
     about = {
-        "LAB_HOME": "where runs are kept, instead of your data folder",
-        **{k.variable: f"an engine of your own for --engine {k.name}=url" for k in engine_kinds().values()},
-        "NO_COLOR": "set to anything: no colour",
-        "TERM=dumb": "no colour and no dashboard",
+        "LAB_HOME": tr("where runs are kept, instead of your data folder"),
+        "LAB_LANG": tr("language of everything the lab says: en or uz"),
+        **{
+            k.variable: tr("an engine of your own for --engine {name}=url", name=k.name)
+            for k in engine_kinds().values()
+        },
+        "NO_COLOR": tr("set to anything: no colour"),
+        "TERM=dumb": tr("no colour and no dashboard"),
     }
     return "\n".join(f"{name:<20}{meaning}" for name, meaning in about.items())
 
 
 TOPICS: dict[str, tuple[str, str | Callable[[], str]]] = {
-    "exit-codes": ("what a command's exit code says", exits.TEXT),
-    "faults": ("how a fault is written", FAULTS),
-    "exercises": ("how to write services of your own and have them graded", EXERCISES),
-    "systems": ("how to run services of your own", SYSTEMS),
-    "environment": ("environment variables", environment),
+    "exit-codes": (mark("what a command's exit code says"), exits.TEXT),
+    "faults": (mark("how a fault is written"), FAULTS),
+    "exercises": (mark("how to write services of your own and have them graded"), EXERCISES),
+    "systems": (mark("how to run services of your own"), SYSTEMS),
+    "environment": (mark("environment variables"), environment),
 }
 
 
@@ -113,13 +118,13 @@ def help_(
 ) -> None:
     """Explain exercises, exit codes, faults, systems of your own, environment."""
     if topic is None:
-        out("lab help TOPIC explains:")
+        out(tr("lab help TOPIC explains:"))
         for name, (about, _) in TOPICS.items():
-            out(f"  {name:<14}{about}")
-        out("\nlab COMMAND --help explains a command; lab --help lists them.")
+            out(f"  {name:<14}{tr(about)}")
+        out("\n" + tr("lab COMMAND --help explains a command; lab --help lists them."))
     elif topic in TOPICS:
         text = TOPICS[topic][1]
-        out((text if isinstance(text, str) else text()).rstrip())
+        out((tr(text) if isinstance(text, str) else text()).rstrip())
     else:
         raise unknown("topic", topic, TOPICS, next="lab help")
 
@@ -130,12 +135,12 @@ def welcome() -> None:
 
     alive = [record for record in list_runs() if record.alive]
     for record in alive:
-        out(f"{record.id} is running.")
+        out(tr("{id} is running.", id=record.id))
     if alive:
-        out("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it")
+        out(tr("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it"))
     else:
-        out("lab: learn architecture and system design on running systems.\n")
-        out("  lab run day3    start Wednesday's system and watch its messages")
-        out("  lab init ~/lab  write services of your own and have them graded")
-        out("  lab doctor      see what this machine has")
-    out("  lab --help  all commands" if alive else "  lab --help      all commands")
+        out(tr("lab: learn architecture and system design on running systems.") + "\n")
+        out(tr("  lab run day3    start Wednesday's system and watch its messages"))
+        out(tr("  lab init ~/lab  write services of your own and have them graded"))
+        out(tr("  lab doctor      see what this machine has"))
+    out(tr("  lab --help  all commands") if alive else tr("  lab --help      all commands"))

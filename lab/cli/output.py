@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import typer
 
+from lab.locale import mark, tr
+
 STYLES: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
     "name": {"fg": "cyan"},
@@ -29,6 +31,31 @@ MOODS: Mapping[str, str] = {
     "frozen": "warn",
     "failed": "bad",
 }
+HEADS = (
+    mark("LINK"),
+    mark("SEEN"),
+    mark("ERRORS"),
+    mark("RUN"),
+    mark("STATE"),
+    mark("STARTED"),
+    mark("SCENARIO"),
+    mark("JOURNAL"),
+    mark("PROCESS"),
+    mark("FAULT"),
+    mark("HIT"),
+    mark("LEFT"),
+    mark("BY"),
+    mark("TEXT"),
+    mark("TAKES"),
+    mark("PROMISE"),
+    mark("REASON"),
+    mark("NAME"),
+    mark("QUEUE"),
+    mark("EXERCISE"),
+    mark("TITLE"),
+    mark("POINTS"),
+)
+"""What stands above the columns of tables."""
 NARROWEST = 24
 """Columns that the last column of a table keeps, however narrow the terminal."""
 
@@ -72,6 +99,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], roles: Mapping[int
     """
     if not rows:
         return
+    head = [tr(cell) for cell in head]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
     before = sum(widths) + 2 * len(widths)
     room = max(NARROWEST, shutil.get_terminal_size().columns - before - 1) if sys.stdout.isatty() else 0

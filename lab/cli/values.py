@@ -6,6 +6,8 @@ import re
 
 import typer
 
+from lab.locale import tr
+
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
@@ -14,7 +16,7 @@ def seconds(text: str) -> float:
     """`30s`, `500ms`, `2m`, `1h` or plain seconds."""
     match = _TIME.fullmatch(text.strip().lower())
     if not match or float(match[1]) <= 0:
-        raise typer.BadParameter(f'"{text}" is not a time; write it like 30s, 500ms or 2m')
+        raise typer.BadParameter(tr('"{text}" is not a time; write it like 30s, 500ms or 2m', text=text))
     return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
@@ -25,7 +27,7 @@ def rate(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e6:
-        raise typer.BadParameter(f'"{text}" is not a rate; write how many a second, like 20 or 0.5')
+        raise typer.BadParameter(tr('"{text}" is not a rate; write how many a second, like 20 or 0.5', text=text))
     return value
 
 
@@ -39,11 +41,17 @@ def tiers(words: list[str]) -> dict[str, str]:
         if not equals:
             kind, tier = "*", word
         if kind not in (*engine_kinds(), "*"):
-            raise typer.BadParameter(f'"{kind}" is no kind of engine; there are {", ".join(engine_kinds())}')
+            raise typer.BadParameter(
+                tr(
+                    '"{kind}" is no kind of engine; there are {engine_kinds}',
+                    kind=kind,
+                    engine_kinds=", ".join(engine_kinds()),
+                )
+            )
         if tier not in ("embedded", "native", "url") and "://" not in tier:
-            raise typer.BadParameter(f'"{tier}" is not a tier; write embedded, native, url, or KIND=URL')
+            raise typer.BadParameter(tr('"{tier}" is not a tier; write embedded, native, url, or KIND=URL', tier=tier))
         if kind == "*" and "://" in tier:
-            raise typer.BadParameter(f"which engine is at {tier}? Write it like amqp={tier}")
+            raise typer.BadParameter(tr("which engine is at {tier}? Write it like amqp={tier}", tier=tier))
         chosen[kind] = tier
     return chosen
 
@@ -53,7 +61,9 @@ def protocol(word: str) -> str:
     from lab.system.kinds import tappable
 
     if word not in (known := tappable()):
-        raise typer.BadParameter(f'"{word}" is no protocol of a tap; there are {", ".join(known)}')
+        raise typer.BadParameter(
+            tr('"{word}" is no protocol of a tap; there are {known}', word=word, known=", ".join(known))
+        )
     return word
 
 
@@ -61,5 +71,5 @@ def address(text: str) -> tuple[str, int]:
     """`127.0.0.1:8000`, `:8000` or `8000`, the host being 127.0.0.1 if left out."""
     host, _, port = text.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
-        raise typer.BadParameter(f'"{text}" is not an address; write HOST:PORT or :PORT')
+        raise typer.BadParameter(tr('"{text}" is not an address; write HOST:PORT or :PORT', text=text))
     return host.strip("[]") or "127.0.0.1", int(port)

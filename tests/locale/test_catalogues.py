@@ -52,9 +52,12 @@ def values(*texts: str) -> set[str]:
     """The placeholders of the texts, with how each is formatted."""
     found = set()
     for text in texts:
-        for _, name, spec, conversion in string.Formatter().parse(text):
-            if name is not None:
-                found.add(f"{name}!{conversion}:{spec}")
+        try:
+            parsed = list(string.Formatter().parse(text))
+        except ValueError:  # it has code in it, and nothing is put into it
+            found.update(re.findall(r"\{[^{}]*\}", text))
+            continue
+        found.update(f"{name}!{conversion}:{spec}" for _, name, spec, conversion in parsed if name is not None)
     return found
 
 
@@ -94,6 +97,7 @@ def in_uzbek(data: Any) -> Iterator[str]:
 
 def prose(text: str) -> str:
     """Without code and values: names in them are nobody's words."""
+    text = re.sub(r"^(  |\[).*$", "·", text, flags=re.MULTILINE)  # examples in help are indented
     return re.sub(r"```.*?```|`[^`]*`|https?://\S+|\{[^}]*\}", "·", text, flags=re.DOTALL)
 
 

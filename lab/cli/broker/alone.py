@@ -13,6 +13,7 @@ from lab.cli.broker import tail as broker_tail
 from lab.cli.commands import examples
 from lab.cli.failure import Failure
 from lab.cli.output import out, say
+from lab.locale import tr
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,7 +41,12 @@ def broker(
     """
     if ctx.invoked_subcommand is not None:
         if data is not None or port != PORT:
-            raise typer.BadParameter(f"options of lab broker {ctx.invoked_subcommand} stand after its name")
+            raise typer.BadParameter(
+                tr(
+                    "options of lab broker {name} stand after its name",
+                    name=ctx.invoked_subcommand,
+                )
+            )
         return
     import asyncio
 
@@ -69,24 +75,38 @@ async def _serve(port: int, data: Path | None) -> int:
     try:
         server = Server(folder, say=say)
     except StoreInUse:
-        why = f"Another broker works on {folder}: {status}\nA second one needs a folder and a port of its own."
+        why = tr(
+            "Another broker works on {folder}: {status}\nA second one needs a folder and a port of its own.",
+            folder=folder,
+            status=status,
+        )
         more = "lab broker --port 0 --data ./broker-data"
-        raise Failure("the data folder is in use", why=why, next=more, code=exits.MISSING) from None
+        raise Failure(tr("the data folder is in use"), why=why, next=more, code=exits.MISSING) from None
     except OSError as problem:
         why, more = problem.strerror or str(problem), "lab broker --data DIR"
-        raise Failure(f"cannot keep data in {folder}", why=why, next=more, code=exits.MISSING) from None
+        raise Failure(
+            tr("cannot keep data in {folder}", folder=folder), why=why, next=more, code=exits.MISSING
+        ) from None
     try:
         await server.start(HOST, port)
         await server.tell_status()
-        say(f"Durable things are kept in {folder}\nWhat it holds: {status}    Ctrl-C ends it.")
-        out(f"AMQP broker ready: {server.url}")
+        say(
+            tr(
+                "Durable things are kept in {folder}\nWhat it holds: {status}    Ctrl-C ends it.",
+                folder=folder,
+                status=status,
+            )
+        )
+        out(tr("AMQP broker ready: {url}", url=server.url))
         return int(await asked)
     except OSError as problem:
         if isinstance(problem, BrokenPipeError):
             raise
         why = os.strerror(problem.errno) if problem.errno else str(problem)
         more = f"lab broker --port 0{f' --data {data}' if data else ''}, which takes a free port"
-        raise Failure(f"cannot listen on {HOST}:{port}", why=why, next=more, code=exits.MISSING) from None
+        raise Failure(
+            tr("cannot listen on {host}:{port}", host=HOST, port=port), why=why, next=more, code=exits.MISSING
+        ) from None
     finally:
         await server.stop()
 

@@ -9,6 +9,7 @@ from lab.cli.broker import running as brokers
 from lab.cli.failure import Failure
 from lab.cli.options import Json
 from lab.cli.output import out, paint, say, size, table, visible
+from lab.locale import tr
 
 EXAMPLES = (
     "lab broker status",
@@ -27,11 +28,11 @@ def status(data: brokers.Data = None, run_id: brokers.OfRun = None, as_json: Jso
     embedded = [broker for broker in found if broker.status is not None]
     foreign = [broker for broker in found if broker.status is None]
     if not embedded:
-        why = "Only the embedded broker tells what it holds; RabbitMQ has rabbitmqctl for that.\n"
-        why += "lab dash shows the queues of a run with their depths; lab broker tail works with RabbitMQ, too."
-        raise Failure(f"{foreign[0].name} is no embedded broker", why=why, next="lab dash")
+        why = tr("Only the embedded broker tells what it holds; RabbitMQ has rabbitmqctl for that.\n")
+        why += tr("lab dash shows the queues of a run with their depths; lab broker tail works with RabbitMQ, too.")
+        raise Failure(tr("{name} is no embedded broker", name=foreign[0].name), why=why, next="lab dash")
     for broker in foreign:
-        say(f"{broker.name} is no embedded broker: see rabbitmqctl")
+        say(tr("{name} is no embedded broker: see rabbitmqctl", name=broker.name))
     if as_json:
         import json
 
@@ -45,13 +46,20 @@ def status(data: brokers.Data = None, run_id: brokers.OfRun = None, as_json: Jso
 
 
 def _broker(name: str, told: Mapping[str, Any]) -> None:
-    out(f"{paint(name, 'title')} at {told['url']} · {size(told['memory'])} of messages in memory")
+    out(
+        tr(
+            "{name} at {url} · {size} of messages in memory",
+            name=paint(name, "title"),
+            url=told["url"],
+            size=size(told["memory"]),
+        )
+    )
     for alarm in told["alarms"]:
-        out(paint(f"alarm: {alarm}; publishers are blocked", "warn"))
+        out(paint(tr("alarm: {alarm}; publishers are blocked", alarm=alarm), "warn"))
     for vhost, held in told["vhosts"].items():
         if len(told["vhosts"]) > 1:
             out()
-            out(paint(f"Virtual host {visible(vhost)}", "title"))
+            out(paint(tr("Virtual host {name}", name=visible(vhost)), "title"))
         _vhost(held)
     _section(
         "connections",
@@ -81,7 +89,7 @@ def _vhost(held: Mapping[str, Any]) -> None:
         if each["name"] in in_use or not (each["name"] == "" or each["name"].startswith(PREDECLARED))
     ]
     _section(
-        "exchanges but those that every broker has",
+        tr("exchanges but those that every broker has"),
         ("EXCHANGE", "TYPE", "KIND"),
         [(each["name"], each["type"], _kind(each)) for each in shown],
     )
@@ -99,15 +107,15 @@ def _vhost(held: Mapping[str, Any]) -> None:
         [
             (
                 *(each[key] for key in ("tag", "queue", "connection")),
-                str(each["prefetch"] or "no limit"),
+                str(each["prefetch"] or tr("no limit")),
                 str(each["unacked"]),
                 ", ".join(
                     word
                     for word, holds in (
                         ("acks", each["ack"]),
                         ("exclusive", each["exclusive"]),
-                        ("waits for its turn", not each["active"]),
-                        (f"priority {each['priority']}", each["priority"]),
+                        (tr("waits for its turn"), not each["active"]),
+                        (tr("priority {priority}", priority=each["priority"]), each["priority"]),
                     )
                     if holds
                 ),
@@ -124,7 +132,7 @@ def _section(what: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         shown = [[visible(cell) for cell in row] for row in rows]
         table(head, shown, {0: ["name"] * len(shown)})
     else:
-        out(paint(f"No {what}.", "dim"))
+        out(paint(tr("No {what}.", what=what), "dim"))
 
 
 def _kind(each: Mapping[str, Any]) -> str:

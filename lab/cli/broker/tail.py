@@ -13,6 +13,7 @@ from lab.cli.broker import running as brokers
 from lab.cli.failure import Failure
 from lab.cli.options import Json
 from lab.cli.output import out, paint, say, visible
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,7 +28,7 @@ EVERY_KEY = "#"
 PREVIEW = 120
 """Characters of a body that are shown, where no terminal's width says less."""
 NARROWEST = 24
-URL_FORM = "write it like amqp://guest:guest@127.0.0.1:5672"
+URL_FORM = tr("write it like amqp://guest:guest@127.0.0.1:5672")
 WAITING = 10_000
 """So many messages wait for a tail that prints too slowly; then the broker drops the oldest."""
 
@@ -54,19 +55,19 @@ def tail(
     It binds a queue of its own, so nobody else's messages are taken. If it cannot keep up, it misses messages.
     """
     if exchange == "":
-        why = "It takes no bindings: it hands each message to the queue that its key names.\n"
-        why += "A tap before the broker shows these, too."
+        why = tr("It takes no bindings: it hands each message to the queue that its key names.\n")
+        why += tr("A tap before the broker shows these, too.")
         more = "lab tap amqp :5673 127.0.0.1:5672"
-        raise Failure("nobody can listen to the default exchange", why=why, next=more, code=exits.USAGE)
+        raise Failure(tr("nobody can listen to the default exchange"), why=why, next=more, code=exits.USAGE)
     found = None if url else _only(brokers.find(data, run_id))
     _tail(url or (found.url if found else ""), exchange, key, found, as_json=as_json)
 
 
 def _only(found: list[brokers.Broker]) -> brokers.Broker:
     if len(found) > 1:
-        why = "\n".join(f"{broker.name} at {_without_login(broker.url)}" for broker in found)
+        why = "\n".join(tr("{name} at {url}", name=broker.name, url=_without_login(broker.url)) for broker in found)
         more = f"lab broker tail EXCHANGE --url {found[0].url}"
-        raise Failure("which broker? Several are running", why=why, next=more, code=exits.USAGE)
+        raise Failure(tr("which broker? Several are running"), why=why, next=more, code=exits.USAGE)
     return found[0]
 
 
@@ -79,19 +80,23 @@ def _tail(url: str, exchange: str, key: str | None, found: brokers.Broker | None
 
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # what goes wrong is said below, once
     if not url.startswith(("amqp://", "amqps://")):
-        raise typer.BadParameter(f"--url is no AMQP URL; {URL_FORM}")
+        raise typer.BadParameter(tr("--url is no AMQP URL; {url_form}", url_form=URL_FORM))
     where = _without_login(url)
     try:
         parameters = pika.URLParameters(url if where.count("/") > 2 else f"{url}/")
     except (ValueError, TypeError) as problem:
-        raise typer.BadParameter(f"--url is no AMQP URL ({problem}); {URL_FORM}") from None
+        raise typer.BadParameter(
+            tr("--url is no AMQP URL ({problem}); {url_form}", problem=problem, url_form=URL_FORM)
+        ) from None
     parameters.heartbeat = 0  # a reader that pauses the output (`| less`) must not lose the connection
     parameters.client_properties = {"connection_name": "lab broker tail"}
     try:
         connection = pika.BlockingConnection(parameters)
     except (AMQPError, OSError) as problem:
-        why = _reason(problem) or "Nothing answers there."
-        raise Failure(f"cannot connect to {where}", why=why, next="lab broker", code=exits.FAILED) from None
+        why = _reason(problem) or tr("Nothing answers there.")
+        raise Failure(
+            tr("cannot connect to {where}", where=where), why=why, next="lab broker", code=exits.FAILED
+        ) from None
     try:
         channel = connection.channel()
         if key is None and _is_direct(connection, exchange):
@@ -101,17 +106,32 @@ def _tail(url: str, exchange: str, key: str | None, found: brokers.Broker | None
         ).method.queue
         taken = EVERY_KEY if key is None else key
         channel.queue_bind(queue, exchange, taken)
-        say(f'{where}: what passes through {exchange} with key "{taken}", from now on. Ctrl-C ends it.')
+        say(
+            tr(
+                '{where}: what passes through {exchange} with key "{taken}", from now on. Ctrl-C ends it.',
+                where=where,
+                exchange=exchange,
+                taken=taken,
+            )
+        )
         for method, properties, body in channel.consume(queue, auto_ack=True, exclusive=True):
             _print(_told(method, properties, body), as_json=as_json)
-        raise Failure("the broker ended the tail", why="Its queue was deleted.")
+        raise Failure(tr("the broker ended the tail"), why=tr("Its queue was deleted."))
     except ChannelClosedByBroker as problem:
         if problem.reply_code == 404:
-            more = "lab broker status lists its exchanges"
-            raise Failure(f'there is no exchange "{exchange}" at {where}', next=more) from None
-        raise Failure(f"the broker refused: {problem.reply_code} {problem.reply_text}") from None
+            more = tr("lab broker status lists its exchanges")
+            raise Failure(
+                tr('there is no exchange "{exchange}" at {where}', exchange=exchange, where=where), next=more
+            ) from None
+        raise Failure(
+            tr(
+                "the broker refused: {reply_code} {reply_text}",
+                reply_code=problem.reply_code,
+                reply_text=problem.reply_text,
+            )
+        ) from None
     except AMQPConnectionError as problem:
-        raise Failure(f"the broker at {where} went away", why=_reason(problem)) from None
+        raise Failure(tr("the broker at {where} went away", where=where), why=_reason(problem)) from None
     finally:
         with suppress(AMQPError, OSError):
             connection.close()
@@ -139,11 +159,13 @@ def _needs_key(exchange: str, found: brokers.Broker | None) -> Failure:
     status = found.status if found and found.status else {"vhosts": {}}
     bindings = [binding for vhost in status["vhosts"].values() for binding in vhost["bindings"]]
     keys = sorted({visible(binding["routing_key"]) for binding in bindings if binding["source"] == exchange})
-    why = "A direct exchange hands on by the exact key, so no key stands for all of them."
+    why = tr("A direct exchange hands on by the exact key, so no key stands for all of them.")
     if keys:
-        why += f"\nKeys that are bound now: {', '.join(keys)}"
+        why += tr("\nKeys that are bound now: {keys}", keys=", ".join(keys))
     more = f"lab broker tail {exchange} {keys[0] if keys else 'KEY'}"
-    return Failure(f"{exchange} is a direct exchange: which KEY?", why=why, next=more, code=exits.USAGE)
+    return Failure(
+        tr("{exchange} is a direct exchange: which KEY?", exchange=exchange), why=why, next=more, code=exits.USAGE
+    )
 
 
 def _told(method: Any, properties: Any, body: bytes) -> dict[str, Any]:
@@ -186,8 +208,8 @@ def _print(message: dict[str, Any], *, as_json: bool) -> None:
         (
             _clock(message["time"]),
             visible(message["routing_key"]) or '""',
-            f"id {visible(message['message_id'] or '-')}",
-            f"correlation {visible(message['correlation_id'] or '-')}",
+            tr("id {id}", id=visible(message["message_id"] or "-")),
+            tr("correlation {id}", id=visible(message["correlation_id"] or "-")),
             f"{message['size']} B",
         )
     )

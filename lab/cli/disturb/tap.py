@@ -9,6 +9,7 @@ import typer
 from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.output import say
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,12 +63,14 @@ def tap(
     try:
         asyncio.run(go())
     except FaultError as problem:
-        raise Failure("that is not a fault", why=str(problem), next="lab fault kinds", code=exits.USAGE) from None
+        raise Failure(tr("that is not a fault"), why=str(problem), next="lab fault kinds", code=exits.USAGE) from None
     except OSError as problem:
         if isinstance(problem, BrokenPipeError):
             raise
         why = problem.strerror or str(problem)
-        raise Failure(f"cannot listen on {here[0]}:{here[1]}", why=why, code=exits.MISSING) from None
+        raise Failure(
+            tr("cannot listen on {host}:{port}", host=here[0], port=here[1]), why=why, code=exits.MISSING
+        ) from None
     finally:
         _sum_up(picture)
 
@@ -120,4 +123,4 @@ def _sum_up(picture: RunPicture) -> None:
         times = ""
         if link.p50 is not None and link.p99 is not None:
             times = f", p50 {milliseconds(link.p50)}, p99 {milliseconds(link.p99)}"
-        say(f"{link.flows} exchanges, {link.errors} errors{times}")
+        say(tr("{flows} exchanges, {errors} errors{times}", flows=link.flows, errors=link.errors, times=times))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from lab.cli.output import say
 from lab.journal.query import POLL, Tail
+from lab.locale import tr
 
 QUIET = 3.0
 """Seconds without a line after which the run is asked whether anything is wrong, such as a full disk."""
@@ -46,7 +47,7 @@ def watch(run: Live, reader: Callable[[Sequence[bytes]], None]) -> bool:
         try:
             _read(run, tail, reader, presses)
         except KeyboardInterrupt:
-            say("ending it at once")
+            say(tr("ending it at once"))
             run.kill()
         except BrokenPipeError:
             _leave(run)
@@ -81,7 +82,7 @@ def _read(run: Live, tail: Tail, reader: Callable[[Sequence[bytes]], None], pres
         last = run.ended()
         if presses.count and not asked:
             asked = True
-            say("stopping: every process is asked to end (Ctrl-C again ends them at once)")
+            say(tr("stopping: every process is asked to end (Ctrl-C again ends them at once)"))
             run.stop()
         lines = tail.lines()
         if lines:

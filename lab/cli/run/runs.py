@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab.cli.options import Json
 from lab.cli.output import out, paint, size, table
+from lab.locale import tr
 
 EXAMPLES = ("lab runs", "lab runs --json")
 
@@ -31,12 +32,12 @@ def runs(as_json: Json = False) -> None:
         out(msgspec.json.encode({"schema_version": 1, "runs": found}).decode())
         return
     if not records:
-        out("No run is kept yet. Start one: lab run day3")
+        out(tr("No run is kept yet. Start one: lab run day3"))
         return
     rows = [
         (
             record.id,
-            "alive" if record.alive else "ended",
+            tr("alive") if record.alive else tr("ended"),
             record.started[:19].replace("T", " "),
             record.options.scenario or "-",
             _size(record.journal),
@@ -48,7 +49,7 @@ def runs(as_json: Json = False) -> None:
         rows,
         {0: ["name"] * len(rows), 1: ["good" if record.alive else "dim" for record in records]},
     )
-    out(paint(f"\nkept in {home()}", "dim"))
+    out(paint(tr("\nkept in {home}", home=home()), "dim"))
 
 
 def _size(journal: Path) -> str:

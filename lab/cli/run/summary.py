@@ -10,6 +10,7 @@ from lab.faults.catalogue import toll
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.summary import LinkSummary
 from lab.journal.telling import MOODS, milliseconds
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
@@ -20,22 +21,30 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     summary = picture.summary()
     out()
     asked = record.options
-    played = f", scenario {asked.scenario}" if asked.scenario else ""
+    played = tr(", scenario {scenario}", scenario=asked.scenario) if asked.scenario else ""
     out(
         paint(
-            f"Run {record.id}: {span(summary.elapsed)}, {summary.flows} exchanges, seed {asked.seed}{played}", "title"
+            tr(
+                "Run {id}: {span}, {flows} exchanges, seed {seed}{played}",
+                id=record.id,
+                span=span(summary.elapsed),
+                flows=summary.flows,
+                seed=asked.seed,
+                played=played,
+            ),
+            "title",
         )
     )
     rows = [_link(link) for link in summary.links if link.flows]
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
         out(line)
-    out(paint(f"Again: lab replay {record.id}    One order: lab trace --run {record.id}", "dim"))
+    out(paint(tr("Again: lab replay {id}    One order: lab trace --run {id}", id=record.id), "dim"))
 
 
 def _link(link: LinkSummary) -> tuple[str, ...]:
-    others = ", ".join(f"{count} {name}" for name, count in link.outcomes.items() if name != "ok")
-    errors = str(link.errors) if not others or others == f"{link.errors} error" else f"{link.errors} ({others})"
+    others = ", ".join(f"{count} {tr(name)}" for name, count in link.outcomes.items() if name != "ok")
+    errors = str(link.errors) if not others or set(link.outcomes) <= {"ok", "error"} else f"{link.errors} ({others})"
     return (
         link.id,
         str(link.flows),
@@ -49,7 +58,7 @@ def _lines(picture: RunPicture) -> Iterator[str]:
     summary = picture.summary()
     engines = [f"{process.name} {process.tier}" for process in picture.processes.values() if process.tier]
     if engines:
-        yield f"Engines: {', '.join(engines)}"
+        yield tr("Engines: {engines}", engines=", ".join(engines))
     for kind, states in summary.entities.items():
         yield f"{kind.capitalize()}s: " + ", ".join(
             paint(f"{count} {state}", MOODS[picture.mood(kind, state)]) for state, count in states.items()
@@ -57,10 +66,26 @@ def _lines(picture: RunPicture) -> Iterator[str]:
     if summary.load:
         load = summary.load
         left = load.sent - load.ok - load.failed
-        under_way = f", {left} under way at the end" if left else ""
-        dropped = f"; {load.dropped} journeys not begun, too many were under way" if load.dropped else ""
-        yield f"Load: {load.sent} requests, {load.ok} ok, {load.failed} failed{under_way}{dropped}"
+        under_way = tr(", {left} under way at the end", left=left) if left else ""
+        dropped = (
+            tr("; {dropped} journeys not begun, too many were under way", dropped=load.dropped) if load.dropped else ""
+        )
+        yield tr(
+            "Load: {sent} requests, {ok} ok, {failed} failed{under_way}{dropped}",
+            sent=load.sent,
+            ok=load.ok,
+            failed=load.failed,
+            under_way=under_way,
+            dropped=dropped,
+        )
     for fault in summary.faults:
-        yield f"Fault {fault.id} by {fault.owner}: {fault.text}; {toll(fault.kind, fault.victims)}, {fault.ended}"
+        yield tr(
+            "Fault {id} by {owner}: {text}; {toll}, {ended}",
+            id=fault.id,
+            owner=fault.owner,
+            text=fault.text,
+            toll=toll(fault.kind, fault.victims),
+            ended=tr(fault.ended),
+        )
     for name, count in summary.restarts.items():
-        yield f"Restarts: {name} {count}"
+        yield tr("Restarts: {name} {count}", name=name, count=count)
