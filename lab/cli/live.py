@@ -47,6 +47,14 @@ class Handle:
     def journal(self) -> Path:
         return self.record.journal
 
+    @property
+    def socket(self) -> Path:
+        return self.record.socket
+
+    @property
+    def system(self) -> System:
+        return self._file.system
+
     def ended(self) -> bool:
         """Whether its runtime is gone, and with it whoever writes the journal."""
         from lab.runtime.runs import SAME, created

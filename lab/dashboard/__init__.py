@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from lab.system.model import System
 
@@ -11,15 +12,32 @@ from lab.system.model import System
 os.environ.setdefault("TEXTUAL_FPS", "30")
 
 
-def run_live(socket_path: Path, *, stop_on_quit: bool) -> int:
-    """Show the live run whose control socket this is, until the person leaves. Returns the exit code.
+class LiveRun(Protocol):
+    """A run that is going on, as the screen needs it."""
 
-    With `stop_on_quit` the run is asked to stop once the terminal is given back. Raises ControlError if no runtime
-    answers at the beginning; if it goes away later, its last picture stays.
+    @property
+    def journal(self) -> Path: ...
+
+    @property
+    def socket(self) -> Path:
+        """Where its control API answers, or will once it has started."""
+
+    @property
+    def system(self) -> System: ...
+
+    def ended(self) -> bool:
+        """Whether its runtime is gone, so that nothing more will be written."""
+
+
+def run_live(live: LiveRun, *, stop_on_quit: bool) -> int:
+    """Show a live run until the person leaves. Returns the exit code.
+
+    The run may still be starting. With `stop_on_quit` it is asked to stop once the terminal is given back. If it goes
+    away meanwhile, its last picture stays.
     """
     from lab.dashboard import entry
 
-    return entry.run_live(socket_path, stop_on_quit=stop_on_quit)
+    return entry.run_live(live, stop_on_quit=stop_on_quit)
 
 
 def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:

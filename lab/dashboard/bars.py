@@ -23,7 +23,8 @@ WARN_FOR = 15.0
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the top line says of the run besides what its events tell. `state` is `live`, `starting`, `replay` ..."""
+    """What the top line says of the run besides what its events tell. `run` is how the live run is (`live`, `starting`
+    ...), `state` what is shown of it: the same, or `paused`, `earlier`, `replay`, `ended`."""
 
     system: str
     title: str = ""
@@ -33,6 +34,7 @@ class About:
     tiers: tuple[tuple[str, str], ...] = ()
     behind: float = 0.0
     speed: float | None = None
+    run: str = "starting"
 
 
 def top(about: About, picture: RunPicture, width: int) -> Row:
@@ -48,7 +50,7 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
         alarm = row((f" ! {count}: {what}{until} ", "alarm"))
         if width < 100:
             alarm = row((f" ! {count}: {soonest.kind}{until} ", "alarm"))
-    symbol = {"live": "●", "ready": "●", "paused": "■", "replay": "▶"}.get(about.state, "◐")
+    symbol = {"live": "●", "ready": "●", "paused": "■", "replay": "▶", "earlier": "▶"}.get(about.state, "◐")
     parts: list[tuple[int, Row]] = [
         (0, row((f" {about.system} ", "title"))),
         (0, row((f"{symbol} {about.state}", "ok" if symbol == "●" else "warn"))),
@@ -102,25 +104,31 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
     return [row((" ▶ " if number == 0 else "   ", "key"), (line, style)) for number, line in enumerate(lines)]
 
 
-def tabs(names: Sequence[str], current: str, right: Row, width: int) -> Row:
+def tabs(titles: Sequence[str], current: int, right: Row, width: int) -> Row:
     """`1 flows  2 orders ...` with the current one marked, and what is to say about it at the right."""
     line: Row = ()
-    for number, name in enumerate(names, 1):
-        line += row((f" {number} ", "key"), (f"{name}", "select" if name == current else "dim"))
+    for number, title in enumerate(titles):
+        line += row((f" {number + 1} ", "key"), (title, "select" if number == current else "dim"))
     room = width - width_of(line)
     shown = clip(right, max(0, room - 2)) if room > 8 else ()
     return (*line, (" " * max(1, room - width_of(shown) - 1), "text"), *shown)
 
 
-def keys_line(keys: Iterable[Key], width: int) -> Row:
-    """As many `k kill` pairs as fit, whole ones only."""
+def keys_line(keys: Iterable[Key], width: int, always: Sequence[Key] = ()) -> Row:
+    """As many `k kill` pairs as fit, whole ones only; those of `always` stand at the end at any width."""
+    kept: Row = tuple(part for key in always for part in _pair(key))
+    room = width - width_of(kept)
     line: Row = ()
     for key in keys:
-        pair = row((f" {key.shown} ", "key"), (f"{key.name} ", "text"))
-        if width_of(line) + width_of(pair) > width:
+        pair = _pair(key)
+        if width_of(line) + width_of(pair) > room:
             break
         line += pair
-    return line
+    return clip((*line, *kept), width)
+
+
+def _pair(key: Key) -> Row:
+    return row((f" {key.shown} ", "key"), (f"{key.name} ", "text"))
 
 
 def selection_line(selection: str, said: Sequence[tuple[str, str]], width: int) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Protocol
 
 from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
@@ -20,7 +19,6 @@ PAST = {"kill": "killed", "terminate": "asked to stop", "freeze": "frozen", "tha
 class Controls(Protocol):
     """The part of lab.runtime.client.AsyncControl that the screen uses."""
 
-    def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[bytes]: ...
     async def run(self) -> RunStatus: ...
     async def act(self, name: str, action: Action) -> object: ...
     async def add_fault(self, text: str, owner: str = ...) -> FaultStatus: ...

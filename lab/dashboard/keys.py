@@ -1,4 +1,4 @@
-"""The key table: what every key does. Bindings, footer, help screen and command palette are all made from it."""
+"""The key table: what each key does. Bindings, footer, help page and command palette are all made from it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,51 @@ from lab.faults.catalogue import KINDS, Kind, fits
 from lab.journal.picture.run import RunPicture
 from lab.system.model import CLIENT, Link, System
 
-Group = Literal["faults on a link", "faults on a process", "the run", "looking", "lists"]
+Group = Literal["faults on a link", "faults on a process", "the run", "time", "looking", "lists"]
+Where = Literal["everywhere", "live", "recorded"]
+Action = Literal[
+    "fault", "process", "heal", "more", "less", "type", "quit",
+    "pause", "back", "on", "newest", "faster", "slower",
+    "next", "previous", "move", "zoom", "side", "help", "palette",
+    "panel", "filter", "open", "leave",
+]  # fmt: skip
+"""What a key does, for the program; `Key.name` is the word for it on the screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """`key` is Textual's name, `shown` what is printed on it. A fault key has the `text` of its fault with `{}` for the
-    target, one text a protocol where they differ; a process key has the control API's `act`."""
+    target, one text a protocol where they differ; a process key has the control API's `act`; a panel's key has the
+    `panel` that it shows. `where` says in which runs the key works."""
 
     key: str
     shown: str
     name: str
     help: str
     group: Group
+    action: Action
+    where: Where = "everywhere"
     text: tuple[str, ...] = ()
     act: str = ""
+    panel: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
         return tuple(text.partition(" ")[0] for text in self.text)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Textual's names of the keys that do it."""
+        return tuple(self.key.split(","))
+
 
 def _fault(key: str, name: str, *text: str, help: str = "") -> Key:
     kind = KINDS[text[0].partition(" ")[0]]
-    shown = key if len(key) == 1 else key[-1]
-    return Key(key, shown, name, help or kind.summary, "faults on a link", text)
+    return Key(key, key, name, help or kind.summary, "faults on a link", "fault", "live", text=text)
+
+
+def _process(key: str, name: str, help: str, act: str) -> Key:
+    return Key(key, key, name, help, "faults on a process", "process", "live", act=act)
 
 
 KEYS: tuple[Key, ...] = (
@@ -54,58 +74,48 @@ KEYS: tuple[Key, ...] = (
     _fault("v", "lose confirm", "lose-confirm {}", help="the broker has the message, its confirm is lost"),
     _fault("p", "poison", "poison {}", help="the next delivery's body is garbage"),
     _fault("m", "miss", "miss {}", help="Redis reads find nothing"),
-    Key("k", "k", "kill", "SIGKILL; the supervisor restarts it", "faults on a process", act="kill"),
-    Key("f", "f", "freeze", "SIGSTOP; again to let it go on", "faults on a process", act="freeze"),
-    Key("t", "t", "terminate", "SIGTERM: finish and stop", "faults on a process", act="terminate"),
-    Key("R", "R", "restart", "stop and start again", "faults on a process", act="restart"),
-    Key("u", "u", "heal all", "lift every fault and thaw every process", "the run"),
-    Key("plus,equals_sign", "+", "more load", "raise the load by a half", "the run"),
-    Key("minus", "-", "less load", "lower the load by a third", "the run"),
-    Key("colon", ":", "any fault", "type a fault in words, as `lab fault add` takes it", "the run"),
-    Key("q", "q", "quit", "leave; a run that is not detached ends", "the run"),
-    Key("tab", "Tab", "next", "select the next link or process", "looking"),
-    Key("shift+tab", "⇧Tab", "previous", "select the one before", "looking"),
-    Key("up,down,left,right", "arrows", "select", "select by direction; in a list: scroll", "looking"),
-    Key("z", "z", "zoom", "give the list the whole screen, and back", "looking"),
-    Key("question_mark", "?", "help", "this page", "looking"),
-    Key("ctrl+p", "Ctrl+P", "palette", "find any of these by its name", "looking"),
-    Key("1", "1", "flows", "what was seen on the wires", "lists"),
-    Key("2", "2", "orders", "where each order's saga stands", "lists"),
-    Key("3", "3", "queues", "what waits at the broker", "lists"),
-    Key("4", "4", "processes", "state, pid, reason", "lists"),
-    Key("5", "5", "logs", "what the processes say; of the selected one only, if it is a process", "lists"),
-    Key("6", "6", "faults", "what is disturbed, and what it hit", "lists"),
-    Key("slash", "/", "filter", "show only what matches", "lists"),
-    Key("space", "Space", "pause", "hold the list still and show every flow; again to go on", "lists"),
-    Key("enter", "Enter", "detail", "the story of the selected line over all processes", "lists"),
-    Key("end", "End", "newest", "back to the newest line", "lists"),
-    Key("escape", "Esc", "back", "back to the map; clears the filter", "lists"),
+    _process("k", "kill", "SIGKILL; the supervisor restarts it", "kill"),
+    _process("f", "freeze", "SIGSTOP; again to let it go on", "freeze"),
+    _process("t", "terminate", "SIGTERM: finish and stop", "terminate"),
+    _process("R", "restart", "stop and start again", "restart"),
+    Key("u", "u", "heal all", "lift every fault and thaw every process", "the run", "heal", "live"),
+    Key("plus,equals_sign", "+", "more load", "raise the load by a half", "the run", "more", "live"),
+    Key("minus", "-", "less load", "lower the load by a third", "the run", "less", "live"),
+    Key("colon", ":", "any fault", "type a fault in words, as `lab fault add` takes it", "the run", "type", "live"),
+    Key("q", "q", "quit", "leave; a run that is not detached ends", "the run", "quit", "live"),
+    Key("q", "q", "quit", "leave the recording", "the run", "quit", "recorded"),
+    Key("space", "Space", "pause", "stop the clock of the screen and show every flow; again to go on", "time", "pause"),
+    Key("comma", ",", "back", "go 10 seconds back", "time", "back"),
+    Key("full_stop", ".", "on", "go 10 seconds on", "time", "on"),
+    Key("end", "End", "newest", "go to the newest line, and to now", "time", "newest"),
+    Key("plus,equals_sign", "+", "faster", "double the speed", "time", "faster", "recorded"),
+    Key("minus", "-", "slower", "half the speed", "time", "slower", "recorded"),
+    Key("tab", "Tab", "next", "select the next link or process", "looking", "next"),
+    Key("shift+tab", "⇧Tab", "previous", "select the one before", "looking", "previous"),
+    Key("up,down,left,right", "arrows", "select", "select by direction; in a list: scroll", "looking", "move"),
+    Key("enter", "Enter", "open", "open the selected line, process or link", "looking", "open"),
+    Key("z", "z", "zoom", "give the list the whole screen, and back", "looking", "zoom"),
+    Key("s", "s", "side", "fold the column at the side, and back", "looking", "side"),
+    Key("question_mark", "?", "help", "this page", "looking", "help"),
+    Key("ctrl+p", "Ctrl+P", "palette", "find any of these by its name", "looking", "palette"),
+    Key("slash", "/", "filter", "show only what matches", "lists", "filter"),
+    Key("escape", "Esc", "map", "back to the map; clears the filter", "lists", "leave"),
 )
 """Keys in the order in which help shows them."""
 
-REPLAY_KEYS: tuple[Key, ...] = (
-    Key("space", "Space", "pause", "stop the clock of the replay, and let it go on", "the run"),
-    Key("comma", ",", "back", "10 seconds back", "the run"),
-    Key("full_stop", ".", "on", "10 seconds on", "the run"),
-    Key("plus,equals_sign", "+", "faster", "double the speed", "the run"),
-    Key("minus", "-", "slower", "half the speed", "the run"),
-    Key("q", "q", "quit", "leave the recording", "the run"),
-)
-
-REPLAY_OFF = frozenset({"faults on a link", "faults on a process"})
+DIGITS = "123456789"
 
 
-def table(live: bool) -> tuple[Key, ...]:
-    """The keys that work on a live run, or on a recorded one (which nobody can disturb any more)."""
-    if live:
-        return KEYS
-    other = {key.key for key in REPLAY_KEYS}
-    kept = [
-        key
-        for key in KEYS
-        if key.group not in REPLAY_OFF and key.key not in other and key.name not in ("heal all", "any fault")
-    ]
-    return (*REPLAY_KEYS, *kept)
+def table(live: bool, panels: Sequence[tuple[str, str, str]] = ()) -> tuple[Key, ...]:
+    """The keys of a live run, or of a recorded one (which nobody can disturb any more). `panels` are the lists that it
+    shows, as (name, title, help); each gets a digit."""
+    lists = (
+        Key(digit, digit, title, help, "lists", "panel", panel=name)
+        for digit, (name, title, help) in zip(DIGITS, panels, strict=False)
+    )
+    kept = [key for key in KEYS if key.where in ("everywhere", "live" if live else "recorded")]
+    first = next(index for index, key in enumerate(kept) if key.group == "lists")
+    return (*kept[:first], *lists, *kept[first:])
 
 
 @dataclass(frozen=True, slots=True)

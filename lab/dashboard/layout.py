@@ -106,18 +106,14 @@ def arrange(system: System, width: int, height: int) -> Chart | None:
     return None
 
 
-def on_the_wire(system: System, tapped: Collection[str] | None = None) -> tuple[System, dict[str, str]]:
+def on_the_wire(system: System, wired: Collection[str] = ()) -> tuple[System, dict[str, str]]:
     """The System without the databases that are only files, and which service keeps which of them.
 
-    Nothing crosses a wire to a SQLite file, so there is no link to draw or to disturb. `tapped` are the ids of links
-    that have a tap; None if that is not known (a recording), then every engine that can be files counts as such.
+    Nothing crosses a wire to a SQLite file, so there is no link to draw or to disturb. `wired` are engines that could
+    be files and are servers in this run.
     """
-    files = {
-        engine.name
-        for engine in system.engines
-        if engine_kinds()[engine.kind].files
-        and not any(link.target == engine.name and link.id in (tapped or ()) for link in system.links)
-    }
+    kinds = engine_kinds()
+    files = {engine.name for engine in system.engines if kinds[engine.kind].files and engine.name not in wired}
     kept = replace(
         system,
         engines=tuple(engine for engine in system.engines if engine.name not in files),

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.screen import ModalScreen
 
 from lab.dashboard.keys import Key
-from lab.dashboard.rows import Row, clip, row
+from lab.dashboard.rows import Row, broken, row
 from lab.dashboard.surface import Surface
 
 LEGEND = (
@@ -27,7 +27,7 @@ LEGEND = (
 
 
 class Pages(ModalScreen[None]):
-    """Shows `rows` under a title; arrows scroll, any of Esc, Enter, q and ? closes."""
+    """Shows `rows` under a title, broken where they are too long; arrows scroll, any of Esc, Enter, q and ? closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("escape,enter,q,question_mark", "dismiss", "Close"),
@@ -49,7 +49,9 @@ class Pages(ModalScreen[None]):
     def __init__(self, title: str, rows: Sequence[Row], *, ascii: bool = False) -> None:
         super().__init__()
         self._title = title
-        self._rows = list(rows)
+        self._whole = list(rows)
+        self._rows: list[Row] = []
+        """As they are broken at the page's width."""
         self._ascii = ascii
         self._first = 0
 
@@ -76,7 +78,8 @@ class Pages(ModalScreen[None]):
     def _draw(self) -> None:
         page = self.query_one("#page", Surface)
         width = page.size.width
-        shown = [clip(line, width - 1) for line in self._rows[self._first : self._first + self._room]]
+        self._rows = [part for line in self._whole for part in broken(line, max(20, width - 1))]
+        shown = self._rows[self._first : self._first + self._room]
         below = len(self._rows) - self._first - len(shown)
         more = f"  ↓ {below} more" if below > 0 else ""
         head = row((f" {self._title} ".ljust(width), "select"))

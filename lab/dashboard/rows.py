@@ -102,3 +102,56 @@ def wrap(text: str, width: int, limit: int) -> list[str]:
 def selected(line: Row, width: int) -> Row:
     """The row as the one that the cursor is on."""
     return ((fit("".join(text for text, _ in line), width), "select"),)
+
+
+def note(text: str, width: int) -> list[Row]:
+    """A remark in at most three dim rows: why something is empty."""
+    return [row((f" {line}", "dim")) for line in wrap(text, max(10, width - 2), 3)]
+
+
+DEEPEST_HANG = 30
+"""Cells that the rows after the first of a broken one are indented at most."""
+
+
+def broken(line: Row, width: int) -> list[Row]:
+    """The row in as many rows of at most `width` cells as it takes, broken between words where that is possible. Rows
+    after the first begin where the second column does: after the first gap of two blanks."""
+    if width_of(line) <= width:
+        return [line]
+    text = "".join(part for part, _ in line)
+    gap = text.find("  ", len(text) - len(text.lstrip()))
+    start = len(text) - len(text[gap:].lstrip()) if gap >= 0 else 0
+    hang = start if 0 < start <= min(DEEPEST_HANG, width // 2) else len(text) - len(text.lstrip()) + 2
+    rows: list[Row] = []
+    rest = line
+    while width_of(rest) > width:
+        head, rest = _cut(rest, width, hang if rows else 0)
+        rows.append(head)
+        rest = ((" " * hang, "text"), *rest)
+    return [*rows, rest]
+
+
+def _cut(line: Row, width: int, indent: int) -> tuple[Row, Row]:
+    """The row up to its last blank before `width` (after `indent`), and what is left without blanks at its start."""
+    text = "".join(part for part, _ in line)
+    room = 0
+    end = 0
+    for char in text:
+        room += cell_len(char)
+        if room > width:
+            break
+        end += 1
+    blank = text.rfind(" ", indent + 1, end + 1)
+    cut = blank if blank > 0 and text[indent:blank].strip() else end
+    after = cut + len(text[cut:]) - len(text[cut:].lstrip(" "))
+    return _slice(line, 0, cut), _slice(line, after, len(text))
+
+
+def _slice(line: Row, start: int, end: int) -> Row:
+    kept, at = [], 0
+    for text, style in line:
+        piece = text[max(0, start - at) : max(0, end - at)]
+        if piece:
+            kept.append((piece, style))
+        at += len(text)
+    return tuple(kept)

@@ -1,52 +1,51 @@
-"""The one screen of a run: map above, lists below, keys at the foot. It asks the Desk and draws; it decides nothing."""
+"""The screen of a run: map above, lists below, keys at the foot. It draws a Desk and turns keys into calls."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
 from textual import events, on
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.message import Message
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from lab.dashboard import bars, figures, lists, map_view, selection
-from lab.dashboard.desk import TABS, Desk, Tab
-from lab.dashboard.feed import ReplayFeed
+from lab.dashboard import bars, control, detail, map_view, selection
+from lab.dashboard.desk import Desk
 from lab.dashboard.flow_filter import HELP, BadFilter
-from lab.dashboard.keys import KEYS, Key, fitting, table
+from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide, fitting, table
 from lab.dashboard.layout import Chart, arrange, nodes
-from lab.dashboard.rows import Row, row, selected
+from lab.dashboard.pages import Pages, help_rows
+from lab.dashboard.panel import Panel
+from lab.dashboard.rows import Row, note, row, selected
+from lab.dashboard.shown import ShownRun
 from lab.dashboard.surface import Surface
+from lab.journal.picture.link import LinkPicture
+from lab.system.model import System
 
 FLUSHES_PER_SECOND = 10
 WIDE = 100
-"""Columns from which orders and queues stand beside the list."""
+"""Columns from which the short forms of panels stand beside the list."""
 TALL = 22
 MESSAGE_FOR = 6.0
 """Seconds for which an answer to a key stays in the foot."""
+JUMP = 10.0
+SLOWEST, FASTEST = 0.25, 32.0
+
+ALWAYS: tuple[Action, ...] = ("open", "help", "quit")
+"""What the foot names at any size."""
+OFTEN: tuple[Action, ...] = (
+    "heal", "more", "less", "pause", "back", "on", "faster", "slower", "filter", "type", "zoom", "side",
+)  # fmt: skip
+"""What it names besides, as far as there is room."""
 
 
 class RunScreen(Screen[None]):
-    """Draws a Desk ten times a second. Keys that change the run go to the App as actions."""
-
-    class Pressed(Message):
-        """A key that is not only about looking was pressed."""
-
-        def __init__(self, key: Key) -> None:
-            super().__init__()
-            self.key = key
-
-    class FaultTyped(Message):
-        """A fault was typed in words."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+    """Draws a Desk ten times a second."""
 
     AUTO_FOCUS = ""  # Nothing: the keys are the screen's own until the line for typing is opened.
     CSS = """
@@ -55,48 +54,71 @@ class RunScreen(Screen[None]):
     #story { height: 2; }
     #map { height: 17; }
     #lower { height: 1fr; }
-    #left { width: 1fr; }
-    #right { width: 47; }
-    #tabs, #side-tabs { height: 1; background: $panel; }
-    #list, #side { height: 1fr; }
+    #tabs { height: 1; background: $panel; }
+    #list { width: 1fr; height: 1fr; }
+    #side { width: 47; height: 1fr; border-left: solid $panel; }
     #said { height: 1; }
     #faults { height: 1; background: $panel; }
     #keys { height: 1; background: $panel; }
     #ask { height: 1; display: none; }
     #ask Static { width: auto; color: $text-accent; text-style: bold; }
     #ask Input { width: 1fr; height: 1; border: none; padding: 0; background: $surface; }
-    RunScreen.-narrow #right { display: none; }
+    RunScreen.-narrow #side, RunScreen.-alone #side { display: none; }
     RunScreen.-asking #ask { display: block; }
     RunScreen.-asking #said { display: none; }
     RunScreen.-zoomed #map { display: none; }
     """
     # Every key of the table, and nothing else, so that help and palette cannot say anything untrue.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(each, f"press('{key.key}', '{each}')", key.name, show=False)
-        for key in {key.key: key for key in (*table(live=True), *table(live=False))}.values()
-        for each in key.key.split(",")
+        Binding(name, f"press('{name}')", show=False)
+        for name in dict.fromkeys([*(name for key in KEYS for name in key.names), *DIGITS])
     ]
 
-    def __init__(self, desk: Desk, *, ascii: bool = False) -> None:
+    def __init__(self, run: ShownRun, *, ascii: bool = False) -> None:
         super().__init__()
-        self.desk = desk
+        self.run = run
+        self.desk = Desk(run)
         self.ascii = ascii
         self.chart: Chart | None = None
-        self.elapsed: float | None = None
-        """The live run's time minus the monotonic clock's, once the run has told it."""
+        self.keys = table(run.live, [(panel.name, panel.titled(run.system), panel.help) for panel in run.panels])
+        self._drawn: System = self.desk.system
+        """The system that the chart is of."""
         self._message: tuple[str, str, float] = ("", "text", 0.0)
-        self._asking: str = ""
+        self._asking = ""
+        self._does: dict[Action, Callable[[Key, str], None]] = {
+            "fault": self._disturb,
+            "process": self._disturb,
+            "heal": lambda *_: self._ask_run(run.heal_all()),
+            "more": lambda *_: self._ask_run(run.change_load(control.MORE)),
+            "less": lambda *_: self._ask_run(run.change_load(control.LESS)),
+            "type": self._type_fault,
+            "quit": lambda *_: self.app.exit(),
+            "pause": lambda *_: self.desk.pause(),
+            "back": lambda *_: self._jump(-JUMP),
+            "on": lambda *_: self._jump(JUMP),
+            "newest": lambda *_: self.desk.newest(),
+            "faster": lambda *_: self._pace(2),
+            "slower": lambda *_: self._pace(0.5),
+            "next": lambda *_: self._walk(1),
+            "previous": lambda *_: self._walk(-1),
+            "move": lambda _, name: self._arrow(name),
+            "zoom": lambda *_: self._toggle("-zoomed"),
+            "side": lambda *_: self._toggle("-alone"),
+            "help": lambda *_: self._page("Keys", help_rows(self.keys)),
+            "palette": lambda *_: self.app.action_command_palette(),
+            "panel": lambda key, _: self.desk.show(self._panel(key.panel)),
+            "filter": self._type_filter,
+            "open": lambda *_: self._open(),
+            "leave": lambda *_: self._leave(),
+        }
 
     def compose(self) -> ComposeResult:
         for name in ("top", "story", "map"):
             yield Surface(id=name, ascii=self.ascii)
+        yield Surface(id="tabs", ascii=self.ascii)
         with Horizontal(id="lower"):
-            with Vertical(id="left"):
-                yield Surface(id="tabs", ascii=self.ascii)
-                yield Surface(id="list", ascii=self.ascii)
-            with Vertical(id="right"):
-                yield Surface(id="side-tabs", ascii=self.ascii)
-                yield Surface(id="side", ascii=self.ascii)
+            yield Surface(id="list", ascii=self.ascii)
+            yield Surface(id="side", ascii=self.ascii)
         yield Surface(id="said", ascii=self.ascii)
         with Horizontal(id="ask"):
             yield Static(" / ", id="ask-what", markup=False)
@@ -106,6 +128,10 @@ class RunScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.set_interval(1 / FLUSHES_PER_SECOND, self.tick)
+        self.run_worker(self.run.follow(), exit_on_error=False)
+
+    def on_unmount(self) -> None:
+        self.run.timeline.close()
 
     def on_resize(self, event: events.Resize) -> None:
         self._lay_out(event.size.width, event.size.height)
@@ -117,7 +143,9 @@ class RunScreen(Screen[None]):
     def tick(self) -> None:
         """One flush: take in what came, then draw what changed."""
         clock = monotonic()
-        self.desk.flush(clock, None if self.elapsed is None else clock + self.elapsed)
+        self.desk.flush(clock)
+        if self.desk.system is not self._drawn:
+            self._lay_out(self.size.width, self.size.height)
         if self.is_current:
             self.draw(clock)
 
@@ -131,15 +159,15 @@ class RunScreen(Screen[None]):
         width = self.size.width
         if not width or not self.is_mounted:
             return
-        desk = self.desk
-        self._surface("top").show([bars.top(desk.about, desk.picture, width)])
+        run, picture = self.run, self.desk.picture
+        self._surface("top").show([bars.top(run.about, picture, width)])
         story = self._surface("story")
-        first = bars.WELCOME if desk.live else bars.RECORDING
-        story.show(bars.story(desk.picture, desk.banner, width, max(1, story.size.height), first))
+        first = bars.WELCOME if run.live else bars.RECORDING
+        story.show(bars.story(picture, run.banner, width, max(1, story.size.height), first))
         if not self.has_class("-zoomed"):
             self._draw_map(clock)
         self._draw_list()
-        if not self.has_class("-narrow"):
+        if not (self.has_class("-narrow") or self.has_class("-alone")):
             self._draw_side()
         self._draw_foot(clock, width)
 
@@ -149,62 +177,74 @@ class RunScreen(Screen[None]):
             return map_view.items_of(self.chart)
         return (*nodes(self.desk.system), *(link.id for link in self.desk.system.links))
 
-    def ask(self, what: str, label: str, text: str, placeholder: str) -> None:
-        """Open the line for typing; `what` is `filter` or `fault`."""
-        self._asking = what
-        self.query_one("#ask-what", Static).update(f" {label} ", layout=True)
-        line = self.query_one(Input)
-        line.placeholder = placeholder
-        line.value = text
-        line.cursor_position = len(text)
-        self.add_class("-asking")
-        line.focus()
+    def commands(self) -> Iterable[SystemCommand]:
+        """Each key of the table can be found by its name, too; looking round is done by keys alone."""
+        for key in self.keys:
+            if key.group != "looking" or key.action in ("zoom", "side", "help"):
+                yield SystemCommand(f"{key.name}  ({key.shown})", key.help, partial(self.action_press, key.names[0]))
 
-    def action_press(self, key: str, pressed: str) -> None:
-        found = next(each for each in table(self.desk.live) + KEYS if each.key == key)
-        if pressed in ("up", "down", "left", "right"):
-            self._arrow(pressed)
-        elif found.group == "lists" and pressed.isdigit():
-            self.desk.show_tab(TABS[int(pressed) - 1])
-        elif not self._look(pressed):
-            self.post_message(self.Pressed(found))
+    def action_press(self, name: str) -> None:
+        """A key was pressed, by Textual's name of it."""
+        if self._asking and name == "escape":
+            self._drop_line()
+        elif (key := next((key for key in self.keys if name in key.names), None)) is not None:
+            self._does[key.action](key, name)
+        elif (key := next((key for key in KEYS if name in key.names), None)) is not None:
+            self.say(f"This is a recording: {key.name} is for live runs.", "warn")
         self.draw()
 
-    def _look(self, pressed: str) -> bool:
-        """Keys that only change what is looked at; whether `pressed` was one."""
+    def _disturb(self, key: Key, _: str) -> None:
+        self.run.to_now()
         desk = self.desk
-        replay = isinstance(desk.feed, ReplayFeed)
-        match pressed:
-            case "tab" | "shift+tab":
-                items = self.items()
-                at = items.index(desk.selection) if desk.selection in items else -1
-                self._select(items[(at + (1 if pressed == "tab" else -1)) % len(items)])
-            case "space" if not replay:
-                desk.pause(not desk.paused)
-            case "slash":
-                if desk.tab not in ("flows", "logs"):
-                    desk.show_tab("flows")
-                self.ask("filter", "filter", desk.filter_text, HELP)
-            case "end":
-                desk.newest()
-            case "escape" if self._asking:
-                if self._asking == "filter":
-                    self._apply_filter("")
-                self._close_line()
-            case "escape":
-                if desk.filter_text and not desk.in_list:
-                    desk.set_filter("")
-                desk.in_list = False
-                desk.cursor = None
-            case "z":
-                self.toggle_class("-zoomed")
-            case _:
-                return False
-        return True
+        decision = decide(key, desk.selection, desk.system, desk.picture, control.OWNER)
+        if isinstance(decision, Refusal):
+            self.say(decision.reason, "warn")
+        else:
+            self._ask_run(self.run.carry_out(decision))
 
-    def _arrow(self, pressed: str) -> None:
+    def _ask_run(self, request: Awaitable[str]) -> None:
+        async def ask() -> None:
+            try:
+                said = await request
+            except Exception as error:  # The runtime's no, or no runtime at all: either is a line for the person.
+                self.say(str(error) or type(error).__name__, "bad")
+            else:
+                self.say(said)
+
+        self.run_worker(ask(), exit_on_error=False)
+
+    def _type_fault(self, *_: object) -> None:
+        link = self.desk.selection if "->" in self.desk.selection else ""
+        example = "latency payments->provider 300ms 20% for 30s"
+        self._type("fault", "fault", f"latency {link} " if link else "", example)
+
+    def _type_filter(self, *_: object) -> None:
         desk = self.desk
-        dx, dy = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}[pressed]
+        stream = next((panel for panel in self.run.panels if panel.stream), None)
+        if stream is not None and not desk.panel.stream:
+            desk.show(stream)
+        self._type("filter", "filter", desk.filter_text, HELP)
+
+    def _jump(self, by: float) -> None:
+        """Go so many seconds back or on; beyond the newest there is only now."""
+        timeline = self.run.timeline
+        if by > 0 and timeline.following:
+            return
+        timeline.seek((self.desk.picture.now if timeline.following else timeline.head) + by)
+        self.desk.cursor = None
+
+    def _pace(self, factor: float) -> None:
+        timeline = self.run.timeline
+        timeline.speed = max(SLOWEST, min(FASTEST, timeline.speed * factor))
+
+    def _walk(self, by: int) -> None:
+        items = self.items()
+        at = items.index(self.desk.selection) if self.desk.selection in items else -1
+        self._select(items[(at + by) % len(items)])
+
+    def _arrow(self, name: str) -> None:
+        desk = self.desk
+        dx, dy = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}[name]
         if desk.in_list:
             if dy:
                 desk.move(dy)
@@ -217,16 +257,58 @@ class RunScreen(Screen[None]):
             at = items.index(desk.selection) if desk.selection in items else 0
             self._select(items[max(0, min(len(items) - 1, at + dx + dy))])
 
+    def _toggle(self, name: str) -> None:
+        self.toggle_class(name)
+        self.call_after_refresh(self.draw)
+
+    def _open(self) -> None:
+        """In a list the line under the cursor; on the map all about the process, or only this link's flows."""
+        desk = self.desk
+        if desk.in_list:
+            item = desk.chosen()
+            if item is not None:
+                self._page(*desk.panel.detail(item, desk.view(desk.panel)))
+        elif (process := desk.picture.processes.get(desk.selection)) is not None:
+            self._page(*detail.of_process(process, desk.view(desk.panel)))
+        elif isinstance(desk.picture.links.get(desk.selection), LinkPicture):
+            stream = next((panel for panel in self.run.panels if panel.stream), desk.panel)
+            desk.set_filter(f"link:{desk.selection}")
+            desk.show(stream)
+            self.say("only the flows of this link; Esc clears the filter", "dim")
+
+    def _page(self, title: str, rows: Sequence[Row]) -> None:
+        self.app.push_screen(Pages(title, rows, ascii=self.ascii))
+
+    def _leave(self) -> None:
+        """Escape: from the list to the map; on the map the filter goes."""
+        desk = self.desk
+        if desk.filter_text and not desk.in_list:
+            desk.set_filter("")
+        desk.in_list = False
+        desk.cursor = None
+
     def on_click(self, event: events.Click) -> None:
-        surface = event.widget
-        if surface is self._surface("map") and self.chart is not None:
+        if event.widget is self._surface("map") and self.chart is not None:
             self._select(map_view.at(self.chart, event.x, event.y) or self.desk.selection)
-            self.desk.in_list = False
             self.draw()
 
     def _select(self, item: str) -> None:
-        self.desk.selection = item
+        self.desk.select(item)
         self._message = ("", "text", 0.0)
+
+    def _panel(self, name: str) -> Panel:
+        return next(panel for panel in self.run.panels if panel.name == name)
+
+    def _type(self, what: str, label: str, text: str, placeholder: str) -> None:
+        """Open the line for typing; `what` is `filter` or `fault`."""
+        self._asking = what
+        self.query_one("#ask-what", Static).update(f" {label} ", layout=True)
+        line = self.query_one(Input)
+        line.placeholder = placeholder
+        line.value = text
+        line.cursor_position = len(text)
+        self.add_class("-asking")
+        line.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -238,7 +320,12 @@ class RunScreen(Screen[None]):
         what, text = self._asking, event.value.strip()
         self._close_line()
         if what == "fault" and text:
-            self.post_message(self.FaultTyped(text))
+            self._ask_run(self.run.carry_out(AddFault(text)))
+
+    def _drop_line(self) -> None:
+        if self._asking == "filter":
+            self._apply_filter("")
+        self._close_line()
 
     def _close_line(self) -> None:
         self._asking = ""
@@ -254,6 +341,7 @@ class RunScreen(Screen[None]):
         self.draw()
 
     def _lay_out(self, width: int, height: int) -> None:
+        self._drawn = self.desk.system
         self.set_class(width < WIDE, "-narrow")
         story = 2 if height >= TALL else 1
         room = height - 1 - story - 3
@@ -278,84 +366,41 @@ class RunScreen(Screen[None]):
 
     def _draw_list(self) -> None:
         desk, surface = self.desk, self._surface("list")
+        panel, panels = desk.panel, self.run.panels
+        view = desk.view(panel)
         width, height = surface.size
-        self._surface("tabs").show([bars.tabs(TABS, desk.tab, self._tab_says(), width)])
-        heading: list[Row] = []
-        if desk.tab == "queues" and desk.picture.queues:
-            heading = [lists.queue_heading(width)]
-        elif desk.tab == "processes":
-            heading = [lists.PROCESS_HEADING]
+        titles = [each.titled(self.run.system) for each in panels]
+        says = panel.says(view)
+        self._surface("tabs").show([bars.tabs(titles, panels.index(panel), says, self.size.width)])
+        heading = panel.heading(view, width)
         room = max(0, height - len(heading))
         items = desk.items()
         at = desk.position(items)
-        following = desk.tab in ("flows", "logs") and at is None
-        first = max(0, len(items) - room) if following else 0
+        first = max(0, len(items) - room) if panel.stream else 0
         if at is not None:
             first = max(0, min(at - room // 2, len(items) - room))
-        rows = self._rows(items[first : first + room], width)
+        rows = [panel.row(item, view, width) for item in items[first : first + room]]
         if at is not None:
             rows = [selected(line, width) if first + n == at else line for n, line in enumerate(rows)]
-        surface.show(heading + (rows or lists.empty(self._why_empty(desk.tab), width)))
-
-    def _rows(self, items: Sequence[object], width: int) -> list[Row]:
-        desk = self.desk
-        return [lists.item_row(item, desk.picture, desk.vitals, width) for item in items]
-
-    def _tab_says(self) -> Row:
-        desk, picture = self.desk, self.desk.picture
-        if desk.tab in ("flows", "logs"):
-            parts: Row = row((f"filter: {desk.filter_text}  ", "accent")) if desk.filter_text else ()
-            if desk.paused:
-                return (*parts, ("■ paused, all shown", "warn"))
-            if desk.tab == "logs":
-                who = desk.selection if desk.selection in picture.processes else "all"
-                return (*parts, (f"of {who}", "dim"))
-            left_out = desk.sample.left_out(picture.now)
-            if left_out >= 0.5:
-                return (*parts, (f"+{figures.rate(left_out)} skipped", "dim"))
-            return parts
-        if desk.tab == "orders":
-            return lists.tally(picture)
-        if desk.tab == "faults":
-            return row((f"{len(picture.active_faults())} active", "dim"))
-        return ()
-
-    def _why_empty(self, tab: Tab) -> str:
-        desk, picture = self.desk, self.desk.picture
-        if tab in ("flows", "logs") and desk.filter_text and picture.flow_count:
-            return f"Nothing matches the filter '{desk.filter_text}'. / changes it, Esc clears it."
-        match tab:
-            case "flows" if picture.flow_count:
-                return "No flow since. Nothing crosses the wires at the moment."
-            case "flows":
-                return "No flow yet: nothing has crossed a wire. The services may still be starting."
-            case "logs" if picture.logs:
-                return f"{desk.selection} has not written a line yet. Select a link to see everybody's lines."
-            case "logs":
-                return "No process has written a line yet."
-            case "faults" if not desk.live:
-                return "Nothing was disturbed up to this moment of the recording."
-            case _:
-                return lists.why_empty(tab, picture)
+        surface.show(heading + (rows or note(panel.empty(view), width)))
 
     def _draw_side(self) -> None:
-        desk, surface = self.desk, self._surface("side")
+        """The short forms of the panels that have one, one below the other; the first takes what the others leave."""
+        surface = self._surface("side")
         width, height = surface.size
-        picture = desk.picture
-        edge = row(("│", "dim"))
-        self._surface("side-tabs").show([row((" orders", "title"))])
-        queues = min(len(picture.queues) or 2, max(2, height // 2 - 2))
-        orders = max(1, height - queues - 3)
-        known = lists.board(picture)[:orders]
-        above = [lists.order_row(order, picture, width - 1) for order in known]
-        above = above or lists.empty(lists.why_empty("orders", picture), width - 2)
-        below = [lists.queue_row(queue, width - 1) for queue in lists.queues_by_need(picture)[:queues]]
-        below = below or lists.empty(lists.why_empty("queues", picture), width - 2)
-        blank: list[Row] = [()] * max(0, orders - len(above))
-        heading = lists.queue_heading(width - 1)
-        surface.show(
-            [(*edge, *line) for line in [row(" ") + lists.tally(picture), *above[:orders], *blank, (), heading, *below]]
-        )
+        forms = []
+        for panel in self.run.panels:
+            view = self.desk.view(panel)
+            if panel is not self.desk.panel and panel.side(view, width, height):
+                forms.append((panel, view))
+        rows: list[Row] = []
+        for number, (panel, view) in reversed(list(enumerate(forms))):
+            free = height - len(rows) - bool(rows)
+            room = free if number == 0 else min(free, height // len(forms) - 1)
+            form = panel.side(view, width, room)[: max(0, room)]
+            gap = free - len(form) + bool(rows) if number == 0 else bool(rows)
+            rows = [*form, *([()] * gap if rows else []), *rows]
+        surface.show(rows or note("Nothing to show beside the list yet.", width))
 
     def _draw_foot(self, clock: float, width: int) -> None:
         desk = self.desk
@@ -363,32 +408,18 @@ class RunScreen(Screen[None]):
         if clock < until:
             self._surface("said").show([row((f" {text}", style))])
         else:
-            said = bars.selection_line(desk.selection, selection.says(desk.selection, desk.picture, desk.vitals), width)
-            self._surface("said").show([said])
-        keys = table(desk.live)
-        if desk.live:
-            offered = fitting(keys, desk.selection, desk.system, desk.picture)
-            self._surface("faults").show([bars.keys_line(offered, width)])
+            said = selection.says(desk.selection, desk.picture, desk.view(desk.panel).vitals)
+            self._surface("said").show([bars.selection_line(desk.selection, said, width)])
+        by_action = {key.action: key for key in self.keys}
+        if self.run.live:
+            offered = fitting(self.keys, desk.selection, desk.system, desk.picture)
         else:
-            self._surface("faults").show([bars.keys_line([k for k in keys if k.group == "the run"], width)])
-        wanted = (
-            "heal all",
-            "more load",
-            "less load",
-            "any fault",
-            "filter",
-            "pause",
-            "detail",
-            "zoom",
-            "help",
-            "quit",
-        )
-        named = {key.name: key for key in keys if desk.live or key.group != "the run" or key.name == "quit"}
-        order = [named[name] for name in wanted if name in named]
-        if width < WIDE:
-            short = ("heal all", "more load", "less load", "filter", "pause", "help", "quit")
-            order = [named[name] for name in short if name in named]
-        self._surface("keys").show([bars.keys_line(order, width)])
+            offered = [key for key in self.keys if key.group == "time"]
+        self._surface("faults").show([bars.keys_line(offered, width)])
+        often = [by_action[action] for action in OFTEN if action in by_action]
+        if not self.run.live:
+            often = [key for key in often if key.group != "time"]
+        self._surface("keys").show([bars.keys_line(often, width, [by_action[action] for action in ALWAYS])])
 
     def _surface(self, name: str) -> Surface:
         return self.query_one(f"#{name}", Surface)

@@ -56,6 +56,13 @@ class Deliveries:
         for holder in [holder for holder in self.open if holder[0] == link and holder[1] != keep]:
             self.count -= self.open.pop(holder).total()
 
+    def copy(self) -> Deliveries:
+        other = Deliveries()
+        other.count = self.count
+        other.open = {holder: held.copy() for holder, held in self.open.items()}
+        other._ack_lost = self._ack_lost.copy()
+        return other
+
     def _settle(self, holder: tuple[str, int], message: str) -> None:
         held = self.open.get(holder)
         if held is not None and held[message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from math import exp, log
 
 STEPS_PER_SECOND = 2
@@ -42,6 +43,11 @@ class Meter:
         steps = min(WINDOW_STEPS, self._slot)
         return complete * STEPS_PER_SECOND / steps if steps else 0.0
 
+    def copy(self) -> Meter:
+        other = copy(self)
+        other._counts = self._counts[:]
+        return other
+
     def _roll(self, slot: int) -> None:
         for step in range(max(self._slot + 1, slot - _RING + 1), slot + 1):
             self._counts[step % _RING] = 0
@@ -75,6 +81,12 @@ class Spread:
         """The quantiles of everything that was ever added."""
         columns = zip(self._now, self._previous, self._past, strict=True)
         return _quantiles([a + b + c for a, b, c in columns], shares)
+
+    def copy(self) -> Spread:
+        other = copy(self)
+        # Only `_now` is written to; the others are replaced as a whole.
+        other._now = self._now[:]
+        return other
 
     def _turn(self, t: float) -> None:
         self._past = [a + b for a, b in zip(self._past, self._previous, strict=True)]

@@ -72,6 +72,7 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: FileIO | None = None
+        self._start = 0
         self._rest = b""
 
     def lines(self) -> list[bytes]:
@@ -86,6 +87,12 @@ class Tail:
                 self._rest = rest
                 return [line + b"\n" for line in lines]
             self._rest += data
+
+    def seek(self, offset: int) -> None:
+        """Go on from this byte of the file, where a line begins."""
+        self._start, self._rest = offset, b""
+        if self._file is not None:
+            self._file.seek(offset)
 
     def close(self) -> None:
         if self._file is not None:
@@ -103,4 +110,5 @@ class Tail:
                 self._file = FileIO(self.path)
             except FileNotFoundError:
                 return b""
+            self._file.seek(self._start)
         return self._file.read(CHUNK) or b""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
-from lab.dashboard.desk import Desk
-from lab.dashboard.feed import LiveFeed
-from lab.journal.event import Event, FaultChange, Load, Process, to_line
+from lab.dashboard.run_screen import RunScreen
+from lab.dashboard.shown import ShownRun
+from lab.journal.event import Event, FaultChange, Load, Note, Process, to_line
 from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
 from lab.system.model import System
 from tests.dashboard import shop
@@ -17,7 +18,8 @@ from tests.stamped import fault_change
 
 
 class FakeRun:
-    """Speaks like AsyncControl. `calls` is what was asked; `refusal` makes the next requests fail."""
+    """Speaks like AsyncControl and writes a journal. `calls` is what was asked; `refusal` makes the next requests
+    fail."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.calls: list[tuple[object, ...]] = []
@@ -25,29 +27,30 @@ class FakeRun:
         self.reason = ""
         self.rate = 20.0
         self.elapsed = 0.0
-        self._lines: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        self._seq = 0
+        self.seq = 0
+        self.dead = False
+        self._folder = tempfile.TemporaryDirectory()
+        self.journal = Path(self._folder.name) / "journal.ndjson"
         self.feed(*events)
 
     def feed(self, *events: Event) -> None:
-        for event in events:
-            self._seq += 1
-            event.seq = self._seq
-            self.elapsed = max(self.elapsed, event.t)
-            self._lines.put_nowait(to_line(event))
+        with self.journal.open("ab") as file:
+            for event in events:
+                self.seq += 1
+                event.seq = self.seq
+                self.elapsed = max(self.elapsed, event.t)
+                file.write(to_line(event))
 
     def end(self) -> None:
-        self._lines.put_nowait(None)
+        """It stops in good order."""
+        self.feed(Note(t=self.elapsed, text="stopped: asked to", topic="run", data={"state": "stopped"}))
+        self.dead = True
 
     def die(self) -> None:
-        self._lines.put_nowait(ControlError("the run is gone (its control socket does not answer)"))
+        self.dead = True
 
-    async def events(self, since: int = 0, follow: bool = True) -> AsyncIterator[bytes]:
-        assert (since, follow) == (0, True)
-        while (line := await self._lines.get()) is not None:
-            if isinstance(line, Exception):
-                raise line
-            yield line
+    def gone(self) -> bool:
+        return self.dead
 
     async def run(self) -> RunStatus:
         process = ProcessStatus(
@@ -68,7 +71,8 @@ class FakeRun:
         self._note("add", text, owner)
         kind, target, *_ = text.split()
         ident = f"f{len(self.calls)}"
-        self.feed(fault_change(text, t=self.elapsed, id=ident, change="added", owner=owner, duration=30.0))
+        lasting = f"{text} for 30s"  # as the runtime says it
+        self.feed(fault_change(lasting, t=self.elapsed, id=ident, change="added", owner=owner, duration=30.0))
         return FaultStatus(id=ident, text=text, kind=kind, target=target, owner=owner, victims=0, remaining=30.0)
 
     async def heal(self, id: str | None = None) -> None:
@@ -91,5 +95,10 @@ class FakeRun:
 
 
 def dashboard(run: FakeRun, system: System = shop.SYSTEM, *, ascii: bool = False) -> DashboardApp:
-    desk = Desk(LiveFeed(run.events()), system, About(system.name, system.title))
-    return DashboardApp(desk, run, ascii=ascii)
+    shown = ShownRun(run.journal, system, About(system.name, system.title), run, run.gone)
+    return DashboardApp(RunScreen(shown, ascii=ascii))
+
+
+def screen_of(app: DashboardApp) -> RunScreen:
+    assert isinstance(app.first, RunScreen)
+    return app.first

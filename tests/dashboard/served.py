@@ -1,4 +1,4 @@
-"""A run's control socket without a run: what the dashboard's real client meets, in a terminal or in a benchmark."""
+"""A run's folder without a run: its journal grows and its control socket answers, for a terminal or a benchmark."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from tests.dashboard import shop
 
 
 class ServedRun:
-    """Serves /run, /system and /events over a Unix socket, each event when its time comes; notes a /stop."""
+    """Writes each line into the folder's journal when its time comes, serves /run over a Unix socket, notes a /stop."""
 
-    def __init__(self, lines: list[tuple[float, bytes]]) -> None:
+    def __init__(self, folder: Path, lines: list[tuple[float, bytes]]) -> None:
+        self.journal = folder / "journal.ndjson"
+        self.socket = folder / "control.sock"
         self.lines = lines
         self.sent = 0
-        self._writers: list[asyncio.StreamWriter] = []
         self.began = 0.0
         self.stopped = False
+        self._writers: list[asyncio.StreamWriter] = []
+        self._writing: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    def open(self, path: Path) -> None:
-        """Serve on this socket, in a thread."""
+    def open(self) -> None:
+        """Begin, in a thread."""
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.serve(path), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
 
     def close(self) -> None:
         """Gone at once, with every connection: as after a kill."""
@@ -37,23 +40,24 @@ class ServedRun:
             self._thread.join()
 
     def _cut(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+        self.socket.unlink(missing_ok=True)
         for writer in self._writers:
             writer.transport.abort()
         self._loop.call_later(0.05, self._loop.stop)  # After the aborted connections are closed.
 
-    async def serve(self, path: Path) -> asyncio.Server:
-        return await asyncio.start_unix_server(self.answer, path)
+    async def _serve(self) -> None:
+        await asyncio.start_unix_server(self._answer, self.socket)
+        self.began = time.monotonic()
+        self._writing = asyncio.create_task(self._write())
 
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         try:
             while request := await reader.readuntil(b"\r\n\r\n"):
-                path = request.split(b" ", 2)[1]
-                if path.startswith(b"/events"):
-                    await self.stream(writer)
-                    return
-                self.stopped |= path == b"/stop"
-                body = msgspec.json.encode(shop.SYSTEM if path == b"/system" else self.status())
+                self.stopped |= request.split(b" ", 2)[1] == b"/stop"
+                body = msgspec.json.encode(self.status())
                 writer.write(
                     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
                 )
@@ -61,22 +65,17 @@ class ServedRun:
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    async def stream(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-        self.began = time.monotonic()
-        at = 0
-        while at < len(self.lines):
-            now = time.monotonic() - self.began
-            end = at
-            while end < len(self.lines) and self.lines[end][0] <= now:
-                end += 1
-            if end > at:
-                chunk = b"".join(line for _, line in self.lines[at:end])
-                writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                await writer.drain()
-                self.sent, at = end, end
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(60)
+    async def _write(self) -> None:
+        with self.journal.open("ab", buffering=0) as file:
+            while self.sent < len(self.lines):
+                now = time.monotonic() - self.began
+                end = self.sent
+                while end < len(self.lines) and self.lines[end][0] <= now:
+                    end += 1
+                if end > self.sent:
+                    file.write(b"".join(line for _, line in self.lines[self.sent : end]))
+                    self.sent = end
+                await asyncio.sleep(0.05)
 
     def status(self) -> RunStatus:
         names = [engine.name for engine in shop.SYSTEM.engines] + [service.name for service in shop.SYSTEM.services]
@@ -90,3 +89,15 @@ class ServedRun:
             scenario="", folder="", pid=1, tiers={"broker": "embedded"}, processes=tuple(processes), links=(),
             faults=(), load=LoadStatus(rate=50.0),
         )  # fmt: skip
+
+
+class Folder:
+    """The run of such a folder, as the screen needs it. It has ended when its socket is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = folder / "journal.ndjson"
+        self.socket = folder / "control.sock"
+        self.system = shop.SYSTEM
+
+    def ended(self) -> bool:
+        return not self.socket.exists()

@@ -13,14 +13,15 @@ from textual.pilot import Pilot
 from lab.dashboard import picture_of
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
-from lab.dashboard.desk import Desk
-from lab.dashboard.feed import ReplayFeed
+from lab.dashboard.layout import Chart
 from lab.dashboard.rows import text_of
+from lab.dashboard.run_screen import RunScreen
+from lab.dashboard.shown import ShownRun
 from lab.dashboard.surface import Surface
 from lab.journal.event import Event, Flow, Log, Note, to_line
 from lab.system.model import Link, Service, System
 from tests.dashboard import shop
-from tests.dashboard.fakes import FakeRun, dashboard
+from tests.dashboard.fakes import FakeRun, dashboard, screen_of
 from tests.waiting import aeventually
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -36,14 +37,20 @@ def shown(app: DashboardApp, *names: str) -> str:
     return "\n".join(text_of(surfaces[name].rows) for name in (names or tuple(surfaces)) if name in surfaces)
 
 
+def chart_of(app: DashboardApp) -> Chart:
+    chart = screen_of(app).chart
+    assert chart is not None
+    return chart
+
+
 @asynccontextmanager
 async def opened(
     run: FakeRun, size: tuple[int, int] = WIDE, system: System = shop.SYSTEM, **more: Any
 ) -> AsyncIterator[tuple[DashboardApp, Pilot[None]]]:
     app = dashboard(run, system, **more)
     async with app.run_test(size=size) as pilot:
-        wanted = run._seq
-        await aeventually(lambda: app.desk.picture.seq >= wanted and shown(app, "top"))
+        wanted = run.seq
+        await aeventually(lambda: screen_of(app).desk.picture.seq >= wanted and shown(app, "top"))
         yield app, pilot
 
 
@@ -72,18 +79,18 @@ async def test_the_first_look_has_everything(size: tuple[int, int]) -> None:
 async def test_tab_walks_over_links_and_processes_and_arrows_go_where_they_point() -> None:
     async with opened(FakeRun(some())) as (app, pilot):
         seen = []
-        for _ in app.run_screen.items():
+        for _ in screen_of(app).items():
             await pilot.press("tab")
-            seen.append(app.desk.selection)
-        assert sorted(seen) == sorted(app.run_screen.items())
-        app.desk.selection = "broker"
+            seen.append(screen_of(app).desk.selection)
+        assert sorted(seen) == sorted(screen_of(app).items())
+        screen_of(app).desk.selection = "broker"
         await pilot.press("right")
-        assert app.desk.selection in ("payments->broker", "notifications->broker")
-        app.desk.selection = "orders"
+        assert screen_of(app).desk.selection in ("payments->broker", "notifications->broker")
+        screen_of(app).desk.selection = "orders"
         await pilot.press("up")
-        assert app.desk.selection == "users"
+        assert screen_of(app).desk.selection == "users"
         await pilot.press("left")
-        assert app.desk.selection == "client->users"
+        assert screen_of(app).desk.selection == "client->users"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +112,7 @@ async def test_tab_walks_over_links_and_processes_and_arrows_go_where_they_point
 async def test_keys_act_on_the_selection(selection: str, key: str, call: tuple[object, ...]) -> None:
     run = FakeRun(some(2))
     async with opened(run) as (app, pilot):
-        app.desk.selection = selection
+        screen_of(app).desk.selection = selection
         await pilot.press(key)
         await until(lambda: call in run.calls)
         assert run.calls == [call]
@@ -115,7 +122,7 @@ async def test_keys_act_on_the_selection(selection: str, key: str, call: tuple[o
 async def test_a_fault_is_seen_everywhere_and_the_same_key_lifts_it() -> None:
     run = FakeRun(some(2))
     async with opened(run) as (app, pilot):
-        app.desk.selection = "client->orders"
+        screen_of(app).desk.selection = "client->orders"
         await pilot.press("l")
         await until(lambda: "1 fault: latency client→orders" in shown(app, "top"))
         await until(lambda: "!latency" in shown(app, "map"))
@@ -129,7 +136,7 @@ async def test_a_fault_is_seen_everywhere_and_the_same_key_lifts_it() -> None:
 async def test_freeze_again_thaws_and_heal_all_thaws_too() -> None:
     run = FakeRun(some(2))
     async with opened(run) as (app, pilot):
-        app.desk.selection = "orders"
+        screen_of(app).desk.selection = "orders"
         await pilot.press("f")
         await until(lambda: "■ frozen" in shown(app, "map"))
         await pilot.press("u")
@@ -140,7 +147,7 @@ async def test_freeze_again_thaws_and_heal_all_thaws_too() -> None:
 async def test_a_key_that_does_not_fit_says_why_and_does_nothing() -> None:
     run = FakeRun(some(2))
     async with opened(run) as (app, pilot):
-        app.desk.selection = "client->orders"
+        screen_of(app).desk.selection = "client->orders"
         await pilot.press("n")
         assert "lose ack needs AMQP; client→orders speaks HTTP" in shown(app, "said")
         assert run.calls == []
@@ -150,7 +157,7 @@ async def test_a_refusal_of_the_runtime_is_a_line() -> None:
     run = FakeRun(some(2))
     run.refusal = "no [link] is named [/x]"
     async with opened(run) as (app, pilot):
-        app.desk.selection = "client->orders"
+        screen_of(app).desk.selection = "client->orders"
         await pilot.press("l")
         await until(lambda: "no [link] is named [/x]" in shown(app, "said"))
 
@@ -158,13 +165,13 @@ async def test_a_refusal_of_the_runtime_is_a_line() -> None:
 async def test_a_fault_can_be_typed() -> None:
     run = FakeRun(some(2))
     async with opened(run) as (app, pilot):
-        app.desk.selection = "client->orders"
+        screen_of(app).desk.selection = "client->orders"
         await pilot.press(":")
         await pilot.press(*"100ms x3", "enter")
         await until(lambda: run.calls)
         assert run.calls == [("add", "latency client->orders 100ms x3", "you")]
         await pilot.press("tab")
-        assert app.desk.selection != "client->orders"
+        assert screen_of(app).desk.selection != "client->orders"
 
 
 async def test_filter_narrows_the_list_and_escape_clears_it() -> None:
@@ -184,33 +191,58 @@ async def test_filter_narrows_the_list_and_escape_clears_it() -> None:
 async def test_a_wrong_filter_says_what_is_wrong() -> None:
     async with opened(FakeRun(some())) as (app, pilot):
         await pilot.press("/", *"lnk:mail")
-        assert "there is no field 'lnk'" in " ".join(app.run_screen._message[:1])
+        assert "there is no field 'lnk'" in " ".join(screen_of(app)._message[:1])
 
 
-async def test_pause_holds_the_list_and_shows_every_flow() -> None:
+async def test_pause_stops_the_clock_and_shows_every_flow() -> None:
     run = FakeRun(some())
     async with opened(run) as (app, pilot):
+        desk = screen_of(app).desk
         await pilot.press("space")
-        assert "paused" in shown(app, "tabs")
-        held = len(app.desk.items())
+        assert "■ paused" in shown(app, "top")
+        assert "paused, all shown" in shown(app, "tabs")
+        held = len(desk.items())
         assert held == len([event for event in some() if isinstance(event, Flow)])
-        run.feed(shop.http("client->orders", "GET /new", t=4.5))
-        await until(lambda: app.desk.picture.flows[-1].op == "GET /new")
-        assert len(app.desk.items()) == held
+        run.feed(shop.http("client->orders", "GET /new", t=9.0))
+        await pilot.pause(0.5)
+        assert len(desk.items()) == held
         assert "GET /new" not in shown(app, "list")
         await pilot.press("space")
-        assert "paused" not in shown(app, "tabs")
-        run.feed(shop.http("client->orders", "GET /newer", t=9.0))
-        await until(lambda: "GET /newer" in shown(app, "list"))
+        await until(lambda: "GET /new" in shown(app, "list"))
+        assert "paused" not in shown(app, "top")
+
+
+async def test_a_live_run_can_be_looked_at_as_it_was_before() -> None:
+    run = FakeRun(some(30))
+    async with opened(run) as (app, pilot):
+        desk = screen_of(app).desk
+        flows = desk.picture.flow_count
+        await pilot.press("space", "comma", "comma")
+        assert 0 < desk.picture.flow_count < flows
+        assert 8 < desk.picture.now < 12
+        await pilot.press("end")
+        await until(lambda: desk.picture.flow_count == flows)
+        assert "● live" in shown(app, "top")
+
+
+async def test_whoever_disturbs_a_run_sees_it_as_it_is_now() -> None:
+    run = FakeRun(some(12))
+    async with opened(run) as (app, pilot):
+        await pilot.press("comma", "space")
+        screen_of(app).desk.select("client->orders")
+        await pilot.press("l")
+        await until(lambda: run.calls)
+        await until(lambda: "!latency" in shown(app, "map"))
+        assert "● live" in shown(app, "top")
 
 
 async def test_scrolling_up_pauses_and_end_goes_on() -> None:
     async with opened(FakeRun(some())) as (app, pilot):
         await pilot.press("1", "up", "up")
-        assert app.desk.paused
-        assert app.desk.position(app.desk.items()) == len(app.desk.items()) - 2
+        assert screen_of(app).run.held
+        assert screen_of(app).desk.position(screen_of(app).desk.items()) == len(screen_of(app).desk.items()) - 2
         await pilot.press("end")
-        assert not app.desk.paused
+        assert not screen_of(app).run.held
 
 
 async def test_enter_tells_the_story_over_all_processes() -> None:
@@ -221,16 +253,16 @@ async def test_enter_tells_the_story_over_all_processes() -> None:
         for who in ("client", "orders", "payments", "notifications"):
             assert who in story
         await pilot.press("escape")
-        assert app.screen is app.run_screen
+        assert app.screen is screen_of(app)
 
 
 async def test_enter_on_the_map_tells_of_the_process_or_filters_the_link() -> None:
     async with opened(FakeRun([*some(2), Log(t=2.0, source="orders", message="hello [/there]")])) as (app, pilot):
-        app.desk.selection = "orders"
+        screen_of(app).desk.selection = "orders"
         await pilot.press("enter")
         assert "hello [/there]" in shown(app, "page")
         await pilot.press("escape")
-        app.desk.selection = "notifications->mail"
+        screen_of(app).desk.selection = "notifications->mail"
         await pilot.press("enter")
         await until(lambda: "broker→orders" not in shown(app, "list"))
         assert "POST /mails" in shown(app, "list")
@@ -240,7 +272,7 @@ async def test_digits_show_the_lists_and_empty_ones_say_why() -> None:
     async with opened(FakeRun()) as (app, pilot):
         for digit, says in (
             ("1", "No flow yet"),
-            ("2", "No order yet"),
+            ("2", "No orders yet"),
             ("3", "No queue seen yet"),
             ("4", "pending"),
             ("5", "No process has written a line yet"),
@@ -257,7 +289,7 @@ async def test_help_is_the_key_table() -> None:
         for words in ("the next ack is lost", "SIGKILL", "lift every fault", "reading the map"):
             assert words in text
         await pilot.press("?")
-        assert app.screen is app.run_screen
+        assert app.screen is screen_of(app)
 
 
 async def test_every_key_is_in_the_palette() -> None:
@@ -300,7 +332,7 @@ async def test_a_run_that_failed_under_the_screen_says_why() -> None:
     last.t = 61.0
     run = FakeRun([*some(), last])
     async with opened(run) as (app, _):
-        run.end()
+        run.die()
         await until(lambda: "The run failed at 01:01: the fork server died. This is its last" in shown(app, "story"))
 
 
@@ -315,22 +347,21 @@ async def test_a_small_terminal_gets_a_list_instead_of_a_map() -> None:
     async with opened(FakeRun(some(2)), (60, 24)) as (app, pilot):
         assert "client→orders" in shown(app, "map")
         await pilot.press("tab", "tab")
-        assert app.desk.selection.replace("->", "→") in shown(app, "map")
+        assert screen_of(app).desk.selection.replace("->", "→") in shown(app, "map")
 
 
 async def test_resizing_changes_the_map() -> None:
     async with opened(FakeRun(some(2))) as (app, pilot):
-        assert app.run_screen.chart is not None
-        assert app.run_screen.chart.size == "roomy"
+        assert chart_of(app).size == "roomy"
         await pilot.resize_terminal(80, 24)
-        await until(lambda: app.run_screen.chart is not None and app.run_screen.chart.size == "compact")
+        await until(lambda: chart_of(app).size == "compact")
 
 
 async def test_zoom_gives_the_list_the_screen() -> None:
     async with opened(FakeRun(some(4)), NARROW) as (app, pilot):
-        before = app.run_screen.query_one("#list", Surface).size.height
+        before = screen_of(app).query_one("#list", Surface).size.height
         await pilot.press("z")
-        await until(lambda: app.run_screen.query_one("#list", Surface).size.height > before + 5)
+        await until(lambda: screen_of(app).query_one("#list", Surface).size.height > before + 5)
 
 
 async def test_foreign_text_is_only_text() -> None:
@@ -338,9 +369,9 @@ async def test_foreign_text_is_only_text() -> None:
     run = FakeRun([*some(2), Note(t=2.0, topic="scenario", text=nasty), Log(t=2.0, source="orders", message=nasty)])
     async with opened(run) as (app, pilot):
         await pilot.press("5")
-        app.desk.selection = "orders"
+        screen_of(app).desk.selection = "orders"
         await until(lambda: "[/x] [bold]not[/]" in shown(app, "list"))
-        drawn = "".join(app.run_screen.query_one("#list", Surface).render_line(y).text for y in range(15))
+        drawn = "".join(screen_of(app).query_one("#list", Surface).render_line(y).text for y in range(15))
         assert "[/x] [bold]not[/]" in drawn
         assert "\x1b" not in drawn
 
@@ -350,7 +381,7 @@ async def test_ascii_only() -> None:
         for surface in app.screen.query(Surface):
             for y in range(surface.size.height):
                 assert surface.render_line(y).text.isascii()
-        assert "+-users-" in "".join(app.run_screen.query_one("#map", Surface).render_line(y).text for y in range(17))
+        assert "+-users-" in "".join(screen_of(app).query_one("#map", Surface).render_line(y).text for y in range(17))
 
 
 async def test_databases_in_files_are_not_on_the_map() -> None:
@@ -365,9 +396,9 @@ async def test_databases_in_files_are_not_on_the_map() -> None:
         ),
     )
     async with opened(FakeRun(), system=system) as (app, _):
-        assert "orders->db" not in app.run_screen.items()
+        assert "orders->db" not in screen_of(app).items()
         assert "─db─" in shown(app, "map")
-        assert "db" in app.desk.picture.processes
+        assert "db" in screen_of(app).desk.picture.processes
 
 
 async def test_without_colour_everything_is_still_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,44 +409,45 @@ async def test_without_colour_everything_is_still_there(monkeypatch: pytest.Monk
 
 async def test_a_mouse_click_selects() -> None:
     async with opened(FakeRun(some(2))) as (app, pilot):
-        assert app.run_screen.chart is not None
-        box = next(box for box in app.run_screen.chart.boxes if box.name == "payments")
+        box = next(box for box in chart_of(app).boxes if box.name == "payments")
         await pilot.click("#map", offset=(box.x + 3, box.y + 1))
-        assert app.desk.selection == "payments"
+        assert screen_of(app).desk.selection == "payments"
 
 
 @asynccontextmanager
-async def replayed(events: list[Event]) -> AsyncIterator[tuple[DashboardApp, ReplayFeed, Pilot[None]]]:
-    feed = ReplayFeed(lambda: events)
-    app = DashboardApp(Desk(feed, shop.SYSTEM, About("day3", state="replay")))
+async def replayed(events: list[Event]) -> AsyncIterator[tuple[DashboardApp, ShownRun, Pilot[None]]]:
+    recorded = FakeRun(events)
+    run = ShownRun(recorded.journal, shop.SYSTEM, About("day3"))
+    app = DashboardApp(RunScreen(run))
     async with app.run_test(size=WIDE) as pilot:
-        yield app, feed, pilot
+        yield app, run, pilot
 
 
 async def test_a_replay_plays_pauses_seeks_and_ends() -> None:
-    async with replayed(some(30)) as (app, feed, pilot):
-        await until(lambda: app.desk.picture.seq > 0)
+    async with replayed(some(30)) as (app, run, pilot):
+        desk, timeline = screen_of(app).desk, run.timeline
+        await until(lambda: desk.picture.seq > 0)
         await pilot.press("space")
         await pilot.pause(0.3)
-        at, moved = feed.head, app.desk.motion
+        at, moved = timeline.head, desk.motion
         await pilot.pause(0.3)
-        assert (feed.head, app.desk.motion) == (at, moved)
+        assert (timeline.head, desk.motion) == (at, moved)
         await pilot.press(".", ".")
-        await until(lambda: app.desk.picture.now >= 20)
-        seen = app.desk.picture.flow_count
+        await until(lambda: desk.picture.now >= 20)
+        seen = desk.picture.flow_count
         await pilot.press(",")
-        await until(lambda: 0 < app.desk.picture.flow_count < seen)
+        await until(lambda: 0 < desk.picture.flow_count < seen)
         await pilot.press("space", *".....")
         await until(lambda: "The recording ends here" in shown(app, "story"))
-        assert app.desk.picture.flow_count == sum(isinstance(event, Flow) for event in some(30))
+        assert desk.picture.flow_count == sum(isinstance(event, Flow) for event in some(30))
 
 
 async def test_a_replay_cannot_be_disturbed() -> None:
-    async with replayed(some(60)) as (app, feed, pilot):  # long enough not to end, and to say so, meanwhile
+    async with replayed(some(60)) as (app, run, pilot):  # long enough not to end, and to say so, meanwhile
         await pilot.press("6")
         assert "Nothing was disturbed" in shown(app, "list")
         await pilot.press("plus")
-        assert feed.speed == 2.0
+        assert run.timeline.speed == 2.0
         assert "This is a recording" in shown(app, "story")
         for selection, key, name in (
             ("client->orders", "l", "latency"),
@@ -424,10 +456,10 @@ async def test_a_replay_cannot_be_disturbed() -> None:
             ("orders", "u", "heal all"),
             ("orders", ":", "any fault"),
         ):
-            app.desk.selection = selection
+            screen_of(app).desk.selection = selection
             await pilot.press(key)
             assert shown(app, "said").strip() == f"This is a recording: {name} is for live runs."
-            assert not app.run_screen.has_class("-asking")
+            assert not screen_of(app).has_class("-asking")
         assert "latency" not in shown(app, "faults")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from lab.dashboard.flow_filter import BadFilter, compile_filter
-from lab.dashboard.sampling import LINES_PER_SECOND, Sample
+from lab.dashboard.sampling import LINES_PER_SECOND, ROOM, Sample
 from lab.dashboard.traffic import MOST, TRAVEL, Traffic, shown
 from lab.journal.event import Flow, Log
 from lab.journal.picture.run import RunPicture
@@ -66,20 +68,49 @@ def flows(seconds: float, orders: float) -> list[Flow]:
     return [event for event in shop.stream(seconds, orders=orders) if isinstance(event, Flow)]
 
 
+def sampled(seen: Iterable[Flow]) -> Sample:
+    sample = Sample()
+    for flow in seen:
+        sample.take(flow)
+    return sample
+
+
 def test_a_slow_run_is_shown_whole() -> None:
     seen = [shop.http("a->b", f"GET /{n}", t=n / 2) for n in range(60)]
-    sample = Sample()
-    sample.take(seen)
+    sample = sampled(seen)
     assert list(sample.lines) == seen
-    assert sample.left_out(30.0) == 0
+    assert sample.hidden(30.0) == (0, "")
+
+
+def test_nothing_is_hidden_while_there_is_room() -> None:
+    """Six requests in a row, each with a dozen commands behind it, on a screen that was empty."""
+    seen = []
+    for number in range(6):
+        seen += [shop.http("client->web", f"GET /{number}", t=number / 10)]
+        seen += [Flow(link="web->redis", protocol="redis", op=f"GET k{n}", t=number / 10) for n in range(8)]
+    assert list(sampled(seen).lines) == seen
+
+
+def test_a_chatty_link_does_not_drown_the_others() -> None:
+    seen = []
+    for tick in range(600):
+        seen += [Flow(link="web->redis", protocol="redis", op=f"GET k{n}", t=tick / 10) for n in range(4)]
+        if tick % 10 == 0:
+            seen += [shop.http("client->web", f"GET /{tick}", t=tick / 10)]
+    lines = sampled(seen).lines
+    asked = [flow for flow in lines if flow.link == "client->web"]
+    assert asked == [flow for flow in seen if flow.link == "client->web"][-len(asked) :]
+    assert len(asked) > 20
+    hidden, mostly = sampled(seen).hidden(60.0)
+    assert hidden > 20
+    assert mostly == "web->redis"
 
 
 def test_a_fast_run_is_sampled_to_what_can_be_read_in_whole_stories() -> None:
     seen = flows(30, orders=40)
-    sample = Sample()
-    sample.take(seen)
-    assert len(sample.lines) < 30 * LINES_PER_SECOND * 1.3
-    assert sample.left_out(30.0) > 300
+    sample = sampled(seen)
+    assert len(sample.lines) < 30 * LINES_PER_SECOND * 1.3 + ROOM
+    assert sample.hidden(30.0)[0] > 300
     stories = {flow.correlation for flow in list(sample.lines)[20:-40] if flow.correlation.startswith("req")}
     whole = {name: sum(flow.correlation == name for flow in seen) for name in stories}
     kept = {name: sum(flow.correlation == name for flow in sample.lines) for name in stories}
@@ -90,9 +121,7 @@ def test_what_went_wrong_is_not_left_out() -> None:
     seen = flows(10, orders=40)
     bad = shop.amqp("orders->broker", "ack", t=5.0, outcome="lost")
     seen.insert(next(i for i, flow in enumerate(seen) if flow.t > 5.0), bad)
-    sample = Sample()
-    sample.take(seen)
-    assert bad in sample.lines
+    assert bad in sampled(seen).lines
 
 
 def test_dots_grow_with_the_logarithm_of_the_rate() -> None:

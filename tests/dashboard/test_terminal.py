@@ -37,9 +37,10 @@ import os, sys
 from pathlib import Path
 from lab.cli.hangup import end_with_terminal
 from lab.dashboard import run_live
+from tests.dashboard.served import Folder
 Path(sys.argv[2]).write_text(str(os.getpid()))
 end_with_terminal()
-sys.exit(run_live(Path(sys.argv[1]), stop_on_quit=True))
+sys.exit(run_live(Folder(Path(sys.argv[1])), stop_on_quit=True))
 """
 
 
@@ -147,29 +148,25 @@ def test_a_closed_terminal_ends_it(journal: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[ServedRun, Path]]:
-    run = ServedRun([(event.t, to_line(event)) for event in shop.stream(60, orders=5)])
-    socket = tmp_path / "control.sock"
-    run.open(socket)
-    yield run, socket
+def served(tmp_path: Path) -> Iterator[ServedRun]:
+    (folder := tmp_path / "run").mkdir()
+    run = ServedRun(folder, [(event.t, to_line(event)) for event in shop.stream(60, orders=5)])
+    run.open()
+    yield run
     run.close()
 
 
-def test_a_live_run_is_read_over_its_socket_and_stopped_on_leaving(
-    terminal: Terminal, served: tuple[ServedRun, Path]
-) -> None:
-    run, socket = served
-    start(terminal, socket, LIVE)
+def test_a_live_run_is_read_from_its_journal_and_stopped_on_leaving(terminal: Terminal, served: ServedRun) -> None:
+    start(terminal, served.journal.parent, LIVE)
     eventually(lambda: "● live" in terminal.screen() and "engines embedded" in terminal.screen())
     terminal.say("q")
     eventually(lambda: "LEFT-0" in terminal.screen(), timeout=10)
-    assert run.stopped
+    assert served.stopped
 
 
-def test_the_last_picture_stays_when_the_runtime_dies(terminal: Terminal, served: tuple[ServedRun, Path]) -> None:
-    run, socket = served
-    start(terminal, socket, LIVE)
-    run.close()
+def test_the_last_picture_stays_when_the_runtime_dies(terminal: Terminal, served: ServedRun) -> None:
+    start(terminal, served.journal.parent, LIVE)
+    served.close()
     eventually(lambda: "The runtime is gone" in terminal.screen(), timeout=10)
     assert "payments" in terminal.screen()
     terminal.say("q")

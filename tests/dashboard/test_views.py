@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from lab.dashboard import bars, figures, lists, map_view
+from lab.dashboard import bars, figures, map_view
 from lab.dashboard.bars import About
 from lab.dashboard.keys import table
 from lab.dashboard.layout import Chart, arrange
 from lab.dashboard.map_view import Scene, Vitals
 from lab.dashboard.pages import help_rows
-from lab.dashboard.rows import clip, fit, row, text_of, width_of, wrap
+from lab.dashboard.panel import View, find
+from lab.dashboard.panels.entities import board
+from lab.dashboard.rows import Row, broken, clip, fit, row, text_of, width_of, wrap
+from lab.dashboard.shown import Folds
 from lab.dashboard.traffic import Traffic
 from lab.journal.event import Check, Event, Flow, Load, Log, Note, Process
 from lab.journal.picture.run import RunPicture
@@ -20,14 +23,37 @@ from tests.stamped import fault_change
 NOW = 12.0
 
 
-def run(*more: Event) -> RunPicture:
+PANELS = tuple(find(name) for name in shop.SYSTEM.panels_shown)
+
+
+def events(*more: Event) -> list[Event]:
     """Twelve seconds of the shop, then `more`."""
-    picture = RunPicture(shop.SYSTEM)
-    picture.apply_all(event for event in shop.stream(NOW, orders=15) if event.t < NOW)
     for event in more:
         event.t = max(event.t, NOW)
-        picture.apply(event)
+    return [*(event for event in shop.stream(NOW, orders=15) if event.t < NOW), *more]
+
+
+def run(*more: Event) -> RunPicture:
+    picture = RunPicture(shop.SYSTEM)
+    picture.apply_all(events(*more))
     return picture
+
+
+def folds(*taken: Event) -> Folds:
+    made = Folds(RunPicture(shop.SYSTEM), {panel.name: panel.fold() for panel in PANELS if panel.fold})
+    for event in taken:
+        made.apply(event)
+    return made
+
+
+def view(name: str, made: Folds) -> View:
+    vitals = {"orders": Vitals(3.2, 62 << 20)}
+    return View(picture=made.picture, system=shop.SYSTEM, fold=made.of.get(name), vitals=vitals, held=True)
+
+
+def rows_of(name: str, made: Folds, width: int, part: slice = slice(None)) -> list[Row]:
+    panel, seen = find(name), view(name, made)
+    return [panel.row(item, seen, width) for item in panel.items(seen)[part]]
 
 
 def trouble() -> list[Event]:
@@ -51,7 +77,7 @@ def chart(width: int, height: int) -> Chart:
 
 def traffic(picture: RunPicture) -> Traffic:
     moving = Traffic()
-    flows = list(picture.flows)[-400:]
+    flows = [event for event in events() if isinstance(event, Flow)][-400:]
     for step in range(10):
         moving.see(flows[step * 40 : step * 40 + 40], picture.links, picture.now, step / 10)
     return moving
@@ -94,17 +120,17 @@ def test_every_row_of_the_map_is_as_wide_as_the_map() -> None:
 
 @pytest.mark.parametrize("width", [118, 73, 46])
 def test_lists(width: int) -> None:
-    picture = run(*trouble())
-    parts = []
-    for items in (
-        list(picture.flows)[-14:],
-        lists.board(picture)[:6],
-        lists.queues_by_name(picture),
-        list(picture.processes.values()),
-        list(picture.logs)[-4:],
-        list(picture.faults.values()),
+    made = folds(*events(*trouble()))
+    parts: list[Row] = []
+    for name, part in (
+        ("flows", slice(-14, None)),
+        ("entities", slice(6)),
+        ("queues", slice(None)),
+        ("processes", slice(None)),
+        ("logs", slice(-4, None)),
+        ("faults", slice(None)),
     ):
-        parts += [lists.item_row(item, picture, {"orders": Vitals(3.2, 62 << 20)}, width) for item in items] + [()]
+        parts += [*rows_of(name, made, width, part), ()]
     assert all(width_of(line) <= width for line in parts)
     golden.check(f"lists_{width}", text_of(parts))
 
@@ -112,12 +138,10 @@ def test_lists(width: int) -> None:
 def test_an_order_that_waits_long_is_called_stuck_and_stands_first() -> None:
     late = shop.state("o-late", "pending", "req-late")
     late.t = 1.0
-    picture = RunPicture(shop.SYSTEM)
-    picture.apply_all([late, *(shop.state(f"o-{n}", "confirmed") for n in range(5))])
-    picture.now = 40.0
-    first = lists.board(picture)[0]
-    assert first.id == "o-late"
-    assert "stuck" in text_of([lists.order_row(first, picture, 46)])
+    made = folds(late, *(shop.state(f"o-{n}", "confirmed") for n in range(5)))
+    made.picture.now = 40.0
+    assert board(view("entities", made))[0].id == "o-late"
+    assert "stuck" in text_of(rows_of("entities", made, 46)[:1])
 
 
 def test_what_went_wrong_has_a_word_and_a_symbol() -> None:
@@ -128,15 +152,15 @@ def test_what_went_wrong_has_a_word_and_a_symbol() -> None:
         ("refused", "✕ refused"),
     ):
         flow = Flow(t=1, link="a->b", protocol="http", op="GET /", outcome=outcome, faults=("f1",))  # type: ignore[arg-type]
-        assert f"{word} !f1" in text_of([lists.flow_row(flow, 80)])
+        assert f"{word} !f1" in text_of(rows_of("flows", folds(flow), 80))
     again = shop.amqp("payments->broker", "deliver q", redelivered=True)
-    assert "↻ again" in text_of([lists.flow_row(again, 80)])
+    assert "↻ again" in text_of(rows_of("flows", folds(again), 80))
 
 
 @pytest.mark.parametrize("word", ["hit", "miss"])
 def test_a_cache_read_says_hit_or_miss_once(word: str) -> None:
     read = Flow(t=1, link="web->redis", protocol="redis", op="GET user:7", status=word, hit=word == "hit")
-    shown = text_of([lists.flow_row(read, 80)])
+    shown = text_of(rows_of("flows", folds(read), 80))
     assert shown.split().count(word) == 1
 
 
@@ -166,8 +190,9 @@ def test_the_story_of_a_grading_is_what_is_being_checked() -> None:
 
 
 def test_help_names_every_key() -> None:
-    text = text_of(help_rows(table(live=True)))
-    for key in table(live=True):
+    keys = table(live=True, panels=[(panel.name, panel.titled(shop.SYSTEM), panel.help) for panel in PANELS])
+    text = text_of(help_rows(keys))
+    for key in keys:
         assert key.help in text
     golden.check("help", text)
 
@@ -190,3 +215,14 @@ def test_rows_fit_and_wrap_by_cells() -> None:
     assert width_of(clip(row(("漢字", "ok"), "abcdef"), 6)) == 6
     assert wrap("one two three four", 9, 2) == ["one two", "three fo…"]
     assert wrap("", 9, 2) == []
+
+
+def test_a_long_row_is_broken_between_words_below_its_second_column() -> None:
+    line = row((" client sees    ", "dim"), ("the connection is refused at once, as after a crash", "text"))
+    assert text_of(broken(line, 40)).splitlines() == [
+        " client sees    the connection is",
+        "                refused at once, as",
+        "                after a crash",
+    ]
+    assert broken(line, 200) == [line]
+    assert text_of(broken(row("x" * 25), 10)).split() == ["x" * 10, "x" * 8, "x" * 7]

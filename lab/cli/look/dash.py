@@ -24,15 +24,10 @@ def dash(run_id: RunId = None) -> None:
     from lab.cli import live
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
-    from lab.runtime.api import ControlError
 
-    record = live.alive(run_id)
+    handle = live.Handle(live.alive(run_id))
     end_with_terminal()
-    try:
-        code = run_live(record.socket, stop_on_quit=False)
-    except ControlError as problem:
-        raise Failure(str(problem), next=f"lab replay {record.id}") from None
-    handle = live.Handle(record)
+    code = run_live(handle, stop_on_quit=False)
     if handle.ended() and (bad := live.bad_end(handle)):
         raise bad
     raise typer.Exit(code)

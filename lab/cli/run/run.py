@@ -148,13 +148,10 @@ def _on_screen(handle: Handle) -> None:
     from lab.cli import live
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
-    from lab.runtime.api import ControlError
 
     end_with_terminal()
     try:
-        code = run_live(handle.record.socket, stop_on_quit=True)
-    except ControlError as problem:
-        raise Failure(str(problem), next=f"lab replay {handle.record.id}") from None
+        code = run_live(handle, stop_on_quit=True)
     finally:
         handle.wait_ended()
     if bad := live.bad_end(handle):

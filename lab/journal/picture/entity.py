@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class EntityPicture:
-    """A thing of the business and its state as a service logged it: an order and where its saga stands."""
+    """A thing of the business and its state as a service logged it: an order and where its saga stands. `born` and
+    `since` are the seconds at which it was first told of and came into this state; `history` holds every (t, state)."""
 
     entity: str
     id: str
@@ -17,4 +18,4 @@ class EntityPicture:
     source: str = ""
     correlation: str = ""
     reason: str = ""
-    history: list[tuple[float, str]] = field(default_factory=list)
+    history: tuple[tuple[float, str], ...] = ()

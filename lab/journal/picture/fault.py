@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 
 from lab.system.links import covers
@@ -34,3 +35,8 @@ class FaultPicture:
     def touches(self, link: str) -> bool:
         """Whether it is a fault on this link."""
         return covers(self.target, link)
+
+    def copy(self) -> FaultPicture:
+        other = copy(self)
+        other.hits = self.hits.copy()
+        return other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 
 from lab.journal.measure import Meter, Spread
 from lab.system.links import ends
@@ -61,3 +62,9 @@ class LinkPicture:
 
     def error_rate(self, now: float) -> float:
         return self.failures.rate(now)
+
+    def copy(self) -> LinkPicture:
+        other = copy(self)
+        other.outcomes = self.outcomes.copy()
+        other.meter, other.failures, other.spread = self.meter.copy(), self.failures.copy(), self.spread.copy()
+        return other

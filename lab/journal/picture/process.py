@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 GONE = frozenset({"starting", "stopping", "stopped", "backoff", "failed"})
@@ -21,3 +22,8 @@ class ProcessPicture:
     tail: tuple[str, ...] = ()
     tier: str = ""
     breakers: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> ProcessPicture:
+        other = copy(self)
+        other.breakers = dict(self.breakers)
+        return other

@@ -1,11 +1,14 @@
-"""A broker's queue as a run's events show it: what waits in it, and what its consumers hold."""
+"""A broker's queues as a run's events show them: what waits in each, and what its consumers hold."""
 
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 
-from lab.journal.deliveries import Deliveries, wants_ack
-from lab.journal.event import Flow
+from lab.journal.deliveries import Deliveries, answers_delivery, wants_ack
+from lab.journal.event import EngineState, Event, Flow, Process
+from lab.journal.picture.process import GONE
+from lab.system.links import ends
 
 
 class QueuePicture:
@@ -33,3 +36,49 @@ class QueuePicture:
         if wants_ack(flow):
             self.delivered += 1
             self.redelivered += flow.redelivered
+
+    def copy(self) -> QueuePicture:
+        other = copy(self)
+        other.held = self.held.copy()
+        other.trend = self.trend.copy()
+        return other
+
+
+class Queues:
+    """The fold of a run's events into its queues, `by_name`."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, QueuePicture] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Events come in the order of their `seq`."""
+        match event:
+            case Flow():
+                if event.queue:
+                    self._flow(event)
+            case Process() if event.state in GONE:
+                for queue in self.by_name.values():
+                    for link in {link for link, _ in queue.held.open if event.source in ends(link)}:
+                        queue.held.release(link)
+            case EngineState():
+                for name, depth in event.queues.items():
+                    queue = self._queue(name)
+                    queue.ready, queue.consumers = depth.ready, depth.consumers
+                    queue.trend.append(depth.ready)
+
+    def copy(self) -> Queues:
+        other = Queues()
+        other.by_name = {name: queue.copy() for name, queue in self.by_name.items()}
+        return other
+
+    def _flow(self, flow: Flow) -> None:
+        if wants_ack(flow) or answers_delivery(flow):
+            self._queue(flow.queue).take(flow)
+        elif flow.role == "subscribe":
+            self._queue(flow.queue).held.release(flow.link, keep=flow.conn)
+
+    def _queue(self, name: str) -> QueuePicture:
+        queue = self.by_name.get(name)
+        if queue is None:
+            queue = self.by_name[name] = QueuePicture(name)
+        return queue

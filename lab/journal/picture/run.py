@@ -10,25 +10,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.journal.deliveries import answers_delivery, wants_ack
 from lab.journal.ending import ending
 from lab.journal.event import TRAFFIC, Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.picture.entity import EntityPicture
 from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import FAILED, LinkPicture
 from lab.journal.picture.process import GONE, ProcessPicture
-from lab.journal.picture.queue import QueuePicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
 from lab.system.entity import Entity, Mood, mood
 from lab.system.model import System
 
-RECENT_EVENTS = 20_000
-RECENT_FLOWS = 5_000
-RECENT_LOGS = 2_000
 RECENT_NOTES = 100
 RECENT_ENTITIES = 2_000
-RECENT_SAGAS = 4_000
 RECENT_FAULTS = 500
+HISTORY = 32
+"""States of one entity that are kept."""
 
 
 class RunPicture:
@@ -43,24 +39,17 @@ class RunPicture:
         self.links: dict[str, LinkPicture] = {}
         self.processes: dict[str, ProcessPicture] = {}
         self.faults: dict[str, FaultPicture] = {}
-        self.queues: dict[str, QueuePicture] = {}
         self.entities: dict[tuple[str, str], EntityPicture] = {}
         """By kind and id, in the order of their last change."""
         self.entity_counts: dict[str, Counter[str]] = {}
         self.declared: tuple[Entity, ...] = system.entities if system is not None else ()
         """What the System says of the states of entities; see `mood`."""
-        self.sagas: dict[str, list[tuple[float, str]]] = {}
-        """By correlation id: what was published under it, as (t, routing key)."""
         self.checks: dict[str, Check] = {}
         """Of a grading: the last word on each behaviour, by its id, in the order of their beginning."""
         self.check: Check | None = None
         """The last of them."""
         self.load: Load | None = None
-        self.load_history: deque[Load] = deque(maxlen=120)
-        self.flows: deque[Flow] = deque(maxlen=RECENT_FLOWS)
-        self.logs: deque[Log] = deque(maxlen=RECENT_LOGS)
         self.notes: deque[Note] = deque(maxlen=RECENT_NOTES)
-        self.events: deque[Event] = deque(maxlen=RECENT_EVENTS)
         self._apply: dict[type[Any], Callable[[Any], None]] = {
             Flow: self._flow,
             Log: self._log,
@@ -87,12 +76,26 @@ class RunPicture:
             if self.seq and seq > self.seq + 1:
                 self.skipped += seq - self.seq - 1
             self.seq = seq
-        self.events.append(event)
         self._apply[type(event)](event)
 
     def apply_all(self, events: Iterable[Event]) -> None:
         for event in events:
             self.apply(event)
+
+    def copy(self) -> RunPicture:
+        """The picture as it is now; what is applied to either later changes only that one."""
+        other = RunPicture()
+        other.declared = self.declared
+        other.now, other.seq, other.flow_count, other.skipped = self.now, self.seq, self.flow_count, self.skipped
+        other.links = {name: link.copy() for name, link in self.links.items()}
+        other.processes = {name: process.copy() for name, process in self.processes.items()}
+        other.faults = {name: fault.copy() for name, fault in self.faults.items()}
+        other.entities = dict(self.entities)
+        other.entity_counts = {kind: counts.copy() for kind, counts in self.entity_counts.items()}
+        other.checks, other.check = dict(self.checks), self.check
+        other.load = self.load
+        other.notes.extend(self.notes)
+        return other
 
     def active_faults(self) -> list[FaultPicture]:
         return [fault for fault in self.faults.values() if not fault.ended]
@@ -133,7 +136,6 @@ class RunPicture:
 
     def _flow(self, flow: Flow) -> None:
         self.flow_count += 1
-        self.flows.append(flow)
         link = self.links.get(flow.link)
         if link is None:
             link = self.links[flow.link] = LinkPicture(flow.link, flow.protocol)
@@ -152,33 +154,10 @@ class RunPicture:
                 link.back += 1
             else:
                 link.there += 1
-        if role == "message" and flow.correlation:
-            self._saga_step(flow)
-        elif role == "delivery" or role == "subscribe":
+        if role == "delivery" or role == "subscribe":
             link.consumes = True
-        if flow.queue:
-            if wants_ack(flow) or answers_delivery(flow):
-                self._queue(flow.queue).take(flow)
-            elif role == "subscribe":
-                self._queue(flow.queue).held.release(flow.link, keep=flow.conn)
-
-    def _saga_step(self, flow: Flow) -> None:
-        steps = self.sagas.get(flow.correlation)
-        if steps is None:
-            if len(self.sagas) >= RECENT_SAGAS:
-                del self.sagas[next(iter(self.sagas))]
-            steps = self.sagas[flow.correlation] = []
-        if len(steps) < 32:
-            steps.append((flow.t, flow.routing_key or flow.key))
-
-    def _queue(self, name: str) -> QueuePicture:
-        queue = self.queues.get(name)
-        if queue is None:
-            queue = self.queues[name] = QueuePicture(name)
-        return queue
 
     def _log(self, log: Log) -> None:
-        self.logs.append(log)
         if log.event == "state":
             self._state(log)
         elif log.event == "breaker":
@@ -191,22 +170,28 @@ class RunPicture:
         if not ident or not state:
             return
         counts = self.entity_counts.setdefault(kind, Counter())
-        entity = self.entities.pop((kind, ident), None)
-        if entity is None:
-            entity = EntityPicture(kind, ident, "", log.t, log.t)
+        known = self.entities.pop((kind, ident), None)
+        if known is None:
+            known = EntityPicture(kind, ident, "", log.t, log.t)
             if len(self.entities) >= RECENT_ENTITIES:
                 del self.entities[next(iter(self.entities))]
-        elif entity.state != state:
-            counts[entity.state] -= 1
-        if entity.state != state:
+        elif known.state != state:
+            counts[known.state] -= 1
+        since, history = known.since, known.history
+        if known.state != state:
             counts[state] += 1
-            entity.state, entity.since = state, log.t
-            if len(entity.history) < 32:
-                entity.history.append((log.t, state))
-        entity.reason = reason or entity.reason
-        entity.source = log.source
-        entity.correlation = log.correlation or entity.correlation
-        self.entities[kind, ident] = entity
+            since, history = log.t, (*history, (log.t, state))[:HISTORY]
+        self.entities[kind, ident] = EntityPicture(
+            kind,
+            ident,
+            state,
+            since,
+            known.born,
+            source=log.source,
+            correlation=log.correlation or known.correlation,
+            reason=reason or known.reason,
+            history=history,
+        )
 
     def _known(self, name: str) -> ProcessPicture:
         process = self.processes.get(name)
@@ -225,23 +210,11 @@ class RunPicture:
         process.code = event.code
         if event.tail:
             process.tail = event.tail
-        if event.state in GONE:
-            self._disconnected(event.source)
-
-    def _disconnected(self, name: str) -> None:
-        for link in self.links.values():
-            if name in (link.source, link.target):
-                for queue in self.queues.values():
-                    queue.held.release(link.id)
 
     def _engine(self, event: EngineState) -> None:
         process = self._known(event.source)
         process.role = "engine"
         process.tier = event.tier or process.tier
-        for name, depth in event.queues.items():
-            queue = self._queue(name)
-            queue.ready, queue.consumers = depth.ready, depth.consumers
-            queue.trend.append(depth.ready)
 
     def _fault(self, event: FaultChange) -> None:
         fault = self.faults.get(event.id)
@@ -267,4 +240,3 @@ class RunPicture:
 
     def _load(self, event: Load) -> None:
         self.load = event
-        self.load_history.append(event)

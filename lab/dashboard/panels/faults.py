@@ -1,0 +1,69 @@
+"""Faults: what is disturbed, for how long, and what it hit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.dashboard import detail
+from lab.dashboard.panel import Panel, View
+from lab.dashboard.rows import Row, clip, fit, row
+from lab.faults.catalogue import KINDS, toll
+from lab.journal.picture.fault import FaultPicture
+
+
+def _items(view: View) -> Sequence[FaultPicture]:
+    return sorted(view.picture.faults.values(), key=lambda fault: (bool(fault.ended), -fault.since))
+
+
+def fault_row(fault: FaultPicture, view: View, width: int) -> Row:
+    left = fault.remaining(view.now)
+    when = fault.ended or ("until healed" if left is None else f"{left:.0f} s left")
+    hit = toll(fault.kind, fault.victims) + (" yet" if not fault.victims and not fault.ended else "")
+    style = "dim" if fault.ended else "warn"
+    return clip(
+        row(
+            (f" {'○' if fault.ended else '!'} {fit(fault.id, 4)} ", style),
+            (fit(when, 12) + " ", style),
+            (fault.text.replace("->", "→"), "text" if not fault.ended else "dim"),
+            (f"  {hit}", "dim"),
+            (f"  by {fault.owner}" if fault.owner else "", "dim"),
+            (f"  last: {fault.hits[-1]}" if fault.hits and fault.hits[-1] else "", "dim"),
+        ),
+        width,
+    )
+
+
+def _empty(view: View) -> str:
+    if not view.live:
+        return "Nothing was disturbed up to this moment of the recording."
+    return "Nothing is disturbed. Select a link and press l for latency, or a process and k to kill it."
+
+
+def _detail(fault: FaultPicture, view: View) -> tuple[str, list[Row]]:
+    kind = KINDS.get(fault.kind)
+    left = fault.remaining(view.now)
+    rows = detail.pairs(
+        [
+            ("fault", fault.text),
+            ("what", kind.summary if kind else ""),
+            ("client sees", kind.promise if kind else ""),
+            ("by", fault.owner),
+            ("began at", f"{fault.since:.1f} s"),
+            ("state", fault.ended or ("until healed" if left is None else f"active, {left:.0f} s left")),
+            ("hit", toll(fault.kind, fault.victims) + ("" if fault.ended else " so far")),
+        ]
+    )
+    return f"fault {fault.id}", rows + [row((f" {'':<14} {hit}", "dim")) for hit in fault.hits]
+
+
+PANEL = Panel(
+    name="faults",
+    title="faults",
+    help="what is disturbed, and what it hit",
+    items=_items,
+    identity=lambda fault: fault.id,
+    row=fault_row,
+    detail=_detail,
+    empty=_empty,
+    says=lambda view: row((f"{len(view.picture.active_faults())} active", "dim")),
+)

@@ -1,0 +1,156 @@
+"""Flows: what was seen on the wires, one line each, newest at the bottom. A busy run is sampled as it goes by."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from lab.dashboard import detail, figures, glyphs
+from lab.dashboard.flow_filter import Test
+from lab.dashboard.panel import Panel, View
+from lab.dashboard.rows import Row, clip, fit, right, row
+from lab.dashboard.sampling import Sample
+from lab.journal.event import TRAFFIC, Event, Flow
+from lab.system.links import ends
+from lab.system.model import CLIENT
+
+RECENT = 5_000
+COPIED = 400
+"""Flows that a snapshot keeps; more would hold on to a whole long run."""
+
+
+class Flows:
+    """The latest flows, and the sample of them that is shown while time goes on."""
+
+    def __init__(self) -> None:
+        self.recent: deque[Flow] = deque(maxlen=RECENT)
+        self.sample = Sample()
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, Flow):
+            self.recent.append(event)
+            self.sample.take(event)
+
+    def copy(self) -> Flows:
+        other = Flows()
+        other.recent.extend(list(self.recent)[-COPIED:])
+        other.sample = self.sample.copy()
+        return other
+
+    def narrow(self, wanted: Test | None) -> None:
+        """Sample only what matches, from the latest flows on."""
+        self.sample = Sample(wanted)
+        for flow in list(self.recent)[-COPIED:]:
+            self.sample.take(flow)
+
+
+def _items(view: View) -> Sequence[Flow]:
+    flows: Flows = view.fold
+    if not view.held:
+        return list(flows.sample.lines)
+    return [flow for flow in flows.recent if view.wanted is None or view.wanted(flow)]
+
+
+def flow_row(flow: Flow, view: View, width: int) -> Row:  # noqa: ARG001 - the shape of every row
+    """One flow on one line: when, where, what, how it went."""
+    place = flow.link.replace("->", "→")
+    if flow.back:
+        consumer, provider = ends(flow.link)
+        place = f"{provider}→{consumer}"
+    wide = 26 if width >= 100 else 24 if width >= 70 else 20
+    mark, style = _mark(flow)
+    took = figures.ms(flow.ms)
+    rest = width - 9 - wide - 1 - 8
+    op_room = max(10, rest - len(flow.status) - len(mark) - 3)
+    quiet = "dim" if style == "text" and flow.role not in TRAFFIC else "text"
+    return clip(
+        row(
+            (f"{flow.t:8.2f} ", "dim"),
+            (fit(place, wide) + " ", "name" if quiet == "text" else "dim"),
+            (fit(flow.op, op_room) + " ", quiet),
+            (flow.status + " " if flow.status else "", _status_style(flow)),
+            (mark + " " if mark else "", style),
+            (
+                right(took, max(0, rest - op_room - len(flow.status) - len(mark) + 6 - bool(flow.status) - bool(mark))),
+                "dim",
+            ),
+        ),
+        width,
+    )
+
+
+def _mark(flow: Flow) -> tuple[str, str]:
+    words = []
+    if flow.outcome != "ok":
+        words.append(f"{glyphs.OUTCOME[flow.outcome]} {flow.outcome}")
+    if flow.redelivered:
+        words.append("↻ again")
+    if flow.faults:
+        words.append("!" + ",".join(flow.faults))
+    style = "bad" if flow.outcome in ("error", "lost", "refused") else "warn" if words else "text"
+    return " ".join(words), style
+
+
+def _status_style(flow: Flow) -> str:
+    if flow.outcome in ("error", "lost", "refused") or flow.status[:1] == "5":
+        return "bad"
+    return "warn" if flow.status[:1] == "4" else "dim"
+
+
+def _empty(view: View) -> str:
+    if view.filter_text and view.picture.flow_count:
+        return f"Nothing matches the filter '{view.filter_text}'. / changes it, Esc clears it."
+    if view.picture.flow_count:
+        return "No flow since. Nothing crosses the wires at the moment."
+    return "No flow yet: nothing has crossed a wire. The services may still be starting."
+
+
+def _says(view: View) -> Row:
+    said = row((f"filter: {view.filter_text}  ", "accent")) if view.filter_text else ()
+    if view.held:
+        return (*said, ("■ paused, all shown", "warn"))
+    flows: Flows = view.fold
+    hidden, mostly = flows.sample.hidden(view.now)
+    if hidden < 0.5:
+        return said
+    where = f", mostly {mostly.replace('->', '→')}" if mostly else ""
+    return (*said, (f"{figures.rate(hidden)} hidden (", "dim"), ("Space", "key"), (f" shows all){where}", "dim"))
+
+
+def _detail(flow: Flow, view: View) -> tuple[str, list[Row]]:
+    return flow.op, detail.fields(flow) + detail.story_of(flow.correlation or flow.message, view)
+
+
+def _side(view: View, width: int, height: int) -> list[Row]:
+    """The latest requests from outside: what a person with curl wants to see."""
+    flows: Flows = view.fold
+    asked = [flow for flow in flows.recent if flow.source == CLIENT or not flow.source]
+    if not asked:
+        return []
+    lines = [row((" latest requests", "title"))]
+    for flow in asked[:-height:-1]:
+        style = _mark(flow)[1]
+        op_room = max(10, width - len(flow.status) - 10)
+        line = row(
+            (f" {fit(flow.op, op_room)} ", "text"),
+            (f"{flow.status or flow.outcome} ", _status_style(flow) if style == "text" else style),
+            (figures.ms(flow.ms), "dim"),
+        )
+        lines.append(clip(line, width))
+    return lines
+
+
+PANEL = Panel(
+    name="flows",
+    title="flows",
+    help="what was seen on the wires",
+    fold=Flows,
+    items=_items,
+    identity=lambda flow: flow.seq,
+    row=flow_row,
+    detail=_detail,
+    empty=_empty,
+    says=_says,
+    side=_side,
+    stream=True,
+)

@@ -1,0 +1,102 @@
+"""Queues: what waits at the broker, and what its consumers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.dashboard import detail, figures
+from lab.dashboard.panel import Panel, View
+from lab.dashboard.rows import Row, clip, fit, note, right, row, squeeze
+from lab.journal.picture.queue import QueuePicture, Queues
+from lab.system.kinds import relays
+from lab.system.links import ends
+
+WIDE = 66
+"""Columns from which consumers, redeliveries and the last minute fit."""
+
+
+def _items(view: View) -> Sequence[QueuePicture]:
+    queues: Queues = view.fold
+    return sorted(queues.by_name.values(), key=lambda queue: (queue.name.endswith(".dlq"), queue.name))
+
+
+def _by_need(view: View) -> list[QueuePicture]:
+    """What waits comes first where there is no room for all: dead letters, then the deepest."""
+    named = _items(view)
+    full = [queue for queue in named if queue.ready or queue.unacked]
+    return [*full, *(queue for queue in named if queue not in full)]
+
+
+def _heading(view: View, width: int) -> list[Row]:
+    if not _items(view):
+        return []
+    more = "  consumers  again  last minute" if width >= WIDE else ""
+    return [row((f" {fit('queue', _name(width))} ready  unacked{more}", "dim"))]
+
+
+def _name(width: int) -> int:
+    return max(12, min(34, width - 18 - (32 if width >= WIDE else 0)))
+
+
+def queue_row(queue: QueuePicture, view: View, width: int) -> Row:  # noqa: ARG001 - the shape of every row
+    dead = queue.name.endswith(".dlq") and bool(queue.ready)
+    waiting = "bad" if dead else "warn" if queue.ready else "text"
+    line = row(
+        (f" {squeeze(queue.name, _name(width))} ", "bad" if dead else "text"),
+        (right("?" if queue.ready is None else figures.count(queue.ready), 5), waiting),
+        (right(figures.count(queue.unacked), 9), "warn" if queue.unacked else "dim"),
+    )
+    if width < WIDE:
+        return clip(line, width)
+    peak = max([8, *queue.trend])
+    none = queue.consumers == 0 and not queue.name.endswith((".dlq",)) and ".retry" not in queue.name
+    return clip(
+        line
+        + row(
+            (right("?" if queue.consumers is None else str(queue.consumers), 11), "warn" if none else "dim"),
+            (right(figures.count(queue.redelivered), 7), "warn" if queue.redelivered else "dim"),
+            ("  " + figures.spark(queue.trend, min(20, width - _name(width) - 37), peak), "dim"),
+        ),
+        width,
+    )
+
+
+def _empty(view: View) -> str:
+    if not any(relays(engine.kind) for engine in view.system.engines):
+        return "This system has no message broker, so there are no queues."
+    return "No queue seen yet. Queues appear when a service declares or consumes one."
+
+
+def _detail(queue: QueuePicture, view: View) -> tuple[str, list[Row]]:  # noqa: ARG001 - the shape of every detail
+    holders = ", ".join(f"{ends(link)[0]} {sum(held.values())}" for (link, _), held in queue.held.open.items() if held)
+    return queue.name, detail.pairs(
+        [
+            ("ready", "the broker has not said yet" if queue.ready is None else queue.ready),
+            ("unacked", f"{queue.unacked}  {f'({holders})' if holders else ''}"),
+            ("consumers", queue.consumers),
+            ("delivered", queue.delivered),
+            ("again", f"{queue.redelivered} of them were redelivered" if queue.redelivered else ""),
+        ]
+    )
+
+
+def _side(view: View, width: int, height: int) -> list[Row]:
+    known = _by_need(view)[: max(0, height - 1)]
+    if not known:
+        return note(_empty(view), width)[:height]
+    return [*_heading(view, width), *(queue_row(queue, view, width) for queue in known)]
+
+
+PANEL = Panel(
+    name="queues",
+    title="queues",
+    help="what waits at the broker",
+    fold=Queues,
+    items=_items,
+    identity=lambda queue: queue.name,
+    row=queue_row,
+    detail=_detail,
+    empty=_empty,
+    heading=_heading,
+    side=_side,
+)
