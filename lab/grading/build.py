@@ -32,12 +32,11 @@ STYLING = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b
 """Colours and the like, which are nothing to read in a reason."""
 
 
-def build_all(builds: Sequence[Build], on_event: Watcher) -> str:
-    """Build every service once; why one cannot be built, or nothing. No process of a build is left afterwards."""
-    for build in builds:
-        if problem := _build(build, on_event):
-            return f"{build.service}: `{build.command}` {problem}"
-    return ""
+def build_all(builds: Sequence[Build], on_event: Watcher) -> dict[str, str]:
+    """Build every service once, and return why those that failed did, by service. No process of a build is left."""
+    problems = {build.service: _build(build, on_event) for build in builds}
+    commands = {build.service: build.command for build in builds}
+    return {service: f"`{commands[service]}` {problem}" for service, problem in problems.items() if problem}
 
 
 def _build(build: Build, on_event: Watcher) -> str:

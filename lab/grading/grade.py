@@ -17,6 +17,7 @@ from lab.grading.model import Assignment, Behaviour, Finding, Report
 from lab.grading.signature import titles
 from lab.grading.stage import Stage, Watcher
 from lab.journal.event import Check
+from lab.locale import tr
 from lab.runtime.api import ControlError
 
 
@@ -42,9 +43,10 @@ def grade(
     findings: tuple[Finding, ...] = ()
     logs: dict[str, str] = {}
     run_id, used = "", dict[str, str]()
-    problem = build_all(assignment.builds, on_event)
-    if problem:
-        findings = tuple(_unknown(behaviour, problem) for behaviour in judged)
+    not_built = build_all(assignment.builds, on_event)
+    if not_built:
+        why = tr("not built: {services}", services=", ".join(not_built))
+        findings = tuple(_unknown(behaviour, why) for behaviour in judged)
     else:
         on_event(Stage(kind="start"))
         Attention.waiting = lambda text, seconds: on_event(Stage(kind="waiting", text=text, seconds=seconds))
@@ -76,6 +78,7 @@ def grade(
         findings=findings,
         left_out=tuple(behaviour.id for behaviour in assignment.behaviours if behaviour not in judged),
         not_proved=assignment.not_proved,
+        not_built=not_built,
         misconceptions=titles(findings, assignment.wrong),
         logs=logs,
         lab=__version__,

@@ -136,8 +136,9 @@ class Finding:
 class Report:
     """One grading, as it is written down, printed and exported. `started_at` is RFC 3339, `seconds` the whole of it.
 
-    `tiers` says which engines it met, `left_out` which behaviours nobody asked for. `logs` are the files with what each
-    service wrote, by service; `misconceptions` the titles of those that findings look like, by name.
+    `tiers` says which engines it met, `left_out` which behaviours nobody asked for, `not_built` why a service could not
+    be built, by service. `logs` are the files with what each service wrote, by service; `misconceptions` the titles of
+    those that findings look like, by name.
     """
 
     schema: int = SCHEMA
@@ -151,6 +152,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     left_out: tuple[str, ...] = ()
     not_proved: Text = field(default_factory=dict)
+    not_built: Mapping[str, str] = field(default_factory=dict)
     logs: Mapping[str, str] = field(default_factory=dict)
     misconceptions: Mapping[str, Text] = field(default_factory=dict)
     lab: str = ""
@@ -167,7 +169,7 @@ class Report:
 
     @property
     def verdict(self) -> Literal["broken", "passed", "part", "failed"]:
-        """What it comes to. "part": all that was asked for holds, gold or not, and the rest was not looked at."""
+        """What it comes to. "part": all that was asked for holds, gold or not, and the rest was not checked."""
         if self.broken:
             return "broken"
         if self.left_out:

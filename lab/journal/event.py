@@ -92,9 +92,11 @@ class Log(Base, tag="log"):
 
 
 class Process(Base, tag="process"):
-    """A process changed state; `reason` says why in words (`waiting for broker: port closed`, `killed by SIGKILL`)."""
+    """A process changed state; `reason` says why in words (`waiting for broker: port closed`, `killed by SIGKILL`).
+    `asked`: it ended because somebody wanted it to, and not by itself."""
 
     state: str = ""
+    asked: bool = False
     pid: int | None = None
     code: int | None = None
     reason: str = ""

@@ -21,7 +21,7 @@ BYTES = 8_000_000
 
 Stream = Literal["stdout", "stderr"]
 ERROR = re.compile(
-    r"\b(?:ERROR|CRITICAL|FATAL|PANIC)\b|\[(?:error|critical)\]|\b(?:error|fatal|panic): "
+    r"\bpanic serving\b|\b(?:ERROR|CRITICAL|FATAL|PANIC)\b|\[(?:error|critical)\]|\b(?:error|fatal|panic): "
     r"|^Traceback \(most recent call last\)|^[A-Za-z_][\w.]*(?:Error|Exception|SystemExit)\b"
 )
 WARNING = re.compile(r"\bWARN(?:ING)?\b|\[warn(?:ing)?\]|\bwarning: ")

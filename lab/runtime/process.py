@@ -37,6 +37,7 @@ WEIGHED = 0.25
 MIB = 1 << 20
 
 UP = ("ready", "degraded")
+ENDS = ("stopping", "stopped", "backoff", "failed")
 
 
 class ActionError(Exception):
@@ -387,6 +388,7 @@ class ManagedProcess:
                 pid=self.child.pid if self.child else None,
                 code=code,
                 reason=reason,
+                asked=state in ENDS and (self._deliberate or self._halted()),
                 restarts=self.restarts,
                 tail=tuple(self.tail) if state == "failed" else (),
             )

@@ -53,8 +53,8 @@ class Tape:
     def breaker(self, t: float, who: str, name: str, state: str) -> None:
         self.log(t, who, f"breaker {name} {state}", event="breaker", data={"name": name, "state": state})
 
-    def process(self, t: float, who: str, state: str, reason: str = "") -> None:
-        self.add(t, Process(source=who, state=state, reason=reason))
+    def process(self, t: float, who: str, state: str, reason: str = "", **more: Any) -> None:
+        self.add(t, Process(source=who, state=state, reason=reason, **more))
 
     def fault(self, t: float, ident: str, text: str, change: str = "added") -> None:
         self.add(t, fault_change(text, id=ident, change=change))

@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 
 def built(folder: Path, command: str) -> str:
-    return build_all([Build(service="shop", dir=str(folder), command=command)], lambda _: None)
+    return build_all([Build(service="shop", dir=str(folder), command=command)], lambda _: None).get("shop", "")
 
 
 def pid_in(path: Path) -> int:
@@ -35,14 +35,14 @@ def test_its_last_lines_are_told_without_their_colours(tmp_path: Path) -> None:
     problem = built(
         tmp_path, r"yes | head -100000; printf '\033[1;31merror\033[0m: no \033]0;t\007compiler\r\n'; exit 3"
     )
-    assert problem.startswith("shop: `yes ")
+    assert problem.startswith("`yes ")
     assert problem.splitlines()[0].endswith("` ended with code 3:")
     assert problem.splitlines()[-1] == "  error: no compiler"
     assert len(problem.splitlines()) == building.SAID + 1
 
 
 def test_nothing_said_is_nothing_told(tmp_path: Path) -> None:
-    assert built(tmp_path, "false") == "shop: `false` ended with code 1"
+    assert built(tmp_path, "false") == "`false` ended with code 1"
     assert built(tmp_path, "exec >&- 2>&-; exit 4").endswith("ended with code 4")
 
 
@@ -54,7 +54,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path, monkey
     monkeypatch.setattr(building, "PATIENCE", 0.5)
     told: list[Stage] = []
     command = "echo half way; trap '' TERM; sleep 600 & echo $! > pid; wait"
-    problem = build_all([Build(service="shop", dir=str(tmp_path), command=command)], told.append)
+    problem = build_all([Build(service="shop", dir=str(tmp_path), command=command)], told.append)["shop"]
     assert problem.endswith("was not done after 0.5 s:\n  half way")
     assert told[-1].seconds > 0.5
     eventually(lambda: not alive(pid_in(tmp_path / "pid")), 3)

@@ -149,7 +149,7 @@ def test_what_did_not_come_says_what_was_awaited_and_how_long() -> None:
 
 def test_reasons_are_for_people() -> None:
     report, _, _ = graded()
-    assert finding(report, "skipped").reason == "it needs fails, which does not hold"
+    assert finding(report, "skipped").reason == "fails must pass first"
     assert finding(report, "skipped").needs == "fails"
     assert finding(report, "unknown").reason == "it is too dark to see"
     sick = finding(report, "sick").reason
@@ -238,5 +238,6 @@ def test_a_build_that_fails_is_shown(tmp_path: Path, command: str) -> None:
     broken = replace(assignment(), builds=(Build(service="shop", dir=str(TOY), command=command),))
     report = grade(broken, seed=1, records=tmp_path)
     assert {found.verdict for found in report.findings} == {"unknown"}
-    assert "ended with code 3" in report.findings[0].reason
-    assert "no such compiler" in report.findings[0].reason
+    assert "ended with code 3" in report.not_built["shop"]
+    assert "no such compiler" in report.not_built["shop"]
+    assert {found.reason for found in report.findings} == {"not built: shop"}

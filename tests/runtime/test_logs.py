@@ -88,6 +88,7 @@ def test_any_other_line_is_its_own_message(line: bytes) -> None:
         ("sqlalchemy.exc.OperationalError: database is locked", "error"),
         ("2026-11-22 11:24:21 [error] <0.132.0> BOOT FAILED", "error"),
         ("panic: runtime error", "error"),
+        ("2026/11/29 02:00:00 http: panic serving 127.0.0.1:4711: boom", "error"),
         ("npm WARN deprecated", "warning"),
         ("2026-11-22 UTC [49] FATAL:  the database system is starting up", "error"),
     ],

@@ -17,11 +17,19 @@ WIDEST = 110
 """Columns that a report takes at most: a longer line is hard to read."""
 
 
-def show(report: Report, language: str = "en") -> None:
+def show(report: Report, language: str = "en", *, failures_last: bool = False) -> None:
     """Print the report as this terminal takes it."""
     from lab.grading.report.terminal import render
 
-    out(render(report, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
+    text = render(
+        report,
+        language=language,
+        width=width(),
+        colour=coloured(),
+        unicode=speaks_unicode(),
+        failures_last=failures_last,
+    )
+    out(text.rstrip())
 
 
 def show_stability(reports: Sequence[Report], language: str = "en") -> None:

@@ -64,11 +64,11 @@ def _build(asked: Assignment) -> None:
     from lab.grading.build import build_all
 
     with ProgressLine() as line:
-        problem = build_all(
+        problems = build_all(
             asked.builds, lambda progress: line.show(f"building {progress.text}", seconds=progress.seconds)
         )
-    if problem:
-        what, _, why = problem.partition("\n")
+    if problems:
+        what, _, why = "\n".join(f"{service}: {problem}" for service, problem in problems.items()).partition("\n")
         raise Failure(what, why=why, code=exits.FAILED)
 
 

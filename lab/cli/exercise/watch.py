@@ -81,7 +81,7 @@ def _grade(watched: Exercise, seed: int | None, tiers: dict[str, str], failing: 
             first=failing,
         )
     out()
-    reports.show(report, here.toml.texts)
+    reports.show(report, here.toml.texts, failures_last=True)
     return report
 
 

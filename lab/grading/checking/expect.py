@@ -19,6 +19,8 @@ Function = TypeVar("Function", bound=Callable[..., None])
 About: TypeAlias = "str | Answer"
 """An id (of an order, a request, a message; a learner's may be a number), or an answer whose request is meant."""
 
+LONGEST = 600
+"""Characters that are told of what was expected and of what came instead."""
 POLL = 0.02
 """Seconds between two looks at what is awaited."""
 
@@ -30,8 +32,8 @@ class BehaviourFailed(Exception):
         super().__init__(f"{expected}; got {got}")
         about = tuple(about)
         commands = [one.curl for one in about if hasattr(one, "curl")]
-        self.expected = expected
-        self.got = got
+        self.expected = _capped(expected)
+        self.got = _capped(got)
         self.code = code
         self.about = tuple(str(getattr(one, "request_id", one)) for one in about)
         self.command = command or (commands[-1] if commands else "")
@@ -152,6 +154,12 @@ def sample_twice(measure: Callable[[], T], good: Callable[[T], bool]) -> T:
     """A measurement by chance: if the first sample is not good, a fresh second one decides."""
     first = measure()
     return first if good(first) else measure()
+
+
+def _capped(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return tr("{text} … and {count:,} more characters", text=text[:LONGEST].rstrip(), count=len(text) - LONGEST)
 
 
 def _in_words(value: Any) -> str:

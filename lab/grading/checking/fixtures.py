@@ -105,7 +105,7 @@ class SystemUnderTest:
 
     def ready(self, name: str) -> dict[str, Any] | None:
         """The body of its `/readyz`, with the HTTP status as `http_status`; None if it does not answer."""
-        client = Http({name: self._bench.direct[name]}, name, "readyz")
+        client = Http({name: self._bench.direct[name]}, name, random.Random())
         try:
             answer = client.get("/readyz", timeout=3.0)
         finally:
@@ -255,8 +255,7 @@ def system(bench: Bench) -> SystemUnderTest:
 
 @pytest.fixture
 def http(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Http]:
-    mark = request.node.get_closest_marker("behaviour")
-    client = Http(bench.urls, bench.assignment.learners[0], f"req-{mark.args[0].lower()}" if mark else "req")
+    client = Http(bench.urls, bench.assignment.learners[0], _rng(request, ":http"))
     yield client
     client.close()
 
@@ -316,7 +315,11 @@ def logs(bench: Bench) -> Callable[[str], list[Log]]:
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Chance from the grading's seed, different in each check."""
-    return random.Random(f"{request.config.stash[SEED]}:{request.node.name}")
+    return _rng(request)
+
+
+def _rng(request: pytest.FixtureRequest, purpose: str = "") -> random.Random:
+    return random.Random(f"{request.config.stash[SEED]}:{request.node.name}{purpose}")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from lab.grading.bench import Bench
 from lab.grading.checking import fixtures
 from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
+from lab.grading.evidence.death import broke
 from lab.grading.evidence.story import story
 from lab.grading.model import Assignment, Behaviour, Finding, Verdict
 from lab.grading.signature import looks_like
@@ -98,10 +99,7 @@ class Grader:
             raise _Skipped(tr("an earlier behaviour failed, and you asked to stop there"))
         for needed in self._behaviour(ident).needs:
             if self.verdict(needed) not in ("pass", None):
-                what = (
-                    tr("could not be judged") if self.verdict(needed) in ("unknown", "error") else tr("does not hold")
-                )
-                raise _Skipped(tr("it needs {needed}, which {what}", needed=needed, what=what), needed)
+                raise _Skipped(tr("{id} must pass first", id=needed), needed)
         self.listener(Stage(kind="check", behaviour=ident, says=self._behaviour(ident).says))
 
     @pytest.hookimpl(wrapper=True)
@@ -186,7 +184,14 @@ class Grader:
             warnings=tuple(self._warnings.get(behaviour.id, ())),
             story=story(self.bench.events, failure.about, self.bench.seen.since) if failure else (),
         )
-        return replace(found, looks_like=looks_like(found, self.assignment.wrong))
+        # Of a service that broke in the check nobody knows what it would have done.
+        return found if self._broke() else replace(found, looks_like=looks_like(found, self.assignment.wrong))
+
+    def _broke(self) -> bool:
+        """Whether one of the learner's processes broke in this check."""
+        return any(
+            event.source in self.bench.processes.instances and broke(event) for event in self.bench.seen.of_check()
+        )
 
     def _finding(self, behaviour: Behaviour) -> Finding:
         outcomes = self.outcomes.get(behaviour.id, [])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.grading.evidence.brevity import shorten
+from lab.grading.evidence.death import by_itself
 from lab.grading.model import Line
 from lab.journal.belonging import AROUND, LOUD, belongs, beside, speaks
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
@@ -234,11 +235,15 @@ def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Eve
     """Mark the line where it went wrong, if that can be known: an effect that was done again for the same cause, else
     the only exit of a process, the only message that was lost, doubled or refused, the only other death, the only 5xx
     to the outside."""
+
+    def died(line: Line, seq: int) -> bool:
+        return line.lane == "process" and by_itself(by_seq[seq])
+
     seq = (
         _repeated(steps, by_seq)
-        or _only(seq for line, seq in told if line.lane == "process" and line.result.startswith("exited"))
+        or _only(seq for line, seq in told if died(line, seq) and line.result.startswith("exited"))
         or _only(step.seq for step in steps if step.mark in ASTRAY or (step.kind, step.mark) == ("deliver", "again"))
-        or _only(seq for line, seq in told if line.lane == "process" and line.what == "failed")
+        or _only(seq for line, seq in told if died(line, seq) and line.what == "failed")
         or _only(seq for line, seq in told if line.who == CLIENT and line.result.startswith("5"))
     )
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lab.grading.model import Line
 from lab.grading.report.words import known, label
 from lab.journal.telling import Role, Words
@@ -9,6 +11,8 @@ from lab.journal.telling import Role, Words
 BAD = frozenset({"lost", "refused", "error"})
 LOUD_LEVELS = ("warning", "error", "critical")
 FALLEN = ("failed", "stopped")
+FAILURE = re.compile(r"5\d\d|[A-Z]*ERR|LOADING|returned")
+REFUSAL = re.compile(r"4\d\d|requeued|rejected|nacked|dead-lettered")
 
 
 def marks(line: Line) -> tuple[str, ...]:
@@ -36,10 +40,11 @@ def asked(line: Line, language: str) -> str:
 
 
 def result_role(line: Line) -> Role:
-    """A 5xx, a lost and a refused one are bad, whatever else they say."""
-    if line.result[:1] == "5" or BAD & {*line.mark.split()}:
+    """A 5xx, a lost and a refused one are bad, whatever else they say; a 4xx and what was given back are no success."""
+    status = line.result.split(" ")[0]
+    if FAILURE.fullmatch(status) or BAD & {*line.mark.split()}:
         return "bad"
-    return "warn" if marks(line) else "good"
+    return "warn" if REFUSAL.fullmatch(status) or marks(line) else "good"
 
 
 def tell(line: Line, language: str) -> Words:

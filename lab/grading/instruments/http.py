@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json as jsonlib
+import random
 import shlex
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, Literal, TypeVar
 
 import httpx
@@ -21,8 +22,18 @@ Outcome = Literal["ok", "failed", "unknown"]
 
 PATIENCE = 10.0
 """Seconds that a client waits for an answer unless it says otherwise."""
+AGENTS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "curl/8.9.1",
+    "okhttp/4.12.0",
+    "Go-http-client/1.1",
+    "axios/1.7.7",
+)
+"""What clients of such services call themselves."""
 CROWD = 64
 """Requests at one moment."""
+LONGEST_COMMAND = 1_000
+"""Characters of a request that is shown as a command."""
 LARGEST = 16_000_000
 """Bytes of an answer that are read: no exercise has one near it."""
 
@@ -57,14 +68,15 @@ class Answer:
 
     @property
     def curl(self) -> str:
-        """The request as a command to paste."""
+        """The request as a command to paste; "" for one that is too long for that."""
         words = ["curl", "-i"]
         if self.method != "GET":
             words += ["-X", self.method]
         words.append(self.url)
         if self.sent is not None:
             words += ["-H", "content-type: application/json", "-d", jsonlib.dumps(self.sent, ensure_ascii=False)]
-        return shlex.join(words)
+        command = shlex.join(words)
+        return command if len(command) <= LONGEST_COMMAND else ""
 
     def __str__(self) -> str:
         what = f"{self.status} {self.code}".strip() if self.status is not None else self.error
@@ -81,11 +93,12 @@ class Http:
     """A client of one service; `http["orders"]` is one of another. Every request is a connection of its own, so that
     none meets what an earlier one left behind."""
 
-    def __init__(self, urls: Mapping[str, str], service: str, name: str) -> None:
+    def __init__(self, urls: Mapping[str, str], service: str, rng: random.Random) -> None:
+        """Request ids and the name of the client are random, so that no service can tell a grading from other use."""
         self._urls = urls
         self._service = service
-        self._name = name
-        self._numbers = count(1)
+        self._rng = rng
+        self._agent = rng.choice(AGENTS)
         self._client = httpx.Client(
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=False,
@@ -96,8 +109,8 @@ class Http:
         if service not in self._urls:
             raise KeyError(f"the exercise has no service {service!r}; it has {', '.join(self._urls)}")
         other = object.__new__(Http)
-        other._urls, other._service, other._name = self._urls, service, self._name
-        other._numbers, other._client = self._numbers, self._client
+        other._urls, other._service, other._rng = self._urls, service, self._rng
+        other._agent, other._client = self._agent, self._client
         return other
 
     def get(self, path: str, **more: Any) -> Answer:
@@ -126,10 +139,10 @@ class Http:
         timeout: float = PATIENCE,
     ) -> Answer:
         """Send one request and return what came of it; nothing that the service does raises."""
-        ident = f"{self._name}-{next(self._numbers)}"
+        ident = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         url = self._urls[self._service] + path
         # Said, not left to the pool: of a connection that is idle one thread makes use while another one closes it.
-        sent = {"X-Request-ID": ident, "Connection": "close", **(headers or {})}
+        sent = {"X-Request-ID": ident, "User-Agent": self._agent, "Connection": "close", **(headers or {})}
         if content is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
         given = {name.lower(): value for name, value in sent.items()}

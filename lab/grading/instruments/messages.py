@@ -44,11 +44,11 @@ def event(type: str, data: Mapping[str, Any], **over: Any) -> dict[str, Any]:
     made = {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
-        "source": "/check",
+        "source": f"/{type.partition('.')[0]}s",
         "type": type,
         "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
-        "correlationid": f"check-{uuid.uuid4()}",
+        "correlationid": str(uuid.uuid4()),
         "data": dict(data),
     }
     return {name: value for name, value in (made | over).items() if value is not None}

@@ -51,7 +51,8 @@ OPEN = ("error", "unknown", "skipped")
 def page(reports: Sequence[Report], *, language: str = "en") -> str:
     """The whole page, in the order of the reports."""
     title = " · ".join(dict.fromkeys(report.exercise for report in reports))
-    body = "".join(_article(report, language) for report in reports)
+    body = _overview(reports, language) if len(reports) > 1 else ""
+    body += "".join(_article(report, f"r{number}", language) for number, report in enumerate(reports))
     return (
         f'<!doctype html>\n<html lang="{escape(language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -59,11 +60,31 @@ def page(reports: Sequence[Report], *, language: str = "en") -> str:
     )
 
 
-def _article(report: Report, language: str) -> str:
+def _overview(reports: Sequence[Report], language: str) -> str:
+    """A line for each report: what it came to, and the way to it."""
+    rows = "".join(
+        f'<tr><td><a href="#r{number}">{_text(report.exercise)} {_text(said(report.title, language))}</a></td>'
+        f'<td><span class="pill {_kind(report)}">{_text(label(report.verdict, language))}</span></td>'
+        f"<td>{_text(' · '.join(tally(report, language)))}</td></tr>"
+        for number, report in enumerate(reports)
+    )
+    done = label("stable", language, done=sum(report.good for report in reports), all=len(reports))
+    return f'<nav class="card"><p>{_text(done)}</p><table>{rows}</table></nav>\n'
+
+
+def _kind(report: Report) -> str:
+    """The style of a verdict."""
+    return "error" if report.broken else "pass" if report.good else "fail"
+
+
+def _article(report: Report, ident: str, language: str) -> str:
     failing = [one for one in report.findings if one.verdict == "fail"]
     undecided = [one for one in report.findings if one.verdict in OPEN]
     holding = [one for one in report.findings if one.verdict == "pass"]
     parts = [_header(report, language)]
+    for service, problem in report.not_built.items():
+        text = "\n".join(line[: len(line) - len(line.lstrip())] + visible(line) for line in problem.splitlines())
+        parts.append(f'<section class="card fail"><b>{_text(service)}</b><pre>{escape(text)}</pre></section>')
     if failing:
         parts.append(f"<h2>{_text(label('fails', language))}</h2>")
         parts += [_failure(report, finding, language) for finding in failing]
@@ -79,11 +100,10 @@ def _article(report: Report, language: str) -> str:
         for number, (command, why) in enumerate(next_commands(report, failing))
     ]
     parts.append(f'<div class="card">{_facts(facts)}</div>')
-    return f"<article>{''.join(parts)}</article>\n"
+    return f'<article id="{ident}">{"".join(parts)}</article>\n'
 
 
 def _header(report: Report, language: str) -> str:
-    kind = "error" if report.broken else "pass" if report.good else "fail"
     meta = [
         *tally(report, language),
         label("took", language, seconds=f"{report.seconds:.1f}"),
@@ -97,7 +117,7 @@ def _header(report: Report, language: str) -> str:
         meta.append(f"lab {report.lab}")
     return (
         f'<header><div class="top"><h1>{_text(report.exercise)} {_text(said(report.title, language))}</h1>'
-        f'<span class="pill {kind}">{_text(label(report.verdict, language))}</span></div></header>'
+        f'<span class="pill {_kind(report)}">{_text(label(report.verdict, language))}</span></div></header>'
         f'<p class="meta">{_text(" · ".join(meta))}</p>'
     )
 

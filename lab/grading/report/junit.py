@@ -48,6 +48,9 @@ def _suite(report: Report, language: str) -> Xml.Element:
         if value:
             Xml.SubElement(properties, "property", {"name": name, "value": visible(value)})
     suite.extend(cases)
+    if report.not_built:
+        said_ = [f"{service}: {problem}" for service, problem in report.not_built.items()]
+        Xml.SubElement(suite, "system-err").text = _block([line for text in said_ for line in text.splitlines()])
     return suite
 
 

@@ -31,26 +31,27 @@ def render(
     colour: bool = False,
     unicode: bool = True,
     details: bool = False,
+    failures_last: bool = False,
 ) -> str:
     """The report as lines of at most `width` columns, but for commands and paths, which stay whole to be copied.
 
-    With `details` every failing behaviour is told in full.
+    With `details` every failing behaviour is told in full. With `failures_last` those stand at the end, where a
+    terminal that scrolls shows them.
     """
     sheet = ColouredText(width=width, colour=colour, unicode=unicode)
     page = _Page(report, language, sheet)
     failing = [finding for finding in report.findings if finding.verdict == "fail"]
     failing.sort(key=lambda finding: finding.gold)
     full = failing if details else failing[:1]
+    rest = [finding for finding in report.findings if finding not in full]
+    page.not_built()
+    if failures_last:
+        page.in_short(rest)
     for finding in full:
         page.in_full(finding)
         sheet.blank()
-    rest = [finding for finding in report.findings if finding not in full]
-    for verdict in ("fail", "error", "unknown", "skipped", "pass"):
-        for finding in rest:
-            if finding.verdict == verdict:
-                page.in_short(finding)
-    if rest:
-        sheet.blank()
+    if not failures_last:
+        page.in_short(rest)
     page.sum_up(failing)
     return sheet.text()
 
@@ -102,6 +103,35 @@ class _Page:
         self._narrow = sheet.width < WIDE
         self._hang = 2 * INDENT if self._narrow else INDENT + labels + 2
 
+    def not_built(self) -> None:
+        """The services that could not be built, each with what its build said, once for all behaviours."""
+        for service, said_ in self._report.not_built.items():
+            what, *lines = said_.splitlines()
+            self._sheet.paragraph([(f"{service}: ", "title"), (visible(what), "bad")])
+            for line in lines:
+                self._sheet.paragraph([(visible(line), "plain")], hang=len(line) - len(line.lstrip()))
+            self._sheet.blank()
+
+    def in_short(self, findings: Sequence[Finding]) -> None:
+        """A line or two for each, those first that need something done; skipped ones share a line for each reason."""
+        for verdict in ("fail", "error", "unknown"):
+            for finding in findings:
+                if finding.verdict == verdict:
+                    self._briefly(finding)
+        skipped: dict[str, list[str]] = {}
+        for finding in findings:
+            if finding.verdict == "skipped":
+                skipped.setdefault(reason(finding, self._language), []).append(finding.behaviour)
+        for why, idents in skipped.items():
+            word = (label("skipped", self._language), ROLES["skipped"])
+            head: Words = [(f"{' '.join(idents)}  ", "title"), word, ("  ", "plain")]
+            self._sheet.paragraph([(visible(why), "plain")], head=head, hang=sum(cell_len(text) for text, _ in head))
+        for finding in findings:
+            if finding.verdict == "pass":
+                self._briefly(finding)
+        if findings:
+            self._sheet.blank()
+
     # -- one behaviour
 
     def in_full(self, finding: Finding) -> None:
@@ -133,13 +163,13 @@ class _Page:
             self._whole("" if number else "log", place)
         self._whole("hint", f"lab hint {report.exercise}")
 
-    def in_short(self, finding: Finding) -> None:
+    def _briefly(self, finding: Finding) -> None:
         """A line for what passed; a second one for what did not, with what came of it."""
         language, sheet = self._language, self._sheet
         head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), ROLES[finding.verdict])]
         column = max(cell_len(label(verdict, language)) for verdict in ROLES)
         gap = column + 2 - cell_len(self._word(finding))
-        tail: Words = [] if finding.verdict == "skipped" else [(_span(finding.seconds), "dim")]
+        tail: Words = [(_span(finding.seconds), "dim")]
         if finding.gold:
             tail = [(label("gold", language), "warn"), ("  ", "plain"), *tail]
         says = said(finding.says, language)

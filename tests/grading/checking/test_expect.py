@@ -107,3 +107,10 @@ def test_a_second_sample_decides(samples: list[int], kept: int, taken: int) -> N
 def test_the_code_of_a_problem(body: object, code: str) -> None:
     answer = Answer(method="GET", url="", path="/", request_id="", seconds=0.1, status=409, json=body)
     assert answer.code == code
+
+
+def test_what_came_is_told_in_a_few_lines() -> None:
+    failed = BehaviourFailed("a page", "x" * 5000, "endless")
+    assert len(failed.got) < 700
+    assert "4,400 more characters" in failed.got
+    assert BehaviourFailed("a", "b" * 600, "c").got == "b" * 600

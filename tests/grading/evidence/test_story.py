@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from lab.grading.evidence.brevity import MOST
 from lab.grading.evidence.story import CHOSEN, story, write_logs
 from lab.grading.model import Line
@@ -260,3 +262,12 @@ def _refused(source: str, target: str) -> Flow:
         outcome="refused",
         ms=0.0,
     )
+
+
+@pytest.mark.parametrize(("asked", "decisive"), [(False, ["failed"]), (True, [])])
+def test_a_kill_of_the_labs_own_is_no_fault(asked: bool, decisive: list[str]) -> None:
+    tape = Tape()
+    tape.http(1.0, "client->shop", "POST /users", "201", "r-1")
+    tape.process(1.2, "shop", "failed", "killed by SIGKILL", asked=asked, code=-9)
+    tape.http(1.3, "client->shop", "GET /users/1", "404", "r-1")
+    assert [line.what for line in story(tape.events, ["r-1"], 1) if "here" in line.mark] == decisive

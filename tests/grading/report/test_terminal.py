@@ -115,6 +115,34 @@ def test_a_gold_behaviour_that_was_asked_for_must_hold() -> None:
     assert replace(report, left_out=()).good
 
 
+def test_skipped_behaviours_share_a_line_for_each_reason() -> None:
+    skipped = CONSUMER.findings[2]
+    others = [replace(skipped, behaviour=ident, needs=needs) for ident, needs in (("C7", "C3"), ("C8", "C5"))]
+    lines = render(replace(CONSUMER, findings=(*CONSUMER.findings, *others)), width=100).splitlines()
+    assert [line for line in lines if "SKIPPED" in line] == [
+        "C4 C7  SKIPPED  C3 must pass first",
+        "C8  SKIPPED  C5 must pass first",
+    ]
+
+
+def test_the_failure_can_be_told_last() -> None:
+    text = render(CONSUMER, failures_last=True)
+    places = [text.index(part) for part in ("C5  FAIL", "C1  PASS", "day3.3 C3", "next hint", "NOT YET")]
+    assert places == sorted(places)
+
+
+def test_a_service_that_was_not_built_is_told_once_and_first() -> None:
+    unknown = replace(CONSUMER.findings[4], reason="not built: orders")
+    report = replace(
+        CONSUMER,
+        findings=(unknown, replace(unknown, behaviour="C7")),
+        not_built={"orders": "`go build` ended with code 1:\n  main.go:7:2: undefined: x"},
+    )
+    lines = render(report).splitlines()
+    assert lines[:2] == ["orders: `go build` ended with code 1:", "  main.go:7:2: undefined: x"]
+    assert sum("undefined" in line for line in lines) == 1
+
+
 def test_without_findings_it_says_so() -> None:
     assert "nothing was checked" in render(replace(PASSED, findings=()))
 

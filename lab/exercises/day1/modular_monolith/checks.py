@@ -15,6 +15,7 @@ from lab.grading.structure.sources import Unreadable, read_structure
 from lab.grading.structure.walls import breaches, missing
 
 MODULES = ("users", "orders", "notifications")
+PREFIXES = tuple(f"{module}_" for module in MODULES)
 RIVALS = 20
 USERS = 12
 PAGE = 5
@@ -265,7 +266,7 @@ def owned(system: SystemUnderTest, *modules: str) -> None:
             tables=" or ".join(f"{module}_*" for module in modules),
         ),
         got=tr("also {others}", others=", ".join(others)),
-        code="tables-of-others",
+        code="tables-of-others" if any(name.startswith(PREFIXES) for name in others) else "tables-of-nobody",
     )
     without = [module for module in modules if not any(name.startswith(f"{module}_") for name in found)]
     expect(
