@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Entry point of the installed command."""
     try:
-        from lab.cli import interrupt
+        from lab import interrupt
 
         interrupt.heed()
 

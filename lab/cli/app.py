@@ -12,7 +12,6 @@ from typer.core import TyperCommand, TyperGroup
 from lab import __version__
 from lab.cli import exits
 from lab.cli.commands import COMMANDS
-from lab.cli.failure import Failure
 from lab.cli.language import complaining, translate
 from lab.cli.output import out, say
 from lab.locale import tr
@@ -21,7 +20,7 @@ from lab.locale import tr
 class Root(TyperGroup):
     """Lists commands without loading them, and loads the one that is asked for.
 
-    Turns a Failure into its message and exit code, a reader that left (`| head`) into a quiet end.
+    Turns what cannot be done into its message and exit code, a reader that left (`| head`) into a quiet end.
     """
 
     def __init__(self, **attributes: Any) -> None:
@@ -43,15 +42,21 @@ class Root(TyperGroup):
             with complaining():
                 result = super().invoke(ctx)
             sys.stdout.flush()
-        except Failure as failure:
-            say(str(failure))
-            raise typer.Exit(failure.code) from None
         except BrokenPipeError:
             # What is still buffered has no reader; Python must not complain about that at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(exits.OK) from None
         except KeyboardInterrupt:
             raise typer.Exit(exits.INTERRUPTED) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            from lab.cli.refusals import failure
+
+            if (told := failure(error)) is None:
+                raise
+            say(str(told))
+            raise typer.Exit(told.code) from None
         return result
 
 

@@ -39,7 +39,7 @@ def days(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.run.systems import find, scenario, scenario_names
+    from lab.course.systems import find, scenario, scenario_names
 
     system = find(str(ctx.params.get("day") or _word_after("run")))
     return ((name, scenario(system, name).title) for name in scenario_names(system))
@@ -78,7 +78,7 @@ def protocols(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def fault_ids(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.live import control
+    from lab.cli.which_run import control
 
     with control(ctx.params.get("run_id")) as opened:
         return [(fault.id, fault.text) for fault in opened.faults()]
@@ -86,11 +86,11 @@ def fault_ids(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def stories(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli import live
+    from lab.cli import which_run
     from lab.journal.query import read
     from lab.journal.story import entities
 
-    found = entities(read(live.journal(live.record(ctx.params.get("run_id")))))
+    found = entities(read(which_run.journal(which_run.recorded(ctx.params.get("run_id")))))
     return ((ident, f"{kind} {state}") for ident, (kind, state) in [*found.items()][-50:])
 
 
@@ -128,17 +128,17 @@ def gradable(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def behaviours(ctx: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.exercise import exercise_names as named
+    from lab.course import catalog
 
-    exercise = named.one(str(ctx.params.get("what") or _word_after("check")))
+    exercise = catalog.named(str(ctx.params.get("what") or _word_after("check")))
     return ((behaviour.id, behaviour.says["en"]) for behaviour in exercise.behaviours)
 
 
 @_quietly
 def misconceptions(_: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.exercise import exercise_names as named
+    from lab.course import catalog
 
-    return ((wrong.name, wrong.title[language()]) for exercise in named.every() for wrong in exercise.wrong)
+    return ((wrong.name, wrong.title[language()]) for exercise in catalog.exercises() for wrong in exercise.wrong)
 
 
 @_quietly
@@ -155,7 +155,7 @@ def _word_after(command: str) -> str:
 
 
 def _system(ctx: typer.Context) -> System:
-    from lab.cli.live import system_of
+    from lab.cli.which_run import system_of
     from lab.runtime.runs import find
 
     return system_of(find(ctx.params.get("run_id")))

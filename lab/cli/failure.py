@@ -27,14 +27,7 @@ class Failure(Exception):
 
 def unknown(what: str, word: str, known: Iterable[str], *, next: str = "") -> Failure:
     """The Failure for a name that is not one of `known`, with what comes close."""
-    from difflib import get_close_matches
+    from lab.system.refusal import Unknown
 
-    known = sorted(known)
-    close = get_close_matches(word, known, n=3, cutoff=0.5)
-    if close:
-        why = "Did you mean " + " or ".join(close) + "?"
-    elif known:
-        why = "There are: " + ", ".join(known)
-    else:
-        why = "There are none."
-    return Failure(f'there is no {what} "{word}"', why=why, next=next, code=exits.USAGE)
+    problem = Unknown(what, word, known)
+    return Failure(problem.what, why=problem.why, next=next, code=exits.USAGE)

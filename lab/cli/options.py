@@ -1,4 +1,7 @@
-"""Options that several commands have, said once."""
+"""Options and arguments that several commands have, said once.
+
+Every command takes a run in one way, `--run ID`, and an exercise in one way, as its first argument.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,58 @@ from lab.cli import complete
 
 RunId = Annotated[
     str | None,
-    typer.Option("--run", help="Which run, by its id; the latest if left out.", autocompletion=complete.runs),
+    typer.Option(
+        "--run",
+        metavar="ID",
+        help="Which run: 0007-day3, or its number; the latest if left out.",
+        autocompletion=complete.runs,
+    ),
+]
+LiveRunId = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="ID",
+        help="Which live run: 0007-day3, or its number; the latest if left out.",
+        autocompletion=complete.live_runs,
+    ),
+]
+RunToo = Annotated[str | None, typer.Argument(metavar="[RUN]", hidden=True, autocompletion=complete.runs)]
+"""Where a run is all that a command takes, its id alone is understood, too."""
+
+ExerciseName = Annotated[
+    str,
+    typer.Argument(metavar="EXERCISE", help="Like day5.3, 5.3 or circuit-breaker.", autocompletion=complete.exercises),
+]
+NextExercise = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[EXERCISE]",
+        help="Like day5.3. If left out: the exercise of this folder, or else the next unfinished one.",
+        autocompletion=complete.exercises,
+    ),
+]
+LastExercise = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[EXERCISE]",
+        help="Like day5.3. If left out: the exercise of this folder, or else the one graded last.",
+        autocompletion=complete.exercises,
+    ),
+]
+Engines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        metavar="[KIND=]TIER",
+        help="embedded (nothing to install), native (from your PATH), or KIND=URL; repeatable.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def one_run(argument: str | None, option: str | None) -> str | None:
+    """The run that was named, in either way."""
+    if argument is not None and option is not None:
+        raise typer.BadParameter("name the run once")
+    return argument if argument is not None else option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from typing import Self
 
 from lab.cli.output import say
 
@@ -22,7 +23,7 @@ class ProgressLine:
         self._shown = False
         self._since = time.monotonic()
 
-    def __enter__(self) -> ProgressLine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

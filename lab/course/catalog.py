@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.course.exercise import Exercise
 from lab.course.manifest import InvalidExercise, load
 from lab.course.titles import folders
-from lab.system.refusal import Unknown
+from lab.system.refusal import Refusal, Unknown
 
 _NUMBER = re.compile(r"(?:day)?(\d+)(?:\.(\d+))?")
+
+
+class BrokenExercise(Refusal):
+    """The lab's own files of the exercise are wrong."""
+
+    def __init__(self, word: str, problems: Sequence[InvalidExercise]) -> None:
+        super().__init__(f'the exercise "{word}" is broken, which is not your fault', "\n".join(map(str, problems)))
 
 
 def exercises(root: Path | None = None) -> list[Exercise]:
@@ -28,6 +35,32 @@ def read(root: Path | None = None) -> tuple[list[Exercise], list[InvalidExercise
         except InvalidExercise as problem:
             broken.append(problem)
     return sorted(found, key=lambda exercise: exercise.order), broken
+
+
+def named(word: str) -> Exercise:
+    """The exercise meant by `day5.3`, `5.3` or its slug. Raises Unknown, BrokenExercise."""
+    (found,) = _of_all(word, lambda known: [find(word, known)])
+    return found
+
+
+def several(word: str, *, but: Sequence[InvalidExercise] = ()) -> list[Exercise]:
+    """Those meant by `day5`, `5`, `all` or by the name of one; none if that is one of `but`. Raises Unknown,
+    BrokenExercise."""
+    return _of_all(word, lambda known: select(word, known), but)
+
+
+def _of_all(
+    word: str, choose: Callable[[list[Exercise]], list[Exercise]], but: Sequence[InvalidExercise] = ()
+) -> list[Exercise]:
+    known, broken = read()
+    try:
+        return choose(known)
+    except Unknown:
+        if any(problem.means(word) for problem in but):
+            return []
+        if meant := [problem for problem in broken if problem.means(word)]:
+            raise BrokenExercise(word, meant) from None
+        raise
 
 
 def find(word: str, known: Sequence[Exercise]) -> Exercise:

@@ -6,20 +6,18 @@ behaviour that it declares and none before it, and every behaviour that must hol
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import psutil
-
 from lab.course.assignment import assignment
 from lab.course.exercise import Exercise
+from lab.course.grading import Done, NotGraded
 from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
 from lab.grading.model import Assignment, Finding, Report, WrongService
 
-Grade = Callable[[Assignment, int, Sequence[str]], Report]
-"""Grades an assignment with a seed; of its behaviours only those named, or all."""
+Grade = Callable[[Assignment, int, Sequence[str]], Done]
+"""Grades an assignment with a seed; of its behaviours only those named, or all. Raises NotGraded."""
 
 Planned = tuple[Exercise, Variant, int]
 """A grading that is to be made: whose program, which, with which seed."""
@@ -88,15 +86,15 @@ def trial(
     behaviours = only if only is not None else before(exercise, wrong) if wrong else ()
     began = time.monotonic()
     report, holes = None, []
-    present = _ours()
     try:
         with prepared(exercise, variant) as programs:
-            report = grade(assignment(exercise, programs), seed, behaviours)
-    except Unusable as problem:
+            done = grade(assignment(exercise, programs), seed, behaviours)
+    except (Unusable, NotGraded) as problem:
         holes.append(str(problem))
     else:
+        report = done.report
         holes += wrong_holes(report, exercise, wrong) if wrong else HOLES[variant.kind](report)
-    holes += [f"left behind: {what}" for what in sorted(_ours() - present)]
+        holes += [f"left behind: {what}" for what in done.left]
     return Trial(
         exercise=exercise.id,
         variant=variant.name,
@@ -176,17 +174,3 @@ def _unclear(finding: Finding) -> str:
     """`C4 fail half-open-flood: 20 requests reached users`."""
     why = finding.got or finding.reason
     return f"{finding.behaviour} {finding.verdict} {finding.code}".rstrip() + (f": {why}" if why else "")
-
-
-def _ours() -> set[str]:
-    """The processes and open ports of this process, in words."""
-    me = psutil.Process()
-    found = set()
-    for child in me.children(recursive=True):
-        try:
-            if child.status() != psutil.STATUS_ZOMBIE:
-                found.add(f"process {child.pid} {child.name()}")
-        except psutil.Error:
-            continue
-    ports = [one for one in me.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
-    return found | {f"port {one.laddr.port} of process {os.getpid()}" for one in ports}

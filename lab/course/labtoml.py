@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.course.tables import LANGUAGES, Reader, Table, Unreadable, parse
+from lab.system.refusal import Refusal
 
 NAME = "lab.toml"
 FORMAT = 1
@@ -38,12 +39,12 @@ texts = {texts}{more}# of the exercises: en or uz
 """
 
 
-class InvalidLabToml(ValueError):
+class InvalidLabToml(Refusal):
     """The file is wrong. `problems` holds one sentence each, beginning with the line."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
+        super().__init__("lab.toml has mistakes", "\n".join(self.problems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

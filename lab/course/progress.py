@@ -1,12 +1,12 @@
 """How far a learner is: attempts and opened hints, in `.lab/progress.db`.
 
-The file can always be lost: what it says of attempts is told again by the records of the gradings.
+The file can always be lost: the records of the gradings say again what it knows of attempts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from lab.course import records
 from lab.course.records import Attempt
 from lab.grading.model import Report
+from lab.system.refusal import Refusal
 
 FILE = "progress.db"
 VERSION = 1
@@ -27,8 +28,11 @@ PATIENCE = 5.0
 """Seconds that another command may keep the file to itself."""
 
 
-class NewerProgress(Exception):
+class NewerProgress(Refusal):
     """The file was written by a later lab."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("your progress was written by a newer lab", f"{path}; this lab reads version {VERSION}")
 
 
 TABLES = MetaData()
@@ -139,9 +143,12 @@ class Progress:
 
 
 @contextmanager
-def opened(own: Path) -> Iterator[Progress]:
-    """The progress while it is needed. Raises NewerProgress, OSError."""
+def opened(own: Path, rebuilt: Callable[[Path], None] = lambda _: None) -> Iterator[Progress]:
+    """The progress while it is needed. A file that cannot be read is put aside, which `rebuilt` is told, and made anew
+    from the records. Raises NewerProgress, OSError."""
     progress = Progress(own)
+    if progress.rebuilt:
+        rebuilt(progress.rebuilt)
     try:
         yield progress
     finally:
@@ -162,7 +169,7 @@ def _open(path: Path) -> Engine:
                 raise DatabaseError("PRAGMA quick_check", None, ValueError(str(sound)))
             version = connection.exec_driver_sql("PRAGMA user_version").scalar() or 0
             if version > VERSION:
-                raise NewerProgress(f"{path} was written by a later lab; this one reads version {VERSION}")
+                raise NewerProgress(path)
             TABLES.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     except BaseException:

@@ -11,6 +11,7 @@ from lab.course.exercise import Exercise
 from lab.course.progress import Progress, Standing
 from lab.course.records import fingerprint, written
 from lab.course.variants import Variant, prepared, stored, variants
+from lab.system.refusal import Refusal
 
 FAILURES = 5
 """Honest failures after which the solution is shown without a pass."""
@@ -25,6 +26,24 @@ def standing(progress: Progress, exercise: Exercise) -> Standing:
 
 def is_open(stands: Standing) -> bool:
     return stands.passed or stands.failures >= FAILURES
+
+
+class SolutionNotOpen(Refusal):
+    """The learner has neither passed nor failed often enough."""
+
+    def __init__(self, exercise: Exercise, stands: Standing) -> None:
+        super().__init__(
+            f"the solution of {exercise.id} is not open yet",
+            f"It opens when you pass, or after {FAILURES} failed versions of your own. "
+            f"You have {stands.failures} so far; the untouched starter does not count.",
+        )
+        self.exercise = exercise
+
+
+def must_be_open(exercise: Exercise, stands: Standing) -> None:
+    """Raises SolutionNotOpen."""
+    if not is_open(stands):
+        raise SolutionNotOpen(exercise, stands)
 
 
 def difference(exercise: Exercise, mine: Mapping[str, Source], language: str) -> Iterator[str]:

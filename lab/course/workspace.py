@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from lab.course.assignment import Source
 from lab.course.exercise import Exercise, LearnerService
 from lab.course.labtoml import Entry, LabToml
 from lab.course.variants import NOT_COPIED
+from lab.system.refusal import Refusal
 
 OWN = ".lab"
 """The lab's folder in a workspace: progress, records of gradings, backups."""
@@ -39,16 +40,59 @@ One folder a day, one folder an exercise. `lab.toml` says how each service is bu
 """
 
 
-class Refused(Exception):
-    """It cannot be done without harm to what is there. `next` is what to type instead."""
+class NoWorkspace(Refusal):
+    """There is no `lab.toml` in the folder or above it."""
 
-    def __init__(self, what: str, next: str = "") -> None:
-        super().__init__(what)
-        self.next = next
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            "this folder is not in a workspace", f"There is no {labtoml.NAME} in {folder}, nor in a folder above it."
+        )
 
 
-class NoWorkspace(LookupError):
-    """There is no `lab.toml` here or above."""
+class NoPlace(Refusal):
+    """A workspace cannot be made in this folder."""
+
+
+class InsideWorkspace(NoPlace):
+    """It is inside another workspace."""
+
+
+class ByHand(Refusal):
+    """The learner wrote a service's entry in `lab.toml` themselves, so only they may take it out."""
+
+    def __init__(self, exercise: Exercise, service: str, entry: Entry) -> None:
+        super().__init__(f"you put {service} into {entry.dir} yourself", f"{labtoml.NAME} says so.")
+        self.exercise = exercise
+        self.service = service
+
+
+class NotStarted(Refusal):
+    """The exercise has nothing in this workspace yet."""
+
+    def __init__(self, exercise: Exercise) -> None:
+        super().__init__(f"{exercise.id} is not started in this workspace")
+        self.exercise = exercise
+
+
+class NoneStarted(Refusal):
+    """Of several exercises none has anything in this workspace yet."""
+
+    def __init__(self, exercises: Sequence[Exercise]) -> None:
+        super().__init__("none of these exercises is started in this workspace")
+        self.first = exercises[0]
+
+
+class Incomplete(Refusal):
+    """`lab.toml` does not lead to all services of the exercise."""
+
+    def __init__(self, exercise: Exercise, missing: Mapping[str, Path | None]) -> None:
+        """`missing` gives the folder that an entry names and that is not there; None where there is no entry."""
+        why = "\n".join(
+            f"There is no folder {folder} for {name}." if folder else f"{labtoml.NAME} has no table for {name}."
+            for name, folder in missing.items()
+        )
+        super().__init__(f"{exercise.id} lacks {' and '.join(missing)}", why)
+        self.exercise = exercise
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +122,30 @@ class Workspace:
             if (entry := entries.get(service.name)) and self.dir(entry).is_dir()
         }
 
+    def programs(self, exercise: Exercise) -> dict[str, Source]:
+        """The same, all of them. Raises NotStarted, Incomplete."""
+        found = self.sources(exercise)
+        entries = self.toml.services.get(exercise.id, {})
+        missing = [service.name for service in exercise.services if service.name not in found]
+        if missing and not entries:
+            raise NotStarted(exercise)
+        if missing:
+            raise Incomplete(exercise, {name: self.dir(entries[name]) if name in entries else None for name in missing})
+        return found
+
+    def started(self, exercises: Sequence[Exercise]) -> tuple[list[Exercise], list[Exercise]]:
+        """Of several those that are started here, and the others. Raises NoneStarted if there is none of the former,
+        NotStarted if only one was named, Incomplete."""
+        if len(exercises) == 1:
+            self.programs(exercises[0])
+            return list(exercises), []
+        begun = [exercise for exercise in exercises if self.toml.services.get(exercise.id)]
+        if not begun:
+            raise NoneStarted(exercises)
+        for exercise in begun:
+            self.programs(exercise)
+        return begun, [exercise for exercise in exercises if exercise not in begun]
+
     def here(self, cwd: Path, known: Iterable[Exercise]) -> Exercise | None:
         """The exercise in whose folder, or in the folder of one of whose services, `cwd` is."""
         cwd = cwd.resolve()
@@ -106,11 +174,11 @@ def find(cwd: Path) -> Workspace:
     for folder in (cwd.absolute(), *cwd.absolute().parents):
         if (folder / labtoml.NAME).is_file():
             return Workspace(folder, labtoml.read(folder / labtoml.NAME))
-    raise NoWorkspace(f"neither {cwd} nor a folder above it is a workspace")
+    raise NoWorkspace(cwd)
 
 
 def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in: str = "en") -> Done:
-    """Make `folder` a workspace, or complete it. Raises Refused, InvalidLabToml, OSError."""
+    """Make `folder` a workspace, or complete it. Raises NoPlace, InvalidLabToml, OSError."""
     folder = folder.expanduser().absolute()
     _may_become_one(folder)
     done = Done()
@@ -131,17 +199,17 @@ def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in
 
 def _may_become_one(folder: Path) -> None:
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
-        raise Refused(f"{folder} is not a place for a workspace", next="lab init ~/lab")
+        raise NoPlace(f"a workspace cannot be made in {folder}", "That folder holds everything else, too.")
     if folder.exists() and not folder.is_dir():
-        raise Refused(f"{folder} is a file")
+        raise NoPlace(f"{folder} is a file")
     if (folder / labtoml.NAME).exists():
         return
     for above in folder.parents:
         if (above / labtoml.NAME).exists():
-            raise Refused(f"{folder} is inside the workspace {above}", next="lab status")
+            raise InsideWorkspace(f"{folder} is inside the workspace {above}")
     if folder.is_dir() and (strange := sorted(path.name for path in folder.iterdir() if path.name not in HARMLESS)):
         shown = ", ".join(strange[:3]) + (" ..." if len(strange) > 3 else "")
-        raise Refused(f"{folder} has something else in it: {shown}", next="lab init NEW_FOLDER")
+        raise NoPlace(f"{folder} is not empty", f"It contains {shown}")
 
 
 def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry: bool = True) -> Done:
@@ -169,17 +237,14 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
 
 
 def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
-    """Move the exercise's folder into a dated backup and begin anew with the starter. Raises Refused, OSError."""
+    """Move the exercise's folder into a dated backup and begin anew with the starter. Raises ByHand, OSError."""
     home = workspace.home(exercise)
     entries = workspace.toml.services.get(exercise.id, {})
     written = (workspace.folder / labtoml.NAME).read_text(encoding="utf-8")
     for name, entry in entries.items():
         elsewhere = not workspace.dir(entry).is_relative_to(home)
         if elsewhere or labtoml.header_line(written, exercise.id, name) is None:
-            raise Refused(
-                f"{labtoml.NAME} has {name} in {entry.dir} by your own hand",
-                next=f"take {name} of {exercise.id} out of {labtoml.NAME}, then: lab reset {exercise.number}",
-            )
+            raise ByHand(exercise, name, entry)
     backup = None
     if home.exists() or entries:
         backup = _new_backup(workspace, exercise)

@@ -18,6 +18,7 @@ from lab.runtime.preload import needed
 from lab.runtime.runs import RunRecord
 from lab.runtime.secrets import without_secrets
 from lab.system.model import System
+from lab.system.refusal import Refusal
 from lab.system.validate import validate
 
 PATIENCE = 20.0
@@ -29,8 +30,15 @@ _lifelines: dict[str, int] = {}
 """Ends of pipes by run: a run that is not detached stops when the starter, who holds them, is gone."""
 
 
-class LaunchError(Exception):
-    """The run could not be started; the message is for people."""
+class LaunchError(Refusal):
+    """The run could not be started."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the run could not be started", why)
+
+
+class DiskFull(LaunchError):
+    """It could not be started because the disk is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,16 @@ class Launching:
 
 def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
     """`begin` a run and return it when it can `answer`. Raises what these raise."""
-    launching = begin(system, options)
     try:
-        return launching.answer(on_progress=on_progress)
-    except BaseException:
-        release(launching.id)
+        launching = begin(system, options)
+        try:
+            return launching.answer(on_progress=on_progress)
+        except BaseException:
+            release(launching.id)
+            raise
+    except LaunchError as problem:
+        if full := runs.disk_full(runs.home()):
+            raise DiskFull(f"{problem.why}\n{full}") from None
         raise
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,8 +23,17 @@ KEPT = 20
 """So many runs are kept; older dead ones are removed when a new one is made."""
 SOCKET_LIMIT = 100
 """Bytes that fit into the address of a Unix socket everywhere."""
+FULL = 1 << 20
+"""Bytes that are free on a disk on which a run can no longer write all it has to."""
 SAME = 1.0
 """Two creation times of one process differ by less, in seconds."""
+
+
+class UnknownRun(Unknown):
+    """No run is called so."""
+
+    def __init__(self, word: str, known: Iterable[str]) -> None:
+        super().__init__("run", word, known)
 
 
 class NoRun(Refusal):
@@ -94,7 +103,7 @@ def list_runs() -> list[RunRecord]:
 
 
 def find(ref: str | None) -> RunRecord:
-    """The run called `ref` (`0007-day3`, `7` or `0007`); without it the latest that is alive. Raises NoRun, Unknown."""
+    """The run called `ref` (`0007-day3`, `7` or `0007`); without it the latest alive. Raises NoRun, UnknownRun."""
     records = list_runs()
     if ref is None:
         alive = [record for record in records if record.alive]
@@ -105,7 +114,7 @@ def find(ref: str | None) -> RunRecord:
         number = record.id.partition("-")[0]
         if ref == record.id or (ref.isdigit() and int(ref) == int(number)):
             return record
-    raise Unknown("run", ref, [record.id for record in records])
+    raise UnknownRun(ref, [record.id for record in records])
 
 
 def create(system: System, options: RunOptions, started_at: str) -> RunFile:
@@ -132,6 +141,21 @@ def write(path: Path, value: object) -> None:
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(value))
     new.replace(path)
+
+
+def carries(file: RunFile) -> bool:
+    """Whether the process that carries the run is alive."""
+    began = created(file.pid) if file.pid else None
+    return began is not None and abs(began - file.created) < SAME
+
+
+def disk_full(folder: Path) -> str:
+    """That the disk of this folder is full, with what is left of it; empty if it is not, or if nobody can tell."""
+    try:
+        left = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    return f"the disk is full ({left // 1024} KiB are free in {folder})" if left < FULL else ""
 
 
 def created(pid: int) -> float | None:
@@ -211,7 +235,7 @@ def _record(folder: Path) -> RunRecord | None:
     return RunRecord(
         id=file.id,
         folder=folder,
-        alive=_is(file),
+        alive=carries(file),
         system=file.system.name,
         started=file.started_at,
         options=file.options,
@@ -222,14 +246,9 @@ def _record(folder: Path) -> RunRecord | None:
 
 def _alive(folder: Path) -> bool:
     try:
-        return _is(load(folder))
+        return carries(load(folder))
     except (OSError, msgspec.DecodeError):
         return False
-
-
-def _is(file: RunFile) -> bool:
-    began = created(file.pid) if file.pid else None
-    return began is not None and abs(began - file.created) < SAME
 
 
 def _folders() -> list[Path]:

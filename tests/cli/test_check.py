@@ -166,4 +166,4 @@ def test_a_day_without_a_service_of_the_learners_is_refused(learner: Learner) ->
     learner.begin()
     refused = learner("run", "day3", "--mine", "--plain", "--for", "1s")
     assert refused.returncode == 2
-    assert "you have none of day3's services yet" in refused.stderr
+    assert "you have not written any service of day3 yet" in refused.stderr

@@ -206,4 +206,4 @@ def test_a_dead_run_cannot_be_disturbed() -> None:
     ran = lab("fault", "list", "--run", "1")
     assert ran.exit_code == 1
     assert "0001-shop has ended" in ran.stderr
-    assert "lab replay 0001-shop" in ran.stderr
+    assert "lab replay --run 0001-shop" in ran.stderr

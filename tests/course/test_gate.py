@@ -16,6 +16,8 @@ import pytest
 from lab.course import gate
 from lab.course.busy import busy_cores
 from lab.course.exercise import Exercise
+from lab.course.grading import Done
+from lab.course.grading_process import traces
 from lab.course.lint import lint, proved
 from lab.course.manifest import load
 from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
@@ -39,14 +41,14 @@ def report(*findings: Finding) -> Report:
 def grader(c1: str, c2: str) -> gate.Grade:
     """Grades by reading what the service would answer: the verdict is in its source."""
 
-    def grade(assignment: Assignment, _seed: int, only: Sequence[str]) -> Report:
+    def grade(assignment: Assignment, _seed: int, only: Sequence[str]) -> Done:
         source = (Path(assignment.system.services[0].dir or "") / "greeter" / "app.py").read_text()
         named, ours = "{name}!" in source, "WORDS[settings.language]" in source
         found = [
             finding("C1", "pass" if named else "fail", c1),
             finding("C2", "pass" if ours else "fail", c2, gold=True),
         ]
-        return report(*(one for one in found if not only or one.behaviour in only))
+        return Done(report(*(one for one in found if not only or one.behaviour in only)))
 
     return grade
 
@@ -199,7 +201,7 @@ def test_the_solution_is_graded_with_every_seed_and_the_rest_with_the_first() ->
 
 
 def test_a_grading_that_finds_nothing_is_a_hole() -> None:
-    blind: gate.Grade = lambda *_: report(finding("C1", "pass"), finding("C2", "pass", gold=True))  # noqa: E731
+    blind: gate.Grade = lambda *_: Done(report(finding("C1", "pass"), finding("C2", "pass", gold=True)))  # noqa: E731
     line = row(EXERCISE, blind, [1])
     assert line.caught == 0
     assert [hole.partition(",")[0] for hole in line.holes] == [
@@ -212,23 +214,18 @@ def test_a_grading_that_finds_nothing_is_a_hole() -> None:
 def test_a_process_and_a_port_that_are_left_are_holes() -> None:
     import socket
 
-    left: list[subprocess.Popen[bytes]] = []
-    listener = socket.socket()
-
-    def messy(*_: object) -> Report:
-        left.append(subprocess.Popen(["sleep", "60"]))
+    present = traces()
+    left = subprocess.Popen(["sleep", "60"])
+    with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        return report(finding("C1", "fail"))
-
-    try:
-        holes = gate.trial(EXERCISE, Variant("starter"), messy, 1).holes
-        assert [hole.split()[2] for hole in holes] == ["port", "process"]
-    finally:
-        listener.close()
-        for process in left:
-            process.kill()
-            process.wait()
+        try:
+            messy = Done(report(finding("C1", "fail")), tuple(sorted(traces() - present)))
+        finally:
+            left.kill()
+            left.wait()
+    holes = gate.trial(EXERCISE, Variant("starter"), lambda *_: messy, 1).holes
+    assert [hole.split()[2] for hole in holes] == ["port", "process"]
 
 
 def test_programs_are_run_in_a_copy_that_goes_away() -> None:
@@ -308,6 +305,8 @@ def test_busy_loops_end_with_whoever_started_them() -> None:
 import os
 from lab.course.busy import busy_cores
 from lab.course.exercise import Exercise
+from lab.course.grading import Done
+from lab.course.grading_process import traces
 with busy_cores() as pids:
     print(*pids, flush=True)
     os._exit(1)

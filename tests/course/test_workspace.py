@@ -12,7 +12,7 @@ from lab.course import labtoml, workspace
 from lab.course.exercise import Exercise
 from lab.course.labtoml import Entry, InvalidLabToml
 from lab.course.manifest import load
-from lab.course.workspace import NoWorkspace, Refused, Workspace
+from lab.course.workspace import ByHand, InsideWorkspace, NoPlace, NoWorkspace, Workspace
 from tests.course import TOY
 
 EXERCISE = load(TOY)
@@ -62,7 +62,7 @@ def test_what_would_do_harm_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     foreign.mkdir()
     (foreign / "thesis.tex").write_text("mine")
     for folder in (home, Path("/"), tmp_path / "link", foreign, foreign / "thesis.tex"):
-        with pytest.raises(Refused):
+        with pytest.raises(NoPlace):
             workspace.init(folder, ["day9"])
     assert not list(home.iterdir())
     assert everything(foreign) == {"thesis.tex": b"mine"}
@@ -76,7 +76,7 @@ def test_a_fresh_repository_counts_as_empty_and_keeps_its_files(tmp_path: Path) 
 
 
 def test_there_is_no_workspace_inside_a_workspace(place: Workspace) -> None:
-    with pytest.raises(Refused, match="inside the workspace"):
+    with pytest.raises(InsideWorkspace, match="inside the workspace"):
         workspace.init(place.folder / "day9" / "inner", ["day9"])
 
 
@@ -171,7 +171,7 @@ def test_a_reset_leaves_alone_what_the_learner_put_elsewhere(place: Workspace) -
     (place.folder / "mine").mkdir()
     labtoml_ = place.folder / "lab.toml"
     labtoml_.write_text(labtoml_.read_text() + labtoml.table("day9.1", "greeter", Entry(dir="mine", run="./x")))
-    with pytest.raises(Refused, match="by your own hand"):
+    with pytest.raises(ByHand, match="yourself"):
         workspace.reset(again(place), EXERCISE)
     assert (place.folder / "mine").is_dir()
 

@@ -185,7 +185,7 @@ def test_a_run_that_breaks_off_exits_with_1_and_says_why(lab: Lab, web: str, kil
     assert run.returncode == 1
     assert "Run 0001-web: " in out
     says = {
-        "runtime": "0001-web broke off: its runtime was killed",
+        "runtime": "0001-web stopped unexpectedly: its runtime was killed",
         "fork server": "0001-web failed\n  the fork server",
     }
     assert says[killed] in err
@@ -230,7 +230,7 @@ def test_a_run_that_cannot_be_recorded_says_so_and_exits_with_3(lab: Lab, web: s
     )
     assert ran.returncode == 3, ran.stderr
     assert ran.stderr.count("lab: the journal is not being written: File too large") == 1
-    assert "0001-web is not recorded as a whole" in ran.stderr
+    assert "the recording of 0001-web is incomplete" in ran.stderr
     assert "Run 0001-web: " in ran.stdout
     assert lab.processes() == []
 

@@ -85,7 +85,9 @@ def test_a_runtime_that_is_killed_is_told_after_the_screen(terminal: Terminal, l
     os.kill(lab.runtime(), signal.SIGKILL)
     terminal.shows("The runtime is gone", "q leaves")
     terminal.type("q")
-    terminal.shows("0001-day3 broke off: its runtime was killed", "lab replay 0001-day3", "ended with 1")
+    terminal.shows(
+        "0001-day3 stopped unexpectedly: its runtime was killed", "lab replay --run 0001-day3", "ended with 1"
+    )
     eventually(lambda: not alive(mine), 3)
 
 

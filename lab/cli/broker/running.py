@@ -52,19 +52,19 @@ def find(data: Path | None, run_id: str | None) -> list[Broker]:
     """The broker of that folder, those of that run, or all that the lab knows of; at least one. Raises Failure."""
     if data is not None and run_id is not None:
         raise typer.BadParameter("--data and --run exclude each other")
-    from lab.cli import live
+    from lab.cli import which_run
 
     if data is not None:
         if found := _alone(data):
             return [found]
         raise Failure(f"no broker is running on {data}", next=f"lab broker --data {data}")
     if run_id is not None:
-        record = live.alive(run_id)
+        record = which_run.alive(run_id)
         if of_run := list(_of_run(record)):
             return of_run
         raise Failure(f"{record.id} has no AMQP broker that is up", next=f"lab ps --run {record.id}")
     alone = _alone(own_folder())
-    found_all = [*([alone] if alone else []), *(one for record in live.records() for one in _of_run(record))]
+    found_all = [*([alone] if alone else []), *(one for record in which_run.all_alive() for one in _of_run(record))]
     if not found_all:
         why = f"Neither on {own_folder()} nor in a live run.\nOne on another folder: add --data DIR"
         raise Failure("no broker is running", why=why, next="lab broker")
@@ -77,13 +77,13 @@ def _alone(folder: Path) -> Broker | None:
 
 
 def _of_run(record: RunRecord) -> Iterator[Broker]:
-    from lab.cli import live
+    from lab.cli import which_run
 
-    run = live.status(record)
+    run = which_run.status(record)
     if run is None:
         return
     urls = {process.name: process.url for process in run.processes}
-    for engine in live.system_of(record).engines:
+    for engine in which_run.system_of(record).engines:
         if engine.kind != "amqp":
             continue
         name, tier = f"{engine.name} of {record.id}", run.tiers.get(engine.name, "")

@@ -7,24 +7,23 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli import complete, exits
 from lab.cli.dev.choice import Choice
-from lab.cli.exercise.check import with_needs
 from lab.cli.failure import Failure, unknown
 from lab.cli.options import Json
 from lab.cli.output import out, paint, say, span, table
 
 if TYPE_CHECKING:
-    from lab.cli.progress_line import ProgressLine
     from lab.course.exercise import Exercise
     from lab.course.gate import Grade, Planned, Row, Trial
+    from lab.course.grading import Done
     from lab.course.variants import Variant
-    from lab.grading.model import Assignment, Report
+    from lab.grading.model import Assignment
+    from lab.grading.stage import Watcher
 
 EXAMPLES = (
     "lab dev check",
@@ -73,7 +72,8 @@ def check(
     The whole gate grades solutions while every core is kept busy. Of one program alone it shows the report, and
     keeps the cores busy only with --seeds.
     """
-    from lab.cli.exercise import exercise_names as named
+    from lab.course import catalog
+    from lab.course.attempt import with_needs
 
     words = idents or ["all"]
     if sum((solution, starter, bool(wrong))) > 1:
@@ -83,7 +83,7 @@ def check(
             raise typer.BadParameter("--changed and --most choose among programs; --solution names one")
         if len(words) != 1:
             raise typer.BadParameter("one program is of one exercise; name it, like day5.3")
-        exercise = named.one(words[0])
+        exercise = catalog.named(words[0])
         kind = "solution" if solution else "starter" if starter else "wrong"
         variant = _variant(exercise, kind, language, wrong)
         only = with_needs(exercise, behaviour or [])
@@ -125,18 +125,18 @@ def _one(
     exercise: Exercise, variant: Variant, seeds: Sequence[int], only: Sequence[str], *, busy: bool, as_json: bool
 ) -> int:
     """Grade one program and print its reports; the exit code."""
-    from lab.cli.progress_line import ProgressLine
+    from lab.cli.exercise.grading_line import GradingLine
     from lab.course import gate
     from lab.course.busy import busy_cores
 
     done = []
     with (
         tempfile.TemporaryDirectory(prefix="lab-dev-") as records,
-        ProgressLine() as line,
+        GradingLine() as line,
         busy_cores() if busy else nullcontext(),
     ):
         for seed in seeds:
-            done.append(gate.trial(exercise, variant, _grader(Path(records), line), seed, only=only or None))
+            done.append(gate.trial(exercise, variant, _grader(records, line.of(exercise)), seed, only=only or None))
             line.clear()
             if not as_json and (report := done[-1].report):
                 from lab.cli.exercise.reports import show
@@ -152,14 +152,13 @@ def _one(
 
 def _gate(words: Sequence[str], seeds: Sequence[int], jobs: int, *, choice: Choice | None, as_json: bool) -> int:
     """The whole gate; prints the matrix, and says each hole as soon as it is found."""
-    from lab.cli.exercise import exercise_names as named
     from lab.course import catalog
     from lab.course.gate import Row, plan, row
     from lab.course.lint import lint
 
     known, unreadable = catalog.read()
     broken = [problem for problem in unreadable if any(map(problem.means, words))]
-    chosen = list({one.id: one for word in words for one in named.several(word, but=broken)}.values())
+    chosen = list({one.id: one for word in words for one in catalog.several(word, but=broken)}.values())
     rows = [Row(exercise=problem.id or problem.folder.name, holes=list(problem.problems)) for problem in broken]
     missing = {exercise.id: lint(exercise, known) for exercise in chosen}
     for exercise in chosen:
@@ -206,17 +205,15 @@ def _whole(exercise: Exercise) -> bool:
     return exercise.checks.is_file() and (exercise.folder / "solution").is_dir()
 
 
-def _grader(records: Path, line: ProgressLine) -> Grade:
-    from lab.cli.exercise.grading import grade
-    from lab.course.variants import Unusable
+def _grader(records: str, tell: Watcher) -> Grade:
+    from lab.course.grading import Grading, Task
 
-    def start(assignment: Assignment, seed: int, only: Sequence[str]) -> Report:
-        try:
-            return grade(assignment, seed=seed, only=only, records=records, line=line)
-        except Failure as problem:
-            raise Unusable(f"{problem.what}: {problem.why}") from None
+    def grade(assignment: Assignment, seed: int, only: Sequence[str]) -> Done:
+        with Grading() as grading:
+            task = Task(assignment=assignment, seed=seed, records=records, only=tuple(only), traces=True)
+            return grading.grade(task, tell)
 
-    return start
+    return grade
 
 
 def _told(trial: Trial) -> str:

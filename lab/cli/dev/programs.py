@@ -31,10 +31,10 @@ def unpack(
     language: Language = "python",
 ) -> None:
     """Lay the whole solution out in a folder, to be edited there; lab dev pack stores it again."""
-    from lab.cli.exercise import exercise_names as named
+    from lab.course import catalog
     from lab.course.variants import lay_out
 
-    asked = named.one(exercise)
+    asked = catalog.named(exercise)
     if folder.exists():
         raise Failure(f"{folder} is already there", code=exits.FAILED)
     with _said():
@@ -51,10 +51,10 @@ def pack(
     language: Language = "python",
 ) -> None:
     """Store the folder's programs: as what differs from the starter, or as a wrong service's patch."""
-    from lab.cli.exercise import exercise_names as named
+    from lab.course import catalog
     from lab.course.pack import pack
 
-    asked = named.one(exercise)
+    asked = catalog.named(exercise)
     with _said():
         for path in pack(asked, _variant(asked, wrong, language), folder):
             out(f"{path}")

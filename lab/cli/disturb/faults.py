@@ -13,7 +13,7 @@ import typer
 from lab.cli import complete, exits
 from lab.cli.commands import examples
 from lab.cli.failure import Failure
-from lab.cli.options import Json, RunId
+from lab.cli.options import Json, LiveRunId
 from lab.cli.output import out, paint, table
 from lab.locale import tr
 
@@ -47,11 +47,11 @@ def add(
     on: Annotated[str, typer.Option(metavar="PATTERN", help="Only what matches, e.g. 'POST /orders*'.")] = "",
     share: Annotated[str, typer.Option(metavar="PERCENT", help="Only this share of it: 20%.")] = "",
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after this many hits.")] = None,
-    run_id: RunId = None,
+    run_id: LiveRunId = None,
 ) -> None:
     """Add a fault to the run. It heals by itself, or with lab fault heal."""
     _mind_redirection(text)
-    from lab.cli import live
+    from lab.cli import which_run
     from lab.faults.catalogue import KINDS
     from lab.faults.text import FaultError, parse
 
@@ -60,7 +60,7 @@ def add(
         parse(words)
     except FaultError as problem:
         raise Failure("that is not a fault", why=str(problem), next="lab fault kinds", code=exits.USAGE) from None
-    with live.control(run_id) as control:
+    with which_run.control(run_id) as control:
         fault = control.add_fault(words, owner="you")
     out(f"{paint(fault.id, 'title')} {fault.text}")
     if KINDS[fault.kind].instant:
@@ -69,11 +69,11 @@ def add(
         out(paint(f"heals by itself in {fault.remaining:.0f} s; at once: lab fault heal {fault.id}", "dim"))
 
 
-def list_(run_id: RunId = None, as_json: Json = False) -> None:
+def list_(run_id: LiveRunId = None, as_json: Json = False) -> None:
     """Show the faults that are active, and how many each has hit."""
-    from lab.cli import live
+    from lab.cli import which_run
 
-    with live.control(run_id) as control:
+    with which_run.control(run_id) as control:
         active = control.faults()
     if as_json:
         import msgspec
@@ -90,12 +90,12 @@ def heal(
         str | None,
         typer.Argument(help="Which one; all if left out.", metavar="[ID]", autocompletion=complete.fault_ids),
     ] = None,
-    run_id: RunId = None,
+    run_id: LiveRunId = None,
 ) -> None:
     """Heal one fault, or all of them."""
-    from lab.cli import live
+    from lab.cli import which_run
 
-    with live.control(run_id) as control:
+    with which_run.control(run_id) as control:
         active = control.faults()
         if fault_id is None and not active:
             out("No fault is active.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lab.cli import values
-from lab.cli.options import Json, RunId
+from lab.cli.options import Json, LiveRunId
 from lab.cli.output import out
 
 EXAMPLES = ("lab load", "lab load --rate 20", "lab load up", "lab load down")
@@ -23,15 +23,15 @@ def load(
         float | None,
         typer.Option(parser=values.rate, metavar="N", help="Visitor journeys per second; 0 pauses."),
     ] = None,
-    run_id: RunId = None,
+    run_id: LiveRunId = None,
     as_json: Json = False,
 ) -> None:
     """Show the traffic that the lab makes, or change it."""
     if change and rate is not None:
         raise typer.BadParameter(f'"{change}" and --rate contradict each other; give one of them')
-    from lab.cli import live
+    from lab.cli import which_run
 
-    with live.control(run_id) as control:
+    with which_run.control(run_id) as control:
         now = control.load()
         if change == "up":
             rate = max(SMALLEST, now.rate * STEP)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits, values
-from lab.cli.failure import Failure, unknown
-from lab.cli.options import Json
+from lab.cli.exercise.grading_line import GradingLine
+from lab.cli.failure import Failure
+from lab.cli.options import Engines, Json
 from lab.cli.output import out, say
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ def check(
     runs: Annotated[
         int, typer.Option(min=1, metavar="K", help="Grade it K times and report how stable the result is.")
     ] = 1,
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),
-    ] = None,
+    engine: Engines = None,
     behaviour: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,35 +62,28 @@ def check(
 
     Exit code 0 if all that must hold was proved, 1 if not, 3 if the lab itself is at fault.
     """
-    from lab.cli.exercise import grading
-    from lab.cli.exercise import workspace as place
-    from lab.cli.progress_line import ProgressLine
+    from lab.cli.exercise import learner
+    from lab.course import attempt
+    from lab.course.grading import Grading
 
-    here = place.workspace()
+    here = learner.workspace()
     exercises = _begun(here, what)
     for file in (junit, html):
         _writable(file)
-    only = {exercise.id: with_needs(exercise, behaviour or []) for exercise in exercises}
+    only = {exercise.id: attempt.with_needs(exercise, behaviour or []) for exercise in exercises}
     tiers = values.tiers(engine or [])
     reports: list[Report] = []
-    with ProgressLine() as line:
+    with GradingLine() as line:
         for exercise in exercises:
-            first = seed if seed is not None else grading.any_seed()
+            first = seed if seed is not None else attempt.any_seed()
             done: list[Report] = []
             for number in range(runs):
-                report = grading.attempt(
-                    here,
-                    exercise,
-                    seed=first + number,
-                    line=line,
-                    tiers=tiers,
-                    only=only[exercise.id],
-                    stop_at_first=stop_at_first,
-                )
-                done.append(report)
+                how = attempt.How(seed=first + number, tiers=tiers, only=only[exercise.id], stop_at_first=stop_at_first)
+                with Grading() as grading:
+                    done.append(attempt.attempt(here, exercise, how, grading, line.of(exercise), learner.rebuilt))
                 line.clear()
                 if not as_json:
-                    _show(report, done, here.toml.texts, last=number == runs - 1)
+                    _show(done[-1], done, here.toml.texts, last=number == runs - 1)
             reports += done
     _export(reports, here.toml.texts, as_json=as_json, junit=junit, html=html)
     if not as_json and len(exercises) > 1:
@@ -107,44 +98,20 @@ def exit_code(reports: Sequence[Report]) -> int:
     return exits.OK if all(report.good for report in reports) else exits.FAILED
 
 
-def with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
-    """The behaviours named, with those that they need, in the exercise's order. Raises Failure."""
-    from lab.system.refusal import Unknown
-
-    wanted: set[str] = set()
-
-    def add(ident: str) -> None:
-        wanted.add(ident)
-        for need in exercise.behaviour(ident).needs:
-            add(need)
-
-    for ident in idents:
-        try:
-            add(ident.upper())
-        except Unknown as problem:
-            raise unknown(problem.kind, ident, problem.known) from None
-    return [behaviour.id for behaviour in exercise.behaviours if behaviour.id in wanted]
-
-
 def _begun(here: Workspace, what: str | None) -> list[Exercise]:
-    """The exercises that are meant; of several only those that the learner has begun. Raises Failure."""
-    from lab.cli.exercise import exercise_names as named
-    from lab.cli.exercise import workspace as place
+    """The exercises that are meant; of several only those that the learner has begun. Raises NotStarted, NoneStarted,
+    Incomplete."""
+    from lab.cli.exercise import learner
+    from lab.course import catalog
 
-    meant = [place.chosen(here, None)] if what is None else named.several(what)
-    if len(meant) == 1:
-        place.programs(here, meant[0])
-        if what is None:
-            say(f"{meant[0].id} {meant[0].title[here.toml.texts]}")
-        return meant
-    begun = [exercise for exercise in meant if here.toml.services.get(exercise.id)]
-    if not begun:
-        next_ = f"lab start {meant[0].number}"
-        raise Failure(f"no exercise of {what} is started here", next=next_, code=exits.USAGE)
-    if waiting := [exercise.number for exercise in meant if exercise not in begun]:
-        say(f"not started: {', '.join(waiting)}")
-    for exercise in begun:
-        place.programs(here, exercise)
+    if what is None:
+        exercise = learner.chosen(here, None)
+        say(f"{exercise.id} {exercise.title[here.toml.texts]}")
+        return [exercise]
+    meant = catalog.several(what)
+    begun, waiting = here.started(meant)
+    if waiting:
+        say(f"not started: {', '.join(exercise.number for exercise in waiting)}")
     return begun
 
 
@@ -182,8 +149,6 @@ def _writable(file: Path | None) -> None:
 
 
 def _export(reports: Sequence[Report], language: str, *, as_json: bool, junit: Path | None, html: Path | None) -> None:
-    from lab.cli.exercise import workspace as place
-
     if as_json:
         import msgspec
 
@@ -191,14 +156,13 @@ def _export(reports: Sequence[Report], language: str, *, as_json: bool, junit: P
 
         written = [msgspec.Raw(report_json(report)) for report in reports]
         out(msgspec.json.encode({"schema_version": 1, "reports": written}).decode())
-    with place.readable():
-        if junit:
-            from lab.grading.report.junit import junit as as_junit
+    if junit:
+        from lab.grading.report.junit import junit as as_junit
 
-            junit.write_bytes(as_junit(reports, language=language))
-            say(f"written: {junit}")
-        if html:
-            from lab.grading.report.html import page
+        junit.write_bytes(as_junit(reports, language=language))
+        say(f"written: {junit}")
+    if html:
+        from lab.grading.report.html import page
 
-            html.write_text(page(reports, language=language), encoding="utf-8")
-            say(f"written: {html}")
+        html.write_text(page(reports, language=language), encoding="utf-8")
+        say(f"written: {html}")

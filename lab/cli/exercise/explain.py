@@ -29,11 +29,11 @@ def explain(
 
     What people think, why it fails, what to do instead, and where it was seen.
     """
-    from lab.cli.exercise import exercise_names as named
-    from lab.cli.exercise import workspace as place
+    from lab.cli.exercise import learner
+    from lab.course import catalog
 
-    language = place.language()
-    exercises = named.every()
+    language = learner.language()
+    exercises = catalog.exercises()
     found = [(exercise, wrong) for exercise in exercises for wrong in exercise.wrong if wrong.name == misconception]
     if not found:
         names = {wrong.name for exercise in exercises for wrong in exercise.wrong}

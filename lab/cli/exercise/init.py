@@ -26,22 +26,19 @@ def init(
 
     Its lab.toml says how they are built and run. Run again, it adds what is missing and changes nothing else.
     """
-    from lab.cli.exercise import exercise_names as named
-    from lab.cli.exercise import workspace as place
-    from lab.course import workspace
+    from lab.course import catalog, workspace
 
-    days = sorted({exercise.day for exercise in named.every()})
-    with place.readable():
-        done = workspace.init(folder, days, language=language, said_in=texts)
+    known = catalog.exercises()
+    days = sorted({exercise.day for exercise in known})
+    done = workspace.init(folder, days, language=language, said_in=texts)
     where = folder.expanduser().absolute()
     if not done.made:
         out(f"{where} is a workspace already; nothing was changed.")
         return
     out(f"{paint(str(where), 'title')} is your workspace.")
     inside = where == Path.cwd()
-    first = named.every()[:1]
     if not inside:
         out(f"  cd {folder}")
-    for exercise in first:
+    for exercise in known[:1]:
         out(f"  lab start {exercise.number:<6} {exercise.title[texts]}")
     out("  lab status       all exercises")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.cli.exercise.start import ExerciseName, Language, tell
+from lab.cli.exercise.start import Language, tell
+from lab.cli.options import ExerciseName
 from lab.cli.output import out
 
 EXAMPLES = ("lab reset day5.3",)
@@ -10,13 +11,11 @@ EXAMPLES = ("lab reset day5.3",)
 
 def reset(exercise: ExerciseName, language: Language = "") -> None:
     """Restart an exercise from its starter, after a backup of your files."""
-    from lab.cli.exercise import exercise_names as named
-    from lab.cli.exercise import workspace as place
-    from lab.course import workspace
+    from lab.cli.exercise import learner
+    from lab.course import catalog, workspace
 
-    here, begun = place.workspace(), named.one(exercise)
-    with place.readable():
-        done = workspace.reset(here, begun, language)
+    here, begun = learner.workspace(), catalog.named(exercise)
+    done = workspace.reset(here, begun, language)
     tell(here, begun, done)
     if done.backup:
         out(f"\nWhat you had is in {done.backup.relative_to(here.folder)}")

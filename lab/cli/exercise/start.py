@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli import complete
+from lab.cli.options import ExerciseName
 from lab.cli.output import out, paint
 
 if TYPE_CHECKING:
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("lab start day5.3", "lab start 5.3 --language go")
 
-ExerciseName = Annotated[
-    str,
-    typer.Argument(metavar="EXERCISE", help="Like day5.3, 5.3 or circuit-breaker.", autocompletion=complete.exercises),
-]
 Language = Annotated[
     str, typer.Option(metavar="NAME", help="Language of the starter, instead of lab.toml's: python, go, node.")
 ]
@@ -29,13 +25,11 @@ def start(exercise: ExerciseName, language: Language = "") -> None:
 
     Where it continues an earlier exercise, it takes your service from there. Existing files stay as they are.
     """
-    from lab.cli.exercise import exercise_names as named
-    from lab.cli.exercise import workspace as place
-    from lab.course import workspace
+    from lab.cli.exercise import learner
+    from lab.course import catalog, workspace
 
-    here, begun = place.workspace(), named.one(exercise)
-    with place.readable():
-        done = workspace.start(here, begun, language)
+    here, begun = learner.workspace(), catalog.named(exercise)
+    done = workspace.start(here, begun, language)
     if not done.made:
         out(f"{begun.id} is there already, in {shown(here, begun)}; nothing was changed.")
         out(f"  lab check {begun.number:<6} grade it\n  lab reset {begun.number:<6} begin again, after a backup")

@@ -2,120 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli import complete, values
-from lab.cli.failure import Failure
+from lab.cli import values
+from lab.cli.options import Engines, NextExercise
 from lab.cli.output import out, paint, say
 
 if TYPE_CHECKING:
+    from lab.course.attempt import How
     from lab.course.exercise import Exercise
     from lab.grading.model import Report
 
 EXAMPLES = ("lab watch", "lab watch day5.3 --seed 81")
-DEBOUNCE = 400
-"""Milliseconds of quiet after a save, so that an editor that writes several files is graded once."""
-WAKE = 200
-"""Milliseconds after which the wait looks up, so that Ctrl-C is heard."""
 
 
 def watch(
-    exercise: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[EXERCISE]",
-            help="Like day5.3; else the exercise of this folder, else the next unfinished one.",
-            autocompletion=complete.exercises,
-        ),
-    ] = None,
+    exercise: NextExercise = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Use this seed each time. By default a new one each time.")
     ] = None,
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[KIND=]TIER", help="embedded, native (from your PATH), or KIND=URL; repeatable."),
-    ] = None,
+    engine: Engines = None,
 ) -> None:
     """Grade your services each time you save. Ctrl-C ends it.
 
     What failed last time comes first.
     """
-    from lab.cli.exercise import workspace as place
+    from lab.cli.exercise import learner
+    from lab.cli.refusals import failure
+    from lab.course import attempt
+    from lab.course.records import fingerprint
+    from lab.course.saves import saves
+    from lab.system.refusal import Refusal
 
-    watched = place.chosen(place.workspace(), exercise)
-    folders = _folders(watched)
+    here = learner.workspace()
+    watched = learner.chosen(here, exercise)
+    folders = [source.dir for source in here.programs(watched).values()]
     tiers = values.tiers(engine or [])
     failing: Sequence[str] = ()
     graded = ""
-    for _ in _saves(folders):
-        code = _code(watched)
-        if code == graded:
-            continue
-        graded = code
+    for _ in saves(folders, polls=_polls):
         try:
-            report = _grade(watched, seed, tiers, failing)
-        except Failure as problem:
-            say(str(problem))
+            code = fingerprint(learner.workspace().sources(watched))
+            if code == graded:
+                continue
+            graded = code
+            how = attempt.How(seed=attempt.any_seed() if seed is None else seed, tiers=tiers, first=failing)
+            report = _grade(watched, how)
+        except (Refusal, OSError) as problem:  # the next save may mend it
+            if told := failure(problem):
+                say(str(told))
         else:
             failing = [finding.behaviour for finding in report.findings if finding.verdict in ("fail", "unknown")]
-        say(paint(f"waiting for you to save something of {watched.id}; Ctrl-C ends it", "dim"))
+        say(paint(f"waiting for you to save a file of {watched.id}; Ctrl-C ends it", "dim"))
 
 
-def _grade(watched: Exercise, seed: int | None, tiers: dict[str, str], failing: Sequence[str]) -> Report:
-    from lab.cli.exercise import grading, reports
-    from lab.cli.exercise import workspace as place
-    from lab.cli.progress_line import ProgressLine
+def _grade(watched: Exercise, how: How) -> Report:
+    from lab.cli.exercise import learner, reports
+    from lab.cli.exercise.grading_line import GradingLine
+    from lab.course.attempt import attempt
+    from lab.course.grading import Grading
 
-    here = place.workspace()  # read again: lab.toml may have been edited meanwhile
-    with ProgressLine() as line:
-        report = grading.attempt(
-            here,
-            watched,
-            seed=grading.any_seed() if seed is None else seed,
-            line=line,
-            tiers=tiers,
-            first=failing,
-        )
+    here = learner.workspace()  # read again: lab.toml may have been edited meanwhile
+    with GradingLine() as line, Grading() as grading:
+        report = attempt(here, watched, how, grading, line.of(watched), learner.rebuilt)
     out()
     reports.show(report, here.toml.texts, failures_last=True)
     return report
 
 
-def _folders(watched: Exercise) -> list[Path]:
-    from lab.cli.exercise import workspace as place
-
-    here = place.workspace()
-    return [source.dir for source in place.programs(here, watched).values()]
-
-
-def _code(watched: Exercise) -> str:
-    from lab.cli.exercise import workspace as place
-    from lab.course.records import fingerprint
-
-    try:
-        return fingerprint(place.workspace().sources(watched))
-    except OSError:
-        return ""  # a file went away while it was read: another save follows
-
-
-def _saves(folders: Sequence[Path]) -> Iterator[None]:
-    """Yields at once, then after every save; what is saved while the caller is busy is not missed."""
-    from watchfiles import watch as changes
-
-    first = True
-    for changed in changes(
-        *folders, watch_filter=_filter(), debounce=DEBOUNCE, rust_timeout=WAKE, yield_on_timeout=True
-    ):
-        if first or changed:
-            first = False
-            yield
-
-
-def _filter() -> Callable[[object, str], bool]:
-    from lab.course.records import NOT_WRITTEN
-
-    return lambda _, path: not NOT_WRITTEN.intersection(Path(path).parts)
+def _polls() -> None:
+    say("The system has no file watches left, so your files are looked at every 0.3 s instead.")

@@ -6,13 +6,13 @@ import typer
 
 from lab.cli import exits
 from lab.cli.failure import Failure
-from lab.cli.options import RunId
+from lab.cli.options import LiveRunId, RunToo, one_run
 from lab.cli.output import is_screen
 
 EXAMPLES = ("lab dash", "lab dash --run 0007-day3")
 
 
-def dash(run_id: RunId = None) -> None:
+def dash(run: RunToo = None, run_id: LiveRunId = None) -> None:
     """Watch a live run. Leaving the dashboard leaves the run alone."""
     if not is_screen():
         raise Failure(
@@ -21,13 +21,15 @@ def dash(run_id: RunId = None) -> None:
             next="lab ps, or lab logs -f",
             code=exits.MISSING,
         )
-    from lab.cli import live
+    from lab.cli import which_run
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
+    from lab.runtime.live import LiveRun
 
-    handle = live.Handle(live.alive(run_id))
+    live = LiveRun(which_run.alive(one_run(run, run_id)))
     end_with_terminal()
-    code = run_live(handle, stop_on_quit=False)
-    if handle.ended() and (bad := live.bad_end(handle)):
+    code = run_live(live, stop_on_quit=False)
+    if live.ended() and (bad := live.bad_end()):
+        which_run.clean()
         raise bad
     raise typer.Exit(code)

@@ -30,12 +30,13 @@ def logs(
     """Print the log lines of a run, alive or ended."""
     from collections import deque
 
-    from lab.cli import live
+    from lab.cli import which_run
     from lab.journal import query
     from lab.journal.event import Check, Log
+    from lab.runtime.live import LiveRun
 
-    record = live.record(run_id)
-    system = live.system_of(record)
+    record = which_run.recorded(run_id)
+    system = which_run.system_of(record)
     names = [*(service.name for service in system.services), *(engine.name for engine in system.engines)]
     if service is not None and service not in names:
         raise unknown("service", service, names)
@@ -51,7 +52,7 @@ def logs(
                 return service is None and ("info" if event.state in ("begun", "pass") else "error") in worst
         return False
 
-    path = live.journal(record)
+    path = which_run.journal(record)
     seen = 0
     lines: deque[Event] = deque(maxlen=last)
     for event in query.read(path):
@@ -62,7 +63,7 @@ def logs(
     for event in lines:
         out(_line(event, width))
     if follow:
-        for event in query.follow(path, seen + 1, stop=live.Handle(record).ended):
+        for event in query.follow(path, seen + 1, stop=LiveRun(record).ended):
             if wanted(event):
                 out(_line(event, width))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.cli.options import Json, RunId
+from lab.cli.options import Json, LiveRunId
 from lab.cli.output import mood, out, paint, size, span, table
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 EXAMPLES = ("lab ps", "lab ps --json")
 
 
-def ps(run_id: RunId = None, as_json: Json = False) -> None:
+def ps(run_id: LiveRunId = None, as_json: Json = False) -> None:
     """Show the processes of every live run, with the reason of each state."""
-    from lab.cli import live
+    from lab.cli import which_run
 
-    statuses = [status for status in map(live.status, live.records(run_id)) if status]
+    statuses = [status for status in map(which_run.status, which_run.all_alive(run_id)) if status]
     if as_json:
         import msgspec
 

@@ -39,14 +39,14 @@ def trace(
 
     Without ID it lists the latest orders.
     """
-    from lab.cli import live
+    from lab.cli import which_run
     from lab.journal.query import read
     from lab.journal.story import NoStory, entities, story
     from lab.journal.telling import lines
 
-    record = live.record(run_id)
-    events = list(read(live.journal(record)))
-    declared = live.system_of(record).entities
+    record = which_run.recorded(run_id)
+    events = list(read(which_run.journal(record)))
+    declared = which_run.system_of(record).entities
     if ident is None:
         _latest(entities(events), declared, as_json)
         return

@@ -6,29 +6,29 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import complete
-from lab.cli.output import out
+from lab.cli.options import LiveRunId, RunToo, one_run
+from lab.cli.output import out, say
 
-EXAMPLES = ("lab down", "lab down 0007-day3", "lab down --all")
+EXAMPLES = ("lab down", "lab down --run 0007-day3", "lab down --all")
 
 
 def down(
-    run_id: Annotated[
-        str | None,
-        typer.Argument(metavar="[RUN]", help="Which run; the latest if left out.", autocompletion=complete.live_runs),
-    ] = None,
+    run: RunToo = None,
+    run_id: LiveRunId = None,
     every: Annotated[bool, typer.Option("--all", help="All live runs.")] = False,
 ) -> None:
     """Stop a live run with all its processes."""
-    if run_id and every:
+    if every and (run or run_id):
         raise typer.BadParameter("give one run or --all, not both")
-    from lab.cli import live
+    from lab.cli import which_run
+    from lab.runtime.live import LiveRun
 
-    handles = [live.Handle(record) for record in (live.records() if every else [live.alive(run_id)])]
-    if not handles:
+    records = which_run.all_alive() if every else [which_run.alive(one_run(run, run_id))]
+    if not records:
         out("No run is alive.")
-    for handle in handles:
-        handle.stop()
-    for handle in handles:
-        handle.wait_ended()
-        out(f"{handle.record.id} is stopped.")
+    live = [LiveRun(record) for record in records]
+    for one in live:
+        one.stop()
+    for one in live:
+        one.wait_ended(say)
+        out(f"{one.record.id} is stopped.")

@@ -9,21 +9,22 @@ from typing import Annotated
 
 import typer
 
-from lab.cli import complete
+from lab.cli.options import RunId, RunToo, one_run
 from lab.cli.output import is_screen
 
 EXAMPLES = (
     "lab replay 0007-day3",
-    "lab replay 0007-day3 --speed 4",
-    "lab replay 0007-day3 --plain",
-    "lab replay 0007-day3 --json",
+    "lab replay --run 0007-day3 --speed 4",
+    "lab replay --run 0007-day3 --plain",
+    "lab replay --run 0007-day3 --json",
 )
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
 """Seconds of sleep at a time: worth the call, and short enough that Ctrl-C is heard."""
 
 
 def replay(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Which run.", autocompletion=complete.runs)],
+    run: RunToo = None,
+    run_id: RunId = None,
     speed: Annotated[
         float | None,
         typer.Option(min=0.01, max=1000, help="Speed: 1 as recorded, 4 four times as fast. Without a screen: at once."),
@@ -33,12 +34,12 @@ def replay(
 ) -> None:
     """Show a recorded run again, in the dashboard or in plain lines."""
     if plain and as_json:
-        raise typer.BadParameter("--plain and --json exclude each other")
-    from lab.cli import live
+        raise typer.BadParameter("--plain and --json cannot be used together")
+    from lab.cli import which_run
 
-    record = live.record(run_id)
-    path = live.journal(record)
-    system = live.system_of(record)
+    record = which_run.recorded(one_run(run, run_id))
+    path = which_run.journal(record)
+    system = which_run.system_of(record)
     if is_screen() and not (plain or as_json):
         from lab.cli.hangup import end_with_terminal
         from lab.dashboard import run_replay

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
+from lab.cli.options import Engines
 from lab.cli.output import is_screen, out, paint, say
 
 if TYPE_CHECKING:
-    from lab.cli.live import Handle
+    from lab.runtime.live import LiveRun
     from lab.system.model import System
 
 EXAMPLES = (
@@ -23,9 +25,6 @@ EXAMPLES = (
     "lab run day3 --json | jq 'select(.kind == \"flow\") | .op'",
     "lab run ./my-system.toml",
 )
-DEFAULT_SCENARIO = "happy"
-WITHOUT_SCREEN = 20.0
-"""Seconds that a run takes without a screen when neither its scenario nor --for says anything else."""
 
 
 def run(
@@ -39,13 +38,7 @@ def run(
         str | None,
         typer.Option(help="The timeline of load and faults to play.", autocompletion=complete.scenarios),
     ] = None,
-    engine: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[KIND=]TIER",
-            help="embedded (nothing to install), native (from your PATH), or KIND=URL; repeatable.",
-        ),
-    ] = None,
+    engine: Engines = None,
     rate: Annotated[
         float | None, typer.Option(parser=values.rate, metavar="N", help="Visitor journeys per second.")
     ] = None,
@@ -64,18 +57,17 @@ def run(
     """
     if sum((plain, as_json, detach)) > 1:
         raise typer.BadParameter("--plain, --json and --detach exclude each other")
-    from lab.cli import live
-    from lab.cli.run import systems
+    from lab.course import systems
     from lab.runtime.api import RunOptions
+    from lab.runtime.launch import launch
+    from lab.runtime.live import LiveRun
 
     screen = is_screen() and not (plain or as_json or detach)
     system = systems.find(day)
     if mine:
-        from lab.cli.run.mine import with_mine
-
-        system = with_mine(system)
+        system = _with_mine(system)
     if not (screen or detach):
-        scenario, duration = _unattended(system, scenario, duration)
+        scenario, duration = systems.unattended(system, scenario, duration)
     elif scenario is not None:
         systems.scenario(system, scenario)
     options = RunOptions(
@@ -86,75 +78,77 @@ def run(
         tiers=values.tiers(engine or []),
         detach=detach,
     )
-    handle = live.launch(system, options)
+    live = LiveRun(launch(system, options, on_progress=say))
     if detach:
-        _detached(handle)
+        _detached(live)
     elif screen:
-        _on_screen(handle)
+        _on_screen(live)
     else:
-        raise typer.Exit(_told(handle, system, as_json=as_json))
+        raise typer.Exit(_told(live, system, as_json=as_json))
 
 
-def _unattended(system: System, scenario: str | None, duration: float | None) -> tuple[str | None, float]:
-    """Scenario and duration of a run that nobody steers."""
-    from lab.cli.run import systems
+def _with_mine(system: System) -> System:
+    from lab.cli.exercise import learner
+    from lab.course import catalog
+    from lab.course.mine import with_mine
 
-    if scenario is None and DEFAULT_SCENARIO in systems.scenario_names(system):
-        scenario = DEFAULT_SCENARIO
-    if scenario is None:
-        return None, duration or WITHOUT_SCREEN
-    return scenario, duration or systems.scenario(system, scenario).duration or WITHOUT_SCREEN
+    system, taken = with_mine(system, learner.workspace(), catalog.exercises())
+    for one in taken:
+        say(f"{one.service} is yours, from {one.exercise.id} ({os.path.relpath(one.source.dir)})")
+    return system
 
 
-def _told(handle: Handle, system: System, *, as_json: bool) -> int:
-    """Print the run as it goes; the exit code. Raises Failure if it did not end in good order."""
-    from lab.cli import live
+def _told(live: LiveRun, system: System, *, as_json: bool) -> int:
+    """Print the run as it goes; the exit code. Raises Failure or BadEnd if it did not end in the orderly way."""
+    from lab.cli import which_run
     from lab.cli.run.follow import watch
     from lab.cli.run.printers import Json, Plain
     from lab.cli.run.summary import summarise
+    from lab.runtime.live import NotRecorded
 
     teller = Json(system) if as_json else Plain(system)
-    interrupted = watch(handle, teller)
+    interrupted = watch(live, teller)
     teller.end()
     if isinstance(teller, Plain):
-        summarise(teller.picture, handle.record)
+        summarise(teller.picture, live.record)
     if interrupted:
         return exits.INTERRUPTED
-    bad = live.bad_end(handle)
-    if bad and bad.code == exits.MISSING:
+    which_run.clean()
+    bad = live.bad_end()
+    if isinstance(bad, NotRecorded):
         raise bad
     if not teller.readiness.reached:
         missing = ", ".join(teller.readiness.missing)
         raise Failure(
             f"the system never became ready; still missing: {missing}",
-            why="\n".join(filter(None, (bad.what, bad.why))) if bad else "",
-            next=f"lab logs --run {handle.record.id}",
+            why=str(bad) if bad else "",
+            next=f"lab logs --run {live.record.id}",
         )
     if bad:
         raise bad
     return exits.OK
 
 
-def _detached(handle: Handle) -> None:
-    if not handle.wait_ready():
-        say(f"lab: {handle.record.id} did not become ready")
-        say(f"  Next: lab ps, lab logs --run {handle.record.id}, lab down {handle.record.id}")
-        raise typer.Exit(exits.FAILED)
-    out(f"{paint(handle.record.id, 'title')} is running.")
+def _detached(live: LiveRun) -> None:
+    run = live.record.id
+    if not live.wait_ready(say):
+        raise Failure(f"{run} did not become ready", next=f"lab ps, lab logs --run {run}, lab down --run {run}")
+    out(f"{paint(run, 'title')} is running.")
     out("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it")
 
 
-def _on_screen(handle: Handle) -> None:
-    from lab.cli import live
+def _on_screen(live: LiveRun) -> None:
+    from lab.cli import which_run
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
 
     end_with_terminal()
     try:
-        code = run_live(handle, stop_on_quit=True)
+        code = run_live(live, stop_on_quit=True)
     finally:
-        handle.wait_ended()
-    if bad := live.bad_end(handle):
+        live.wait_ended(say)
+    which_run.clean()
+    if bad := live.bad_end():
         raise bad
-    say(f"{handle.record.id} is stopped. Again: lab replay {handle.record.id}")
+    say(f"{live.record.id} is stopped. To see it again: lab replay --run {live.record.id}")
     raise typer.Exit(code)

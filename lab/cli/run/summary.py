@@ -39,7 +39,8 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
         out(line)
-    out(paint(tr("Again: lab replay {id}    One order: lab trace --run {id}", id=record.id), "dim"))
+    again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
+    out(paint(again, "dim"))
 
 
 def _link(link: LinkSummary) -> tuple[str, ...]:

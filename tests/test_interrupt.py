@@ -39,7 +39,7 @@ def test_in_a_finalizer_of_a_check(tmp_path: Path) -> None:
     checks.write_text(f"{DOOMED}\ndef check_something():\n{indented(WAIT)}")
     grading = f"""\
 from pathlib import Path
-from lab.cli import interrupt
+from lab import interrupt
 from lab.grading.checking import plugin
 
 class Grader:
@@ -58,6 +58,6 @@ except KeyboardInterrupt:
 
 def test_what_else_is_ignored_is_told_as_ever(tmp_path: Path) -> None:
     broken = "class Broken:\n    def __del__(self):\n        raise ValueError('too late')\n"
-    ended = run(f"{broken}\nfrom lab.cli import interrupt\ninterrupt.heed()\nBroken()\n", tmp_path)
+    ended = run(f"{broken}\nfrom lab import interrupt\ninterrupt.heed()\nBroken()\n", tmp_path)
     assert ended.returncode == 0
     assert "ValueError: too late" in ended.stderr

@@ -1,0 +1,84 @@
+"""What cannot be done, as commands say it: to each refusal of the rooms below belong an exit code and a next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.cli import exits
+from lab.cli.failure import Failure
+from lab.system.refusal import Refusal
+
+Next = Callable[[Any], str]
+
+
+def _always(text: str) -> Next:
+    return lambda _: text
+
+
+MAKE_ROOM = "make room, or let LAB_HOME name a folder on another disk; then run it again"
+NOTHING = _always("")
+DOCTOR = _always("lab doctor")
+
+KNOWN: dict[str, tuple[int, Next]] = {
+    # by the name of the class, because most are never imported; of a class and its bases the nearest counts
+    "Refusal": (exits.FAILED, NOTHING),
+    "Unknown": (exits.USAGE, lambda one: LISTS.get(one.kind, "")),
+    "UnknownRun": (exits.FAILED, _always("lab runs")),
+    "NoWorkspace": (exits.USAGE, _always("lab init ~/lab && cd ~/lab")),
+    "NoPlace": (exits.USAGE, _always("lab init NEW_FOLDER")),
+    "InsideWorkspace": (exits.USAGE, _always("lab status")),
+    "InvalidLabToml": (exits.USAGE, NOTHING),
+    "ByHand": (
+        exits.USAGE,
+        lambda one: f"remove {one.service} of {one.exercise.id} from lab.toml, then lab reset {one.exercise.number}",
+    ),
+    "NotStarted": (exits.USAGE, lambda one: f"lab start {one.exercise.number}"),
+    "NoneStarted": (exits.USAGE, lambda one: f"lab start {one.first.number}"),
+    "Incomplete": (exits.USAGE, lambda one: f"lab start {one.exercise.number} adds what is missing"),
+    "NoneOfYours": (exits.USAGE, _always("lab status")),
+    "AllPassed": (exits.USAGE, _always("lab status")),
+    "BrokenExercise": (exits.MISSING, NOTHING),
+    "NewerProgress": (exits.MISSING, NOTHING),
+    "HintNotOpen": (exits.USAGE, lambda one: f"lab hint {one.exercise.number}"),
+    "SolutionNotOpen": (
+        exits.FAILED,
+        lambda one: f"lab check {one.exercise.number}, or lab hint {one.exercise.number}",
+    ),
+    "NotGraded": (exits.MISSING, DOCTOR),
+    "BuildFailed": (exits.FAILED, NOTHING),
+    "NotRunning": (exits.MISSING, DOCTOR),
+    "NotHealthy": (exits.FAILED, lambda one: f"lab logs --run {one.run}"),
+    "LaunchError": (exits.MISSING, DOCTOR),
+    "DiskFull": (exits.MISSING, _always(MAKE_ROOM)),
+    "NoSystem": (exits.USAGE, NOTHING),
+    "NoRun": (exits.FAILED, _always("lab run day3")),
+    "RunFailed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),
+    "RunCrashed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),
+    "NotRecorded": (exits.MISSING, _always(MAKE_ROOM)),
+}
+LISTS: dict[str, str] = {
+    "exercise": "lab status shows them all",
+    "day": "lab run day3, or lab run ./my-system.toml for a system of your own",
+}
+
+
+OTHERS = {
+    "InvalidSystem": ("this system cannot run", exits.USAGE, ""),
+    "EngineUnavailable": ("an engine is missing", exits.MISSING, "lab doctor"),
+}
+
+
+def failure(error: Exception) -> Failure | None:
+    """The Failure that says it; None for a mistake of ours."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, Refusal):
+        code, after = next(KNOWN[one.__name__] for one in type(error).__mro__ if one.__name__ in KNOWN)
+        return Failure(error.what, why=error.why, next=after(error), code=code)
+    if other := OTHERS.get(type(error).__name__):
+        what, code, following = other
+        return Failure(what, why=str(error), next=following, code=code)
+    if isinstance(error, OSError) and error.filename:
+        return Failure(f"{error.filename}: {error.strerror or error}", code=exits.MISSING)
+    return None

@@ -1,0 +1,92 @@
+"""An attempt: the learner's services are graded, and the report is kept with what is known of their progress."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.course import records
+from lab.course.assignment import assignment
+from lab.course.exercise import Exercise
+from lab.course.grading import Grading, Task
+from lab.course.workspace import Workspace
+from lab.grading.model import Report
+from lab.grading.stage import Stage, Watcher
+
+SEEDS = 10_000
+"""A seed that nobody chose is below this, so that it is easily typed again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How it is graded: see Task, which says what each of these is."""
+
+    seed: int
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    first: Sequence[str] = ()
+    only: Sequence[str] = ()
+    stop_at_first: bool = False
+
+
+def any_seed() -> int:
+    """A seed that nobody can have prepared for."""
+    return secrets.randbelow(SEEDS - 1) + 1
+
+
+def attempt(
+    here: Workspace,
+    exercise: Exercise,
+    how: How,
+    grading: Grading,
+    tell: Watcher,
+    rebuilt: Callable[[Path], None] = lambda _: None,
+) -> Report:
+    """Grade the learner's services with `grading`, which has not been used yet, and keep what comes of it.
+
+    `rebuilt` is told where a progress file that could not be read was put.
+
+    Raises NotStarted, Incomplete, NotGraded, NewerProgress, OSError.
+    """
+    programs = here.programs(exercise)
+    code = records.fingerprint(programs)
+    folder = records.new(here.own, exercise.id)
+    task = Task(
+        assignment=assignment(exercise, programs),
+        seed=how.seed,
+        records=str(folder),
+        tiers=dict(how.tiers),
+        first=tuple(how.first),
+        only=tuple(how.only),
+        stop_at_first=how.stop_at_first,
+    )
+
+    def told(stage: Stage) -> None:
+        tell(stage)
+        if stage.kind == "end":
+            import lab.course.progress  # noqa: F401 - it takes a while to load, as the run's end does
+
+    report = grading.grade(task, told).report
+    kept = records.Attempt(code=code, whole=not how.only)
+    records.keep(folder, report, kept)
+
+    from lab.course.progress import opened
+
+    with opened(here.own, rebuilt) as so_far:
+        so_far.note(folder.name, report, kept)
+    return report
+
+
+def with_needs(exercise: Exercise, idents: Sequence[str]) -> list[str]:
+    """The behaviours named, with those that they need, in the exercise's order. Raises Unknown."""
+    wanted: set[str] = set()
+
+    def add(ident: str) -> None:
+        wanted.add(ident)
+        for need in exercise.behaviour(ident).needs:
+            add(need)
+
+    for ident in idents:
+        add(ident.upper())
+    return [behaviour.id for behaviour in exercise.behaviours if behaviour.id in wanted]

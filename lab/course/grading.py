@@ -1,0 +1,165 @@
+"""A grading in a process of its own: asked for, followed step by step, broken off.
+
+pytest wants the main thread for itself, and Ctrl-C, a closed terminal or the end of whoever asked must leave nothing
+behind. So a command, a screen and the author gate all start a process for a grading and read what it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lab.grading.model import Assignment, Report
+from lab.grading.stage import Stage, Watcher
+from lab.system.refusal import Refusal
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+PATIENCE = 30.0
+"""Seconds that a grading which is broken off gets to end its run."""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What is graded, and how. `first` are behaviours to be checked before the others, `only` those to be checked at
+    all; `tiers` are of engines, by kind. With `traces` the processes and ports that are left behind are looked for."""
+
+    assignment: Assignment
+    seed: int
+    records: str
+    """The folder for the services' logs."""
+    tiers: dict[str, str] = {}
+    first: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    stop_at_first: bool = False
+    traces: bool = False
+
+
+class Step(msgspec.Struct, frozen=True, tag="step"):
+    """The grading went one step further."""
+
+    stage: Stage
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """It came to its end. `left` is what it left behind, in words, if that was asked for."""
+
+    report: Report
+    left: tuple[str, ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """It could not be made. `reason` is `engine` (one is missing), `start` or `broken off`."""
+
+    reason: str
+    why: str
+
+
+Message = Step | Done | Refused
+
+
+class NotGraded(Refusal):
+    """The lab could not grade: an `engine` is missing, it could not `start`, or it was `broken off`."""
+
+    SAID = {  # noqa: RUF012
+        "engine": "an engine is missing",
+        "start": "the grading could not begin",
+        "broken off": "the grading stopped unexpectedly",
+    }
+
+    def __init__(self, reason: str, why: str = "") -> None:
+        super().__init__(self.SAID[reason], why)
+        self.reason = reason
+
+
+class Grading:
+    """One grading. Its process starts at once and loads what it needs while the caller prepares the Task.
+
+    Leaving it early breaks the grading off in the orderly way; a second Ctrl-C meanwhile ends it at once.
+    """
+
+    def __init__(self) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "lab.course.grading_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            start_new_session=True,  # a Ctrl-C in the terminal is for whoever asked, who passes it on
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._lifeline, self._told = self._process.stdin, self._process.stdout
+
+    def __enter__(self) -> Grading:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def grade(self, task: Task, tell: Watcher = lambda _: None) -> Done:
+        """Grade it, and `tell` every step as it is made. Raises NotGraded."""
+        with contextlib.suppress(BrokenPipeError):
+            self._lifeline.write(encode(task) + b"\n")
+            self._lifeline.flush()
+        for line in self._told:
+            match decode(line, Message):
+                case Step(stage):
+                    tell(stage)
+                case Done() as done:
+                    return done
+                case Refused(reason, why):
+                    raise NotGraded(reason, why)
+        self._process.wait()
+        raise NotGraded("broken off", self._last_words())
+
+    def interrupt(self) -> None:
+        """Break it off, from any thread: `grade` then ends with NotGraded, and nothing of it is left."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """Break it off if it still goes on, and wait until all of it is gone."""
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self._lifeline.close()  # to the process this is the end of whoever asked
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            self._told.close()
+            self._said.close()
+
+    def _last_words(self) -> str:
+        self._said.seek(0)
+        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"its process ended with code {self._process.returncode}"
+
+
+def encode(value: object) -> bytes:
+    """JSON; a path is a string."""
+    return msgspec.json.encode(value, enc_hook=os.fspath)
+
+
+def decode(line: bytes, kind: Any) -> Any:
+    """The value of JSON that `encode` made. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(line, type=kind, dec_hook=_path)
+
+
+def _path(kind: type, value: Any) -> Any:
+    if issubclass(kind, Path):
+        return Path(value)
+    raise NotImplementedError(kind)

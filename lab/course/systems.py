@@ -1,0 +1,68 @@
+"""From what was typed to a System and its scenario."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.course import days
+from lab.faults import timeline
+from lab.faults.timeline import Scenario
+from lab.system.model import System
+from lab.system.refusal import Refusal, Unknown
+
+DEFAULT_SCENARIO = "happy"
+UNATTENDED = 20.0
+"""Seconds that a run without a screen takes when neither its scenario nor the reader says anything else."""
+
+
+class NoSystem(Refusal):
+    """A file does not describe a system, or a scenario's file does not describe a scenario."""
+
+
+def find(name: str) -> System:
+    """The System of a day (`day3`) or of a file (`./my-system.toml`). Raises Unknown, NoSystem."""
+    if name.endswith(".toml") or "/" in name:
+        return _from_file(Path(name))
+    names = days.names()
+    if name not in names:
+        raise Unknown("day", name, names)
+    return days.find(name)
+
+
+def scenario(system: System, name: str) -> Scenario:
+    """The scenario of that name. Raises Unknown, NoSystem."""
+    if name not in (names := scenario_names(system)):
+        raise Unknown("scenario", name, names)
+    try:
+        return timeline.find(Path(system.scenarios or ""), name)
+    except timeline.InvalidScenario as problem:
+        raise NoSystem(f'the scenario "{name}" has mistakes', str(problem)) from None
+
+
+def scenario_names(system: System) -> list[str]:
+    """Every scenario of the system."""
+    return timeline.names(Path(system.scenarios)) if system.scenarios else []
+
+
+def unattended(system: System, name: str | None, duration: float | None) -> tuple[str | None, float]:
+    """Scenario and duration (seconds) of a run that nobody steers. Raises Unknown, NoSystem."""
+    if name is None and DEFAULT_SCENARIO in scenario_names(system):
+        name = DEFAULT_SCENARIO
+    if name is None:
+        return None, duration or UNATTENDED
+    return name, duration or scenario(system, name).duration or UNATTENDED
+
+
+def _from_file(path: Path) -> System:
+    from lab.system import toml
+    from lab.system.validate import InvalidSystem
+
+    try:
+        return toml.load(path)
+    except FileNotFoundError:
+        close = ", ".join(f"./{other.name}" for other in sorted(Path().glob("*.toml")))
+        raise NoSystem(f"there is no file {path}", f"TOML files here: {close}" if close else "") from None
+    except OSError as problem:
+        raise NoSystem(f"{path} cannot be read", problem.strerror or str(problem)) from None
+    except InvalidSystem as problem:
+        raise NoSystem(f"{path} does not describe a system yet", str(problem)) from None

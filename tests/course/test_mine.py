@@ -1,0 +1,37 @@
+"""A day's system with the learner's services in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.course import workspace
+from lab.course.manifest import load
+from lab.course.mine import NoneOfYours, with_mine
+from lab.system.model import Link, Service, System
+from tests.course import TOY
+
+EXERCISE = load(TOY)
+
+
+def test_a_days_system_takes_the_learners_newest_service(tmp_path: Path) -> None:
+    workspace.init(tmp_path / "w", ["day9"])
+    workspace.start(workspace.find(tmp_path / "w"), EXERCISE)
+    here = workspace.find(tmp_path / "w")
+    ours = Service(name="greeter", module="ours.greeter", env={"LANGUAGE": "en"})
+    other = Service(name="orders", module="ours.orders")
+    link = Link(source="orders", target="greeter", protocol="http")
+    mixed, (taken,) = with_mine(System(name="day9", services=(ours, other), links=(link,)), here, [EXERCISE])
+    mine, unchanged = mixed.services
+    folder = here.folder / "day9" / "9.1-greeting" / "greeter"
+    assert (mine.module, mine.dir, mine.env) == ("greeter", str(folder), {"LANGUAGE": "en"})
+    assert unchanged is other
+    assert (taken.service, taken.exercise, taken.source.dir) == ("greeter", EXERCISE, folder)
+
+
+def test_a_system_without_any_of_them_is_refused(tmp_path: Path) -> None:
+    workspace.init(tmp_path / "w", ["day9"])
+    other = System(name="day9", services=(Service(name="orders", module="ours.orders"),))
+    with pytest.raises(NoneOfYours, match="orders"):
+        with_mine(other, workspace.find(tmp_path / "w"), [EXERCISE])
