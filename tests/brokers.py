@@ -7,6 +7,7 @@ started, when its `with` block ends. Both can be stopped, killed and started aga
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -159,7 +161,8 @@ class RabbitNode(PrivateBroker):
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            # One scheduler: a node starts on a fifth less of the CPU, which the tests beside it want too.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1",
             "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
             "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
@@ -225,3 +228,47 @@ def _rabbitmq_script() -> str | None:
         if (found := shutil.which("rabbitmq-server", path=folder)) is not None:
             return found
     return shutil.which("rabbitmq-server")
+
+
+@contextlib.contextmanager
+def shared_rabbit(folder: Path) -> Iterator[PrivateBroker]:
+    """The one RabbitMQ node of all who name the same folder: there from the first to the last of them.
+
+    Who uses it holds a lock, which the system takes from a process that is killed, too. A process of its own keeps the
+    node for as long as anybody does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    told = folder / "port"
+    with (folder / "using").open("a") as using, (folder / "starting").open("a") as starting:
+        fcntl.flock(using, fcntl.LOCK_SH)
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        if not told.exists():
+            with (folder / "keeper.log").open("ab") as log:
+                keeper = subprocess.Popen(
+                    [sys.executable, "-m", "tests.brokers", str(folder)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            while not told.exists():
+                if keeper.poll() is not None:
+                    raise RuntimeError(f"RabbitMQ did not start:\n{(folder / 'keeper.log').read_text()[-4000:]}")
+                time.sleep(0.05)
+        fcntl.flock(starting, fcntl.LOCK_UN)
+        broker = PrivateBroker(folder, int(told.read_text()))
+        broker.name = RabbitNode.name
+        yield broker
+
+
+def _keep_rabbit(folder: Path) -> None:
+    told, partly = folder / "port", folder / "port.new"
+    with RabbitNode(folder / "node") as node, (folder / "using").open("a") as using:
+        partly.write_text(str(node.port))
+        partly.replace(told)
+        fcntl.flock(using, fcntl.LOCK_EX)
+        told.unlink()
+
+
+if __name__ == "__main__":
+    _keep_rabbit(Path(sys.argv[1]))

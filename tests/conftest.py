@@ -4,14 +4,53 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab.locale import VARIABLE
-from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, rabbitmq_installed
+from tests.brokers import EmbeddedBroker, PrivateBroker, rabbitmq_installed, shared_rabbit
 
+# Tests start hundreds of interpreters; each would compile the lab for itself where nothing compiled may be kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+HERE = Path(__file__).parent
+WORKER = "PYTEST_XDIST_WORKER"
+"""Set in the processes that pytest-xdist runs tests in."""
 BOTH_BROKERS = [pytest.param("embedded", id="embedded"), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+
+WAITING = 3
+"""Workers a core: most of a test is waiting, for processes and for what must not happen."""
+LONGEST = (
+    "engines/amqp/test_restart.py",
+    "e2e/test_run.py",
+    "cli/test_check.py",
+    "e2e/test_broker.py",
+    "day3/test_fault_schedules.py",
+    "day3/test_saga.py",
+    "engines/amqp/test_blocked.py",
+    "engines/test_tiers.py",
+    "engines/amqp/test_process.py",
+    "engines/amqp/test_log.py",
+    "e2e/test_terminal.py",
+    "dashboard/test_terminal.py",
+    "chassis/test_messaging.py",
+    "grading/test_grade.py",
+    "load/test_generator.py",
+)
+"""Files that take long come first: one that is begun last is what all others are waited with for."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return WAITING * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {HERE / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def pytest_configure() -> None:
@@ -34,11 +73,12 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Privat
 
 @pytest.fixture(scope="session")
 def rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
-    """A private RabbitMQ node; skips where RabbitMQ is not installed."""
+    """A RabbitMQ node that all workers share; skips where RabbitMQ is not installed."""
     if not rabbitmq_installed():
         pytest.skip("RabbitMQ is not installed")
-    with RabbitNode(tmp_path_factory.mktemp("rabbitmq")) as node:
-        yield node
+    temporary = tmp_path_factory.getbasetemp()
+    with shared_rabbit((temporary.parent if WORKER in os.environ else temporary) / "rabbitmq") as broker:
+        yield broker
 
 
 @pytest.fixture(params=BOTH_BROKERS)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from lab.chassis.database import Database
 from lab.engines.sql import tiers as sql
-from tests.brokers import EmbeddedBroker, PrivateBroker, RabbitNode, free_port, rabbitmq_installed
+from tests.brokers import EmbeddedBroker, PrivateBroker, free_port
 from tests.waiting import eventually
 
 
@@ -26,17 +26,9 @@ def broker(tmp_path: Path) -> Iterator[PrivateBroker]:
         yield broker
 
 
-@pytest.fixture(scope="session")
-def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
-    if not rabbitmq_installed():
-        pytest.skip("RabbitMQ is not installed")
-    with RabbitNode(tmp_path_factory.mktemp("rabbit")) as broker:
-        yield broker
-
-
 @pytest.fixture(params=["embedded", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
 def any_broker(request: pytest.FixtureRequest) -> PrivateBroker:
-    found = request.getfixturevalue("broker" if request.param == "embedded" else "rabbit")
+    found = request.getfixturevalue("broker" if request.param == "embedded" else "rabbitmq_node")
     assert isinstance(found, PrivateBroker)
     return found
 
