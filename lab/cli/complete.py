@@ -33,7 +33,9 @@ def _quietly(offer: Callable[[typer.Context], Iterable[tuple[str, str]]]) -> Cal
 def days(_: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.course import days
 
-    yield from ((name, tr(days.find(name).title)) for name in days.names())
+    for day in map(days.find, days.names()):
+        yield day.name, day.title[language()]
+        yield from ((f"{day.name}:{shape}", day.title[language()]) for shape in day.shapes if shape)
     yield from ((f"./{path.name}", "a system of yours") for path in sorted(Path().glob("*.toml")) if _is_system(path))
 
 

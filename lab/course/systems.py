@@ -20,13 +20,14 @@ class NoSystem(Refusal):
 
 
 def find(name: str) -> System:
-    """The System of a day (`day3`) or of a file (`./my-system.toml`). Raises Unknown, NoSystem."""
+    """The System of a day (`day3`), of one of its shapes (`day1:monolith`) or of a file (`./my-system.toml`).
+
+    Raises Unknown, NoSystem.
+    """
     if name.endswith(".toml") or "/" in name:
         return _from_file(Path(name))
-    names = days.names()
-    if name not in names:
-        raise Unknown("day", name, names)
-    return days.find(name)
+    day, _, shape = name.partition(":")
+    return days.system(days.find(day), shape)
 
 
 def scenario(system: System, name: str) -> Scenario:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lab.locale import mark
 from lab.system.entity import Entity
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
@@ -18,7 +16,6 @@ def _service(name: str, summary: str) -> Service:
 
 SYSTEM = System(
     name="day3",
-    title=mark("Wednesday: events, queues, sagas"),
     services=(
         _service("users", mark("registers users and tells that it did")),
         _service("orders", mark("takes orders and brings each to an end")),
@@ -92,5 +89,4 @@ SYSTEM = System(
         Entity(name="user", states={"active": "good"}),
         Entity(name="mail", states={"sent": "good", "delivered": "good"}),
     ),
-    scenarios=str(Path(__file__).parent / "scenarios"),
 )

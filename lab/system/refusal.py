@@ -37,6 +37,7 @@ KINDS = (
     mark("level"),
     mark("topic"),
     mark("day"),
+    mark("shape"),
     mark("scenario"),
 )
 """Of what there may be none that is called so."""

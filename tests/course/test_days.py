@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,40 +10,79 @@ import pytest
 from lab.course import days
 from lab.faults import aim, timeline
 from lab.faults.text import parse
+from lab.system.model import System
+from lab.system.refusal import Unknown
 from lab.system.validate import validate
+from tests import toys
+
+
+def system(day: str) -> System:
+    return days.system(days.find(day))
 
 
 def test_day_3_is_found_as_data() -> None:
     assert "day3" in days.names()
-    assert days.find("day3").name == "day3"
+    assert days.find("day3").name == system("day3").name == "day3"
 
 
-def test_a_day_that_there_is_not_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        days.find("day99")
+def test_a_day_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    with pytest.raises(Unknown, match='no day "monday"\nDid you mean day3'):
+        days.find("monday")
+
+
+def test_a_day_is_one_folder(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with toys.found():
+        day = days.find("day9")
+        assert (days.names(), day.title["uz"]) == (["day3", "day9"], "To‘qqizinchi kun: chiroqlar")
+        assert sorted(day.lesson) == ["en", "uz"]
+        usual, two = days.system(day), days.system(day, "lamps")
+        assert (usual.title, two.title) == ("Ninth day: lights", "Two lamps")
+        assert usual.panels_shown == two.panels_shown == ("processes", "logs")
+        with pytest.raises(Unknown, match='there is no shape "lamb"'):
+            days.system(day, "lamb")
+        for words, lamps in (("day9", "lamp"), ("day9:lamps", "left right")):
+            command = [sys.executable, "-m", "lab", "run", words, "--plain", "--for", "1s"]
+            subprocess.run(command, env={**os.environ, "LAB_HOME": str(tmp_path)}, timeout=60, check=True)
+            told = capfd.readouterr().out
+            assert all(f"{lamp} is ready" in told for lamp in lamps.split())
+
+
+def test_what_is_wrong_in_a_days_file_is_told_in_place(tmp_path: Path) -> None:
+    (tmp_path / "day.toml").write_text('format = 2\nshapes = { one = "x" }\ntitel = 1\n[about]\nen = "x"\nuz = "y"\n')
+    (tmp_path / "lesson.en.md").touch()
+    with pytest.raises(days.InvalidDay) as caught:
+        days.load(tmp_path)
+    assert list(caught.value.problems) == [
+        'titel: no such key; did you mean "title"?',
+        "format: 2 is unknown; this lab reads 1",
+        "shapes.one: expected module:NAME, like system:SYSTEM",
+        "lesson.uz.md: missing",
+        "title.en: missing",
+        "title.uz: missing",
+    ]
 
 
 @pytest.mark.parametrize("day", days.names())
 def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
-    system = days.find(day)
-    validate(system)
-    folder = Path(system.scenarios or "")
+    shown = system(day)
+    validate(shown)
+    folder = Path(shown.scenarios or "")
     names = timeline.names(folder)
     assert "happy" in names, "a run without a choice plays this one"
-    processes = {service.name for service in system.services} | {engine.name for engine in system.engines}
+    processes = {service.name for service in shown.services} | {engine.name for engine in shown.engines}
     for name in names:
         scenario = timeline.find(folder, name)
         assert scenario.steps, name
         for step in scenario.steps:
             if step.fault:
-                aim.aimed(parse(step.fault), system)
+                aim.aimed(parse(step.fault), shown)
             if step.act:
                 assert step.act.split()[1] in processes
             assert len(step.say) <= 170, f"{name}: a line of narration is read while the system moves: {step.say}"
 
 
 def test_day_3_has_the_scenarios_of_its_lesson_and_they_are_short() -> None:
-    folder = Path(days.find("day3").scenarios or "")
+    folder = Path(system("day3").scenarios or "")
     lengths = {name: timeline.find(folder, name).duration for name in timeline.names(folder)}
     assert lengths.keys() == {
         "happy",

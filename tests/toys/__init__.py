@@ -1,4 +1,4 @@
-"""A protocol and a kind of engine that the lab does not know: each is a folder, found where the lab looks for them."""
+"""A protocol, a kind of engine and a day that the lab does not know: each is a folder, found where the lab looks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import lab
 import lab.engines
 import lab.wire
 from lab.system import kinds
@@ -16,10 +17,11 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def found() -> Iterator[None]:
-    """Within it, this process and those that it starts look for protocols and engines here, too."""
+    """Within it, this process and those that it starts look for protocols, engines and days here, too."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(HERE / "site"), before)))
-    rooms = [(room.__path__, str(HERE / room.__name__.rpartition(".")[2])) for room in (lab.wire, lab.engines)]
+    rooms = [(lab.__path__, str(HERE)), (lab.wire.__path__, str(HERE / "wire"))]
+    rooms += [(lab.engines.__path__, str(HERE / "engines"))]
     for path, folder in rooms:
         path.append(folder)
     _forget()

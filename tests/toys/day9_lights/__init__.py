@@ -1,0 +1,1 @@
+"""A day that the lab does not know: one folder."""
