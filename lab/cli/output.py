@@ -82,11 +82,6 @@ def paint(text: str, role: str) -> str:
     return typer.style(text, **style) if style and text and coloured() else text
 
 
-def visible(text: str) -> str:
-    """A stranger's text on one line, with nothing in it that a terminal would obey."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
-
-
 def mood(state: str) -> str:
     """The role of a process' state."""
     return MOODS.get(state, "plain")
@@ -95,11 +90,14 @@ def mood(state: str) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], roles: Mapping[int, Sequence[str]] | None = None) -> None:
     """Print columns as wide as their content; in a terminal the last one is wrapped to what is left of the line.
 
-    `roles` gives the colours of a column, one a row.
+    `roles` gives the colours of a column, one a row. What strangers wrote in it is made visible.
     """
+    from lab.journal.visible import visible
+
     if not rows:
         return
     head = [tr(cell) for cell in head]
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
     before = sum(widths) + 2 * len(widths)
     room = max(NARROWEST, shutil.get_terminal_size().columns - before - 1) if sys.stdout.isatty() else 0

@@ -1,10 +1,15 @@
-"""Row: one line of the screen as plain data, a tuple of (text, style name). Every view makes Rows and nothing else."""
+"""Row: one line of the screen as plain data, a tuple of (text, style name). Every view makes Rows and nothing else.
+
+What strangers wrote is made visible here, before its width is counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from rich.cells import cell_len, set_cell_size
+
+from lab.journal.visible import visible
 
 Row = tuple[tuple[str, str], ...]
 
@@ -30,7 +35,8 @@ BLANK: Row = ()
 
 def row(*parts: str | tuple[str, str]) -> Row:
     """A Row from (text, style) pairs; a bare string is in the style `text`."""
-    return tuple((part, "text") if isinstance(part, str) else part for part in parts)
+    pairs = ((part, "text") if isinstance(part, str) else part for part in parts)
+    return tuple((visible(text), style) for text, style in pairs)
 
 
 def width_of(line: Row) -> int:
@@ -46,6 +52,7 @@ def fit(text: str, width: int) -> str:
     """The text made exactly `width` cells wide: filled with blanks, or cut with an ellipsis."""
     if width <= 0:
         return ""
+    text = visible(text)
     if text.isascii():
         return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
     if cell_len(text) <= width:
@@ -55,6 +62,7 @@ def fit(text: str, width: int) -> str:
 
 def squeeze(text: str, width: int) -> str:
     """Like `fit`, but cut in the middle: for names whose end tells them apart."""
+    text = visible(text)
     if len(text) <= width:
         return fit(text, width)
     end = min(width // 2, 10)
@@ -63,6 +71,7 @@ def squeeze(text: str, width: int) -> str:
 
 def right(text: str, width: int) -> str:
     """The text at the right end of `width` cells."""
+    text = visible(text)
     return " " * max(0, width - cell_len(text)) + (text if cell_len(text) <= width else fit(text, width))
 
 
@@ -86,7 +95,7 @@ def wrap(text: str, width: int, limit: int) -> list[str]:
     """The text in at most `limit` lines of at most `width` cells, broken between words."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in map(visible, text.split()):
         joined = f"{line} {word}" if line else word
         if cell_len(joined) <= width:
             line = joined

@@ -91,7 +91,8 @@ class Line:
     that has nothing else stands for so many others that are not shown.
 
     What `what` and `result` are, by lane: wire: op and answer; fault: its text, and `added`, `healed` or `expired`
-    (`who` is its id); process: its new state, and why; log: the message, and its level where that is not info.
+    (`who` is its id, `to` where it acts); process: its new state, and why; log: the message, and its level where that
+    is not info.
     """
 
     t: float

@@ -51,7 +51,7 @@ class Journal:
         event.t = round(self._clock() - self._start, 6)
         try:
             line = to_line(event)
-        except (TypeError, ValueError) as problem:  # a value JSON has no form for, a lone surrogate
+        except (TypeError, ValueError, RecursionError) as problem:  # no form in JSON, half an emoji, nested too deeply
             line = to_line(_unwritable(event, problem))
         self._waiting.append(line)
         if len(self._waiting) >= BATCH:

@@ -12,6 +12,7 @@ from collections import Counter
 from lab.journal.belonging import speaks
 from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.telling import milliseconds
+from lab.journal.visible import visible
 from lab.locale import language, mark, tr, trn
 
 STORY_LINES = 20
@@ -62,7 +63,7 @@ class Narrator:
         lines = self._turn(event.t)
         text = self._words(event)
         if text:
-            lines += [stamped(event.t, line) for line in text.splitlines()]
+            lines += [stamped(event.t, line) for line in text.split("\n")]
         return lines
 
     def rest(self) -> list[str]:
@@ -186,19 +187,24 @@ def stamped(t: float, text: str) -> str:
 
 
 def always(event: Process | EngineState | FaultChange | Note | Check) -> str:
-    """The words for a change of the run."""
+    """The words for a change of the run: a line, and those of a failed process' last words below it."""
+    return "\n".join(map(visible, _change(event).split("\n")))
+
+
+def _change(event: Process | EngineState | FaultChange | Note | Check) -> str:
     match event:
         case Process():
-            reason = f": {event.reason}" if event.reason else ""
-            tail = "".join(f"\n    {event.source} | {line}" for line in event.tail) if event.state == "failed" else ""
+            reason = f": {visible(event.reason)}" if event.reason else ""
+            said = (f"\n    {event.source} | {visible(line)}" for line in event.tail)
+            tail = "".join(said) if event.state == "failed" else ""
             state = "down" if event.state == "backoff" else event.state
-            said = tr("{who} is {state}{reason}", who=event.source, state=tr(state), reason=reason)
-            return f"{said}{tail}" if state else ""
+            words = tr("{who} is {state}{reason}", who=event.source, state=tr(state), reason=reason)
+            return f"{words}{tail}" if state else ""
         case EngineState():
             if event.state in ("", "running"):  # its process tells that
                 return ""
             tier = f" ({event.tier})" if event.tier else ""
-            detail = f": {tr(event.detail)}" if event.detail else ""
+            detail = f": {visible(tr(event.detail))}" if event.detail else ""
             return tr("{who} is {state}{reason}", who=f"{event.source}{tier}", state=tr(event.state), reason=detail)
         case FaultChange(change="hit"):
             return ""
@@ -206,7 +212,7 @@ def always(event: Process | EngineState | FaultChange | Note | Check) -> str:
             time = tr(", for {time:g} s", time=event.duration) if event.duration and " for " not in event.text else ""
             return tr("FAULT {id} begins: {text}{time}", id=event.id, text=event.text, time=time)
         case FaultChange():
-            hit = event.detail or trn("{count} victim", "{count} victims", event.victims)
+            hit = visible(event.detail) or trn("{count} victim", "{count} victims", event.victims)
             if event.change == "healed":
                 return tr("FAULT {id} is healed after {hit}: {text}", id=event.id, hit=hit, text=event.text)
             return tr("FAULT {id} is over after {hit}: {text}", id=event.id, hit=hit, text=event.text)
@@ -219,6 +225,10 @@ def always(event: Process | EngineState | FaultChange | Note | Check) -> str:
 
 def check_words(check: Check) -> str:
     """`CHECK C4 begins: ...`, then what became of it."""
+    return visible(_judged(check))
+
+
+def _judged(check: Check) -> str:
     match check.state:
         case "begun":
             return tr("CHECK {id} begins: {says}", id=check.behaviour, says=check.says.get(language(), ""))
@@ -240,6 +250,11 @@ def check_words(check: Check) -> str:
 
 
 def log_words(log: Log) -> str:
+    """What a line says."""
+    return visible(_said(log))
+
+
+def _said(log: Log) -> str:
     level = f"{tr(log.level).upper()}: " if log.level in ("warning", "error", "critical") else ""
     if log.event == "state":
         reason = f" ({log.data['reason']})" if log.data.get("reason") else ""
@@ -257,7 +272,7 @@ def flow_words(flow: Flow) -> str:
     if flow.outcome == "ok":
         loud = tr("AGAIN: ") if flow.redelivered else ""
     by = tr(" (fault {faults})", faults=", ".join(flow.faults)) if flow.faults else ""
-    return f"{loud}{_sentence(flow)}{by}"
+    return visible(f"{loud}{_sentence(flow)}{by}")
 
 
 def _sentence(flow: Flow) -> str:

@@ -56,11 +56,12 @@ async def afollow(path: Path, from_seq: int = 0, stop: Callable[[], bool] | None
 
 
 def decode(lines: Iterable[bytes], from_seq: int = 0) -> Iterator[Event]:
-    """The events in `lines`. What is no event (a torn line, a kind or a value of a later version) is passed over."""
+    """The events in `lines`. What is no event (a torn line, a kind or a value of a later version, something nested too
+    deeply) is passed over."""
     for line in lines:
         try:
             event = from_line(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if event.seq >= from_seq:
             yield event
@@ -73,7 +74,7 @@ class Tail:
         self.path = path
         self._file: FileIO | None = None
         self._start = 0
-        self._rest = b""
+        self._rest: list[bytes] = []
 
     def lines(self) -> list[bytes]:
         """At most about CHUNK bytes of whole lines, newline included; empty when there is nothing new."""
@@ -83,14 +84,14 @@ class Tail:
                 return []
             head, newline, rest = data.rpartition(b"\n")
             if newline:
-                lines = (self._rest + head).split(b"\n")
-                self._rest = rest
+                lines = b"".join([*self._rest, head]).split(b"\n")
+                self._rest = [rest]
                 return [line + b"\n" for line in lines]
-            self._rest += data
+            self._rest.append(data)
 
     def seek(self, offset: int) -> None:
         """Go on from this byte of the file, where a line begins."""
-        self._start, self._rest = offset, b""
+        self._start, self._rest = offset, []
         if self._file is not None:
             self._file.seek(offset)
 

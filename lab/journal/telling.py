@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from lab.journal.story import Step, Story
+from lab.journal.visible import visible
 from lab.locale import tr
 from lab.system.entity import Mood
 
@@ -41,7 +42,8 @@ def lines(story: Story) -> list[Words]:
         about += [(tr("{count} correlation ids", count=len(ids)), "dim"), (" · ", "dim")]
     seconds = story.ended - story.began
     about.append((tr("{seconds:.3f} s over {actors}", seconds=seconds, actors=", ".join(story.actors)), "dim"))
-    return [heading, about, [], *(_line(step, story.began) for step in story.steps)]
+    told = [heading, about, [], *(_line(step, story.began) for step in story.steps)]
+    return [[(visible(piece), role) for piece, role in line] for line in told]
 
 
 def _line(step: Step, began: float) -> Words:

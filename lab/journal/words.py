@@ -27,6 +27,7 @@ OUTCOMES = (
     mark("error"),
     mark("refused"),
     mark("redelivered"),
+    mark("again"),
 )
 """Of a flow; and how a delivery is marked that came again."""
 LEVELS = (mark("debug"), mark("info"), mark("warning"), mark("critical"))

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 from lab.journal.event import Log
@@ -25,7 +25,27 @@ ERROR = re.compile(
     r"|^Traceback \(most recent call last\)|^[A-Za-z_][\w.]*(?:Error|Exception|SystemExit)\b"
 )
 WARNING = re.compile(r"\bWARN(?:ING)?\b|\[warn(?:ing)?\]|\bwarning: ")
-LEVELS = {"warn": "warning", "fatal": "critical", "err": "error"}
+LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "@l")
+MESSAGE_KEYS = ("msg", "message", "@m", "@mt")
+"""Under which names the loggers of the world write a line's level, and what it says."""
+LEVELS = {
+    "warn": "warning",
+    "err": "error",
+    "fatal": "critical",
+    "panic": "critical",
+    "alert": "critical",
+    "emergency": "critical",
+    "emerg": "critical",
+    "crit": "critical",
+    "notice": "info",
+    "information": "info",
+    "trace": "debug",
+    "verbose": "debug",
+}
+NUMBERS = ((60, "critical"), (50, "error"), (40, "warning"), (30, "info"))
+"""The levels of pino and bunyan, which are numbers."""
+DEEPEST = 64
+"""Levels of nesting up to which a JSON line is read as such."""
 
 
 class LinePipe(asyncio.Protocol):
@@ -121,13 +141,13 @@ async def read_lines(
 
 
 def log_event(source: str, stream: Stream, line: bytes) -> Log:
-    """The Log event of one line. A JSON object's `level`, `msg`, `event` and `correlation_id` are lifted out of it."""
+    """The Log event of one line. A JSON object's level, message, `event` and `correlation_id` are lifted out of it."""
     text = line.decode("utf-8", "backslashreplace")
     fields = _fields(text)
     if fields is None:
         return Log(source=source, stream=stream, level=_level(text), message=text)
-    level = str(fields.pop("level", "info")).lower()
-    message = fields.pop("msg", None) or fields.pop("message", None)
+    level = _first(fields, LEVEL_KEYS)
+    message = _first(fields, MESSAGE_KEYS)
     event = fields.pop("event", None)
     correlation = fields.pop("correlation_id", None) or fields.get("request_id")
     for known in ("ts", "service"):
@@ -135,7 +155,7 @@ def log_event(source: str, stream: Stream, line: bytes) -> Log:
     return Log(
         source=source,
         stream=stream,
-        level=LEVELS.get(level, level),
+        level=_named("info" if level is None else level),
         message=_text(message) or _text(event),
         event=_text(event),
         correlation=_text(correlation),
@@ -154,10 +174,39 @@ def _fields(text: str) -> dict[str, Any] | None:
     if not text.lstrip().startswith("{"):
         return None
     try:
-        fields = json.loads(text)
+        fields = _sound(json.loads(text), DEEPEST)
     except (ValueError, RecursionError):
         return None
     return fields if isinstance(fields, dict) else None
+
+
+def _sound(value: Any, deepest: int) -> Any:
+    """The value in a form that every reader of the journal can take, half an emoji as an escape. Raises ValueError if
+    it is nested too deeply."""
+    match value:
+        case str():
+            return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+        case dict() | list() if not deepest:
+            raise ValueError("nested too deeply")
+        case dict():
+            return {_sound(key, deepest): _sound(one, deepest - 1) for key, one in value.items()}
+        case list():
+            return [_sound(one, deepest - 1) for one in value]
+    return value
+
+
+def _first(fields: dict[str, Any], names: Sequence[str]) -> Any:
+    """The value of the first of these fields that has one, which is taken out."""
+    found = next((name for name in names if fields.get(name) not in (None, "")), None)
+    return None if found is None else fields.pop(found)
+
+
+def _named(level: Any) -> str:
+    """A level by the name that it has here."""
+    if isinstance(level, int | float):
+        return next((name for least, name in NUMBERS if level >= least), "debug")
+    name = str(level).lower()
+    return LEVELS.get(name, name)
 
 
 def _text(value: Any) -> str:

@@ -106,7 +106,7 @@ STORY_OF_A_DOUBLE_CHARGE = (
     Line(t=0.82, lane="wire", who="amqp", to="payments", what="deliver order.created 4f0c2f6e…"),
     Line(t=0.836, lane="wire", who="payments", to="payment", what="POST /charges", result="201"),
     Line(t=0.85, lane="log", who="payments", what="order o-17 is charged", place="payments.log:2"),
-    Line(t=0.86, lane="fault", who="f1", what="lose-ack payments->amqp x1", result="added"),
+    Line(t=0.86, lane="fault", who="f1", to="payments->amqp", what="lose-ack payments->amqp x1", result="added"),
     Line(t=0.87, lane="wire", who="payments", to="amqp", what="ack 4f0c2f6e…", result="[f1]", mark="lost"),
     Line(t=1.20, lane="log", who="payments", what="connection closed by the broker", result="warning", place="payments.log:3"),
     Line(t=1.90, lane="wire", who="amqp", to="payments", what="deliver order.created 4f0c2f6e…", result="acked", mark="redelivered"),

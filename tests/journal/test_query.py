@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lab.journal.event import Event, Flow, Note, Queue
 from lab.journal.journal import Journal
-from lab.journal.query import Tail, afollow, follow, read
+from lab.journal.query import Tail, afollow, decode, follow, read
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -78,6 +78,15 @@ def test_what_a_later_version_wrote_is_passed_over_and_the_rest_is_read(tmp_path
     assert isinstance(flow, Flow)
     assert flow.op == "GET /users"
     assert isinstance(note, Note)
+
+
+def test_what_is_nested_too_deeply_is_passed_over_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.ndjson"
+    deep = b"[" * 100_000 + b"]" * 100_000
+    path.write_bytes(b'{"kind":"note","text":"one","seq":1}\n{"kind":"log","data":{"a":' + deep + b'},"seq":2}\n')
+    assert [event.seq for event in read(path)] == [1]
+    with Tail(path) as tail:
+        assert [event.seq for event in decode(tail.lines())] == [1]
 
 
 def test_reading_begins_where_it_is_told(tmp_path: Path) -> None:

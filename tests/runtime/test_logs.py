@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.journal.event import from_line, to_line
 from lab.runtime.logs import LINE, LinePipe, log_event, read_lines
 from tests.waiting import aeventually
 
@@ -95,6 +97,41 @@ def test_any_other_line_is_its_own_message(line: bytes) -> None:
 )
 def test_the_level_of_a_plain_line_is_read_from_it(line: str, level: str) -> None:
     assert log_event("orders", "stderr", line.encode()).level == level
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "message"),
+    [
+        ('{"level":50,"time":1700000000000,"msg":"pino error"}', "error", "pino error"),
+        ('{"level":30,"msg":"pino info"}', "info", "pino info"),
+        ('{"level":20,"msg":"pino debug"}', "debug", "pino debug"),
+        ('{"severity":"ERROR","message":"gcp error"}', "error", "gcp error"),
+        ('{"@t":"2024","@l":"Error","@mt":"serilog error"}', "error", "serilog error"),
+        ('{"levelname":"WARNING","message":"python-json-logger"}', "warning", "python-json-logger"),
+        ('{"level":"Information","msg":"dotnet"}', "info", "dotnet"),
+        ('{"level":"panic","msg":"go"}', "critical", "go"),
+        ('{"msg":"none"}', "info", "none"),
+    ],
+)
+def test_the_level_of_a_json_line_is_understood_whoever_wrote_it(line: str, level: str, message: str) -> None:
+    event = log_event("orders", "stdout", line.encode())
+    assert (event.level, event.message) == (level, message)
+
+
+@pytest.mark.parametrize("depth", [60, 70, 200, 900, 990, 5000])
+def test_a_json_line_however_deep_can_be_read_by_everybody(depth: int) -> None:
+    line = b'{"msg":"deep","a":' + b"[" * depth + b"]" * depth + b"}"
+    event = log_event("orders", "stdout", line)
+    assert event.message == ("deep" if depth < 64 else line.decode())
+    assert from_line(to_line(event)) == event
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None)), st.lists))
+def test_a_json_line_is_kept_whatever_it_holds(value: object) -> None:
+    line = json.dumps({"level": "error", "msg": "half \ud83d", "a": value}).encode()
+    event = log_event("orders", "stdout", line)
+    assert (event.level, event.message) == ("error", "half \\ud83d")
+    assert from_line(to_line(event)) == event
 
 
 def test_a_line_without_a_message_is_told_by_its_event() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from lab.cli.broker import running as brokers
 from lab.cli.failure import Failure
 from lab.cli.options import Json
-from lab.cli.output import out, paint, say, size, table, visible
+from lab.cli.output import out, paint, say, size, table
+from lab.journal.visible import visible
 from lab.locale import tr
 
 EXAMPLES = (
@@ -129,8 +130,7 @@ def _section(what: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     """A table with a line of air before it; without rows a line that says what there is none of."""
     out()
     if rows:
-        shown = [[visible(cell) for cell in row] for row in rows]
-        table(head, shown, {0: ["name"] * len(shown)})
+        table(head, rows, {0: ["name"] * len(rows)})
     else:
         out(paint(tr("No {what}.", what=what), "dim"))
 

@@ -12,7 +12,8 @@ from lab.cli import exits
 from lab.cli.broker import running as brokers
 from lab.cli.failure import Failure
 from lab.cli.options import Json
-from lab.cli.output import out, paint, say, visible
+from lab.cli.output import out, paint, say
+from lab.journal.visible import visible
 from lab.locale import tr
 
 if TYPE_CHECKING:

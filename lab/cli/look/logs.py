@@ -80,12 +80,14 @@ def _line(event: Event, width: int) -> str:
 
 def _log(log: Log, width: int) -> str:
     role = {"warning": "warn", "error": "bad", "critical": "bad"}.get(log.level, "dim")
+    from lab.journal.visible import visible
+
     pairs = "".join(f" {key}={value}" for key, value in log.data.items())
     event = f" event={log.event}" if log.event else ""
     correlation = f" correlation_id={log.correlation}" if log.correlation else ""
     return (
-        f"{_time(log.t)} {paint(log.source.ljust(width), 'name')} {paint(log.level.ljust(7), role)} "
-        f"{log.message}{paint(f'{event}{correlation}{pairs}', 'dim')}"
+        f"{_time(log.t)} {paint(log.source.ljust(width), 'name')} {paint(visible(log.level).ljust(7), role)} "
+        f"{visible(log.message)}{paint(visible(f'{event}{correlation}{pairs}'), 'dim')}"
     )
 
 

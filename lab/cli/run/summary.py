@@ -10,6 +10,7 @@ from lab.faults.catalogue import toll
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.summary import LinkSummary
 from lab.journal.telling import MOODS, milliseconds
+from lab.journal.visible import visible
 from lab.locale import tr
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     rows = [_link(link) for link in summary.links if link.flows]
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
-        out(line)
+        out(visible(line))
     again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
     out(paint(again, "dim"))
 

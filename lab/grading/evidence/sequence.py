@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from lab.grading.evidence.wording import FALLEN, LOUD_LEVELS, exchange, is_here, marks, tell
 from lab.grading.model import Line
-from lab.grading.report.coloured import visible, wrap
+from lab.grading.report.coloured import one_line, wrap
 from lab.grading.report.words import label
 from lab.journal.telling import Words
 from lab.system.links import ends
@@ -292,7 +292,7 @@ class _Diagram:
         return sum(self.lanes.values()) / len(self.lanes) if self.lanes else self.width / 2
 
     def _told(self, line: Line) -> str:
-        return visible("".join(piece for piece, _ in tell(line, self.language)))
+        return one_line("".join(piece for piece, _ in tell(line, self.language)))
 
 
 def _lanes(lines: Sequence[Line]) -> list[str]:
@@ -308,13 +308,12 @@ def _lanes(lines: Sequence[Line]) -> list[str]:
 
 
 def _struck(line: Line) -> list[str]:
-    """Lanes that a fault is on: the second word of its text."""
-    target = [*line.what.split(), "", ""][1]
-    return target.split("<->") if "<->" in target else [name for name in ends(target) if name]
+    """Lanes that a fault is on."""
+    return line.to.split("<->") if "<->" in line.to else [name for name in ends(line.to) if name]
 
 
 def _shown(piece: str) -> str:
-    inner = visible(piece)
+    inner = one_line(piece)
     return (" " if piece[:1].isspace() else "") + inner + (" " if inner and piece[-1:].isspace() else "")
 
 

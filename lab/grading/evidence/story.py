@@ -225,7 +225,7 @@ def _process_line(event: Process) -> Line:
 
 
 def _fault_line(change: FaultChange) -> Line:
-    return Line(t=change.t, lane="fault", who=change.id, what=change.text, result=change.change)
+    return Line(t=change.t, lane="fault", who=change.id, to=change.aim, what=change.text, result=change.change)
 
 
 # -- the decisive line ------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 
 from lab.journal.telling import Role, Words
+from lab.journal.visible import visible
 
 SGR: dict[Role, str] = {
     "title": "1",
@@ -28,14 +29,15 @@ NARROWEST = 20
 
 
 NO_BREAK = "\u00a0"
+BREAKS = re.compile(r"[^\S\u00a0]")
 TOKENS = re.compile(r" +|\(\d[^ ]* m?s\)|[^ ]+")
 """What a line is not broken within: words, also those with a NO_BREAK between, and `(400 ms)`."""
 
 
-def visible(text: str) -> str:
-    """A stranger's text on one line, with nothing in it that a terminal would obey."""
-    squeezed = " ".join(text.split())
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in squeezed)
+def one_line(text: str) -> str:
+    """A stranger's text on one line, with nothing in it that a terminal would obey and no more than one blank in a
+    row."""
+    return visible(" ".join(text.split()))
 
 
 WORTH_FILLING = 8
@@ -89,7 +91,7 @@ class ColouredText:
         self._lines.append("")
 
     def _clean(self, words: Words) -> Words:
-        plain = [("".join(_kept_spaces(text)), role) for text, role in words]
+        plain = [(visible(BREAKS.sub(" ", text)), role) for text, role in words]
         if self._unicode:
             return plain
         return [(to_ascii(text), role) for text, role in plain]
@@ -107,11 +109,6 @@ class ColouredText:
 def to_ascii(text: str) -> str:
     """The text without anything but ASCII."""
     return unicodedata.normalize("NFKD", text.translate(ASCII)).encode("ascii", "replace").decode()
-
-
-def _kept_spaces(text: str) -> Iterable[str]:
-    for sign in text:
-        yield sign if sign.isprintable() or sign == NO_BREAK else " " if sign.isspace() else ascii(sign)[1:-1]
 
 
 def _wide(words: Words) -> int:

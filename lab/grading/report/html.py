@@ -8,7 +8,7 @@ from html import escape
 from lab.grading.evidence.sequence import svg
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
-from lab.grading.report.coloured import visible
+from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import log_places, next_commands, tally, to_try
 from lab.grading.report.words import label, reason, said
 
@@ -83,7 +83,7 @@ def _article(report: Report, ident: str, language: str) -> str:
     holding = [one for one in report.findings if one.verdict == "pass"]
     parts = [_header(report, language)]
     for service, problem in report.not_built.items():
-        text = "\n".join(line[: len(line) - len(line.lstrip())] + visible(line) for line in problem.splitlines())
+        text = "\n".join(line[: len(line) - len(line.lstrip())] + one_line(line) for line in problem.splitlines())
         parts.append(f'<section class="card fail"><b>{_text(service)}</b><pre>{escape(text)}</pre></section>')
     if failing:
         parts.append(f"<h2>{_text(label('fails', language))}</h2>")
@@ -165,7 +165,7 @@ def _row(line: Line, began: float, language: str) -> str:
 def _undecided(finding: Finding, language: str) -> str:
     lab = f'<p class="dim">{_text(label("lab_fault", language))}</p>' if finding.verdict == "error" else ""
     why = reason(finding, language).splitlines()
-    told = "\n".join(line[: len(line) - len(line.lstrip())] + visible(line) for line in why)
+    told = "\n".join(line[: len(line) - len(line.lstrip())] + one_line(line) for line in why)
     return f'<section class="card {finding.verdict}">{_top(finding, language)}<pre>{escape(told)}</pre>{lab}</section>'
 
 
@@ -197,4 +197,4 @@ def _facts(facts: Sequence[tuple[str, str]]) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(visible(text))
+    return escape(one_line(text))

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as Xml
 
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Report
-from lab.grading.report.coloured import visible
+from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import to_try
 from lab.grading.report.words import label, reason, said
 
@@ -32,7 +32,7 @@ def _suite(report: Report, language: str) -> Xml.Element:
     suite = Xml.Element(
         "testsuite",
         {
-            "name": visible(f"{report.exercise} {said(report.title, language)}"),
+            "name": one_line(f"{report.exercise} {said(report.title, language)}"),
             "timestamp": _stamp(report.started_at),
             "hostname": "localhost",
             "tests": str(len(cases)),
@@ -46,7 +46,7 @@ def _suite(report: Report, language: str) -> Xml.Element:
     facts = {"seed": str(report.seed), "run": report.run, "lab": report.lab, "passed": str(report.passed).lower()}
     for name, value in [*facts.items(), *((f"engine.{engine}", tier) for engine, tier in report.tiers.items())]:
         if value:
-            Xml.SubElement(properties, "property", {"name": name, "value": visible(value)})
+            Xml.SubElement(properties, "property", {"name": name, "value": one_line(value)})
     suite.extend(cases)
     if report.not_built:
         said_ = [f"{service}: {problem}" for service, problem in report.not_built.items()]
@@ -55,20 +55,20 @@ def _suite(report: Report, language: str) -> Xml.Element:
 
 
 def _case(report: Report, finding: Finding, language: str) -> Xml.Element:
-    name = visible(f"{finding.behaviour} {said(finding.says, language)}")
+    name = one_line(f"{finding.behaviour} {said(finding.says, language)}")
     case = Xml.Element("testcase", {"classname": report.exercise, "name": name, "time": f"{finding.seconds:.3f}"})
     got = f"expected {finding.expected}; got {finding.got}"
     match finding.verdict:
         case "fail" if finding.gold:
-            Xml.SubElement(case, "skipped", {"message": visible(f"{label('gold', language)}: {got}")})
+            Xml.SubElement(case, "skipped", {"message": one_line(f"{label('gold', language)}: {got}")})
         case "fail":
-            failure = Xml.SubElement(case, "failure", {"type": finding.code or "failed", "message": visible(got)})
+            failure = Xml.SubElement(case, "failure", {"type": finding.code or "failed", "message": one_line(got)})
             failure.text = _block(_words(report, finding, language))
         case "unknown" | "error":
-            error = {"type": finding.verdict, "message": visible(finding.reason)}
+            error = {"type": finding.verdict, "message": one_line(finding.reason)}
             Xml.SubElement(case, "error", error).text = _block(finding.reason.splitlines())
         case "skipped":
-            Xml.SubElement(case, "skipped", {"message": visible(reason(finding, language))})
+            Xml.SubElement(case, "skipped", {"message": one_line(reason(finding, language))})
     told = [*_story(finding, language), *(f"{label('note', language)}: {text}" for text in finding.warnings)]
     if told:
         Xml.SubElement(case, "system-out").text = _block(told)
@@ -100,7 +100,7 @@ def _story(finding: Finding, language: str) -> list[str]:
 
 def _block(lines: Sequence[str]) -> str:
     """Lines of text of which each is safe in XML: it forbids most control characters, even escaped."""
-    return "\n" + "".join(f"{visible(line)}\n" for line in lines)
+    return "\n" + "".join(f"{one_line(line)}\n" for line in lines)
 
 
 def _sums(suites: Sequence[Xml.Element]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
-from lab.grading.report.coloured import NO_BREAK, ColouredText, visible
+from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line
 from lab.grading.report.words import label, reason, said
 from lab.journal.telling import Role, Words
 
@@ -86,7 +86,7 @@ def awaiting(
     """What a grading waits for at the moment, in one line."""
     sheet = ColouredText(width=width, colour=False, unicode=unicode)
     head = f"{behaviour}  " if behaviour else ""
-    waited = f"{label('awaiting', language, what=visible(what))}"
+    waited = f"{label('awaiting', language, what=one_line(what))}"
     sheet.line([(f"{head}{waited}  {_span(seconds)}", "plain")])
     return sheet.text()
 
@@ -107,9 +107,9 @@ class _Page:
         """The services that could not be built, each with what its build said, once for all behaviours."""
         for service, said_ in self._report.not_built.items():
             what, *lines = said_.splitlines()
-            self._sheet.paragraph([(f"{service}: ", "title"), (visible(what), "bad")])
+            self._sheet.paragraph([(f"{service}: ", "title"), (one_line(what), "bad")])
             for line in lines:
-                self._sheet.paragraph([(visible(line), "plain")], hang=len(line) - len(line.lstrip()))
+                self._sheet.paragraph([(one_line(line), "plain")], hang=len(line) - len(line.lstrip()))
             self._sheet.blank()
 
     def in_short(self, findings: Sequence[Finding]) -> None:
@@ -125,7 +125,7 @@ class _Page:
         for why, idents in skipped.items():
             word = (label("skipped", self._language), ROLES["skipped"])
             head: Words = [(f"{' '.join(idents)}  ", "title"), word, ("  ", "plain")]
-            self._sheet.paragraph([(visible(why), "plain")], head=head, hang=sum(cell_len(text) for text, _ in head))
+            self._sheet.paragraph([(one_line(why), "plain")], head=head, hang=sum(cell_len(text) for text, _ in head))
         for finding in findings:
             if finding.verdict == "pass":
                 self._briefly(finding)
@@ -176,14 +176,14 @@ class _Page:
         sheet.line([*head, (" " * gap, "plain"), (says, "plain")], tail=tail)
         if finding.verdict == "fail":
             label_ = label("got", language)
-            sheet.line([("    ", "plain"), (f"{label_}: ", "dim"), (visible(finding.got), "plain")])
+            sheet.line([("    ", "plain"), (f"{label_}: ", "dim"), (one_line(finding.got), "plain")])
         elif finding.verdict != "pass":
             for line in reason(finding, language).splitlines():
-                sheet.paragraph([(visible(line), "plain")], hang=4 + len(line) - len(line.lstrip()))
+                sheet.paragraph([(one_line(line), "plain")], hang=4 + len(line) - len(line.lstrip()))
             if finding.verdict == "error":
                 sheet.paragraph([(label("lab_fault", language), "warn")], hang=4)
         for warning in finding.warnings:
-            sheet.paragraph([(f"{label('note', language)}: ", "dim"), (visible(warning), "warn")], hang=4)
+            sheet.paragraph([(f"{label('note', language)}: ", "dim"), (one_line(warning), "warn")], hang=4)
 
     def sum_up(self, failing: Sequence[Finding]) -> None:
         report, language, sheet = self._report, self._language, self._sheet
@@ -218,7 +218,7 @@ class _Page:
 
     def _told(self, key: str, text: str, role: Role = "plain") -> None:
         if text:
-            self._label(key, [(visible(text), role)])
+            self._label(key, [(one_line(text), role)])
 
     def _label(self, key: str, words: Words) -> None:
         if self._narrow:
@@ -250,7 +250,7 @@ class _Page:
             head: Words = [*start, (" " * pad, "plain"), (f"{time:<8}", "time"), (lane, "dim")]
             if line.lane == "fault":
                 head[-1] = (lane, "warn")
-            words = [(visible_piece(text), role) for text, role in tell(line, language)]
+            words = [(one_line_piece(text), role) for text, role in tell(line, language)]
             if is_here(line):
                 words += [("  ", "plain"), (f"← {label('mark_here', language)}".replace(" ", NO_BREAK), "bad")]
             self._sheet.paragraph(words, head=head, hang=self._hang + 8 + lane_width)
@@ -300,9 +300,9 @@ def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str,
     return [(f"lab try {report.exercise}", "try_services"), again]
 
 
-def visible_piece(text: str) -> str:
-    """A piece of a line: as `visible`, with the spaces at its ends left alone."""
-    inner = visible(text)
+def one_line_piece(text: str) -> str:
+    """A piece of a line: as `one_line`, with the spaces at its ends left alone."""
+    inner = one_line(text)
     start, end = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     return f"{start}{inner}{end}" if inner else text
 

@@ -70,8 +70,12 @@ def test_the_decisive_line_is_lit_and_said() -> None:
 
 
 def test_a_fault_is_a_band_from_its_beginning_to_its_end() -> None:
-    begins = Line(t=0.5, lane="fault", who="f1", what="latency orders->payments 2s", result="added")
-    ends = Line(t=2.0, lane="fault", who="f1", what="latency orders->payments 2s", result="healed")
+    begins = Line(
+        t=0.5, lane="fault", who="f1", to="orders->payments", what="latency orders->payments 2s", result="added"
+    )
+    ends = Line(
+        t=2.0, lane="fault", who="f1", to="orders->payments", what="latency orders->payments 2s", result="healed"
+    )
     open_, closed = drawn(begins, wire(), wire()), drawn(begins, wire(), ends, wire())
     bands = [one for root in (open_, closed) for one in root.iter(f"{NS}rect") if one.get("class") == "band"]
     assert len(bands) == 2
@@ -100,7 +104,7 @@ def test_nothing_to_tell_is_nothing() -> None:
 
 def test_only_a_gap_or_a_fault_is_drawn_too() -> None:
     assert "7 more" in text(drawn(Line(t=1.0, lane="check", who="", what="", more=7)))
-    drawn(Line(t=1.0, lane="fault", who="f1", what="kill orders", result="added"))
+    drawn(Line(t=1.0, lane="fault", who="f1", to="orders", what="kill orders", result="added"))
 
 
 @pytest.mark.parametrize("language", ["en", "uz"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lab.grading.report.coloured import NO_BREAK, ColouredText, visible, wrap
+from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line, wrap
 
 
 @given(
@@ -30,7 +30,7 @@ def test_a_terminal_obeys_nothing_that_strangers_wrote() -> None:
     sheet = ColouredText(width=60, colour=False, unicode=True)
     sheet.line([("red \x1b[31m and\nmore\x07", "bad")])
     assert sheet.text() == "red \\x1b[31m and more\\x07"
-    assert visible("a\tb\r\nc\x00") == "a b c\\x00"
+    assert one_line("a\tb\r\nc\x00") == "a b c\\x00"
 
 
 def test_colour_comes_on_top() -> None:
