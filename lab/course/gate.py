@@ -1,7 +1,7 @@
-"""The author gate: proof that an exercise's checks pass what is right and catch what is wrong.
+"""The author gate proves that an exercise's checks pass what is right and catch what is wrong.
 
-The starter fails, the solution passes whatever the seed and however busy the machine, each wrong service fails the
-behaviour that it declares and none before it, and every behaviour that must hold is shown to be able to fail.
+The starter fails. The solution passes with any seed on a busy machine. Each wrong service fails the behaviour that it
+declares and none before it, and for every behaviour that must hold some wrong service fails it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from lab.course.variants import Unusable, Variant, missing_tool, prepared, varia
 from lab.grading.model import Assignment, Finding, Report, WrongService
 
 Grade = Callable[[Assignment, int, Sequence[str]], Done]
-"""Grades an assignment with a seed; of its behaviours only those named, or all. Raises NotGraded."""
+"""Grades the named behaviours of an assignment with a seed; all of them if none is named. Raises NotGraded."""
 
 Planned = tuple[Exercise, Variant, int]
-"""A grading that is to be made: whose program, which, with which seed."""
+"""A grading to make: the exercise, the program, the seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One grading of a stored program: what it showed, and the holes that this is."""
+    """One grading of a stored program, and the holes in the exercise that it showed."""
 
     exercise: str
     variant: str
@@ -37,8 +37,8 @@ class Trial:
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One exercise in the matrix. `wrong` of its wrong services were graded; `seconds` are all its trials together,
-    `solution` the slowest of its solution."""
+    """One exercise in the matrix. `wrong` counts the graded wrong services, `seconds` is the time of all trials, and
+    `solution` that of the solution's slowest."""
 
     exercise: str
     must: int = 0
@@ -52,9 +52,9 @@ class Row:
 
 
 def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
-    """What is to be graded: the solution with each seed, everything else that is stored with the first.
+    """The gradings to make: the solution with each seed, everything else with the first seed.
 
-    A variant whose tools this machine lacks is not planned; see `skipped`.
+    They leave out the variants whose tools this machine lacks; see `skipped`.
     """
     return [
         (variant, seed)
@@ -81,7 +81,7 @@ def trial(
     *,
     only: Sequence[str] | None = None,
 ) -> Trial:
-    """Grade one stored program and judge what came of it."""
+    """Grade one stored program and look for holes in the report."""
     wrong = next((one for one in exercise.wrong if variant.kind == "wrong" and one.name == variant.wrong), None)
     behaviours = only if only is not None else before(exercise, wrong) if wrong else ()
     began = time.monotonic()
@@ -106,9 +106,9 @@ def trial(
 
 
 def before(exercise: Exercise, wrong: WrongService) -> list[str]:
-    """The behaviours that show a wrong service: those above the one it fails, and that one.
+    """The behaviours to grade a wrong service with: the one that it fails, and those above.
 
-    Gold ones count only where it is a gold one that it fails.
+    Gold behaviours above count only where the wrong service fails a gold one.
     """
     declared = exercise.behaviour(wrong.fails)
     above = exercise.behaviours[: exercise.behaviours.index(declared)]
@@ -116,7 +116,7 @@ def before(exercise: Exercise, wrong: WrongService) -> list[str]:
 
 
 def starter_holes(report: Report) -> list[str]:
-    """The untouched starter fails something that must hold, and nothing about it is unclear."""
+    """The untouched starter fails a behaviour that must hold, and no verdict is unclear."""
     holes = [_unclear(finding) for finding in report.findings if finding.verdict in ("unknown", "error")]
     if not any(finding.verdict == "fail" and not finding.gold for finding in report.findings):
         holes.append("it fails nothing that must hold")
@@ -130,7 +130,7 @@ def solution_holes(report: Report) -> list[str]:
 
 
 def wrong_holes(report: Report, exercise: Exercise, wrong: WrongService) -> list[str]:
-    """It fails the behaviour that it declares, with a code that it declares, and none before that one."""
+    """The wrong service fails the behaviour that it declares with a code that it declares, and none above it."""
     findings = {finding.behaviour: finding for finding in report.findings}
     *above, declared = before(exercise, wrong)
     holes = [
@@ -152,7 +152,7 @@ HOLES: dict[str, Callable[[Report], list[str]]] = {"starter": starter_holes, "so
 
 
 def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Row:
-    """The exercise's line of the matrix, from what lint says is missing and from its trials."""
+    """The exercise's line of the matrix, made of lint's findings and its trials."""
     line = Row(
         exercise=exercise.id,
         must=sum(not behaviour.gold for behaviour in exercise.behaviours),

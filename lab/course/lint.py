@@ -1,6 +1,6 @@
-"""What can be said of an exercise without running it: texts in each language, a check for every behaviour, its folders.
+"""Lint finds what an exercise lacks without running it: texts in each language, checks, folders.
 
-A missing piece is a sentence; an exercise without any is complete.
+Each finding is a sentence; a complete exercise has none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MARK = "behaviour"
 
 
 def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
-    """Everything that is missing. `known` are all exercises, for those that this one names."""
+    """Everything that is missing or wrong. `known` are all exercises, so that the names of others can be resolved."""
     return [
         *_briefs(exercise),
         *_hints(exercise),
@@ -36,7 +36,7 @@ def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
 
 
 def proved(source: str) -> dict[str, list[str]]:
-    """Check functions by the behaviour that they prove, as the file's text has them; `""` are those that prove none.
+    """The check functions in the text of `checks.py` by the behaviour they prove; `""` holds those that prove none.
 
     Raises SyntaxError.
     """
@@ -125,7 +125,7 @@ def _programs(exercise: Exercise) -> Iterator[str]:
 
 
 def _needless(exercise: Exercise, variant: Variant) -> Iterator[str]:
-    """What a solution stores or removes although the starter below it is the same."""
+    """Files that a solution stores or removes in vain, because the starter has the same or none."""
     *below, layer = (exercise.folder / one.name for one in variant.layers)
     for starter in below:
         for path in written(layer):
@@ -138,7 +138,7 @@ def _needless(exercise: Exercise, variant: Variant) -> Iterator[str]:
 
 
 def _links(exercise: Exercise) -> Iterator[str]:
-    """A file that several programs share is stored once, and the others are links to it."""
+    """Links lead to files that several programs share, and each is stored once, among the exercises."""
     for path in sorted(exercise.folder.rglob("*")):
         if path.is_symlink():
             place = path.relative_to(exercise.folder)

@@ -1,4 +1,4 @@
-"""Reads an exercise's folder: `exercise.toml` and the stored wrong services. Says everything that is wrong there."""
+"""Reads `exercise.toml` and the wrong services of an exercise's folder, and reports every problem in them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ WRONG = ("fails", "codes", "seen_in", "title", "text")
 
 
 class InvalidExercise(ValueError):
-    """The exercise's files are wrong. `problems` holds one sentence each, beginning with file and place.
+    """The exercise's files are invalid. `problems` holds one sentence each, beginning with file and place.
 
-    `id` is what the file says it is, if it does.
+    `id` is the one that the file gives, or empty.
     """
 
     def __init__(self, folder: Path, problems: Sequence[str], ident: str = "") -> None:
@@ -44,13 +44,13 @@ class InvalidExercise(ValueError):
         super().__init__("\n".join(f"{folder.parent.name}/{folder.name}/{problem}" for problem in problems))
 
     def means(self, word: str) -> bool:
-        """Whether `word` (`all`, `day5`, `5.3`, a slug) names this exercise, as far as can be told."""
+        """Whether `word` (`all`, `day5`, `5.3`, a slug) names this exercise, as far as its files tell."""
         day, slug = self.folder.parent.name, self.folder.name.replace("_", "-")
         return word in ("all", day, slug) or (bool(self.id) and word in (self.id, self.id.removeprefix("day")))
 
 
 def load(folder: Path) -> Exercise:
-    """The exercise in `folder`. Raises InvalidExercise with every problem there is."""
+    """The exercise in `folder`. Raises InvalidExercise with every problem that it has."""
     reader = Reader()
     try:
         data = parse(folder / FILE)
@@ -173,7 +173,7 @@ def _service(reader: Reader, place: str, name: str, table: Table, targets: set[s
 
 
 def _commands(reader: Reader, data: Table) -> dict[str, Command]:
-    """How each language is built and run: as ever, but for what the exercise says differently."""
+    """How each language is built and run: the defaults, overridden by what the exercise says."""
     commands = dict(COMMANDS)
     for language, table in reader.tables(data, "run").items():
         place, usual = f"[run] {language}", COMMANDS.get(language)

@@ -1,4 +1,4 @@
-"""An author's copy of a program becomes what the exercise stores of it: the other direction of `variants.lay_out`."""
+"""Stores an author's copy of a program in the exercise, in layers; `variants.lay_out` goes the other way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.course.variants import NOT_COPIED, REMOVED, Unusable, Variant, git, lay
 
 
 def pack(exercise: Exercise, variant: Variant, copy: Path) -> list[Path]:
-    """Store what is in `copy` as the solution or the wrong service; the files that change. Raises Unusable, OSError."""
+    """Store `copy` as the solution or the wrong service; return the files that changed. Raises Unusable, OSError."""
     return _patch(exercise, variant, copy) if variant.kind == "wrong" else list(_overlay(exercise, variant, copy))
 
 
@@ -27,7 +27,7 @@ def _overlay(exercise: Exercise, variant: Variant, copy: Path) -> Iterator[Path]
     for name in sorted(present.keys() | wanted.keys()):
         path = layer / name
         if present.get(name) == wanted.get(name):
-            continue  # where it is a link it stays one
+            continue  # a link stays a link
         path.unlink(missing_ok=True)
         if name in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Which gradings a change calls for: those of the exercises that it touched, and a seeded sample of all others.
+"""Chooses the gradings to make after a change: those of the exercises that it touched, and a seeded sample of the rest.
 
-The gate over every exercise takes longer than a change should wait for. What a change can break is its own exercise,
-or the ground that all of them stand on; there a sample that differs from change to change finds it soon enough.
+The gate over every exercise takes too long for each change. A change can break the exercises that it touches, or the
+ground that all exercises stand on; a sample that differs with each change finds the latter soon enough.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from lab.course.titles import ROOT
 EXERCISES = f"lab/{ROOT.name}/"
 GROUND = ("lab/", "pyproject.toml")
 ABOVE = ("lab/cli/", "lab/dashboard/", "lab/locale/", "lab/day", EXERCISES)
-"""What every grading stands on, but for what is above it."""
+"""Every grading stands on GROUND without what is ABOVE it."""
 QUIET = 4
-"""Of a change that no grading can notice, only one part in so many of the sample is graded."""
+"""After a change that no grading can notice, the sample is smaller by this factor."""
 
 
 class UnknownRevision(Exception):
-    """Git cannot say what has changed since then."""
+    """Git does not know the revision, or there is no git."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What has changed in a checkout since some commit. `files` are relative to its top folder."""
+    """The files of a checkout that have changed since some commit, relative to its top folder."""
 
     top: Path
     files: frozenset[Path]
 
     @property
     def ground(self) -> bool:
-        """Whether it reaches what every grading stands on."""
+        """Whether the change reaches what every grading stands on."""
         names = [path.as_posix() for path in self.files]
         return any(name.startswith(GROUND) and not name.startswith(ABOVE) for name in names)
 
     def touches(self, exercise: Exercise) -> bool:
-        """Whether it reaches the exercise's folder, but for its texts, or a file that a link in there leads to."""
+        """Whether the change reaches the exercise's folder, except its texts, or a file that a link in it leads to."""
         folder = self.top / EXERCISES / exercise.folder.parent.name / exercise.folder.name
         shared = {path.resolve() for path in folder.rglob("*") if path.is_symlink()}
         changed = [(self.top / path).resolve() for path in self.files if path.suffix != ".md"]
@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The gradings that were chosen, of how many, and how many of them are of touched exercises."""
+    """The chosen gradings; `touched` of them belong to touched exercises, and `possible` could have been chosen."""
 
     planned: tuple[Planned, ...]
     touched: int
@@ -59,7 +59,7 @@ class Sample:
 
 
 def since(revision: str, folder: Path) -> Change:
-    """What has changed in the checkout around `folder` since the commit, committed or not. Raises UnknownRevision."""
+    """The change of the checkout around `folder` since a commit, committed or not. Raises UnknownRevision."""
     top = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     tracked = _git(top, "diff", "--name-only", "--no-renames", "-z", commit)
@@ -68,10 +68,10 @@ def since(revision: str, folder: Path) -> Change:
 
 
 def sample(planned: Sequence[Planned], change: Change | None, *, most: int | None, seed: int) -> Sample:
-    """Of the planned gradings at most so many, those of touched exercises first; without `most` only those.
+    """Choose at most `most` of the planned gradings: those of touched exercises first, or only those without `most`.
 
-    Where even these are too many, their starters and solutions go before their wrong services. Without a change
-    everything may have been touched.
+    If even these are too many, starters and solutions come before wrong services. Without a change every exercise
+    counts as the rest.
     """
     chance = random.Random(seed)
     idents = {one[0].id: one[0] for one in planned} if change else {}

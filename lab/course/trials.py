@@ -1,4 +1,4 @@
-"""Several trials of the author gate at a time: most of a grading is waiting."""
+"""The author gate runs several trials at a time, because most of a grading is waiting."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lab.course.grading import Done, Grading, NotGraded, Task
 from lab.grading.model import Assignment
 
 LIMIT = 600.0
-"""Seconds after which a trial is broken off."""
+"""Seconds until a trial is stopped."""
 
 
 class Trials:
-    """Makes trials, `jobs` at a time; leaving it early breaks them off in the orderly way."""
+    """Runs trials, `jobs` at a time; leaving it early stops them, and each cleans up after itself."""
 
     def __init__(self, jobs: int) -> None:
         self._pool = ThreadPoolExecutor(jobs)
@@ -34,7 +34,7 @@ class Trials:
         self._pool.shutdown(cancel_futures=True)
 
     def run(self, planned: Sequence[Planned]) -> Iterator[Trial]:
-        """The trials as they come to an end."""
+        """The trials, each as soon as it is over."""
         futures = [
             self._pool.submit(gate.trial, exercise, variant, self._grade, seed) for exercise, variant, seed in planned
         ]

@@ -1,8 +1,8 @@
 """The programs that an exercise stores: starter, solution (each in some languages) and wrong services.
 
-They are stored in layers: `starter/` is whole, `solution/` holds only what differs from the starter or is new, and a
-wrong service is a patch of the solution. They are run in a temporary copy, so that what a build or a run writes never
-stays beside them.
+They are stored in layers: `starter/` is whole, `solution/` holds only the files that differ from the starter's or are
+new, and a wrong service is a patch of the solution. They run in a temporary copy, so that builds and runs write nothing
+beside them.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from lab.course.exercise import Exercise
 PYTHON = "python"
 Kind = Literal["starter", "solution", "wrong"]
 REMOVED = "REMOVED"
-"""The file in `solution/` that lists, a path a line, which files of the starter the solution does not have."""
+"""A file in `solution/` that lists, one path per line, the starter's files that the solution does not have."""
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "node_modules", "bin")
 
 
 class Unusable(Exception):
-    """The stored program cannot be made: a layer that does not fit the one below it, a missing tool."""
+    """The program cannot be laid out: a layer does not fit the one below it, or a tool is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One stored program. `name` is what people say: `starter`, `solution.go`, `wrong/no-lock`."""
+    """One stored program. People call it by `name`: `starter`, `solution.go`, `wrong/no-lock`."""
 
     kind: Kind
     language: str = PYTHON
@@ -48,7 +48,7 @@ class Variant:
 
     @property
     def layers(self) -> tuple[Variant, ...]:
-        """What is laid on what, each a folder of the exercise named like it."""
+        """The layers from the bottom up; each is the exercise's folder of the same name."""
         starter, solution = Variant("starter", self.language), Variant("solution", self.language)
         return (starter,) if self.kind == "starter" else (starter, solution)
 
@@ -63,7 +63,7 @@ def variants(exercise: Exercise) -> list[Variant]:
 
 
 def missing_tool(exercise: Exercise, variant: Variant) -> str:
-    """The program that this machine lacks to build or run the variant, or nothing."""
+    """The program that building or running the variant needs and this machine lacks, or nothing."""
     if variant.language == PYTHON:
         return ""
     command = exercise.run[variant.language]
@@ -81,7 +81,7 @@ def stored(exercise: Exercise, variant: Variant) -> bool:
 
 @contextmanager
 def prepared(exercise: Exercise, variant: Variant) -> Iterator[dict[str, Source]]:
-    """Its services in a temporary copy. Raises Unusable."""
+    """The variant's services in a temporary copy. Raises Unusable."""
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as scratch:
         copy = Path(scratch).resolve() / "services"
         lay_out(exercise, variant, copy)
@@ -89,7 +89,7 @@ def prepared(exercise: Exercise, variant: Variant) -> Iterator[dict[str, Source]
 
 
 def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
-    """Make `folder` with the whole program in it, one folder a service. Raises Unusable, OSError."""
+    """Make `folder` and put the whole program into it, one folder per service. Raises Unusable, OSError."""
     folder.mkdir()
     for layer in variant.layers:
         if stored(exercise, layer):
@@ -99,7 +99,7 @@ def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
 
 
 def removed(layer: Path) -> list[str]:
-    """The files of the layer below that this one does not have. Raises OSError."""
+    """The files of the layer below that this layer takes away. Raises OSError."""
     listed = layer / REMOVED
     return listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
 

@@ -1,4 +1,4 @@
-"""Which gradings `lab dev check --changed REV --most N` makes, and a word about why."""
+"""Chooses the gradings of `lab dev check --changed REV --most N`, and says which and why."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the gradings are made: those of what has changed since a commit, and a sample."""
+    """How gradings are chosen: by what has changed since a commit, and by chance up to a number."""
 
     changed: str
     most: int | None
 
     def of(self, planned: Sequence[Planned], seed: int) -> list[Planned]:
-        """Those that are made, after a word about which and why."""
+        """The chosen gradings; says how many they are, and why."""
         from lab.course.sample import UnknownRevision, sample, since
 
         try:
