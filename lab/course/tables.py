@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lab.locale import tr
 from lab.system.names import did_you_mean
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ def parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(text.decode())
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        raise Unreadable(f"{path.name}: line {line} is not UTF-8 text") from None
+        raise Unreadable(tr("{name}: line {line} is not UTF-8 text", name=path.name, line=line)) from None
     except tomllib.TOMLDecodeError as error:
         raise Unreadable(f"{path.name}: {_with_line(str(error), text.decode())}") from None
 
@@ -45,7 +46,7 @@ class Reader:
         keys = tuple(keys)
         for key in table:
             if key not in keys:
-                self.problem(f"{place} {key}", f"no such key{did_you_mean(key, keys)}")
+                self.problem(f"{place} {key}", tr("no such key{did_you_mean}", did_you_mean=did_you_mean(key, keys)))
 
     def get(self, place: str, table: Table, key: str, kind: type[T], default: T) -> T:
         """The value of `key`, or `default` where it is missing or of another kind."""
@@ -55,7 +56,9 @@ class Reader:
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            self.problem(f"{place} {key}", f"expected {_name(kind)}, got {_name(type(value))}")
+            self.problem(
+                f"{place} {key}", tr("expected {wanted}, got {given}", wanted=_name(kind), given=_name(type(value)))
+            )
             return default
         return value
 
@@ -63,14 +66,14 @@ class Reader:
         """The same for a key that must be there; an empty value counts as missing."""
         value = self.get(place, table, key, kind, kind())
         if key not in table or value == "":
-            self.problem(f"{place} {key}", "missing")
+            self.problem(f"{place} {key}", tr("missing"))
         return value
 
     def words(self, place: str, table: Table, key: str) -> tuple[str, ...]:
         """A list of strings; empty where it is missing."""
         value = self.get(place, table, key, list, [])
         if not all(isinstance(word, str) for word in value):
-            self.problem(f"{place} {key}", "expected a list of strings")
+            self.problem(f"{place} {key}", tr("expected a list of strings"))
             return ()
         return tuple(value)
 
@@ -81,7 +84,7 @@ class Reader:
         said = {language: inside.get(language, "") for language in LANGUAGES}
         for language, words in said.items():
             if not isinstance(words, str) or not words.strip():
-                self.problem(f"{place}.{language}" if place else language, "missing")
+                self.problem(f"{place}.{language}" if place else language, tr("missing"))
         return {language: str(words) for language, words in said.items()}
 
     def tables(self, data: Table, key: str) -> dict[str, Table]:
@@ -89,7 +92,7 @@ class Reader:
         found = self.get("", data, key, dict, {})
         for name, table in found.items():
             if not isinstance(table, dict):
-                self.problem(f"[{key}.{name}]", f"expected a table, got {_name(type(table))}")
+                self.problem(f"[{key}.{name}]", tr("expected a table, got {given}", given=_name(type(table))))
         return {name: table for name, table in found.items() if isinstance(table, dict)}
 
     def problem(self, place: str, what: str) -> None:
@@ -103,16 +106,16 @@ def _with_line(message: str, text: str) -> str:
     number = int(match[1])
     lines = text.splitlines()
     shown = f": {lines[number - 1].strip()}" if number <= len(lines) else ""
-    return f"line {number}: {AT_LINE.sub('', message).lower()}{shown}"
+    return tr("line {number}: {problem}{shown}", number=number, problem=AT_LINE.sub("", message).lower(), shown=shown)
 
 
 def _name(kind: type) -> str:
     names: dict[type, str] = {
-        str: "a string",
-        dict: "a table",
-        list: "a list",
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
+        str: tr("a string"),
+        dict: tr("a table"),
+        list: tr("a list"),
+        bool: tr("true or false"),
+        int: tr("a whole number"),
+        float: tr("a number"),
     }
     return names.get(kind, kind.__name__)

@@ -70,7 +70,7 @@ def _line(step: Step, began: float) -> Words:
             return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain")]
     line += [(step.who, "name"), (" → ", "dim"), (step.to, "name"), (f"  {step.what}", "plain")]
     if step.result:
-        line.append((f"  {step.result}", "good" if not step.mark else "plain"))
+        line.append((f"  {tr(step.result)}", "good" if not step.mark else "plain"))
     if step.ms is not None:
         line.append((f"  {milliseconds(step.ms)}", "dim"))
     if step.mark:

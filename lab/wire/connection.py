@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
+from lab.locale import tr
 from lab.wire.actions import Action, End, How, Read
 from lab.wire.disturb import touched
 from lab.wire.lane import Lane
@@ -219,7 +220,7 @@ class Connection:
         self._mutes.intersection_update(faults.active)
         self._stalls = {stall for stall in self._stalls if stall[0] in faults.active}
         if self._hole and not self._muted:
-            self._reset("", "replies were lost: the connection cannot go on")
+            self._reset("", tr("replies were lost: the connection cannot go on"))
             return
         for socket in self._sockets.values():
             socket.lane.rate = faults.rate
@@ -256,7 +257,7 @@ class Connection:
         flows = [flow for socket in self._sockets.values() for flow in socket.lane.drop()]
         for flow in (*flows, *self._finish(Side.SERVER)):
             flow.outcome, flow.status = "error" if fault else "lost", "reset"
-            flow.detail = detail or "the connection was cut"
+            flow.detail = detail or tr("the connection was cut")
             self._blamed(flow, fault)
         self._grace = None
         self._wakes.clear()

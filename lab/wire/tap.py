@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.journal.event import Flow
+from lab.locale import tr
 from lab.system.model import Link
 from lab.wire.connection import Connection
 from lab.wire.linkfaults import LinkFaults
@@ -172,7 +173,13 @@ class Tap:
             sock.close()
             host, port = self.upstream
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            detail = f"{self.link.target} does not answer at {host}:{port} ({reason})"
+            detail = tr(
+                "{target} does not answer at {host}:{port} ({reason})",
+                target=self.link.target,
+                host=host,
+                port=port,
+                reason=reason,
+            )
             refused = Flow(role="connection", op="connect", status="refused", outcome="refused", detail=detail, ms=0.0)
             sockets.tell(refused)
             return

@@ -241,7 +241,7 @@ def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Eve
 
     seq = (
         _repeated(steps, by_seq)
-        or _only(seq for line, seq in told if died(line, seq) and line.result.startswith("exited"))
+        or _only(seq for line, seq in told if died(line, seq) and _exited(by_seq[seq]))
         or _only(step.seq for step in steps if step.mark in ASTRAY or (step.kind, step.mark) == ("deliver", "again"))
         or _only(seq for line, seq in told if died(line, seq) and line.what == "failed")
         or _only(seq for line, seq in told if line.who == CLIENT and line.result.startswith("5"))
@@ -250,6 +250,11 @@ def _point_out(told: list[Told], steps: Sequence[Step], by_seq: Mapping[int, Eve
         (replace(line, mark=f"{line.mark} here".strip()), number) if number == seq != NOTHING else (line, number)
         for line, number in told
     ]
+
+
+def _exited(event: Event) -> bool:
+    """Whether a process ended with an exit code of its own, and not by a signal."""
+    return isinstance(event, Process) and event.code is not None and event.code >= 0
 
 
 def _repeated(steps: Sequence[Step], by_seq: Mapping[int, Event]) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from lab.faults.catalogue import ON_MESSAGES, effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
+from lab.locale import tr
 from lab.wire.disturb import disturb, pace, touched
 from lab.wire.http.framing import BODY, BROKEN, END, HEAD, Reader
 from lab.wire.http.head import Head
@@ -137,14 +138,25 @@ class HttpSession:
         flows = []
         if self._exchanges and self._answered is not None and self._answers.until_close and side is Side.SERVER:
             flows.append(self._answered_all(now))
-        who = "the caller gave up" if side is Side.CLIENT else "the provider closed"
+        gave_up = side is Side.CLIENT
         for exchange in self._exchanges:
             flow = exchange.flow
             flow.outcome = "lost"
             flow.ms = (now - exchange.at) * 1000
             flow.status = flow.status or "closed"
-            when = "before its answer" if self._answered is None else "in the middle of its answer"
-            flow.detail = f"{who} {when}" + (f" {flow.detail}" if flow.detail else "")
+            if self._answered is None:
+                why = (
+                    tr("the caller gave up before its answer")
+                    if gave_up
+                    else tr("the provider closed before its answer")
+                )
+            else:
+                why = (
+                    tr("the caller gave up in the middle of its answer")
+                    if gave_up
+                    else tr("the provider closed in the middle of its answer")
+                )
+            flow.detail = f"{why} {flow.detail}".strip()
             self._answered = None
             flows.append(touched(flow, exchange.fault))
         self._exchanges.clear()
@@ -325,5 +337,5 @@ class HttpSession:
     def _torn(self, now: float) -> list[Effect]:
         flow = self._answered_all(now)
         flow.outcome = "error"
-        flow.detail = "the answer's body was cut short"
+        flow.detail = tr("the answer's body was cut short")
         return [Seen(flow), Close()]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lab.faults.catalogue import ON_MESSAGES, effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
+from lab.locale import tr
 from lab.wire.disturb import disturb, pace, touched
 from lab.wire.redis.commands import READS, ROLES, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, name_of, ttl
 from lab.wire.redis.resp import Command, CommandReader, Reply, ReplyReader
@@ -128,8 +129,10 @@ class RedisSession:
             flow = asked.flow
             flow.outcome, flow.status = "lost", "closed"
             flow.ms = (now - asked.at) * 1000
-            who = "the caller gave up" if side is Side.CLIENT else "the server closed"
-            flow.detail = f"{who} before the reply"
+            gave_up = side is Side.CLIENT
+            flow.detail = (
+                tr("the caller gave up before the reply") if gave_up else tr("the server closed before the reply")
+            )
             flows.append(touched(flow, asked.fault))
         self._asked.clear()
         return flows

@@ -124,7 +124,7 @@ def test_a_process_that_ended_itself_is_where_it_went_wrong() -> None:
     tape = Tape()
     tape.log(0.9, "orders", '"GET /readyz HTTP/1.1" 200', level="warning")
     tape.http(1.0, "client->orders", "POST /orders", "closed", "c-1", outcome="lost")
-    tape.process(1.01, "orders", "failed", "exited with code 7")
+    tape.process(1.01, "orders", "failed", "exited with code 7", code=7)
     told = story(tape.events, ["c-1"], 1)
     assert whats(told) == ["POST /orders", "failed"]
     assert here(told) == [told[1]]
