@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab.course import days
-from lab.faults import timeline
-from lab.faults.timeline import Scenario
+from lab.faults import scenario as scenarios
+from lab.faults.scenario import Scenario
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 
@@ -35,14 +35,14 @@ def scenario(system: System, name: str) -> Scenario:
     if name not in (names := scenario_names(system)):
         raise Unknown("scenario", name, names)
     try:
-        return timeline.find(Path(system.scenarios or ""), name)
-    except timeline.InvalidScenario as problem:
+        return scenarios.find(Path(system.scenarios or ""), name)
+    except scenarios.InvalidScenario as problem:
         raise NoSystem(f'the scenario "{name}" has mistakes', str(problem)) from None
 
 
 def scenario_names(system: System) -> list[str]:
     """Every scenario of the system."""
-    return timeline.names(Path(system.scenarios)) if system.scenarios else []
+    return scenarios.names(Path(system.scenarios)) if system.scenarios else []
 
 
 def unattended(system: System, name: str | None, duration: float | None) -> tuple[str | None, float]:

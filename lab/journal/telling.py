@@ -10,8 +10,8 @@ from lab.journal.visible import visible
 from lab.locale import tr
 from lab.system.entity import Mood
 
-Role = Literal["plain", "time", "name", "good", "bad", "warn", "dim", "title"]
-Words = list[tuple[str, Role]]
+Tone = Literal["plain", "time", "name", "good", "bad", "warn", "dim", "title"]
+Words = list[tuple[str, Tone]]
 """One line as pieces of text, each with what it is; joined they are the plain line."""
 
 INDENT = 2
@@ -19,7 +19,7 @@ DEEPEST = 12
 """Levels drawn; what is deeper stays in that column, so that a long chain still fits on a narrow screen."""
 
 LOUD = {"lost", "late", "duplicate", "error", "refused"}
-MOODS: Mapping[Mood, Role] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
+MOODS: Mapping[Mood, Tone] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
 BAD = {"lost", "error", "refused", "critical"}
 
 
@@ -43,7 +43,7 @@ def lines(story: Story) -> list[Words]:
     seconds = story.ended - story.began
     about.append((tr("{seconds:.3f} s over {actors}", seconds=seconds, actors=", ".join(story.actors)), "dim"))
     told = [heading, about, [], *(_line(step, story.began) for step in story.steps)]
-    return [[(visible(piece), role) for piece, role in line] for line in told]
+    return [[(visible(piece), tone) for piece, tone in line] for line in told]
 
 
 def _line(step: Step, began: float) -> Words:

@@ -27,7 +27,7 @@ def main() -> None:
     fork_server = fork_off(options.warm, options.lifeline)  # it goes on with its imports while we do ours
 
     from lab.engines.launch import EngineUnavailable
-    from lab.faults.timeline import InvalidScenario
+    from lab.faults.scenario import InvalidScenario
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Callable
 from typing import cast
 
+from lab.faults.scenario import Cue, Scenario
 from lab.faults.text import FaultError
-from lab.faults.timeline import Scenario, Step
 from lab.journal.event import Event, Note
 from lab.locale import tr
 from lab.runtime.api import Action
@@ -40,11 +40,11 @@ class Player:
         clock = asyncio.get_running_loop().time
         began = clock()
         self._tell(scenario.title, scenario=scenario.name, duration=scenario.duration)
-        for step in scenario.steps:
-            await asyncio.sleep(began + step.at - clock())
-            self._tell(step.say, at=step.at)
+        for cue in scenario.steps:
+            await asyncio.sleep(began + cue.at - clock())
+            self._tell(cue.say, at=cue.at)
             try:
-                self._do(step)
+                self._do(cue)
             except (FaultError, ActionError, Unknown) as error:
                 self._emit(
                     Note(topic="scenario", level="warning", text=tr("this step failed: {reason}", reason=error.args[0]))
@@ -52,16 +52,16 @@ class Player:
         await asyncio.sleep(began + scenario.duration - clock())
         self._tell(tr("the scenario is over"), over=True)
 
-    def _do(self, step: Step) -> None:
-        if step.heal is not None:
-            self._heal(step.heal)
-        if step.rate is not None:
-            self._set_rate(step.rate)
-        if step.act is not None:
-            action, name = shlex.split(step.act)
+    def _do(self, cue: Cue) -> None:
+        if cue.heal is not None:
+            self._heal(cue.heal)
+        if cue.rate is not None:
+            self._set_rate(cue.rate)
+        if cue.act is not None:
+            action, name = shlex.split(cue.act)
             self._supervisor.act(name, cast(Action, action), tr("the scenario"))
-        if step.fault is not None:
-            self._faults.add(step.fault, OWNER)
+        if cue.fault is not None:
+            self._faults.add(cue.fault, OWNER)
 
     def _heal(self, what: str) -> None:
         """`all`, or the faults of this scenario whose text begins so."""

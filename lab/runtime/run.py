@@ -16,7 +16,7 @@ import msgspec
 
 from lab.engines import catalog
 from lab.engines.launch import Place
-from lab.faults import timeline
+from lab.faults import scenario
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
 from lab.locale import tr
@@ -151,13 +151,13 @@ class Run:
 
     # -- the beginning
 
-    def _find_scenario(self) -> timeline.Scenario | None:
+    def _find_scenario(self) -> scenario.Scenario | None:
         """The scenario that was asked for. Raises InvalidScenario."""
         if not self.options.scenario:
             return None
         if self.system.scenarios is None:
-            raise timeline.InvalidScenario(tr("{name} has no scenarios", name=self.system.name))
-        return timeline.find(Path(self.system.scenarios), self.options.scenario)
+            raise scenario.InvalidScenario(tr("{name} has no scenarios", name=self.system.name))
+        return scenario.find(Path(self.system.scenarios), self.options.scenario)
 
     def _wire(self) -> Wiring:
         """Choose tiers and ports. Raises EngineUnavailable, OSError."""

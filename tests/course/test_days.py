@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab.course import days
-from lab.faults import aim, timeline
+from lab.faults import aim
+from lab.faults import scenario as scenarios
 from lab.faults.text import parse
 from lab.system.model import System
 from lab.system.refusal import Unknown
@@ -67,11 +68,11 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
     shown = system(day)
     validate(shown)
     folder = Path(shown.scenarios or "")
-    names = timeline.names(folder)
+    names = scenarios.names(folder)
     assert "happy" in names, "a run without a choice plays this one"
     processes = {service.name for service in shown.services} | {engine.name for engine in shown.engines}
     for name in names:
-        scenario = timeline.find(folder, name)
+        scenario = scenarios.find(folder, name)
         assert scenario.steps, name
         for step in scenario.steps:
             if step.fault:
@@ -83,7 +84,7 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
 
 def test_day_3_has_the_scenarios_of_its_lesson_and_they_are_short() -> None:
     folder = Path(system("day3").scenarios or "")
-    lengths = {name: timeline.find(folder, name).duration for name in timeline.names(folder)}
+    lengths = {name: scenarios.find(folder, name).duration for name in scenarios.names(folder)}
     assert lengths.keys() == {
         "happy",
         "declined-payment",

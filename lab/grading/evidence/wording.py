@@ -6,7 +6,7 @@ import re
 
 from lab.grading.model import Line
 from lab.grading.report.words import known, label
-from lab.journal.telling import Role, Words
+from lab.journal.telling import Tone, Words
 
 BAD = frozenset({"lost", "refused", "error"})
 LOUD_LEVELS = ("warning", "error", "critical")
@@ -39,7 +39,7 @@ def asked(line: Line, language: str) -> str:
     return label("more", language, count=line.more, what=line.what)
 
 
-def result_role(line: Line) -> Role:
+def result_tone(line: Line) -> Tone:
     """A 5xx, a lost and a refused one are bad, whatever else they say; a 4xx and what was given back are no success."""
     status = line.result.split(" ")[0]
     if FAILURE.fullmatch(status) or BAD & {*line.mark.split()}:
@@ -57,8 +57,8 @@ def tell(line: Line, language: str) -> Words:
             return [(f"{line.who} {change}: ", "warn"), (line.what, "plain")]
         case "process":
             reason = f": {line.result}" if line.result else ""
-            role: Role = "bad" if line.what in FALLEN else "good" if line.what == "ready" else "warn"
-            return [(line.who, "name"), (f" {known(f'state_{line.what}', language, line.what)}{reason}", role)]
+            tone: Tone = "bad" if line.what in FALLEN else "good" if line.what == "ready" else "warn"
+            return [(line.who, "name"), (f" {known(f'state_{line.what}', language, line.what)}{reason}", tone)]
         case "log":
             words: Words = [(line.who, "name"), (": ", "dim")]
             if line.result in LOUD_LEVELS:
@@ -79,7 +79,7 @@ def exchange(line: Line, language: str) -> Words:
     """What went over the wire, without the two ends: what was asked, what was answered, what is remarkable."""
     words: Words = [(asked(line, language), "dim" if line.more else "plain")]
     if line.result:
-        words.append((f"  {line.result}", result_role(line)))
+        words.append((f"  {line.result}", result_tone(line)))
     if loud := mark_words(line, language):
         words.append((f"  {loud}", "bad" if BAD & {*line.mark.split()} else "warn"))
     return words

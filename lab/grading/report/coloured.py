@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len
 
-from lab.journal.telling import Role, Words
+from lab.journal.telling import Tone, Words
 from lab.journal.visible import visible
 
-SGR: dict[Role, str] = {
+SGR: dict[Tone, str] = {
     "title": "1",
     "name": "36",
     "good": "32",
@@ -91,19 +91,19 @@ class ColouredText:
         self._lines.append("")
 
     def _clean(self, words: Words) -> Words:
-        plain = [(visible(BREAKS.sub(" ", text)), role) for text, role in words]
+        plain = [(visible(BREAKS.sub(" ", text)), tone) for text, tone in words]
         if self._unicode:
             return plain
-        return [(to_ascii(text), role) for text, role in plain]
+        return [(to_ascii(text), tone) for text, tone in plain]
 
-    def _put(self, words: Iterable[tuple[str, Role]]) -> None:
-        pieces = [(text.replace(NO_BREAK, " "), role) for text, role in words if text]
+    def _put(self, words: Iterable[tuple[str, Tone]]) -> None:
+        pieces = [(text.replace(NO_BREAK, " "), tone) for text, tone in words if text]
         if pieces:
             pieces[-1] = (pieces[-1][0].rstrip(), pieces[-1][1])
         if not self._colour:
             self._lines.append("".join(text for text, _ in pieces).rstrip())
             return
-        self._lines.append("".join(f"\x1b[{SGR[role]}m{text}\x1b[0m" if role in SGR else text for text, role in pieces))
+        self._lines.append("".join(f"\x1b[{SGR[tone]}m{text}\x1b[0m" if tone in SGR else text for text, tone in pieces))
 
 
 def to_ascii(text: str) -> str:
@@ -120,12 +120,12 @@ def _cut(words: Words, room: int, ellipsis: str) -> Words:
         return words
     short: Words = []
     left = room - cell_len(ellipsis)
-    for text, role in words:
+    for text, tone in words:
         fitting = _fitting(text, left)
         left -= cell_len(fitting)
         if fitting != text:
-            return [*short, (fitting.rstrip() + ellipsis, role)]
-        short.append((text, role))
+            return [*short, (fitting.rstrip() + ellipsis, tone)]
+        short.append((text, tone))
     return short
 
 
@@ -143,16 +143,16 @@ def wrap(words: Words, room: int) -> list[Words]:
     lines: list[Words] = [[]]
     used = 0
 
-    def put(text: str, role: Role) -> None:
-        if lines[-1] and lines[-1][-1][1] == role:
+    def put(text: str, tone: Tone) -> None:
+        if lines[-1] and lines[-1][-1][1] == tone:
             text = lines[-1].pop()[0] + text
-        lines[-1].append((text, role))
+        lines[-1].append((text, tone))
 
-    for text, role in words:
+    for text, tone in words:
         for token in TOKENS.findall(text):
             if token.startswith(" "):
                 if used and used + len(token) < room:
-                    put(token, role)
+                    put(token, tone)
                     used += len(token)
                 elif used:
                     used = room
@@ -160,10 +160,10 @@ def wrap(words: Words, room: int) -> list[Words]:
             while cell_len(token) > room - used:
                 if cell_len(token) > room and (not used or room - used > WORTH_FILLING):
                     fitting = _fitting(token, room - used)
-                    put(fitting, role)
+                    put(fitting, tone)
                     token = token[len(fitting) :]
                 lines.append([])
                 used = 0
-            put(token, role)
+            put(token, tone)
             used += cell_len(token)
     return lines

@@ -11,9 +11,9 @@ from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line
 from lab.grading.report.words import label, reason, said
-from lab.journal.telling import Role, Words
+from lab.journal.telling import Tone, Words
 
-ROLES: dict[str, Role] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
+ROLES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
 WIDE = 72
 """Columns from which on labels have a column of their own."""
 INDENT = 2
@@ -63,8 +63,8 @@ def stability(
     seeds."""
     sheet = ColouredText(width=width, colour=colour, unicode=unicode)
     done = sum(report.good for report in reports)
-    role: Role = "good" if done == len(reports) else "bad"
-    sheet.paragraph([(label("stable", language, done=done, all=len(reports)), role)])
+    tone: Tone = "good" if done == len(reports) else "bad"
+    sheet.paragraph([(label("stable", language, done=done, all=len(reports)), tone)])
     for ident in dict.fromkeys(finding.behaviour for report in reports for finding in report.findings):
         bad = [
             report.seed
@@ -216,9 +216,9 @@ class _Page:
     def _word(self, finding: Finding) -> str:
         return label(finding.verdict, self._language)
 
-    def _told(self, key: str, text: str, role: Role = "plain") -> None:
+    def _told(self, key: str, text: str, tone: Tone = "plain") -> None:
         if text:
-            self._label(key, [(one_line(text), role)])
+            self._label(key, [(one_line(text), tone)])
 
     def _label(self, key: str, words: Words) -> None:
         if self._narrow:
@@ -250,7 +250,7 @@ class _Page:
             head: Words = [*start, (" " * pad, "plain"), (f"{time:<8}", "time"), (lane, "dim")]
             if line.lane == "fault":
                 head[-1] = (lane, "warn")
-            words = [(one_line_piece(text), role) for text, role in tell(line, language)]
+            words = [(one_line_piece(text), tone) for text, tone in tell(line, language)]
             if is_here(line):
                 words += [("  ", "plain"), (f"← {label('mark_here', language)}".replace(" ", NO_BREAK), "bad")]
             self._sheet.paragraph(words, head=head, hang=self._hang + 8 + lane_width)

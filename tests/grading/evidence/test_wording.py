@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.grading.evidence.wording import result_role
+from lab.grading.evidence.wording import result_tone
 from lab.grading.model import Line
-from lab.journal.telling import Role
+from lab.journal.telling import Tone
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,5 @@ from lab.journal.telling import Role
         ("503 [f1]", "bad"), ("LOADING", "bad"), ("WRONGTYPEERR", "bad"), ("requeued", "warn"), ("returned", "bad"),
     ],
 )  # fmt: skip
-def test_a_status_that_is_no_success_is_not_green(result: str, role: Role) -> None:
-    assert result_role(Line(t=0, lane="wire", who="orders", to="users", what="GET /", result=result)) == role
+def test_a_status_that_is_no_success_is_not_green(result: str, role: Tone) -> None:
+    assert result_tone(Line(t=0, lane="wire", who="orders", to="users", what="GET /", result=result)) == role

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.faults.timeline import InvalidScenario, Scenario, Step, find, load, names
+from lab.faults.scenario import Cue, InvalidScenario, Scenario, find, load, names
 from lab.locale import speaking
 
 GOOD = """
@@ -43,9 +43,9 @@ def test_a_file_is_a_scenario(tmp_path: Path) -> None:
         duration=30,
         rate=4,
         steps=(
-            Step(at=0, say="Watch."),
-            Step(at=5.5, say="Now.", fault="latency orders->payments 300ms", act="restart broker"),
-            Step(at=20, say="Over.", heal="latency", rate=10),
+            Cue(at=0, say="Watch."),
+            Cue(at=5.5, say="Now.", fault="latency orders->payments 300ms", act="restart broker"),
+            Cue(at=20, say="Over.", heal="latency", rate=10),
         ),
     )
 

@@ -35,9 +35,9 @@ class InvalidScenario(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What happens `at` so many seconds after the system became ready. `fault` is in the text form; `heal` is `all`, or
-    as much of a fault's text as an earlier step's begins with; `act` is an action and a name."""
+class Cue:
+    """A `[[step]]`: what happens `at` so many seconds after the system became ready. `fault` is in the text form;
+    `heal` is `all`, or as much of a fault's text as an earlier step's begins with; `act` is an action and a name."""
 
     at: float
     say: str
@@ -56,7 +56,7 @@ class Scenario:
     title: str
     duration: float
     rate: float | None
-    steps: tuple[Step, ...]
+    steps: tuple[Cue, ...]
 
 
 def find(folder: Path, name: str) -> Scenario:
@@ -91,19 +91,19 @@ def load(path: Path) -> Scenario:
         duration=duration,
         rate=table.number("rate"),
         steps=_in_order(
-            [_step(step, f"{path.name}: step[{place}]") for place, step in enumerate(steps)], path, duration
+            [_cue(step, f"{path.name}: step[{place}]") for place, step in enumerate(steps)], path, duration
         ),
     )
 
 
-def _step(data: Any, place: str) -> Step:
+def _cue(data: Any, place: str) -> Cue:
     if not isinstance(data, dict):
         raise InvalidScenario(tr("{place}: expected a table under [[step]]", place=place))
     table = _Table(data, place)
     table.only("at", "say", "fault", "heal", "rate", "act")
     at = table.number("at", required=True)
     assert at is not None
-    step = Step(
+    step = Cue(
         at=at,
         say=table.said("say"),
         fault=table.text("fault"),
@@ -130,7 +130,7 @@ def _step(data: Any, place: str) -> Step:
     return step
 
 
-def _in_order(steps: list[Step], path: Path, duration: float) -> tuple[Step, ...]:
+def _in_order(steps: list[Cue], path: Path, duration: float) -> tuple[Cue, ...]:
     before = 0.0
     for place, step in enumerate(steps):
         if step.at < before:
