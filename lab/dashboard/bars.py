@@ -9,6 +9,7 @@ from lab.dashboard import figures
 from lab.dashboard.keys import Key
 from lab.dashboard.rows import Row, clip, row, width_of, wrap
 from lab.journal.picture.run import RunPicture
+from lab.journal.picture.verdict import Verdict
 from lab.journal.plain import check_words
 
 WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
@@ -93,6 +94,10 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
         return [row((f" ! {line}".ljust(width), "alarm")) for line in lines]
     loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
     note = next(loud, None) or picture.narration()
+    verdict = picture.verdicts.latest()
+    if verdict is not None and picture.now - (verdict.settled or 0.0) < WARN_FOR:
+        lines = wrap(verdict_words(verdict, picture), width - 4, height)
+        return [row((" ■ " if number == 0 else "   ", "key"), (line, "note")) for number, line in enumerate(lines)]
     if note is None and picture.check:
         text = check_words(picture.check)
         style = "note" if picture.check.state in ("begun", "pass") else "bad"
@@ -102,6 +107,19 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
     style = {"warning": "warn", "error": "bad"}.get(note.level, "note")
     lines = wrap(note.text, width - 4, height)
     return [row((" ▶ " if number == 0 else "   ", "key"), (line, style)) for number, line in enumerate(lines)]
+
+
+def verdict_words(verdict: Verdict, picture: RunPicture) -> str:
+    """What a fault did, in one sentence: to visitors, and to what was under way while it lasted."""
+    thing = picture.declared[0].name if picture.declared else "thing"
+    late = f"{verdict.late} {thing}{'' if verdict.late == 1 else 's'} late"
+    if verdict.slowest:
+        late += f" (slowest {figures.age(verdict.slowest[0][0])})"
+    fault = f"{verdict.fault} is over ({verdict.text.replace('->', '→')})"
+    waiting = f"{len(verdict.waiting)} still waiting" if verdict.waiting else "none lost"
+    doubled = f", {verdict.doubled} done twice" if verdict.doubled else ""
+    failed = f"{verdict.failed} request{'' if verdict.failed == 1 else 's'} of visitors failed"
+    return f"{fault}: {failed}, {late}, {waiting}{doubled}."
 
 
 def tabs(titles: Sequence[str], current: int, right: Row, width: int) -> Row:

@@ -148,8 +148,8 @@ class System:
     @property
     def panels_shown(self) -> tuple[str, ...]:
         """The named panels, or the usual ones: those about queues only where there is a message broker."""
-        broker = any(relays(engine.kind) for engine in self.engines)
-        return self.panels or ("flows", "entities", *(("queues",) if broker else ()), "processes", "logs", "faults")
+        queues = ("queues",) if any(relays(engine.kind) for engine in self.engines) else ()
+        return self.panels or ("flows", "entities", *queues, "processes", "logs", "faults", "notes")
 
 
 def _variable(name: str) -> str:

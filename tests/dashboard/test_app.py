@@ -18,10 +18,11 @@ from lab.dashboard.rows import text_of
 from lab.dashboard.run_screen import RunScreen
 from lab.dashboard.shown import ShownRun
 from lab.dashboard.surface import Surface
-from lab.journal.event import Event, Flow, Log, Note, to_line
+from lab.journal.event import Event, Flow, Load, Log, Note, to_line
 from lab.system.model import Link, Service, System
 from tests.dashboard import shop
 from tests.dashboard.fakes import FakeRun, dashboard, screen_of
+from tests.stamped import fault_change
 from tests.waiting import aeventually
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -131,6 +132,24 @@ async def test_a_fault_is_seen_everywhere_and_the_same_key_lifts_it() -> None:
         await pilot.press("l")
         await until(lambda: ("heal", "f1") in run.calls)
         await until(lambda: "fault" not in shown(app, "top"))
+
+
+async def test_when_a_fault_is_over_the_screen_says_what_it_did() -> None:
+    text = "latency payments->payment_provider 3s"
+    slow, quick = shop.state("o-slow", "pending", "req-1"), shop.state("o-slow", "confirmed", "req-1")
+    slow.t, quick.t = 2.0, 6.5
+    run = FakeRun([*shop.ready(), fault_change(text, t=1.0, id="f1", change="added"), slow])
+    async with opened(run) as (app, pilot):
+        run.feed(fault_change(text, t=5.0, id="f1", change="healed"), quick)
+        run.feed(Load(t=9.0))
+        await until(lambda: "f1 is over (latency payments→payment_provider 3s)" in shown(app, "story"))
+        said = " ".join(shown(app, "story").split())
+        assert "0 requests of visitors failed, 1 order late (slowest 4.5 s), none lost." in said
+        assert "0 waiting · 1 late · 0 lost · 0 doubled" in shown(app, "side")
+        await pilot.press("6", "enter")
+        assert "order o-slow took 4.5 s" in shown(app, "page")
+        await pilot.press("escape", "7")
+        assert "f1 is over (latency payments→payment_provider 3s)" in shown(app, "list")
 
 
 async def test_freeze_again_thaws_and_heal_all_thaws_too() -> None:

@@ -95,8 +95,8 @@ def entity_row(entity: EntityPicture, view: View, width: int) -> Row:
 
 
 def _title(system: System) -> str:
-    """`orders` where that is what the system counts."""
-    return f"{system.entities[0].name}s" if len(system.entities) == 1 else "entities"
+    """`orders` where that is what the system counts first."""
+    return f"{system.entities[0].name}s" if system.entities else "entities"
 
 
 def _empty(view: View) -> str:
@@ -104,13 +104,28 @@ def _empty(view: View) -> str:
 
 
 def _side(view: View, width: int, height: int) -> list[Row]:
-    known = board(view)[: max(0, height - 2)]
+    known = board(view)[: max(0, height - 3)]
     if not known and not view.system.entities:
         return []
     title = row((f" {_title(view.system)}", "title"))
     if not known:
         return [title, *note(_empty(view), width)]
-    return [title, (*row(" "), *tally(view)), *(entity_row(entity, view, width) for entity in known)]
+    head = [title, (*row(" "), *tally(view)), (*row(" "), *_fate(view))]
+    return [*head, *(entity_row(entity, view, width) for entity in known)]
+
+
+def _fate(view: View) -> Row:
+    """Is anything lost? `2 waiting · 29 late · 0 lost · 0 doubled`."""
+    verdicts = view.picture.verdicts
+    lost = verdicts.lost(view.now)
+    counts = [
+        (len(verdicts.waiting), "waiting", "text"),
+        (verdicts.late, "late", "warn"),
+        (lost, "lost", "bad"),
+        (verdicts.doubled, "doubled", "bad"),
+    ]
+    parts = [(f"{count} {word}", style if count else "dim") for count, word, style in counts]
+    return tuple(part for pair in parts for part in (pair, (" · ", "dim")))[:-1]
 
 
 PANEL = Panel(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.dashboard import detail
+from lab.dashboard import bars, detail, figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, row
 from lab.faults.catalogue import KINDS, toll
@@ -53,7 +53,26 @@ def _detail(fault: FaultPicture, view: View) -> tuple[str, list[Row]]:
             ("hit", toll(fault.kind, fault.victims) + ("" if fault.ended else " so far")),
         ]
     )
-    return f"fault {fault.id}", rows + [row((f" {'':<14} {hit}", "dim")) for hit in fault.hits]
+    rows += [row((f" {'':<14} {hit}", "dim")) for hit in fault.hits]
+    return f"fault {fault.id}", rows + _victims(fault, view)
+
+
+def _victims(fault: FaultPicture, view: View) -> list[Row]:
+    """What it did to the business: the verdict, the slowest, and what its hits belonged to."""
+    rows: list[Row] = []
+    verdict = view.picture.verdicts.of.get(fault.id)
+    if verdict is not None and view.system.entities:
+        said = bars.verdict_words(verdict, view.picture) if verdict.settled else "not settled yet"
+        rows += [(), *detail.pairs([("verdict", said)])]
+        for took, kind, ident in verdict.slowest:
+            rows += detail.pairs([("late", f"{kind} {ident} took {figures.age(took)}")])
+        for kind, ident in sorted(verdict.waiting):
+            rows += detail.pairs([("waiting", f"{kind} {ident}")])
+    struck = dict.fromkeys(reversed(fault.struck))
+    for entity in view.picture.entities.values():
+        if entity.correlation in struck:
+            rows += detail.pairs([("hit", f"{entity.entity} {entity.id} is {entity.state}")])
+    return rows
 
 
 PANEL = Panel(

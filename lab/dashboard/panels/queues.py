@@ -81,10 +81,19 @@ def _detail(queue: QueuePicture, view: View) -> tuple[str, list[Row]]:  # noqa: 
 
 
 def _side(view: View, width: int, height: int) -> list[Row]:
-    known = _by_need(view)[: max(0, height - 1)]
+    known = _by_need(view)
     if not known:
         return note(_empty(view), width)[:height]
-    return [*_heading(view, width), *(queue_row(queue, view, width) for queue in known)]
+    busy = [queue for queue in known if not _idle(queue)]
+    kept = busy[: max(0, height - 2)]
+    folded = len(known) - len(kept)
+    rest = [row((f" and {folded} more ({len(known) - len(busy)} hold nothing)", "dim"))] if folded else []
+    return [*_heading(view, width), *(queue_row(queue, view, width) for queue in kept), *rest]
+
+
+def _idle(queue: QueuePicture) -> bool:
+    """Whether it only waits in case something goes wrong: a retry or dead-letter queue that nobody consumes, empty."""
+    return not (queue.ready or queue.unacked or queue.consumers or queue.delivered)
 
 
 PANEL = Panel(

@@ -27,6 +27,8 @@ class FaultPicture:
     ended: str = ""
     until: float | None = None
     hits: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    struck: deque[str] = field(default_factory=lambda: deque(maxlen=50))
+    """The correlation ids of what it hit, newest last."""
 
     def remaining(self, now: float) -> float | None:
         """Seconds until it heals by itself; None: until somebody heals it."""
@@ -38,5 +40,5 @@ class FaultPicture:
 
     def copy(self) -> FaultPicture:
         other = copy(self)
-        other.hits = self.hits.copy()
+        other.hits, other.struck = self.hits.copy(), self.struck.copy()
         return other

@@ -17,6 +17,7 @@ from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import FAILED, LinkPicture
 from lab.journal.picture.process import GONE, ProcessPicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
+from lab.journal.picture.verdict import Verdicts
 from lab.system.entity import Entity, Mood, mood
 from lab.system.model import System
 
@@ -44,6 +45,8 @@ class RunPicture:
         self.entity_counts: dict[str, Counter[str]] = {}
         self.declared: tuple[Entity, ...] = system.entities if system is not None else ()
         """What the System says of the states of entities; see `mood`."""
+        self.verdicts = Verdicts(self.declared)
+        """What faults did to all that."""
         self.checks: dict[str, Check] = {}
         """Of a grading: the last word on each behaviour, by its id, in the order of their beginning."""
         self.check: Check | None = None
@@ -77,6 +80,7 @@ class RunPicture:
                 self.skipped += seq - self.seq - 1
             self.seq = seq
         self._apply[type(event)](event)
+        self.verdicts.apply(event)
 
     def apply_all(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -92,6 +96,7 @@ class RunPicture:
         other.faults = {name: fault.copy() for name, fault in self.faults.items()}
         other.entities = dict(self.entities)
         other.entity_counts = {kind: counts.copy() for kind, counts in self.entity_counts.items()}
+        other.verdicts = self.verdicts.copy()
         other.checks, other.check = dict(self.checks), self.check
         other.load = self.load
         other.notes.extend(self.notes)
@@ -228,6 +233,8 @@ class RunPicture:
         fault.victims = max(fault.victims, event.victims)
         if event.change == "hit":
             fault.hits.append(event.detail)
+            if event.correlation:
+                fault.struck.append(event.correlation)
         elif event.change in ("healed", "expired"):
             fault.ended, fault.until = event.change, event.t
 
