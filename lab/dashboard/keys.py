@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.faults import text as fault_text
-from lab.faults.catalogue import KINDS, Kind, fits
+from lab.faults.catalogue import KINDS, fits
+from lab.faults.kind import Kind
 from lab.journal.picture.run import RunPicture
 from lab.system.model import CLIENT, Link, System
 

@@ -13,7 +13,8 @@ from lab.dashboard.grid import Grid
 from lab.dashboard.layout import SHAPES, Box, Chart, Wire
 from lab.dashboard.rows import Row, clip, fit, row, selected
 from lab.dashboard.traffic import Traffic
-from lab.faults.catalogue import KINDS, Effect
+from lab.faults.catalogue import KINDS
+from lab.faults.kind import Effect
 from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.process import ProcessPicture

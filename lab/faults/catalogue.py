@@ -1,78 +1,15 @@
-"""Every kind of Fault there is, as data: where it acts, what it takes, what it does, and what it promises.
+"""Every kind of Fault there is. A kind is described here and nowhere else.
 
-A kind is described here and nowhere else: those who apply faults ask for its `effect` and its parameters, not for its
-name. Only kinds of effect `content` are known by name, to the one protocol that has them. The tap applies what takes
-whole connections, a protocol's session what takes messages, the runtime what takes processes.
-
-Units: seconds, bytes, bytes a second.
+Those who apply faults ask for a kind's `effect` and its parameters, not for its name. Only kinds of effect `content`
+are known by name, to the one protocol that has them. The tap applies what takes whole connections, a protocol's session
+what takes messages, the runtime what takes processes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from lab.faults.fault import Fault, Value
+from lab.faults.fault import Fault
+from lab.faults.kind import Counts, Effect, Kind, Param, Traffic
 from lab.locale import mark, trn
-
-Scope = Literal["link", "pair", "process"]
-Unit = Literal["time", "rate", "bytes", "number", "word"]
-Traffic = Literal["", "deliveries", "publishes"]
-Counts = Literal["victims", "cut connections"]
-Effect = Literal["slow", "hold", "mute", "cut", "shut", "hang", "content"]
-"""What a fault does to a link or a process.
-
-| effect | what it does |
-| --- | --- |
-| `slow` | everything goes through, later: by `delay`, or at `rate` |
-| `hold` | nothing goes through and nothing ends; what was held goes on when it heals |
-| `mute` | what is asked arrives, what is answered is lost |
-| `cut` | live connections end, or the process |
-| `shut` | live connections end, and new ones are refused |
-| `hang` | live connections end, and new ones wait for ever |
-| `content` | chosen messages are answered, changed, repeated, held back or lost |
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """One parameter with its default: seconds, bytes a second, bytes, a number (`low` to `high`), one of `words`."""
-
-    name: str
-    unit: Unit
-    default: Value
-    words: tuple[str, ...] = ()
-    low: int = 0
-    high: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One entry of the catalogue.
-
-    `summary` says what it does, `promise` what the client sees. The first of `params` is the VALUE that may stand
-    without its name. `protocols` empty means any. `selective` kinds take a share, a pattern and a count. `instant` ones
-    happen once and are over, so they take no duration; a kind that is `once` does so on a whole link, and lasts on
-    chosen messages. A `lasting` one goes on after its count is spent, until it heals. `counts` names those of its
-    victims that can be counted, if that is not all of them. `needs` is the traffic without which it hits nothing, where
-    a link of its protocol may lack it: one service consumes and another publishes.
-    """
-
-    name: str
-    scope: Scope
-    effect: Effect
-    summary: str
-    promise: str
-    protocols: tuple[str, ...] = ()
-    params: tuple[Param, ...] = ()
-    duration: float | None = 30.0
-    count: int | None = None
-    selective: bool = False
-    instant: bool = False
-    once: bool = False
-    lasting: bool = False
-    counts: Counts = "victims"
-    needs: Traffic = ""
 
 
 def _link(
@@ -151,7 +88,8 @@ _ALL = (
         "slow",
         mark("every round trip takes longer"),
         mark(
-            "answers come later by the delay (give or take the jitter), in order; a chosen request waits on its way out"
+            "answers arrive later by the delay, plus or minus the jitter, in order; a chosen request waits on"
+            " its way out"
         ),
         Param("delay", "time", 0.3),
         Param("jitter", "time", 0.0),
@@ -159,8 +97,8 @@ _ALL = (
     _link(
         "bandwidth",
         "slow",
-        mark("the link gets narrow"),
-        mark("bytes trickle at this rate, each way"),
+        mark("the link gets slow: so many bytes a second"),
+        mark("bytes arrive at this rate, in each direction"),
         Param("rate", "rate", 32_000.0),
     ),
     _link(
@@ -168,8 +106,8 @@ _ALL = (
         "shut",
         mark("the port is closed, and live connections are cut"),
         mark(
-            "connection reset once, then connection refused at once; only cut connections count, since "
-            "the system refuses callers before anyone sees them"
+            "connection reset once, then connection refused at once; only cut connections are counted, "
+            "because the operating system refuses callers before the tap sees them"
         ),
         selective=False,
         counts="cut connections",
@@ -177,22 +115,25 @@ _ALL = (
     _link(
         "reset",
         "cut",
-        mark("live connections are cut with a TCP reset, once; with a pattern, share, count or time: as requests come"),
+        mark(
+            "live connections are cut with a TCP reset, once; with a pattern, share, count or time: whenever "
+            "such a request comes"
+        ),
         mark("connection reset by peer"),
         once=True,
     ),
     _link(
         "blackhole",
         "hold",
-        mark("nothing passes, either way, and no connection is closed"),
-        mark("silence until its own timeout; what was held flows on when it heals"),
+        mark("nothing passes in either direction, and no connection is closed"),
+        mark("no answer until its own timeout; what was held goes on when the fault heals"),
         lasting=True,
     ),
     _link(
         "one-way",
         "mute",
         mark("requests arrive, replies are lost"),
-        mark("silence until its own timeout, although the work was done; lost replies stay lost"),
+        mark("no answer until its own timeout, although the work was done; lost replies stay lost"),
         lasting=True,
     ),
     _link(
@@ -200,9 +141,9 @@ _ALL = (
         "hang",
         mark("connecting takes for ever, and live connections are cut"),
         mark(
-            "connection reset once, then its connect times out (where the system cannot do that, it "
-            "connects to silence); only cut connections count, since the system keeps callers waiting "
-            "before anyone sees them"
+            "connection reset once, then its connect times out (where the operating system cannot do that, it"
+            " connects and gets no answer); only cut connections are counted, because the tap never sees the "
+            "callers that wait"
         ),
         selective=False,
         counts="cut connections",
@@ -211,13 +152,13 @@ _ALL = (
         name="partition",
         scope="pair",
         effect="hold",
-        summary=mark("two neighbours cannot reach each other: all links between them, both ways"),
-        promise=mark("silence until its own timeout, on either side; what was held flows on when it heals"),
+        summary=mark("two neighbours cannot reach each other: all links between them, in both directions"),
+        promise=mark("no answer until its own timeout, on either side; what was held goes on when the fault heals"),
     ),
     _content(
         "http",
         "status",
-        mark("requests are answered with this status and never arrive"),
+        mark("requests are answered with this status and never reach the provider"),
         mark("this status with a problem+json body, at once"),
         Param("code", "number", 503, low=200, high=599),
         count=None,
@@ -231,14 +172,14 @@ _ALL = (
     _content(
         "http",
         "truncate",
-        mark("the answer's body stops short and the connection closes"),
+        mark("the body of the answer is cut short and the connection closes"),
         mark("an incomplete body"),
         Param("keep", "bytes", 16),
     ),
     _content(
         "redis",
         "error",
-        mark("commands are answered with an error and never arrive (OOM and READONLY: only those that write)"),
+        mark("commands are answered with an error and never reach Redis (OOM and READONLY: only those that write)"),
         mark("this error reply"),
         Param(
             "code", "word", "LOADING", words=("LOADING", "OOM", "READONLY", "BUSY", "MASTERDOWN", "MISCONF", "TRYAGAIN")
@@ -290,7 +231,7 @@ _ALL = (
     _content(
         "amqp",
         "reorder",
-        mark("deliveries are held and let go in reverse order"),
+        mark("deliveries are held and then passed on in reverse order"),
         mark("the last message first"),
         Param("hold", "number", 5, low=2, high=1000),
         lasting=True,
@@ -300,32 +241,32 @@ _ALL = (
         "kill",
         "cut",
         mark("the process is killed (SIGKILL)"),
-        mark("connection closed or reset, then refused"),
+        mark("connection closed or reset, then connections are refused"),
     ),
     _process(
         "terminate",
         "cut",
         mark("the process is asked to stop (SIGTERM)"),
-        mark("requests finish, then refused"),
+        mark("running requests finish, then connections are refused"),
     ),
     _process(
         "freeze",
         "hold",
         mark("the process stands still (SIGSTOP) and goes on afterwards (SIGCONT)"),
-        mark("connections open, answers do not come"),
+        mark("connections are accepted, answers do not come"),
         duration=15.0,
     ),
     _process(
         "restart",
         "cut",
         mark("the process is stopped and started again"),
-        mark("a short gap of refused connections"),
+        mark("connections are refused for a short time"),
     ),
     _process(
         "slow-start",
         "slow",
         mark("the next start takes longer"),
-        mark("refused connections for the length of the delay"),
+        mark("connections are refused for the length of the delay"),
         Param("delay", "time", 10.0),
         duration=60.0,
     ),

@@ -18,8 +18,9 @@ import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from lab.faults.catalogue import KINDS, Kind, Param, whole
+from lab.faults.catalogue import KINDS, whole
 from lab.faults.fault import Fault, Value
+from lab.faults.kind import Kind, Param
 from lab.locale import mark, tr
 from lab.system.links import link_id
 from lab.system.names import did_you_mean, instead

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.faults.catalogue import KINDS, Effect, effect, whole
+from lab.faults.catalogue import KINDS, effect, whole
 from lab.faults.fault import Fault
+from lab.faults.kind import Effect
 from lab.faults.plan import Plan
 
 

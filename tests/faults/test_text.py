@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.faults import text
-from lab.faults.catalogue import KINDS, Kind
+from lab.faults.catalogue import KINDS
 from lab.faults.fault import Fault, Value
+from lab.faults.kind import Kind
 from lab.faults.text import FaultError, parse
 
 

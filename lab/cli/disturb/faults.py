@@ -18,7 +18,7 @@ from lab.cli.output import out, paint, table
 from lab.locale import tr
 
 if TYPE_CHECKING:
-    from lab.faults.catalogue import Kind
+    from lab.faults.kind import Kind
     from lab.runtime.api import FaultStatus
 
 ADD_EXAMPLES = (

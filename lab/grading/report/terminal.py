@@ -13,7 +13,7 @@ from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line
 from lab.grading.report.words import label, reason, said
 from lab.journal.telling import Tone, Words
 
-ROLES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
+TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
 WIDE = 72
 """Columns from which on labels have a column of their own."""
 INDENT = 2
@@ -123,7 +123,7 @@ class _Page:
             if finding.verdict == "skipped":
                 skipped.setdefault(reason(finding, self._language), []).append(finding.behaviour)
         for why, idents in skipped.items():
-            word = (label("skipped", self._language), ROLES["skipped"])
+            word = (label("skipped", self._language), TONES["skipped"])
             head: Words = [(f"{' '.join(idents)}  ", "title"), word, ("  ", "plain")]
             self._sheet.paragraph([(one_line(why), "plain")], head=head, hang=sum(cell_len(text) for text, _ in head))
         for finding in findings:
@@ -166,8 +166,8 @@ class _Page:
     def _briefly(self, finding: Finding) -> None:
         """A line for what passed; a second one for what did not, with what came of it."""
         language, sheet = self._language, self._sheet
-        head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), ROLES[finding.verdict])]
-        column = max(cell_len(label(verdict, language)) for verdict in ROLES)
+        head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), TONES[finding.verdict])]
+        column = max(cell_len(label(verdict, language)) for verdict in TONES)
         gap = column + 2 - cell_len(self._word(finding))
         tail: Words = [(_span(finding.seconds), "dim")]
         if finding.gold:
@@ -207,7 +207,7 @@ class _Page:
     # -- its parts
 
     def _verdict(self, finding: Finding) -> Words:
-        words: Words = [(self._word(finding), ROLES[finding.verdict])]
+        words: Words = [(self._word(finding), TONES[finding.verdict])]
         if finding.gold:
             words.append((f"  {label('gold', self._language)}", "warn"))
         seed = label("seed", self._language, seed=self._report.seed)
