@@ -99,6 +99,10 @@ class Grading:
         assert self._process.stdout
         self._lifeline, self._told = self._process.stdin, self._process.stdout
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __enter__(self) -> Grading:
         return self
 
