@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "down": Entry(RUNNING, "run.down:down", "Stop a live run with all its processes."),
     "runs": Entry(
-        RUNNING, "run.runs:runs", "List the runs that are kept, the latest last. Each can be replayed and traced."
+        RUNNING, "run.runs:group", "List the runs that are kept, the latest last. Each can be replayed and traced."
     ),
     "replay": Entry(RUNNING, "run.replay:replay", "Show a recorded run again, in the dashboard or in plain lines."),
     "dash": Entry(LOOKING, "look.dash:dash", "Watch a live run. Leaving the dashboard leaves the run alone."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ class Place:
     data: Path
     port: Callable[[], int]
     users: tuple[str, ...] = ()
+    scratch: Callable[[], Path] = lambda: Path(tempfile.mkdtemp(prefix="lab-"))
+    """Makes a temporary folder outside of the run's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,4 +107,6 @@ class RunOptions:
     on until it is stopped."""
     tiers: dict[str, str] = field(default_factory=dict)
     detach: bool = False
+    grading: bool = False
+    """It serves a grading, or requests by hand: it is kept apart from the runs that somebody wants to see again."""
     grace: float = 5.0

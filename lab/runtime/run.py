@@ -24,12 +24,14 @@ from lab.runtime import specs
 from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
 from lab.runtime.control import ControlServer
 from lab.runtime.faults import Faults
+from lab.runtime.identity import identity
+from lab.runtime.leftovers import RUNTIME, Pid, Remains, scratch
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
 from lab.runtime.process import ActionError
 from lab.runtime.provisions import Provisions
-from lab.runtime.runs import Pid, Remains, RunFile, created, write
+from lab.runtime.runs import READY, RunFile, write
 from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.warmup import ForkServerProcess
@@ -75,7 +77,7 @@ class Run:
         self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._forks = ForkClient(fork_server, self._fork_server_lost)
-        self._remember("runtime", os.getpid())
+        self._remember(RUNTIME, os.getpid())
         self._remember("fork server", self._forks.pid)
         self._wiring = self._wire()
         self._yard = Yard(
@@ -166,7 +168,7 @@ class Run:
             users = self._users(engine.name)
             data = self.folder / "data" / engine.name
             data.mkdir(parents=True, exist_ok=True)
-            place = Place(data=data, port=self._ports.take, users=users)
+            place = Place(data=data, port=self._ports.take, users=users, scratch=lambda: scratch(self.folder))
             launches[engine.name] = catalog.launch(engine, self.options.tiers, place)
             self._paths += [str(path) for path in launches[engine.name].paths]
         here = [service for service in self.system.services if service.address is None]
@@ -259,6 +261,8 @@ class Run:
                     return
             await self._yard.pulse.wait()
         self.state, self.reason = "ready", ""
+        with contextlib.suppress(OSError):
+            (self.folder / READY).touch()
         self._tell("ready", state="ready", seconds=round(self.journal.now(), 3))
 
     def _fail(self, reason: str) -> None:
@@ -345,7 +349,7 @@ class Run:
     # -- what the next command would have to clean
 
     def _remember(self, name: str, pid: int) -> None:
-        self._pids[name] = Pid(name, pid, created(pid) or 0.0)
+        self._pids[name] = Pid(name, pid, identity(pid) or "")
         self._write_remains()
 
     def _write_remains(self) -> None:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
-import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import msgspec
-import psutil
 
 from lab.locale import tr
+from lab.runtime import leftovers
 from lab.runtime.api import RunOptions
+from lab.runtime.identity import identity
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 
 KEPT = 20
-"""So many runs are kept; older dead ones are removed when a new one is made."""
+"""So many runs are kept, and as many gradings; older dead ones are removed when a new one is made."""
 SOCKET_LIMIT = 100
 """Bytes that fit into the address of a Unix socket everywhere."""
 FULL = 1 << 20
 """Bytes that are free on a disk on which a run can no longer write all it has to."""
-SAME = 1.0
-"""Two creation times of one process differ by less, in seconds."""
+READY, KEEP = "ready", "keep"
+"""Files in a run's folder that say: it was ready once, and it is not to be removed."""
 
 
 class UnknownRun(Unknown):
@@ -50,24 +49,8 @@ class RunFile:
     socket: str
     started_at: str = ""
     pid: int = 0
-    created: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pid:
-    """A process of a run. `created` tells it from a later one with the same number."""
-
-    name: str
-    pid: int
-    created: float
-
-
-@dataclass(frozen=True, slots=True)
-class Remains:
-    """`pids.json`: what is to be removed if the run dies without doing so."""
-
-    processes: list[Pid] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
+    born: str = ""
+    """The identity of that process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +65,9 @@ class RunRecord:
     options: RunOptions
     socket: Path
     pid: int
+    kept: bool = False
+    kind: Literal["run", "grading", "failed"] = "run"
+    """`failed` is a start after which the run never became ready."""
 
     @property
     def journal(self) -> Path:
@@ -124,7 +110,7 @@ def create(system: System, options: RunOptions, started_at: str) -> RunFile:
     folder = _next_folder(runs, system.name)
     socket = folder / "control.sock"
     if len(os.fsencode(socket)) > SOCKET_LIMIT:
-        socket = Path(tempfile.mkdtemp(prefix="lab-")) / "control.sock"
+        socket = leftovers.scratch(folder) / "control.sock"
     file = RunFile(id=folder.name, system=system, options=options, socket=str(socket), started_at=started_at)
     write(folder / "run.json", file)
     _prune()
@@ -145,8 +131,7 @@ def write(path: Path, value: object) -> None:
 
 def carries(file: RunFile) -> bool:
     """Whether the process that carries the run is alive."""
-    began = created(file.pid) if file.pid else None
-    return began is not None and abs(began - file.created) < SAME
+    return bool(file.born) and identity(file.pid) == file.born
 
 
 def disk_full(folder: Path) -> str:
@@ -158,73 +143,10 @@ def disk_full(folder: Path) -> str:
     return f"the disk is full ({left // 1024} KiB are free in {folder})" if left < FULL else ""
 
 
-def created(pid: int) -> float | None:
-    """When the process with this pid began (seconds since 1970), or None if there is none (or only its zombie)."""
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return None
-
-
 def clean_leftovers() -> list[str]:
-    """End what dead runs left behind: processes, sockets, temporary folders. Returns the names of what was killed.
-
-    A process is known by its pid and creation time, or by the mark of its run in its environment, so a stranger that
-    got the same number is left alone.
-    """
-    dead = [folder for folder in _folders() if (folder / "pids.json").exists() and not _alive(folder)]
-    if not dead:
-        return []
-    killed = [name for folder in dead for name in _kill_recorded(folder)]
-    killed += _kill_marked({str(folder) for folder in dead})
-    for folder in dead:
-        _remove_paths(folder)
-    return killed
-
-
-def _kill_recorded(folder: Path) -> Iterator[str]:
-    for known in _remains(folder).processes:
-        now = created(known.pid)
-        if now is None or abs(now - known.created) > SAME:
-            continue
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(known.pid, signal.SIGKILL)
-            yield known.name
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(known.pid) == known.pid:
-                os.killpg(known.pid, signal.SIGKILL)
-
-
-def _kill_marked(folders: set[str]) -> list[str]:
-    """Descendants that outlived their leader carry `LAB_RUN=<folder>`, as everything of a run does."""
-    killed = []
-    for process in psutil.process_iter(["name"]):
-        try:
-            if process.pid != os.getpid() and process.environ().get("LAB_RUN") in folders:
-                process.kill()
-                killed.append(process.info["name"])
-        except (psutil.Error, OSError):
-            continue
-    return killed
-
-
-def _remove_paths(folder: Path) -> None:
-    for path in map(Path, _remains(folder).paths):
-        if path.parent.name.startswith("lab-") and path.name == "control.sock":
-            shutil.rmtree(path.parent, ignore_errors=True)
-        elif path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    (folder / "pids.json").unlink(missing_ok=True)
-
-
-def _remains(folder: Path) -> Remains:
-    try:
-        return msgspec.json.decode((folder / "pids.json").read_bytes(), type=Remains)
-    except (OSError, msgspec.DecodeError):
-        return Remains()
+    """End what dead runs left behind: processes, sockets, temporary folders. Returns the names of what was killed."""
+    dead = [folder for folder in _folders() if (folder / leftovers.FILE).exists() and not _alive(folder)]
+    return leftovers.clean(dead) if dead else []
 
 
 def _record(folder: Path) -> RunRecord | None:
@@ -241,7 +163,15 @@ def _record(folder: Path) -> RunRecord | None:
         options=file.options,
         socket=Path(file.socket),
         pid=file.pid,
+        kept=(folder / KEEP).exists(),
+        kind=_kind(folder, file),
     )
+
+
+def _kind(folder: Path, file: RunFile) -> Literal["run", "grading", "failed"]:
+    if file.options.grading:
+        return "grading"
+    return "run" if (folder / READY).exists() else "failed"
 
 
 def _alive(folder: Path) -> bool:
@@ -276,18 +206,28 @@ def _next_folder(runs: Path, name: str) -> Path:
 
 
 def _prune() -> None:
-    records = list_runs()
-    for record in records[: max(0, len(records) - KEPT)]:
-        if not record.alive:
-            _remove_paths(record.folder)
-            shutil.rmtree(record.folder, ignore_errors=True)
+    """Of runs, of gradings and of starts that failed the latest are kept, each for themselves, and what the reader
+    wants to keep."""
+    kinds: dict[str, list[RunRecord]] = {}
+    for record in list_runs():
+        kinds.setdefault(record.kind, []).append(record)
+    for records in kinds.values():
+        for record in records[: max(0, len(records) - KEPT)]:
+            if not (record.alive or record.kept):
+                leftovers.remove(record.folder)
+                shutil.rmtree(record.folder, ignore_errors=True)
+
+
+def keep(record: RunRecord) -> None:
+    """Have the run kept until somebody removes its folder. Raises OSError."""
+    (record.folder / KEEP).touch()
 
 
 def claim(folder: Path) -> RunFile:
     """This process carries the run from now on, and alone knows the credentials in its engines' URLs: the file that
     stays has none. Raises OSError."""
     pid = os.getpid()
-    file = replace(load(folder), pid=pid, created=created(pid) or 0.0)
+    file = replace(load(folder), pid=pid, born=identity(pid) or "")
     tiers = {kind: _bare(tier) for kind, tier in file.options.tiers.items()}
     write(folder / "run.json", replace(file, options=replace(file.options, tiers=tiers)))
     return file

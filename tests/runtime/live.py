@@ -14,9 +14,10 @@ import psutil
 
 from lab.journal.event import Event, Log, Process
 from lab.journal.query import read
-from lab.runtime import runs
+from lab.runtime import leftovers, runs
 from lab.runtime.api import ControlError, ProcessStatus, RunOptions, RunStatus
 from lab.runtime.client import Control
+from lab.runtime.identity import identity
 from lab.runtime.launch import launch, release
 from lab.runtime.runs import RunRecord
 from lab.system.model import CLIENT, Link, Service, System
@@ -86,7 +87,7 @@ class Live:
 
     def recorded(self) -> dict[str, int]:
         """Pids of everything the run has written down, the runtime and the fork server among them."""
-        remains = runs._remains(self.record.folder)
+        remains = leftovers.recorded(self.record.folder)
         return {known.name: known.pid for known in remains.processes}
 
     def footprint(self) -> Footprint:
@@ -115,7 +116,7 @@ class Footprint:
 
 
 def alive(pid: int) -> bool:
-    return runs.created(pid) is not None
+    return identity(pid) is not None
 
 
 def marked(folder: Path) -> set[int]:

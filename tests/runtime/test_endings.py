@@ -16,6 +16,7 @@ import pytest
 from lab.journal.event import Note
 from lab.runtime import runs
 from lab.runtime.launch import release
+from lab.runtime.leftovers import Pid, Remains
 from lab.system.model import Link, Service, System
 from tests.runtime.live import Footprint, Live, alive, marked, pair, shop, started
 from tests.waiting import eventually
@@ -168,7 +169,7 @@ def test_strangers_with_a_recorded_pid_are_left_alone() -> None:
             os.kill(live.record.pid, signal.SIGKILL)
             eventually(lambda: not marked(live.record.folder))
             path = live.record.folder / "pids.json"
-            runs.write(path, runs.Remains([runs.Pid("front", stranger.pid, 12345.0)], []))
+            runs.write(path, Remains([Pid("front", stranger.pid, "boot:12345")], []))
             assert runs.clean_leftovers() == []
         assert stranger.poll() is None
     finally:

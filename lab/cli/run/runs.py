@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from lab.cli import complete
+from lab.cli.commands import examples
 from lab.cli.options import Json
 from lab.cli.output import out, paint, size, table
 from lab.locale import tr
 
-EXAMPLES = ("lab runs", "lab runs --json")
+if TYPE_CHECKING:
+    from lab.runtime.runs import RunRecord
+
+EXAMPLES = ("lab runs", "lab runs --json", "lab runs keep 0007-day3")
+KEEP_EXAMPLES = ("lab runs keep 0007-day3",)
 
 
-def runs(as_json: Json = False) -> None:
+group = typer.Typer(
+    name="runs",
+    help="List the runs that are kept, the latest last. Each can be replayed and traced.",
+    epilog=examples(EXAMPLES),
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+
+
+@group.callback(invoke_without_command=True)
+def runs(ctx: typer.Context, as_json: Json = False) -> None:
     """List the runs that are kept, the latest last. Each can be replayed and traced."""
+    if ctx.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+@group.command("keep", epilog=examples(KEEP_EXAMPLES))
+def keep(
+    run: Annotated[str, typer.Argument(metavar="ID", help="Which run.", autocompletion=complete.runs)],
+) -> None:
+    """Keep a run for good. Of the others only the last 20 stay."""
+    from lab.runtime import runs
+
+    record = runs.find(run)
+    runs.keep(record)
+    out(tr("{run} is kept until you remove {folder}", run=record.id, folder=record.folder))
+
+
+def _list(*, as_json: bool) -> None:
     from lab.runtime.runs import home, list_runs
 
     records = list_runs()
@@ -26,6 +62,8 @@ def runs(as_json: Json = False) -> None:
                 "alive": record.alive,
                 "started_at": record.started,
                 "folder": str(record.folder),
+                "kind": record.kind,
+                "kept": record.kept,
             }
             for record in records
         ]
@@ -37,9 +75,9 @@ def runs(as_json: Json = False) -> None:
     rows = [
         (
             record.id,
-            tr("alive") if record.alive else tr("ended"),
+            _state(record),
             record.started[:19].replace("T", " "),
-            record.options.scenario or "-",
+            record.options.scenario or _kind(record),
             _size(record.journal),
         )
         for record in records
@@ -50,6 +88,19 @@ def runs(as_json: Json = False) -> None:
         {0: ["name"] * len(rows), 1: ["good" if record.alive else "dim" for record in records]},
     )
     out(paint(tr("\nkept in {home}", home=home()), "dim"))
+
+
+def _state(record: RunRecord) -> str:
+    if record.alive:
+        return tr("alive")
+    return tr("ended, kept") if record.kept else tr("ended")
+
+
+def _kind(record: RunRecord) -> str:
+    """What stands where a run has no scenario."""
+    if record.kind == "grading":
+        return tr("grading")
+    return tr("never ready") if record.kind == "failed" and not record.alive else "-"
 
 
 def _size(journal: Path) -> str:

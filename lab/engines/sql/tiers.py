@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 from lab.engines.launch import EngineUnavailable, Launch, Place
@@ -31,7 +30,7 @@ def native(place: Place) -> Launch:
     data, paths = place.data, tuple[Path, ...]()
     if os.geteuid() == 0:
         # PostgreSQL refuses root, and the user it runs as instead cannot enter root's folders.
-        data = Path(tempfile.mkdtemp(prefix="lab-postgres-"))
+        data = place.scratch()
         paths = (data,)
     argv = ["--programs", programs, "--port", str(port), "--data", str(data)]
     for user in place.users:

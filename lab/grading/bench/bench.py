@@ -66,7 +66,7 @@ class Bench:
         ports = Ports()
         try:
             addresses = {name: ports.take() for name in assignment.stubs}
-            options = RunOptions(seed=seed, tiers=dict(tiers), grace=GRACE)
+            options = RunOptions(seed=seed, tiers=dict(tiers), grace=GRACE, grading=True)
             self._launching = launch.begin(self._system(addresses), options)
             try:
                 self._open_stubs(addresses, ports)

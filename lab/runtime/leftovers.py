@@ -1,0 +1,138 @@
+"""What runs that died left behind is removed, and only that: nothing that is merely said to be theirs.
+
+A run's folder may have been edited, or received from somebody else. So a process is only ended if it carries the mark
+of the run, or is the very one that was written down; a path is only removed inside the run's folder, or if it is a
+temporary folder that was made for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from lab.runtime.identity import identity
+
+FILE = "pids.json"
+MARK = "LAB_RUN"
+"""The environment variable with the run's folder that everything of a run carries."""
+RUNTIME = "runtime"
+"""The name under which a runtime writes itself down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pid:
+    """A process of a run. `born` is its identity."""
+
+    name: str
+    pid: int
+    born: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """`pids.json`: what is to be removed if the run dies without doing so."""
+
+    processes: list[Pid] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+
+def scratch(folder: Path) -> Path:
+    """A new temporary folder for the run of that folder; its name says whose it is. Raises OSError."""
+    return Path(tempfile.mkdtemp(prefix=f"lab-{_tag(folder)}-"))
+
+
+def clean(folders: Iterable[Path]) -> list[str]:
+    """End and remove what the dead runs of these folders left behind. Returns the names of the processes killed.
+
+    A run that lives in truth, whatever one of its files says, is left alone.
+    """
+    dead = [folder for folder in folders if not _lives(folder)]
+    killed = [name for folder in dead for name in _kill_recorded(folder)]
+    killed += _kill_marked({str(folder) for folder in dead})
+    for folder in dead:
+        remove(folder)
+    return killed
+
+
+def remove(folder: Path) -> None:
+    """Remove the sockets and temporary folders of a dead run."""
+    for path in recorded(folder).paths:
+        with contextlib.suppress(OSError, ValueError):
+            if (own := _own(Path(path), folder)) is not None:
+                shutil.rmtree(own) if own.is_dir() else own.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (folder / FILE).unlink(missing_ok=True)
+
+
+def _own(path: Path, folder: Path) -> Path | None:
+    """What of the path is the run's to remove: itself in its folder, or the temporary folder that was made for it."""
+    if ".." in path.parts or not path.is_absolute():
+        return None
+    if path != folder and path.parent.resolve().is_relative_to(folder.resolve()):
+        return path
+    temporary = path.parent if path.suffix == ".sock" else path
+    ours = temporary.parent == Path(tempfile.gettempdir()) and temporary.name.startswith(f"lab-{_tag(folder)}-")
+    return temporary if ours and not temporary.is_symlink() else None
+
+
+def _tag(folder: Path) -> str:
+    return sha256(os.fsencode(folder.resolve())).hexdigest()[:10]
+
+
+def _kill_recorded(folder: Path) -> Iterable[str]:
+    for known in recorded(folder).processes:
+        if not known.born or identity(known.pid) != known.born or known.pid == os.getpid():
+            continue
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(known.pid) == known.pid:
+                os.killpg(known.pid, signal.SIGKILL)
+            else:
+                os.kill(known.pid, signal.SIGKILL)
+            yield known.name
+
+
+def _kill_marked(folders: set[str]) -> list[str]:
+    """Leaders, and descendants that outlived theirs: all carry the mark."""
+    killed = []
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(MARK) in folders:
+                process.kill()
+                killed.append(process.info["name"])
+    return killed
+
+
+def _lives(folder: Path) -> bool:
+    """Whether the runtime that was written down is there, or somebody answers on the run's socket."""
+    remains = recorded(folder)
+    if any(one.name == RUNTIME and one.born and identity(one.pid) == one.born for one in remains.processes):
+        return True
+    sockets = {folder / "control.sock", *(Path(path) for path in remains.paths if path.endswith(".sock"))}
+    return any(map(_answers, sockets))
+
+
+def _answers(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(1.0)
+        line.connect(str(path))
+        return True
+    return False
+
+
+def recorded(folder: Path) -> Remains:
+    """What the run wrote down; nothing where that cannot be read."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Remains)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return Remains()
