@@ -197,13 +197,13 @@ class Check(Base, tag="check"):
 
 Event = Flow | Log | Process | EngineState | FaultChange | Load | Note | Check
 
-_encoder = msgspec.json.Encoder()
+encode = msgspec.json.Encoder().encode
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 def to_line(event: Event) -> bytes:
     """The event as one JSON line, newline included."""
-    return _encoder.encode(event) + b"\n"
+    return encode(event) + b"\n"
 
 
 def from_line(line: bytes | str) -> Event:

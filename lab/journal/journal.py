@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.journal.event import Event, Note, to_line
+from lab.journal.event import Event, Note, encode
 from lab.locale import tr
 
 BATCH = 4096
@@ -48,11 +48,11 @@ class Journal:
         """Stamp `event` with its number and time, and keep it for the next flush."""
         self._seq += 1
         event.seq = self._seq
-        event.t = round(self._clock() - self._start, 6)
+        event.t = int((self._clock() - self._start) * 1e6) / 1e6
         try:
-            line = to_line(event)
+            line = encode(event)
         except (TypeError, ValueError, RecursionError) as problem:  # no form in JSON, half an emoji, nested too deeply
-            line = to_line(_unwritable(event, problem))
+            line = encode(_unwritable(event, problem))
         self._waiting.append(line)
         if len(self._waiting) >= BATCH:
             self.flush()
@@ -84,7 +84,7 @@ class Journal:
 
     def _write(self) -> None:
         assert self._fd is not None
-        data = memoryview((b"\n" if self._torn else b"") + b"".join(self._waiting))
+        data = memoryview((b"\n" if self._torn else b"") + b"\n".join(self._waiting) + b"\n")
         written = 0
         try:
             while written < len(data):

@@ -114,6 +114,8 @@ class Peer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._forward: Callable[[bytes], None] | None = None
         self._now = sockets.owner.now
+        self._tell = sockets.owner.tell
+        self._number = sockets.number
         self._lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -134,7 +136,8 @@ class Peer(asyncio.Protocol):
             sockets.do(self._connection.failed(error, self._now()))
             return
         for flow in flows:
-            sockets.tell(flow)
+            flow.conn = self._number
+            self._tell(flow)
 
     def eof_received(self) -> bool:
         self._sockets.do(self._connection.ended(self.side, self._now()))

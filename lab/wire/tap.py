@@ -48,7 +48,7 @@ class Tap:
         self.faults = LinkFaults(plan, link.id)
         self.emit = emit
         self.now = now
-        self._link = link.id
+        self._link, self._source, self._target = link.id, link.source, link.target
         self._host = ""
         self._upstream = upstream
         self._session = session_factory(protocol)
@@ -127,9 +127,8 @@ class Tap:
 
     def tell(self, flow: Flow) -> None:
         """Journal a flow of this link."""
-        link = self.link
-        flow.source = link.source
-        flow.target = link.target
+        flow.source = self._source
+        flow.target = self._target
         flow.link = self._link
         flow.protocol = self.protocol
         self.emit(flow)

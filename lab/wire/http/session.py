@@ -27,35 +27,21 @@ class _Exchange:
     the provider's, once `complete`. `lost`: the one-way fault that loses its answer. `truncate`: of its body, `left`
     bytes still pass; `counted` if a length was announced."""
 
-    __slots__ = (
-        "at",
-        "canned",
-        "complete",
-        "copy",
-        "counted",
-        "fault",
-        "flow",
-        "keep_alive",
-        "left",
-        "lost",
-        "method",
-        "truncate",
-    )
+    complete = False
+    fault: Fault | None = None
+    canned: bytes | None = None
+    lost: Fault | None = None
+    copy: list[bytes] | None = None
+    truncate = False
+    counted = False
+    left = 0
 
     def __init__(self, head: Head, now: float, size: int) -> None:
         path, query = split_target(head.target)
-        self.flow = Flow(op=f"{head.method} {path}", correlation=head.correlation, bytes=size, detail=query)
-        self.method = head.method
+        self.method = method = head.method
+        self.flow = Flow(op=f"{method} {path}", correlation=head.correlation, bytes=size, detail=query)
         self.at = now
-        self.complete = False
         self.keep_alive = head.keep_alive
-        self.fault: Fault | None = None
-        self.canned: bytes | None = None
-        self.lost: Fault | None = None
-        self.copy: list[bytes] | None = None
-        self.truncate = False
-        self.counted = False
-        self.left = 0
 
 
 class HttpSession:
@@ -78,8 +64,12 @@ class HttpSession:
         if self._over:
             return ()
         self._intercepting = False
-        flows: list[Flow] = []
         if side is Side.CLIENT:
+            head = self._requests.whole(data)
+            if head is not None:
+                self._ask(head, now, len(data)).complete = True
+                self._asking = None
+                return ()
             for kind, part, head in self._requests.feed(data):
                 if kind == HEAD:
                     assert head is not None
@@ -91,7 +81,12 @@ class HttpSession:
                     self._asked_all(now)
                 elif kind == BROKEN:
                     raise Undecodable(self._requests.reason)
-            return flows
+            return ()
+        flows: list[Flow] = []
+        head = self._answers.whole(data) if self._exchanges else None
+        if head is not None:
+            self._answer(head, len(data))
+            return (self._answered_all(now),)
         for kind, part, head in self._answers.feed(data):
             if kind == HEAD:
                 assert head is not None

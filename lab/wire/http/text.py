@@ -15,6 +15,8 @@ _SECRETS = ("token", "key", "secret", "pass", "pwd", "auth", "sig", "session", "
 
 def split_target(target: bytes) -> tuple[str, str]:
     """Path and query of a request's target; the values of parameters whose names sound secret are blanked."""
+    if target[:1] == b"/" and len(target) <= PATH_LIMIT and b"?" not in target:
+        return target.decode("utf-8", "replace"), ""
     path, mark, query = target.decode("utf-8", "replace").partition("?")
     if "://" in path and not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]

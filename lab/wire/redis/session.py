@@ -42,17 +42,16 @@ class _Asked:
     """A command and what becomes of it. `canned`: the reply that a fault gives, the server never sees the command;
     `instead`: what the client gets in place of the server's reply; `lost`: the one-way fault that loses the reply."""
 
-    __slots__ = ("at", "canned", "confirms", "fault", "flow", "instead", "lost", "name")
+    confirms = 1
+    fault: Fault | None = None
+    canned: bytes | None = None
+    instead: bytes | None = None
+    lost: Fault | None = None
 
     def __init__(self, name: str, flow: Flow, at: float) -> None:
         self.name = name
         self.flow = flow
         self.at = at
-        self.confirms = 1
-        self.fault: Fault | None = None
-        self.canned: bytes | None = None
-        self.instead: bytes | None = None
-        self.lost: Fault | None = None
 
 
 class RedisSession:
@@ -78,12 +77,22 @@ class RedisSession:
     def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:
         if self._over:
             return ()
+        if side is Side.CLIENT:
+            args = self._commands.whole(data)
+            if args is not None:
+                self._ask(args, len(args), now, len(data))
+                return ()
+        else:
+            reply = self._replies.whole(data)
+            if reply is not None:
+                flow = self._answer(reply, now, len(data))
+                return (flow,) if flow is not None else ()
         flows: list[Flow] = []
         try:
             if side is Side.CLIENT:
                 last = -self._ahead
                 for command in self._commands.feed(data):
-                    self._ask(command, now, command.end - last)
+                    self._ask(command.args, command.count, now, command.end - last)
                     last = command.end
                 self._ahead = len(data) - last
             else:
@@ -137,15 +146,14 @@ class RedisSession:
         self._asked.clear()
         return flows
 
-    def _ask(self, command: Command, now: float, size: int) -> _Asked | None:
-        args = command.args
+    def _ask(self, args: list[bytes], count: int, now: float, size: int) -> _Asked | None:
         if not args:
             return None
         name = name_of(args[0])
-        op, key = describe(name, args, command.count)
+        op, key = describe(name, args, count)
         asked = _Asked(name, Flow(role=ROLES.get(name, "call"), op=op, key=key, bytes=size), now)
         if name in _UNUSUAL:
-            self._note(name, args, command.count, asked)
+            self._note(name, args, count, asked)
         elif len(args) > 2:
             asked.flow.ttl = ttl(name, args)
         self._asked.append(asked)
@@ -205,7 +213,7 @@ class RedisSession:
             raw = buffer[pos:end]
             self._held = buffer[pos:]
             try:
-                asked = self._ask(command, now, len(raw) + gone)
+                asked = self._ask(command.args, command.count, now, len(raw) + gone)
             except Undecodable as error:
                 return [*effects, *self.release(), GiveUp(str(error))]
             effects += self._struck(asked, command, raw, strike) if asked and not gone else [Send(Side.SERVER, raw)]
