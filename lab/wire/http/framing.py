@@ -11,7 +11,7 @@ from typing import Final
 
 import httptools
 
-from lab.wire.http.head import Head, HeadReader, answer_at_once, request_at_once
+from lab.wire.http.head import Head, HeadReader
 
 LINE_LIMIT = 4 * 1024
 
@@ -55,28 +55,14 @@ class Reader:
         """The bytes of a head that is not complete yet."""
         return self._heads.pending
 
+    @property
+    def between(self) -> bool:
+        """Whether it is between two messages: what comes begins one."""
+        return self._body is None and not self._raw and not self._heads.pending
+
     def become_raw(self) -> None:
         """From now on the bytes are not HTTP any more, by agreement."""
         self._raw = True
-
-    def whole(self, data: bytes) -> Head | None:
-        """The head, if `data` is exactly one message of the usual kind and nothing is under way. So most messages come,
-        and this is quicker than `feed`; to which None leaves it, as if nothing had happened."""
-        if self._body is not None or self._raw or self._heads.pending:
-            return None
-        if self._asked is None:
-            head = request_at_once(data)
-            if head is None or head.chunked or len(head.raw) + (head.length or 0) != len(data):
-                return None
-            return head
-        head = answer_at_once(data)
-        if head is None or head.length is None or len(head.raw) + head.length != len(data):
-            return None
-        head.method = self._asked()
-        if head.status in (204, 304) or head.method in ("HEAD", "CONNECT"):
-            return None
-        self.until_close = False
-        return head
 
     def feed(self, data: bytes) -> Iterator[Part]:
         """To be read to its end; each part before the next is looked for, as `asked` depends on it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Any
 
 import httptools
@@ -14,35 +12,26 @@ HEAD_LIMIT = 64 * 1024
 class Head:
     """What is read from a head. `length` None: none is given (chunked, until close, or no body at all)."""
 
-    keep_alive = True
-    method = ""
-    target = b""
-    status = 0
-    length: int | None = None
-    chunked = False
-    odd = False
-    """Whether two fields tell its length, which httptools refuses."""
+    __slots__ = ("_low", "chunked", "keep_alive", "length", "method", "raw", "status", "target")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._low = low = raw.lower()
-        at = low.find(b"\r\ncontent-length:")
-        encoded = low.find(b"\r\ntransfer-encoding:") >= 0
-        if at >= 0:
-            self.length = int(low[at + 17 : low.find(b"\r\n", at + 17)])
-            self.odd = encoded
-        elif encoded:
-            self.chunked = self._field(b"\r\ntransfer-encoding:").lower().endswith(b"chunked")
+        self._low = raw.lower()
+        length = self._field(b"\r\ncontent-length:")
+        self.length = int(length) if length else None
+        # httptools refuses a message that has both
+        self.chunked = not length and self._field(b"\r\ntransfer-encoding:").lower().endswith(b"chunked")
+        self.keep_alive = True
+        self.method = ""
+        self.target = b""
+        self.status = 0
 
     @property
     def correlation(self) -> str:
         """X-Request-ID, or else the trace id of a W3C traceparent."""
-        low = self._low
-        at = low.find(b"\r\nx-request-id:") + 15
-        if at > 14 and (request_id := self.raw[at : low.find(b"\r\n", at)].strip()):
+        request_id = self._field(b"\r\nx-request-id:")
+        if request_id:
             return request_id.decode("latin-1")
-        if low.find(b"\r\ntraceparent:") < 0:
-            return ""
         parts = self._field(b"\r\ntraceparent:").decode("latin-1").split("-")
         return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else ""
 
@@ -63,45 +52,6 @@ class Head:
             return b""
         start = at + len(name)
         return self.raw[start : self.raw.find(b"\r\n", start)].strip()
-
-
-def request_at_once(data: bytes) -> Head | None:
-    """The head of the request that `data` begins with, if it is all there and looks as most do. None leaves it to a
-    HeadReader, which looks closer."""
-    line = _REQUEST(data)
-    end = data.find(b"\r\n\r\n") + 4
-    if line is None or end == 3:
-        return None
-    try:
-        head = Head(data[:end])
-    except ValueError:
-        return None
-    method, head.target = line.groups()
-    head.method = _text(method)
-    return None if head.odd else head
-
-
-def answer_at_once(data: bytes) -> Head | None:
-    """The same for the head of an answer."""
-    line = _ANSWER(data)
-    end = data.find(b"\r\n\r\n") + 4
-    if line is None or end == 3:
-        return None
-    try:
-        head = Head(data[:end])
-    except ValueError:
-        return None
-    head.status = int(line[1])
-    return None if head.odd else head
-
-
-_REQUEST = re.compile(rb"(?!PRI |CONNECT )([A-Z]{3,20}) ([!-~]+) HTTP/1\.[01]\r\n").match
-_ANSWER = re.compile(rb"HTTP/1\.[01] ([2-9][0-9][0-9])[ \r]").match
-
-
-@lru_cache(maxsize=64)
-def _text(word: bytes) -> str:
-    return word.decode("latin-1")
 
 
 class _Sink:
@@ -163,7 +113,7 @@ class HeadReader:
         line = raw.lstrip(b"\r\n").partition(b"\r\n")[0].split(b" ")
         if len(line) != 3:
             raise ValueError("no request in a head")
-        head.method = _text(line[0])
+        head.method = line[0].decode("latin-1")
         head.target = line[1]
         if head.method == "PRI":
             raise ValueError("HTTP/2")

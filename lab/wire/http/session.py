@@ -13,6 +13,7 @@ from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.locale import tr
 from lab.wire.disturb import disturb, pace, touched
+from lab.wire.http import glance
 from lab.wire.http.framing import BODY, BROKEN, END, HEAD, Reader
 from lab.wire.http.head import Head
 from lab.wire.http.text import refusal, split_target
@@ -23,11 +24,13 @@ COPY_LIMIT = 1024 * 1024
 
 
 class _Exchange:
-    """A request and what becomes of it. `at`: when it was complete. `canned`: the answer that a fault gives in place of
-    the provider's, once `complete`. `lost`: the one-way fault that loses its answer. `truncate`: of its body, `left`
-    bytes still pass; `counted` if a length was announced."""
+    """A request and what becomes of it. `at`: when it was complete. `bodiless`: its answer has no usual body. `canned`:
+    the answer that a fault gives in place of the provider's, once `complete`. `lost`: the one-way fault that loses its
+    answer. `truncate`: of its body, `left` bytes still pass; `counted` if a length was announced."""
 
+    bodiless = False
     complete = False
+    keep_alive = True
     fault: Fault | None = None
     canned: bytes | None = None
     lost: Fault | None = None
@@ -36,12 +39,13 @@ class _Exchange:
     counted = False
     left = 0
 
-    def __init__(self, head: Head, now: float, size: int) -> None:
-        path, query = split_target(head.target)
-        self.method = method = head.method
-        self.flow = Flow(op=f"{method} {path}", correlation=head.correlation, bytes=size, detail=query)
+    def __init__(self, op: str, correlation: str, detail: str, now: float, size: int) -> None:
+        self.flow = Flow(op=op, correlation=correlation, bytes=size, detail=detail)
         self.at = now
-        self.keep_alive = head.keep_alive
+
+    @property
+    def method(self) -> str:
+        return self.flow.op.partition(" ")[0]
 
 
 class HttpSession:
@@ -65,10 +69,10 @@ class HttpSession:
             return ()
         self._intercepting = False
         if side is Side.CLIENT:
-            head = self._requests.whole(data)
-            if head is not None:
-                self._ask(head, now, len(data)).complete = True
-                self._asking = None
+            if self._requests.between and (usual := glance.request(data)) is not None:
+                exchange = _Exchange(*usual, "", now, len(data))
+                exchange.complete = True
+                self._exchanges.append(exchange)
                 return ()
             for kind, part, head in self._requests.feed(data):
                 if kind == HEAD:
@@ -82,11 +86,16 @@ class HttpSession:
                 elif kind == BROKEN:
                     raise Undecodable(self._requests.reason)
             return ()
+        if self._answers.between and self._exchanges and not (exchange := self._exchanges[0]).bodiless:
+            flow = exchange.flow
+            status = glance.answer(data, bool(flow.correlation))
+            if status is not None:
+                flow.bytes += len(data)
+                flow.status = status
+                if status >= "500":
+                    flow.outcome = "error"
+                return (self._answered_all(now),)
         flows: list[Flow] = []
-        head = self._answers.whole(data) if self._exchanges else None
-        if head is not None:
-            self._answer(head, len(data))
-            return (self._answered_all(now),)
         for kind, part, head in self._answers.feed(data):
             if kind == HEAD:
                 assert head is not None
@@ -161,7 +170,10 @@ class HttpSession:
         return self._exchanges[0].method if self._exchanges else ""
 
     def _ask(self, head: Head, now: float, size: int) -> _Exchange:
-        exchange = _Exchange(head, now, size)
+        path, query = split_target(head.target)
+        exchange = _Exchange(f"{head.method} {path}", head.correlation, query, now, size)
+        exchange.keep_alive = head.keep_alive
+        exchange.bodiless = head.method in ("HEAD", "CONNECT")
         self._exchanges.append(exchange)
         self._asking = exchange
         return exchange
@@ -193,7 +205,7 @@ class HttpSession:
         self._answered = None
         flow = exchange.flow
         flow.ms = (now - exchange.at) * 1000
-        return touched(flow, exchange.fault)
+        return flow if exchange.fault is None else touched(flow, exchange.fault)
 
     def _requested(self, data: bytes, now: float, strike: Strike) -> list[Effect]:
         effects: list[Effect] = []
