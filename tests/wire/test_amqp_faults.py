@@ -428,7 +428,7 @@ def test_confirms_that_were_forgotten_still_come(monkeypatch: pytest.MonkeyPatch
 # Whatever faults strike, and however the client answers: a model of client and broker finds no wrong number.
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_consumer_and_broker_never_meet_a_number_they_do_not_know(data: st.DataObject, seed: int) -> None:
     luck = random.Random(seed)
@@ -466,7 +466,7 @@ def test_consumer_and_broker_never_meet_a_number_they_do_not_know(data: st.DataO
     assert set(settled) == handled
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(turns=st.integers(1, 40), seed=st.integers(0, 2**32))
 def test_publisher_and_broker_never_confirm_the_wrong_message(turns: int, seed: int) -> None:
     luck = random.Random(seed)

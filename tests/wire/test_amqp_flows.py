@@ -390,7 +390,7 @@ def conversations(draw: st.DrawFn) -> list[tuple[Side, bytes]]:
     return said
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(said=conversations(), seed=st.integers(0, 2**32))
 def test_any_split_gives_the_same_flows(said: list[tuple[Side, bytes]], seed: int) -> None:
     whole = Play()
@@ -417,7 +417,7 @@ def _joined(said: list[tuple[Side, bytes]], luck: random.Random) -> list[tuple[S
     return joined
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(said=conversations(), seed=st.integers(0, 2**32))
 def test_intercepting_without_a_fault_changes_nothing(said: list[tuple[Side, bytes]], seed: int) -> None:
     whole, cut, luck = Play(), Play(), random.Random(seed)
@@ -445,7 +445,7 @@ def test_intercepting_without_a_fault_changes_nothing(said: list[tuple[Side, byt
     assert not cut.session.held()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(good=conversations(), bad=st.binary(max_size=400), seed=st.integers(0, 2**32))
 def test_garbage_passes_through_interception_untouched(good: list[tuple[Side, bytes]], bad: bytes, seed: int) -> None:
     play, luck = Play(), random.Random(seed)
