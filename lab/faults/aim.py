@@ -1,4 +1,4 @@
-"""Aiming a Fault at a System: its target must be there, and of a protocol that the fault speaks."""
+"""Whether a Fault fits a System: the target must exist, and its protocol must be one that the kind of fault is for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.system.names import instead
 
 
 def aimed(fault: Fault, system: System) -> Fault:
-    """The fault, its target as the system calls it.
+    """The fault, with its target as the system names it.
 
     Raises FaultError unless the target exists and the fault makes sense there.
     """

@@ -1,8 +1,8 @@
 """Every kind of Fault there is. A kind is described here and nowhere else.
 
 Those who apply faults ask for a kind's `effect` and its parameters, not for its name. Only kinds of effect `content`
-are known by name, to the one protocol that has them. The tap applies what takes whole connections, a protocol's session
-what takes messages, the runtime what takes processes.
+are known by name, to the one protocol that has them. The tap applies faults to whole connections, a protocol's session
+to messages, the runtime to processes.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ _ALL = (
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 
 ON_MESSAGES = tuple(kind.name for kind in _ALL if kind.scope == "link" and kind.selective and not kind.protocols)
-"""The kinds that take messages of any protocol, if a share, a pattern or a count chooses some."""
+"""The kinds that can hit single messages of any protocol, chosen by a share, a pattern or a count."""
 
 
 def effect(fault: Fault) -> Effect:
@@ -298,14 +298,14 @@ def fits(kind: str, protocol: str) -> bool:
 
 
 def toll(kind: str, victims: int) -> str:
-    """What a fault of this kind hit, in words: `3 victims`, `1 cut connection`. The kind may be a stranger's."""
+    """How much a fault of this kind hit, in words: `3 victims`, `1 cut connection`. An unknown kind has victims."""
     if kind in KINDS and KINDS[kind].counts == "cut connections":
         return trn("{count} cut connection", "{count} cut connections", victims)
     return trn("{count} victim", "{count} victims", victims)
 
 
 def whole(fault: Fault) -> bool:
-    """Whether the fault takes the link as a whole, so that the tap applies it to connections and not to messages."""
+    """Whether the fault acts on the link as a whole: the tap then applies it to connections, not to messages."""
     kind = KINDS[fault.kind]
     if kind.scope != "link" or kind.protocols:
         return kind.scope != "link"

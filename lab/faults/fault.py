@@ -10,12 +10,12 @@ Value = float | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What was asked for. `kind` names an entry of the catalogue; `target` is `orders->payments`, `orders<->payments`
-    (partition) or the name of a process or engine.
+    """One disturbance as it was asked for. `kind` names an entry of the catalogue; `target` is `orders->payments`,
+    `orders<->payments` (partition) or the name of a process or engine.
 
-    `match` selects messages by a shell pattern on their op (`POST /orders*`, `GET user:*`, `publish order.*`) or, in
-    one word, on its verb (`ack`). `share` is the part of the matching messages that is hit (0-1, drawn from the run's
-    seed); `count` ends it after so many victims; `duration` in seconds ends it by time (None: until healed).
+    `match` selects messages by a shell pattern on their op (`POST /orders*`, `GET user:*`, `publish order.*`), or on
+    the verb alone if it is one word (`ack`). `share` is the fraction of the matching messages that is hit (0-1, drawn
+    from the run's seed); the fault ends after `count` victims or `duration` seconds (None: when it is healed).
     """
 
     kind: str

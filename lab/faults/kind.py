@@ -1,4 +1,4 @@
-"""What is to be said of a kind of Fault: where it acts, what it takes, what it does, and what it promises.
+"""The description of a kind of Fault: where it acts, what it takes, what it does, and what it promises.
 
 Units: seconds, bytes, bytes a second.
 """
@@ -19,10 +19,10 @@ Effect = Literal["slow", "hold", "mute", "cut", "shut", "hang", "content"]
 
 | effect | what it does |
 | --- | --- |
-| `slow` | everything goes through, later: by `delay`, or at `rate` |
+| `slow` | everything goes through, but later: by `delay`, or at `rate` |
 | `hold` | nothing goes through and nothing ends; what was held goes on when it heals |
-| `mute` | what is asked arrives, what is answered is lost |
-| `cut` | live connections end, or the process |
+| `mute` | requests arrive, answers are lost |
+| `cut` | live connections end, or the process does |
 | `shut` | live connections end, and new ones are refused |
 | `hang` | live connections end, and new ones wait for ever |
 | `content` | chosen messages are answered, changed, repeated, held back or lost |
@@ -45,12 +45,12 @@ class Param:
 class Kind:
     """One entry of the catalogue.
 
-    `summary` says what it does, `promise` what the client sees. The first of `params` is the VALUE that may stand
-    without its name. `protocols` empty means any. `selective` kinds take a share, a pattern and a count. `instant` ones
-    happen once and are over, so they take no duration; a kind that is `once` does so on a whole link, and lasts on
-    chosen messages. A `lasting` one goes on after its count is spent, until it heals. `counts` names those of its
-    victims that can be counted, if that is not all of them. `needs` is the traffic without which it hits nothing, where
-    a link of its protocol may lack it: one service consumes and another publishes.
+    `summary` says what the fault does, `promise` what the client sees. The first of `params` is the VALUE that may be
+    written without its name. Empty `protocols` mean any. `selective` kinds take a share, a pattern and a count.
+    `instant` kinds happen once and are over, so they take no duration; a kind that is `once` does so on a whole link
+    and lasts on chosen messages. A `lasting` kind goes on after its count is spent, until it heals. `counts` names the
+    victims that can be counted, if not all of them can. `needs` is the traffic without which the fault hits nothing,
+    because some links of its protocol lack it: one service only consumes, another only publishes.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The faults that are active now: who is hit, how often, and until when. Pure; time (seconds) is passed in.
+"""The faults that are active now: what each hits, how often, and until when. Pure; time (seconds) is passed in.
 
-A tap asks it for every message, so a fault acts on the next one and healing on the one after. Chance comes from the
-run's seed and the fault's id and link, so one link's traffic does not change another's luck.
+A tap asks the plan for every message, so a fault acts from the next message on, and so does healing. Chance comes from
+the run's seed, the fault's id and the link, so the traffic of one link does not change what is drawn for another.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class _Active:
 
 
 class Plan:
-    """All faults of a run. `on_change` is called with every FaultChange, from whichever call made it; then those are
-    called who `watch` a link on which a fault began or ended."""
+    """All faults of a run. Each call that changes a fault calls `on_change` with a FaultChange, and then everybody who
+    watches a link on which a fault began or ended."""
 
     def __init__(self, seed: int = 0, on_change: Callable[[FaultChange], None] | None = None) -> None:
         self.seed = seed
@@ -65,7 +65,7 @@ class Plan:
         self._spent: set[str] = set()
 
     def watch(self, link: str, changed: Callable[[], None]) -> None:
-        """Call `changed` whenever a fault on this link began or ended: at once, also in the middle of a strike."""
+        """Call `changed` whenever a fault on this link begins or ends: at once, also in the middle of a strike."""
         self._watchers.setdefault(link, []).append(changed)
 
     def add(self, fault: Fault, now: float) -> Fault:
@@ -83,7 +83,7 @@ class Plan:
         return self._end([ident] if ident is not None else list(self._active), "healed")
 
     def expire(self, now: float) -> list[Fault]:
-        """End the faults whose time is up; to be called every now and then. Returns those that ended."""
+        """End the faults whose time is up; the owner calls it several times a second. Returns those that ended."""
         return self._end([ident for ident, active in self._active.items() if active.over(now)], "expired")
 
     def done(self, ident: str) -> None:
@@ -111,7 +111,8 @@ class Plan:
         return None
 
     def hit(self, ident: str, link: str, now: float, victims: int = 1, op: str = "") -> None:
-        """Count what a fault on a whole link or a process did; told to `on_change` at most four times a second."""
+        """Count the victims of a fault on a whole link or a process; `on_change` hears of it at most four times a
+        second."""
         active = self._active.get(ident)
         if active is None:
             return
@@ -127,7 +128,7 @@ class Plan:
         return float(self._drawn(active, link).params["delay"]) if active else 0.0
 
     def active(self, link: str) -> list[Fault]:
-        """The faults on this link (`orders->payments`), partitions of its ends included, oldest first."""
+        """The faults on this link (`orders->payments`), oldest first; a partition of its two ends is one of them."""
         return [active.fault for active in self._on(link)]
 
     def on_process(self, name: str) -> list[Fault]:
@@ -135,7 +136,7 @@ class Plan:
         return [active.fault for active in self._active.values() if active.fault.target == name]
 
     def spent(self, ident: str) -> bool:
-        """Whether the fault is over because it hit all it was meant to hit, and not because it was healed."""
+        """Whether the fault ended because its count was reached, and not because it was healed."""
         return ident in self._spent
 
     def victims(self, ident: str) -> int:
@@ -224,5 +225,5 @@ class Plan:
 
 
 def _matches(op: str, pattern: str) -> bool:
-    """A pattern of one word may mean the verb alone: `ack`, `GET`."""
+    """Whether the pattern fits the op; one word may also mean the verb alone: `ack`, `GET`."""
     return fnmatchcase(op, pattern) or (" " not in pattern and fnmatchcase(op.partition(" ")[0], pattern))

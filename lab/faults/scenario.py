@@ -2,16 +2,16 @@
 
     title = "One message that nobody can read"
     duration = 40
-    rate = 4                     # journeys a second, from the start; left out: what the run was asked for
+    rate = 4                     # journeys a second from the start; if left out, the run's own rate
 
     [[step]]
-    at = 8                       # seconds from when the system is ready
+    at = 8                       # seconds after the system became ready
     say = "The next delivery to payments arrives as garbage. What becomes of the order?"
     fault = "poison payments->broker"
 
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
-`rate` and `act` on a process ("restart broker"); `say` tells the reader what to look at: one text,
-or one for each language (`say.en`, `say.uz`); the title likewise.
+`rate` and `act` on a process ("restart broker"). `say` tells the reader what to look at: one text, or a text for each
+language (`say.en`, `say.uz`); so does the title.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Scenario:
 
 
 def find(folder: Path, name: str) -> Scenario:
-    """The scenario `name` in a system's scenario folder. Raises InvalidScenario, also if there is none."""
+    """The scenario `name` in a system's scenario folder. Raises InvalidScenario, also if there is no such scenario."""
     path = folder / f"{name}.toml"
     if path.is_file():
         return load(path)
@@ -159,7 +159,7 @@ def _in_order(steps: list[Cue], path: Path, duration: float) -> tuple[Cue, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A TOML table and its place, for reading it with errors that say where."""
+    """A TOML table and its place in the file, so that errors say where they are."""
 
     data: Mapping[str, Any]
     place: str
@@ -197,7 +197,8 @@ class _Table:
         return value
 
     def said(self, key: str) -> str:
-        """What is said to the reader, in their language: one text, or a text for each (`say.en`, `say.uz`)."""
+        """A text for the reader in the reader's language: one text, or a text for each language (`say.en`,
+        `say.uz`)."""
         value = self._get(key, required=True)
         if isinstance(value, dict):
             value = value.get(language(), value.get("en"))

@@ -5,10 +5,9 @@
     latency orders->payments 300ms jitter=100ms 20% on "POST /charges*" for 30s
     partition orders<->users           kill payments           error orders->redis OOM x3
 
-`orders:payments` stands for `orders->payments`, because a shell reads `>` itself; `orders:users:grpc` names the
-endpoint, too, where there are several. What is left out takes the kind's
-default; a kind that by default hits the next message only (`duplicate`, `lose-ack` ...) hits all of them when a share
-or a duration is given.
+`orders:payments` means `orders->payments`, because a shell interprets `>` itself; `orders:users:grpc` also names the
+endpoint, where there are several. Omitted parts take the kind's defaults. A kind that by default hits only the next
+message (`duplicate`, `lose-ack` ...) hits all messages when a share or a duration is given.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _FORM = 'KIND TARGET [VALUE] [name=value …] [N%] [xN] [on "PATTERN"] [for 30s]
 
 
 class FaultError(ValueError):
-    """The text is not a fault; the message names the word, what was expected there, and what comes close."""
+    """The text is not a fault. The message names the word, what was expected there, and what was probably meant."""
 
 
 def parse(text: str) -> Fault:
@@ -54,7 +53,7 @@ def parse(text: str) -> Fault:
 
 
 def format(fault: Fault) -> str:
-    """The text of a fault; `parse` gives the same fault back. Parameters at their default stay unsaid."""
+    """The text of a fault; `parse` gives the same fault back. Parameters at their default are omitted."""
     kind = KINDS[fault.kind]
     fault = complete(fault)
     words = [kind.name, fault.target]
@@ -76,7 +75,7 @@ def format(fault: Fault) -> str:
 
 
 def complete(fault: Fault) -> Fault:
-    """The fault with the defaults of its kind for parameters it does not have. Raises FaultError for an unknown kind,
+    """The fault, with its kind's defaults for the parameters that it lacks. Raises FaultError for an unknown kind,
     parameter or selection."""
     kind = _kind(fault.kind)
     known = {param.name: param.default for param in kind.params}
@@ -309,7 +308,7 @@ def _read_word(param: Param, word: str) -> str:
 
 
 def write(param: Param, value: Value) -> str:
-    """A parameter's value as one writes it: `300ms`, `32KB/s`, `LOADING`."""
+    """A parameter's value as people write it: `300ms`, `32KB/s`, `LOADING`."""
     if param.unit == "time":
         return write_time(float(value))
     if param.unit in ("rate", "bytes"):

@@ -10,24 +10,25 @@ from lab.journal.event import PREPARING, Event, Flow, Log
 from lab.system.model import CLIENT
 
 ACCESS = "http"
-"""Event of the log line that a service writes for each request; the wire has told of it already."""
+"""Event of the log line that a service writes for each request; the wire has shown the request already."""
 LOUD = ("warning", "error", "critical")
 AROUND = 0.5
-"""Seconds before and after a story in which what befell its processes still belongs to it."""
+"""Seconds before and after a story in which what happened to its processes still belongs to it."""
 _BETWEEN = re.compile(r"[/ ?&=:]")
 
 
 def speaks(event: Flow | Log) -> bool:
-    """Whether the event is worth a word: what only prepares is if it went wrong, a log line if it says something that
-    the wire did not show."""
+    """Whether the event is worth a line: a flow that only prepares if it went wrong, a log line if it says something
+    that the wire did not show."""
     if isinstance(event, Flow):
         return event.role not in PREPARING or event.outcome != "ok"
     return event.event != ACCESS or event.level not in ("debug", "info")
 
 
 def belongs(events: Iterable[Event], idents: Collection[str]) -> list[Flow | Log]:
-    """The story of these ids (of entities, requests or messages), in the order of the journal: what names one of them,
-    what shares a correlation or a message id with that, and what stands `beside` it. Empty if nothing names them."""
+    """The events that make the story of these ids (of entities, requests or messages), in the order of the journal:
+    those that name one of them, those that share a correlation or message id with these, and those `beside` them. Empty
+    if nothing names the ids."""
     spoken = [event for event in events if isinstance(event, Flow | Log)]
     wanted = {ident for ident in idents if ident}
     named = {event.seq for event in spoken if names(event, wanted)}
@@ -51,8 +52,8 @@ def belongs(events: Iterable[Event], idents: Collection[str]) -> list[Flow | Log
 
 
 def beside(events: Iterable[Event], own: Sequence[Flow | Log]) -> list[Flow | Log]:
-    """What carries no id and yet is part of the story `own`: what its processes asked while they worked for nobody
-    else (commands of a cache), and what befell them meanwhile (connections refused, breakers, complaints)."""
+    """The events that carry no id and are still part of the story `own`: what its processes asked while they worked on
+    nothing else (cache commands), and what happened to them meanwhile (refused connections, breakers, warnings)."""
     if not own:
         return []
     known = {event.seq for event in own}
@@ -86,7 +87,7 @@ def names(event: Event, idents: Collection[str]) -> bool:
         return any(ident in said and ident in _BETWEEN.split(said) for ident in idents)
     if not isinstance(event, Log):
         return False
-    # A number is an id only where it is said to be one: there are many small ones.
+    # A number counts as an id only under a key that says so: small numbers are everywhere.
     return any(
         str(value) in idents
         for key, value in event.data.items()
@@ -95,14 +96,14 @@ def names(event: Event, idents: Collection[str]) -> bool:
 
 
 def _correlations(named: Sequence[Flow | Log], idents: Collection[str]) -> set[str]:
-    """The correlation ids of what names the ids. An id that is one itself stands for no other: who asked about it later
-    has a story of their own."""
+    """The correlation ids of the events that name the ids. An id that is a correlation id itself brings no other one
+    in: somebody who asks about it later has a story of their own."""
     given = {event.correlation for event in named} & {*idents}
     return given | {event.correlation for event in named if names(event, {*idents} - given)} - {""}
 
 
 def _busy(others: Sequence[Flow | Log], began: float, ended: float) -> defaultdict[str, list[tuple[float, float]]]:
-    """When each process worked for somebody else: from being asked to its answer, from a delivery to its ack."""
+    """When each process worked for another story: from a request to its answer, from a delivery to its ack."""
     busy: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     open_since: dict[tuple[str, str, str], float] = {}
     for event in others:

@@ -1,4 +1,4 @@
-"""Which deliveries a broker still waits for, told from the flows on the wire: AMQP itself has no way to ask."""
+"""Which deliveries a broker still waits for, computed from the flows on the wire: AMQP has no way to ask."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from lab.journal.event import Flow
 NEEDS_NO_ACK = "no-ack"
 BROKEN_OFF = "connection lost"
 MOST = 10_000
-"""Deliveries that one queue's book keeps open; those beyond are not counted."""
+"""Deliveries that one queue's book keeps open at most; it does not count more."""
 
 
 def wants_ack(flow: Flow) -> bool:
-    """Whether the flow is a delivery that the broker waits for. A copy that a fault made is not the broker's."""
+    """Whether the broker waits for an answer to this delivery. It does not know of a copy that a fault made."""
     return flow.role == "delivery" and flow.outcome != "duplicate" and flow.status != NEEDS_NO_ACK
 
 
 def answers_delivery(flow: Flow) -> bool:
-    """Whether the flow is a consumer's word on a delivery."""
+    """Whether the flow is a consumer's answer to a delivery."""
     return flow.role in ("ack", "nack") and not flow.back
 
 

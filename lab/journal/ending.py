@@ -1,4 +1,4 @@
-"""How a run ended, as its journal tells it: in good order, failed, or broken off without a last word."""
+"""How a run ended, read from its journal: cleanly, with a failure, or without a last entry because it was killed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lab.journal.query import decode
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The last `state` that the run gave for itself (`stopped` and `failed` are ends; "" is none at all), for a failed
-    one the `reason` in the runtime's own words, and how many events were `lost` because they could not be written."""
+    """The last `state` that the run reported of itself (`stopped` and `failed` are ends; "" means none), the runtime's
+    `reason` if it failed, and how many events were `lost` because they could not be written."""
 
     state: str = ""
     reason: str = ""
@@ -21,7 +21,7 @@ class Ending:
 
 
 def ending(events: Iterable[Event]) -> Ending:
-    """How the run of these events ended, or stands."""
+    """How the run of these events ended, or in which state it is."""
     state, why, lost = "", "", 0
     for event in events:
         if not isinstance(event, Note) or event.topic != "run":
@@ -31,16 +31,16 @@ def ending(events: Iterable[Event]) -> Ending:
             continue
         state = str(event.data["state"])
         if state == "failed":
-            # What failed is told when it does; the last line of all only repeats why the run was stopped then.
+            # A failure is reported when it happens; the last line only repeats why the run was stopped then.
             why = event.text if event.level == "error" else why or str(event.data.get("reason", ""))
     return Ending(state, why if state == "failed" else "", lost)
 
 
 def read(path: Path) -> Ending:
-    """How the run of this journal ended. A journal that cannot be read has no last word."""
+    """How the run of this journal ended. A journal that cannot be read has no last state."""
     try:
         with path.open("rb") as file:
-            # Remarks are rare among the flows, so most lines need no decoding.
+            # Notes are rare among the flows, so most lines need no decoding.
             return ending(decode(line for line in file if b'"note"' in line))
     except OSError:
         return Ending()

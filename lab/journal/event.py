@@ -1,7 +1,7 @@
 """The one schema of everything that happens in a run: an Event is one JSON object on one line of the journal.
 
-`seq` counts from 1; `t` is seconds since the run's start on a monotonic clock. Both are stamped by the journal when
-the event is appended; a reader treats an event as immutable. Fields at their default are left out of the line.
+`seq` counts from 1; `t` is seconds since the run's start on a monotonic clock. The journal stamps both when an event is
+appended; a reader treats events as immutable. Fields with their default value are omitted from the line.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ Role = Literal["call", "message", "delivery", "ack", "nack", "subscribe", "setup
 | role | what it is | for example |
 | --- | --- | --- |
 | `call` | a question and its answer | an HTTP request, a gRPC call, `GET user:7`, a `basic.get` that finds nothing |
-| `message` | something handed over to be passed on to others | an AMQP publish, Redis' `PUBLISH`, a record for Kafka |
-| `delivery` | such a message as it reaches a consumer | an AMQP deliver or get, Redis' push, a record fetched |
-| `ack` | the word that a message or delivery was taken | a consumer's ack, a broker's confirm, a committed offset |
-| `nack` | the word that it was not | a nack or reject, a message that the broker returns |
-| `subscribe` | the wish for deliveries from now on | `basic.consume`, `SUBSCRIBE`, joining a consumer group |
-| `setup` | what prepares or ends all that | handshake, login, declare, bind, open, close, ping |
-| `connection` | a connection as such | raw TCP with its bytes; one that was refused or cannot be read |
+| `message` | something handed to the provider for others | an AMQP publish, Redis' `PUBLISH`, a record for Kafka |
+| `delivery` | such a message on its way to a consumer | an AMQP deliver or get, Redis' push, a record fetched |
+| `ack` | the answer that one of these was accepted | a consumer's ack, a broker's confirm, a committed offset |
+| `nack` | the answer that it was not | a nack or reject, a message that the broker returns |
+| `subscribe` | the request for deliveries from now on | `basic.consume`, `SUBSCRIBE`, joining a consumer group |
+| `setup` | what prepares or ends the rest | handshake, login, declare, bind, open, close, ping |
+| `connection` | a connection itself | raw TCP with its bytes; one that was refused or cannot be read |
 """
 
 TRAFFIC: frozenset[Role] = frozenset({"call", "message", "delivery", "connection"})
-"""Roles of what a link is there for, which its rate counts. The others answer it or prepare it."""
+"""The roles that a link exists for; its rate counts them. The others answer or prepare them."""
 
 PREPARING: frozenset[Role] = frozenset({"subscribe", "setup"})
-"""Roles of what is worth a word only when it went wrong."""
+"""The roles that are worth a line only when they went wrong."""
 
 
 class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """What all kinds share. `source` and `target` are names of the System; `link` is `source->target`."""
+    """The fields of every kind. `source` and `target` are names of the System; `link` is `source->target`."""
 
     seq: int = -1
     t: float = -1.0
@@ -110,7 +110,7 @@ class Queue(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class EngineState(Base, tag="engine"):
-    """An engine said how it is: its tier, and for a broker its queues (ready messages and consumers by queue)."""
+    """An engine reported its state and tier, a broker also its queues (ready messages and consumers by queue)."""
 
     tier: str = ""
     state: str = ""
@@ -123,7 +123,7 @@ class FaultChange(Base, tag="fault"):
 
     `fault` is its kind in the catalogue (`latency`), `links` what it acts on: one link, both directions of a pair, or
     none, and then `target` is a process; `text` is all of it in words. `link` is the one that was hit. `victims` counts
-    what it has hit so far; `detail` is what was hit just now, and at the end all of it in words.
+    what it has hit so far; `detail` is what was hit just now, and at the end the total in words.
     """
 
     id: str = ""
@@ -144,8 +144,9 @@ class FaultChange(Base, tag="fault"):
         return self.links[0] if self.links else self.target
 
     def concerns(self, names: Collection[str], links: Collection[str]) -> bool:
-        """Whether it acts on one of these processes, between two of them, or on a link that is one of `links` or whose
-        consumer is among the processes: what was refused leaves no flow. The client is among them always."""
+        """Whether the fault acts on one of these processes, between two of them, on one of `links`, or on another link
+        of one of these processes: a refused connection leaves no flow. The client does not count, it takes part
+        always."""
         if not self.links:
             return self.target in names
         if len(self.links) == 2:

@@ -12,14 +12,14 @@ from lab.journal.event import Event, Note, encode
 from lab.locale import tr
 
 BATCH = 4096
-"""So many events wait at most for the owner's `flush()`; then the journal writes by itself."""
+"""Events that wait for the owner's `flush()` at most; with more the journal writes by itself."""
 
 
 class Journal:
     """Appends events to the file at `path`, numbered from 1 and timed in seconds since it was opened.
 
-    `append` only encodes into memory; the owner calls `flush()` about 20 times a second. Nothing here raises because of
-    the disk: while it is full or read-only, events are counted in `lost` and `error` says why ("" when all is well).
+    `append` only encodes into memory; the owner calls `flush()` about 20 times a second. No disk error is
+    raised: while the disk is full or read-only, `lost` counts the events and `error` says why ("" when all is well).
     A Journal belongs to one thread, and a file to one Journal.
     """
 
@@ -68,7 +68,7 @@ class Journal:
 
     def close(self) -> None:
         self.flush()
-        self.flush()  # what the first had to say about losses
+        self.flush()  # the first may have added a note about lost events
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -92,7 +92,7 @@ class Journal:
         except OSError as problem:
             self.error = _explain(problem, self.path)
             whole = bytes(data[:written]).count(b"\n") - (1 if self._torn and written else 0)
-            # What was cut in the middle of a line is ended by the next write, so that only that line is spoilt.
+            # The next write ends a line that was cut in the middle, so that only this line is damaged.
             self._torn = data[written - 1] != ord("\n") if written else self._torn
             del self._waiting[:whole]
             self._drop()
@@ -108,7 +108,7 @@ class Journal:
         self._waiting.clear()
 
     def _confess(self) -> None:
-        """The disk takes data again: the journal itself says what is missing from it."""
+        """The disk accepts data again: the journal notes how much is missing from it."""
         lost, self.lost = self.lost, 0
         text = tr("{lost} events could not be written and are missing here", lost=lost)
         self.append(Note(text=text, topic="run", level="warning", data={"lost": lost}))

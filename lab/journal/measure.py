@@ -1,4 +1,4 @@
-"""Meter and Spread: how often and how long, over the last seconds and in bounded memory. Time is passed in."""
+"""Meter and Spread measure how often and how long, over the last seconds and in bounded memory. Time is passed in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BUCKETS = 324
 
 
 class Meter:
-    """Counts events and says how many a second there were lately."""
+    """Counts events and knows the rate of the last seconds."""
 
     __slots__ = ("_counts", "_slot", "total")
 
@@ -78,7 +78,7 @@ class Spread:
         return _quantiles([a + b for a, b in zip(self._now, self._previous, strict=True)], shares)
 
     def overall(self, *shares: float) -> tuple[float | None, ...]:
-        """The quantiles of everything that was ever added."""
+        """The quantiles of everything added so far."""
         columns = zip(self._now, self._previous, self._past, strict=True)
         return _quantiles([a + b + c for a, b, c in columns], shares)
 

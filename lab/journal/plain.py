@@ -1,8 +1,8 @@
 """The plain reader: a run as one line of text an event, for pipes, logs, CI and screen readers.
 
-A busy run has a thousand events a second; nobody reads those. So the narrator tells one visitor's story at a time, from
-its first request to its last message, and counts the others. Whatever changes the run (a process, a fault, a breaker,
-a step of the scenario) is always told; failures are told up to a number a second, then counted.
+A busy run has a thousand events a second, more than anybody reads. So the narrator tells the story of one visitor at a
+time, from the first request to the last message, and counts the others. It always tells what changes the run (a
+process, a fault, a breaker, a step of the scenario), and failures up to a number a second; it counts the rest.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ STORY_LINES = 20
 TROUBLE_LINES = 5
 """Lines a second at most for what went wrong elsewhere."""
 STORY_SECONDS = 3.0
-"""A story that takes longer gives way to the next one."""
+"""A story that takes longer makes way for the next one."""
 QUIET_SECONDS = 1.0
 """A story in which nothing happened for so long is over."""
 LOAD_SECONDS = 5.0
 STILL_SECONDS = 2.0
-"""A process that stays in a state for another reason is told of at most so often."""
+"""Seconds between two lines about a process that stays in its state for another reason."""
 KNOWN = 4096
 
 BROKEN_OFF = {
@@ -34,15 +34,15 @@ BROKEN_OFF = {
     "connection closed": mark("the connection was closed"),
     "channel closed": mark("the channel was closed"),
 }
-"""Statuses of answers that never came, as the reason why."""
+"""Why an answer never came, by its status."""
 LOGS = {"warning": mark("log warnings"), "error": mark("log errors"), "critical": mark("critical log lines")}
-"""What is said of log lines that were not told, by their level."""
+"""How log lines that were not printed are counted, by their level."""
 
 
 class Narrator:
-    """Turns events into lines: `tell` each event in order, and `rest` at the end. Time is the events' own.
+    """Turns events into lines: call `tell` with each event in order, and `rest` at the end. Time comes from the events.
 
-    Without `stories` every exchange is told, up to the same number of lines a second.
+    Without `stories` it tells every exchange, up to the same number of lines a second.
     """
 
     def __init__(self, *, stories: bool = True) -> None:
@@ -59,7 +59,7 @@ class Narrator:
         self._load: Load | None = None
 
     def tell(self, event: Event) -> list[str]:
-        """The lines for this event: none if it is only counted, and the count of a second when that is over."""
+        """The lines for this event, none if it is only counted; and the counts of the last second once it is over."""
         lines = self._turn(event.t)
         text = self._words(event)
         if text:
@@ -101,7 +101,8 @@ class Narrator:
                 return self._once(event)
 
     def _once(self, event: Process | EngineState | FaultChange | Note | Check) -> str:
-        """The same state again is no news, unless its reason changed and it has lasted for a while."""
+        """The words, but none for a state that was told already, unless its reason changed and it has lasted for a
+        while."""
         text = always(event)
         if text and isinstance(event, Process | EngineState):
             state, said, t = self._last.get(event.source, ("", "", float("-inf")))
@@ -187,7 +188,7 @@ def stamped(t: float, text: str) -> str:
 
 
 def always(event: Process | EngineState | FaultChange | Note | Check) -> str:
-    """The words for a change of the run: a line, and those of a failed process' last words below it."""
+    """The words for a change of the run: one line, and below it the last output of a process that failed."""
     return "\n".join(map(visible, _change(event).split("\n")))
 
 

@@ -13,10 +13,10 @@ import msgspec
 from lab.journal.event import Event, from_line
 
 POLL = 0.05
-"""Seconds between two looks at a journal that has nothing new."""
+"""Seconds until the journal is read again when there was nothing new."""
 
 CHUNK = 1 << 20
-"""Bytes taken at a time, so that a reader of a long journal stays small."""
+"""Bytes read at a time, so that the reader of a long journal stays small."""
 
 
 def read(path: Path, from_seq: int = 0) -> Iterator[Event]:
@@ -56,8 +56,8 @@ async def afollow(path: Path, from_seq: int = 0, stop: Callable[[], bool] | None
 
 
 def decode(lines: Iterable[bytes], from_seq: int = 0) -> Iterator[Event]:
-    """The events in `lines`. What is no event (a torn line, a kind or a value of a later version, something nested too
-    deeply) is passed over."""
+    """The events in `lines`. Lines that are not events (a torn line, a kind or value of a later version, one that is
+    nested too deeply) are skipped."""
     for line in lines:
         try:
             event = from_line(line)

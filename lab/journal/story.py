@@ -1,4 +1,4 @@
-"""The story of one order, request or message: what every process did for it, in time and by cause."""
+"""The story of one order, request or message: what every process did for it, when, and what caused it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Step:
     faults: tuple[str, ...] = ()
     depth: int = 0
     mood: Mood | None = None
-    """Of a state: how to take it."""
+    """For a state: whether it is good or bad."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """The steps in the order in which they began. `state` is the last state that a service told of `entity`, and `mood`
-    how to take it."""
+    whether it is good or bad."""
 
     ident: str
     entity: str = ""
@@ -94,7 +94,7 @@ def story(events: Iterable[Event], ident: str, declared: Sequence[Entity] = ()) 
 
 
 def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
-    """Everything that services told a state of: id -> (entity, last state), the most recently told last."""
+    """Every entity whose state a service reported: id -> (entity, last state), the most recent report last."""
     found: dict[str, tuple[str, str]] = {}
     for event in events:
         if isinstance(event, Log) and event.event == "state":
@@ -105,7 +105,7 @@ def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
 
 
 def idents(events: Iterable[Event]) -> list[str]:
-    """Every id that `story` takes, once, in the order of appearance."""
+    """Every id that `story` accepts, once, in the order of appearance."""
     found: dict[str, None] = {}
     for event in events:
         if event.correlation:
@@ -120,7 +120,7 @@ def idents(events: Iterable[Event]) -> list[str]:
 
 def _last_state(logs: Sequence[Log], ident: str) -> Log | None:
     for log in reversed(logs):
-        # A correlation id has one entity at most that matters: the one that was told of last.
+        # Of the entities under one correlation id the one that was reported last matters.
         if log.event == "state" and (str(log.data.get("id", "")) == ident or log.correlation == ident):
             return log
     return None
@@ -165,7 +165,7 @@ def _log_step(log: Log, declared: Sequence[Entity]) -> Step:
 
 
 def _around(events: Iterable[Event], actors: set[str], links: set[str], since: float, until: float) -> Iterator[Step]:
-    """Faults that stood over the story's links and processes, and what became of its processes meanwhile."""
+    """The faults that were active on the story's links and processes, and what happened to its processes meanwhile."""
     standing: set[str] = set()
     faults: list[Step] = []
     for event in events:
@@ -193,7 +193,7 @@ def _around(events: Iterable[Event], actors: set[str], links: set[str], since: f
 
 @dataclass(slots=True)
 class _Arrival:
-    """A process was given something to do, a call or a message; it is over at `until`."""
+    """A process got a call or a message to work on; it is finished `until` then."""
 
     at: str
     since: float
@@ -202,10 +202,10 @@ class _Arrival:
 
 
 def chain(events: Sequence[Flow | Log], declared: Sequence[Entity] = ()) -> list[Step]:
-    """What these flows and log lines tell, in the order of their beginnings, each one level below its cause. `declared`
-    are the System's entities.
+    """The steps that these flows and log lines make, in the order in which they began, each one level below its cause.
+    `declared` are the System's entities.
 
-    A confirm or an ack that went well is no step of its own: it becomes the result of what it answers.
+    A confirm or an ack that went well is not a step of its own: it becomes the result of the step that it answers.
     """
     steps = [
         (_flow_step(event), event) if isinstance(event, Flow) else (_log_step(event, declared), None)

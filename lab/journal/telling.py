@@ -16,7 +16,7 @@ Words = list[tuple[str, Tone]]
 
 INDENT = 2
 DEEPEST = 12
-"""Levels drawn; what is deeper stays in that column, so that a long chain still fits on a narrow screen."""
+"""Levels that are indented; deeper steps stay in that column, so that a long chain fits on a narrow screen."""
 
 LOUD = {"lost", "late", "duplicate", "error", "refused"}
 MOODS: Mapping[Mood, Tone] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
@@ -29,7 +29,8 @@ def text(story: Story) -> str:
 
 
 def lines(story: Story) -> list[Words]:
-    """The heading, then a line for each step: time since the story's beginning, who and whom, what, result, marks."""
+    """The heading, then a line for each step: time since the story's beginning, sender and receiver, what, result,
+    marks."""
     heading: Words = [(story.entity or story.ident, "title")]
     if story.state:
         reason = f" ({story.reason})" if story.reason else ""

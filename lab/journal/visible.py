@@ -1,15 +1,15 @@
-"""Strangers' text made harmless: a log line, a key, an id may hold what a terminal would obey."""
+"""Text from outside made harmless: a log line, a key or an id may contain what a terminal would obey."""
 
 from __future__ import annotations
 
 import unicodedata
 
 _JOINERS = "\u200c\u200d"
-"""Of the invisible signs those that belong to words and emoji."""
+"""Invisible characters that belong to words and emoji."""
 
 
 def visible(text: str) -> str:
-    """The text on one line, with control sequences, line ends and marks of direction as escapes (`\\x1b`, `\\n`).
+    """The text on one line, with control sequences, line ends and direction marks as escapes (`\\x1b`, `\\n`).
     Blanks stay, a tab becomes one."""
     if text.isprintable():
         return text

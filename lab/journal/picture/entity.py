@@ -1,4 +1,4 @@
-"""A thing of the business as its services tell of it."""
+"""A business entity as the services report it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from lab.journal.measure import Meter, Spread
 from lab.system.links import ends
 
 FAILED = frozenset({"error", "lost", "refused"})
-"""Outcomes that count as errors. What was late or arrived twice still arrived."""
+"""Outcomes that count as errors. A late or doubled message still arrived."""
 
 
 class LinkPicture:

@@ -29,7 +29,7 @@ HISTORY = 32
 
 
 class RunPicture:
-    """`apply` every event in order; read the attributes. With a System its parts are there before their first event."""
+    """`apply` every event in order and read the attributes. With a System, its parts exist before their first event."""
 
     def __init__(self, system: System | None = None) -> None:
         self.now = 0.0
@@ -48,7 +48,7 @@ class RunPicture:
         self.verdicts = Verdicts(self.declared)
         """What faults did to all that."""
         self.checks: dict[str, Check] = {}
-        """Of a grading: the last word on each behaviour, by its id, in the order of their beginning."""
+        """In a grading: the latest check of each behaviour by its id, in the order in which the checks began."""
         self.check: Check | None = None
         """The last of them."""
         self.load: Load | None = None
