@@ -7,13 +7,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pika
 import pytest
 
-from tests.brokers import RabbitNode, rabbitmq_installed
+from tests.brokers import PrivateBroker
 from tests.e2e.processes import Lab
 from tests.waiting import eventually
 
@@ -239,21 +238,19 @@ def test_of_run(lab: Lab) -> None:
 
 
 @pytest.mark.rabbitmq
-@pytest.mark.skipif(not rabbitmq_installed(), reason="RabbitMQ is not installed")
-def test_rabbitmq(lab: Lab, tmp_path: Path) -> None:
+def test_rabbitmq(lab: Lab, rabbitmq_node: PrivateBroker) -> None:
     """A tail works on RabbitMQ as well, the status says whose tool does; an exchange's kind is found out there, too."""
-    with RabbitNode(tmp_path / "rabbit") as node:
-        url = node.url.removesuffix("/%2F")
-        for direct in ("amq.direct", "mine"):
-            with channel(url) as at:
-                at.exchange_declare("mine", "direct", auto_delete=True)
-            assert "is a direct exchange" in lab("broker", "tail", direct, "--url", url).stderr
-        assert "there is no exchange" in lab("broker", "tail", "nope", "--url", url).stderr
-        with lab.started("broker", "tail", "amq.headers", "--url", url) as tail, channel(url) as at:
-            assert "from now on" in heard(tail)
-            at.basic_publish("amq.headers", "key", b"{}", pika.BasicProperties(headers={"a": 1}))
-            assert line(tail).endswith("key  id -  correlation -  2 B  {}")
-            assert ended(tail) == (130, "")
+    url = rabbitmq_node.url.removesuffix("/%2F")
+    for direct in ("amq.direct", "mine"):
+        with channel(url) as at:
+            at.exchange_declare("mine", "direct", auto_delete=True)
+        assert "is a direct exchange" in lab("broker", "tail", direct, "--url", url).stderr
+    assert "there is no exchange" in lab("broker", "tail", "nope", "--url", url).stderr
+    with lab.started("broker", "tail", "amq.headers", "--url", url) as tail, channel(url) as at:
+        assert "from now on" in heard(tail)
+        at.basic_publish("amq.headers", "key", b"{}", pika.BasicProperties(headers={"a": 1}))
+        assert line(tail).endswith("key  id -  correlation -  2 B  {}")
+        assert ended(tail) == (130, "")
     (lab.home / "mine.toml").write_text(SYSTEM)
     assert lab("run", "./mine.toml", "--detach", "--engine", "amqp=native").returncode == 0
     ran = lab("broker", "status")
