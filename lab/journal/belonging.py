@@ -14,6 +14,7 @@ ACCESS = "http"
 LOUD = ("warning", "error", "critical")
 AROUND = 0.5
 """Seconds before and after a story in which what happened to its processes still belongs to it."""
+_SPEAKING = (Flow, Log)
 _BETWEEN = re.compile(r"[/ ?&=:]")
 
 
@@ -29,7 +30,7 @@ def belongs(events: Iterable[Event], idents: Collection[str]) -> list[Flow | Log
     """The events that make the story of these ids (of entities, requests or messages), in the order of the journal:
     those that name one of them, those that share a correlation or message id with these, and those `beside` them. Empty
     if nothing names the ids."""
-    spoken = [event for event in events if isinstance(event, Flow | Log)]
+    spoken: list[Flow | Log] = [event for event in events if isinstance(event, _SPEAKING)]
     wanted = {ident for ident in idents if ident}
     named = {event.seq for event in spoken if names(event, wanted)}
     correlations = _correlations([event for event in spoken if event.seq in named], wanted)
@@ -57,9 +58,15 @@ def beside(events: Iterable[Event], own: Sequence[Flow | Log]) -> list[Flow | Lo
     if not own:
         return []
     known = {event.seq for event in own}
-    others = [event for event in events if isinstance(event, Flow | Log) and event.seq not in known]
     began, ended = min(map(_began, own)), max(event.t for event in own)
     actors = {name for event in own for name in (event.source, event.target)} - {CLIENT, ""}
+    others: list[Flow | Log] = [
+        event
+        for event in events
+        if isinstance(event, _SPEAKING)
+        and (event.source in actors or event.target in actors)
+        and event.seq not in known
+    ]
     busy = _busy(others, began, ended)
     found: list[Flow | Log] = []
     for event in others:
@@ -83,16 +90,16 @@ def names(event: Event, idents: Collection[str]) -> bool:
     if isinstance(event, Flow):
         if event.message in idents or event.key in idents:
             return True
-        said = f"{event.op} {event.detail}"
-        return any(ident in said and ident in _BETWEEN.split(said) for ident in idents)
-    if not isinstance(event, Log):
-        return False
-    # A number counts as an id only under a key that says so: small numbers are everywhere.
-    return any(
-        str(value) in idents
-        for key, value in event.data.items()
-        if isinstance(value, str) or key.lower().endswith("id")
-    )
+        op, detail = event.op, event.detail
+        for ident in idents:
+            if (ident in op or ident in detail) and ident in _BETWEEN.split(f"{op} {detail}"):
+                return True
+    elif isinstance(event, Log):
+        for key, value in event.data.items():
+            # A number counts as an id only under a key that says so: small numbers are everywhere.
+            if str(value) in idents and (isinstance(value, str) or key.lower().endswith("id")):
+                return True
+    return False
 
 
 def _correlations(named: Sequence[Flow | Log], idents: Collection[str]) -> set[str]:

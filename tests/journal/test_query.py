@@ -89,6 +89,12 @@ def test_what_is_nested_too_deeply_is_passed_over_and_the_rest_is_read(tmp_path:
         assert [event.seq for event in decode(tail.lines())] == [1]
 
 
+@given(st.lists(st.binary() | st.just(b'{"kind":"note","text":"one","seq":1}')))
+def test_whatever_stands_in_a_journal_its_events_are_read(lines: list[bytes]) -> None:
+    whole = [line for line in lines if line.startswith(b'{"kind":"note"')]
+    assert len(list(decode(lines))) == len(whole)
+
+
 def test_reading_begins_where_it_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "j", FIRST, SECOND)
     assert [event.seq for event in read(path, from_seq=2)] == [2]

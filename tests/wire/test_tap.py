@@ -76,7 +76,7 @@ async def test_bytes_pass_both_ways_and_the_end_too() -> None:
             "a",
             "b",
         )
-        assert flow.conn == 1
+        assert (flow.role, flow.conn) == ("connection", 1)
 
 
 @in_both_loops
@@ -125,7 +125,7 @@ async def test_a_provider_that_is_down_is_a_reset_and_a_refused_flow() -> None:
             with pytest.raises(ConnectionResetError):
                 await caller.reader.readexactly(1)
             (flow,) = rig.flows
-            assert (flow.op, flow.status, flow.outcome) == ("connect", "refused", "refused")
+            assert (flow.role, flow.op, flow.status, flow.outcome) == ("connection", "connect", "refused", "refused")
             assert "b does not answer" in flow.detail
 
 
