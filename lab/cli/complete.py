@@ -36,7 +36,9 @@ def days(_: typer.Context) -> Iterable[tuple[str, str]]:
     for day in map(days.find, days.names()):
         yield day.name, day.title[language()]
         yield from ((f"{day.name}:{shape}", day.title[language()]) for shape in day.shapes if shape)
-    yield from ((f"./{path.name}", "a system of yours") for path in sorted(Path().glob("*.toml")) if _is_system(path))
+    yield from (
+        (f"./{path.name}", tr("a system of yours")) for path in sorted(Path().glob("*.toml")) if _is_system(path)
+    )
 
 
 @_quietly
@@ -125,7 +127,7 @@ def gradable(_: typer.Context) -> Iterable[tuple[str, str]]:
 
     found = list(titles())
     days = {ident.partition(".")[0] for ident, _ in found}
-    return [*found, *((day, "every exercise of the day") for day in sorted(days)), ("all", "every exercise")]
+    return [*found, *((day, tr("every exercise of the day")) for day in sorted(days)), ("all", tr("every exercise"))]
 
 
 @_quietly

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lab.cli import exits
+from lab.locale import tr
 
 
 class Failure(Exception):
@@ -21,7 +22,7 @@ class Failure(Exception):
         lines = [f"lab: {self.what}"]
         lines += [f"  {line}" for line in self.why.splitlines()]
         if self.next:
-            lines.append(f"  Next: {self.next}")
+            lines.append(tr("  Next: {next}", next=self.next))
         return "\n".join(lines)
 
 

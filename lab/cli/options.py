@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from lab.cli import complete
+from lab.locale import tr
 
 RunId = Annotated[
     str | None,
@@ -66,5 +67,5 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 def one_run(argument: str | None, option: str | None) -> str | None:
     """The run that was named, in either way."""
     if argument is not None and option is not None:
-        raise typer.BadParameter("name the run once")
+        raise typer.BadParameter(tr("name the run once"))
     return argument if argument is not None else option

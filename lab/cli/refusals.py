@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.cli import exits
 from lab.cli.failure import Failure
+from lab.locale import tr
 from lab.system.refusal import Refusal
 
 Next = Callable[[Any], str]
@@ -16,7 +17,7 @@ def _always(text: str) -> Next:
     return lambda _: text
 
 
-MAKE_ROOM = "make room, or let LAB_HOME name a folder on another disk; then run it again"
+MAKE_ROOM = tr("make room, or let LAB_HOME name a folder on another disk; then run it again")
 NOTHING = _always("")
 DOCTOR = _always("lab doctor")
 
@@ -31,11 +32,16 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "InvalidLabToml": (exits.USAGE, NOTHING),
     "ByHand": (
         exits.USAGE,
-        lambda one: f"remove {one.service} of {one.exercise.id} from lab.toml, then lab reset {one.exercise.number}",
+        lambda one: tr(
+            "remove {service} of {id} from lab.toml, then lab reset {number}",
+            service=one.service,
+            id=one.exercise.id,
+            number=one.exercise.number,
+        ),
     ),
     "NotStarted": (exits.USAGE, lambda one: f"lab start {one.exercise.number}"),
     "NoneStarted": (exits.USAGE, lambda one: f"lab start {one.first.number}"),
-    "Incomplete": (exits.USAGE, lambda one: f"lab start {one.exercise.number} adds what is missing"),
+    "Incomplete": (exits.USAGE, lambda one: tr("lab start {number} adds what is missing", number=one.exercise.number)),
     "NoneOfYours": (exits.USAGE, _always("lab status")),
     "AllPassed": (exits.USAGE, _always("lab status")),
     "BrokenExercise": (exits.MISSING, NOTHING),
@@ -43,7 +49,7 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "HintNotOpen": (exits.USAGE, lambda one: f"lab hint {one.exercise.number}"),
     "SolutionNotOpen": (
         exits.FAILED,
-        lambda one: f"lab check {one.exercise.number}, or lab hint {one.exercise.number}",
+        lambda one: tr("lab check {number}, or lab hint {number}", number=one.exercise.number),
     ),
     "NotGraded": (exits.MISSING, DOCTOR),
     "BuildFailed": (exits.FAILED, NOTHING),
@@ -58,14 +64,14 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "NotRecorded": (exits.MISSING, _always(MAKE_ROOM)),
 }
 LISTS: dict[str, str] = {
-    "exercise": "lab status shows them all",
-    "day": "lab run day3, or lab run ./my-system.toml for a system of your own",
+    "exercise": tr("lab status shows them all"),
+    "day": tr("lab run day3, or lab run ./my-system.toml for a system of your own"),
 }
 
 
 OTHERS = {
-    "InvalidSystem": ("this system cannot run", exits.USAGE, ""),
-    "EngineUnavailable": ("an engine is missing", exits.MISSING, "lab doctor"),
+    "InvalidSystem": (tr("this system cannot run"), exits.USAGE, ""),
+    "EngineUnavailable": (tr("an engine is missing"), exits.MISSING, "lab doctor"),
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lab.cli import exits
 from lab.cli.failure import Failure
 from lab.cli.output import say
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.runtime.api import RunStatus
@@ -27,7 +28,7 @@ def recorded(run_id: str | None) -> RunRecord:
         return find(run_id)
     records = list_runs()
     if not records:
-        raise NoRun("there is no run yet")
+        raise NoRun(tr("there is no run yet"))
     return ([one for one in records if one.alive] or records)[-1]
 
 
@@ -38,7 +39,7 @@ def alive(run_id: str | None) -> RunRecord:
     clean()
     found = find(run_id)
     if not found.alive:
-        raise Failure(f"{found.id} has ended", next=f"lab replay --run {found.id}")
+        raise Failure(tr("{id} has ended", id=found.id), next=f"lab replay --run {found.id}")
     return found
 
 
@@ -63,7 +64,7 @@ def control(run_id: str | None) -> Iterator[Control]:
             yield opened
     except ControlError as problem:
         code = exits.USAGE if problem.status in (404, 422) else exits.FAILED
-        hint = "in a shell, write a link with a colon: payments:provider" if "->" in str(problem) else ""
+        hint = tr("in a shell, write a link with a colon: payments:provider") if "->" in str(problem) else ""
         raise Failure(problem.what, why=problem.why, next=hint, code=code) from None
 
 
@@ -83,7 +84,7 @@ def status(record: RunRecord) -> RunStatus | None:
 def journal(record: RunRecord) -> Path:
     """The run's journal. Raises Failure if it has none."""
     if not record.journal.exists():
-        raise Failure(f"{record.id} has no journal", why=f"{record.journal} is missing")
+        raise Failure(tr("{id} has no journal", id=record.id), why=tr("{journal} is missing", journal=record.journal))
     return record.journal
 
 
@@ -100,4 +101,4 @@ def clean() -> None:
 
     killed = clean_leftovers()
     if killed:
-        say(f"removed what a run that died left behind: {', '.join(killed)}")
+        say(tr("removed what a run that died left behind: {killed}", killed=", ".join(killed)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.course.exercise import Exercise
 from lab.course.manifest import InvalidExercise, load
 from lab.course.titles import folders
+from lab.locale import tr
 from lab.system.refusal import Refusal, Unknown
 
 _NUMBER = re.compile(r"(?:day)?(\d+)(?:\.(\d+))?")
@@ -18,7 +19,9 @@ class BrokenExercise(Refusal):
     """The lab's own files of the exercise are wrong."""
 
     def __init__(self, word: str, problems: Sequence[InvalidExercise]) -> None:
-        super().__init__(f'the exercise "{word}" is broken, which is not your fault', "\n".join(map(str, problems)))
+        super().__init__(
+            tr('the exercise "{word}" is broken; this is not your mistake', word=word), "\n".join(map(str, problems))
+        )
 
 
 def exercises(root: Path | None = None) -> list[Exercise]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lab.course import records
 from lab.course.exercise import Exercise
 from lab.course.workspace import Workspace
+from lab.locale import tr
 from lab.system.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class AllPassed(Refusal):
     """Every exercise is passed, so none is the next."""
 
     def __init__(self) -> None:
-        super().__init__("you have passed every exercise; name the one you mean")
+        super().__init__(tr("you have passed every exercise; name the one you mean"))
 
 
 def meant(

@@ -26,8 +26,8 @@ from pkgutil import resolve_name
 
 import lab
 from lab.course.day import ONLY, Day
-from lab.course.tables import LANGUAGES, Reader, Unreadable, parse
-from lab.locale import language
+from lab.course.tables import Reader, Unreadable, parse
+from lab.locale import LANGUAGES, language
 from lab.system.model import System
 from lab.system.refusal import Unknown
 

@@ -19,6 +19,7 @@ import msgspec
 
 from lab.grading.model import Assignment, Report
 from lab.grading.stage import Stage, Watcher
+from lab.locale import tr
 from lab.system.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class NotGraded(Refusal):
     """The lab could not grade: an `engine` is missing, it could not `start`, or it was `broken off`."""
 
     SAID = {  # noqa: RUF012
-        "engine": "an engine is missing",
-        "start": "the grading could not begin",
+        "engine": tr("an engine is missing"),
+        "start": tr("the grading could not begin"),
         "broken off": "the grading stopped unexpectedly",
     }
 
@@ -150,7 +151,9 @@ class Grading:
     def _last_words(self) -> str:
         self._said.seek(0)
         lines = self._said.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"its process ended with code {self._process.returncode}"
+        return (
+            lines[-1] if lines else tr("its process ended with code {returncode}", returncode=self._process.returncode)
+        )
 
 
 def encode(value: object) -> bytes:

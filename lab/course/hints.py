@@ -8,6 +8,7 @@ from lab.course import texts
 from lab.course.exercise import Exercise
 from lab.course.progress import Progress
 from lab.course.texts import Hint
+from lab.locale import tr
 from lab.system.refusal import Refusal
 
 
@@ -36,10 +37,10 @@ def open_one(exercise: Exercise, language: str, progress: Progress, number: int 
     before = progress.standing(exercise.id).hints
     wanted = number or min(before + 1, len(hints))
     if wanted > len(hints):
-        raise HintNotOpen(exercise, f"{exercise.id} has {len(hints)} hints")
+        raise HintNotOpen(exercise, tr("{id} has {count} hints", id=exercise.id, count=len(hints)))
     if wanted > before + 1:
-        why = f"Each hint opens after the one before it; the next is hint {before + 1}."
-        raise HintNotOpen(exercise, f"hint {wanted} is not open yet", why)
+        why = tr("Each hint opens after the one before it; the next is hint {number}.", number=before + 1)
+        raise HintNotOpen(exercise, tr("hint {wanted} is not open yet", wanted=wanted), why)
     progress.open_hint(exercise.id, wanted)
     return Opened(
         hint=hints[wanted - 1],

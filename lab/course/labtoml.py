@@ -21,7 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.course.tables import LANGUAGES, Reader, Table, Unreadable, parse
+from lab.course.tables import Reader, Table, Unreadable, parse
+from lab.locale import LANGUAGES, mark, tr
 from lab.system.refusal import Refusal
 
 NAME = "lab.toml"
@@ -30,13 +31,13 @@ TOP = ("format", "language", "texts")
 ENTRY = ("dir", "build", "run")
 EXERCISE = re.compile(r"day\d+\.\d+")
 
-BEGINNING = """\
+BEGINNING = mark("""\
 # Your workspace for the lab's exercises. `lab start` adds your services below; change how they are built and run as
 # you like: any language will do.
 format = 1
-language = {language}{padding}# of the starters: python, go or node; another one begins with an empty folder
-texts = {texts}{more}# of the exercises: en or uz
-"""
+language = {language}{padding}# of the starter code: python, go or node; any other starts with an empty folder
+texts = {texts}{more}# of the lab: en or uz
+""")
 
 
 class InvalidLabToml(Refusal):
@@ -44,7 +45,7 @@ class InvalidLabToml(Refusal):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("lab.toml has mistakes", "\n".join(self.problems))
+        super().__init__(tr("lab.toml has mistakes"), "\n".join(self.problems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,9 @@ def read(path: Path) -> LabToml:
         raise InvalidLabToml([str(error)]) from None
     reader = _Lines(path.read_text(encoding="utf-8"))
     if (version := reader.need("", data, "format", int)) != FORMAT and "format" in data:
-        reader.problem("format", f"{version} is unknown; this lab reads {FORMAT}")
+        reader.problem("format", tr("{version} is unknown; this lab reads {format}", version=version, format=FORMAT))
     if (texts := reader.get("", data, "texts", str, "en")) not in LANGUAGES:
-        reader.problem("texts", f'"{texts}" is none of {", ".join(LANGUAGES)}')
+        reader.problem("texts", tr('"{texts}" is none of {languages}', texts=texts, languages=", ".join(LANGUAGES)))
     found = LabToml(
         language=reader.get("", data, "language", str, "python"),
         texts=texts,
@@ -89,8 +90,12 @@ def read(path: Path) -> LabToml:
 def beginning(language: str, texts: str) -> str:
     """The text of a new file."""
     first, second = json.dumps(language), json.dumps(texts)
-    return BEGINNING.format(
-        language=first, padding=" " * max(2, 10 - len(first)), texts=second, more=" " * max(2, 13 - len(second))
+    return tr(
+        BEGINNING,
+        language=first,
+        padding=" " * max(2, 10 - len(first)),
+        texts=second,
+        more=" " * max(2, 13 - len(second)),
     )
 
 
@@ -161,8 +166,8 @@ def _services(reader: Reader, data: Table) -> dict[str, dict[str, Entry]]:
         if ident in TOP:
             continue
         if not EXERCISE.fullmatch(ident):
-            hint = '; write an exercise in quotes: ["day5.3".gateway]' if ident.startswith("day") else ""
-            reader.problem(ident, f"no such key{hint}")
+            hint = tr('; write an exercise in quotes: ["day5.3".gateway]') if ident.startswith("day") else ""
+            reader.problem(ident, tr("no such key{hint}", hint=hint))
         elif isinstance(tables, dict):
             found[ident] = {
                 service: _entry(reader, f'["{ident}".{service}]', entry)
@@ -170,13 +175,13 @@ def _services(reader: Reader, data: Table) -> dict[str, dict[str, Entry]]:
                 if _is_table(reader, f'["{ident}".{service}]', entry)
             }
         else:
-            reader.problem(ident, f'expected tables of services, ["{ident}".NAME]')
+            reader.problem(ident, tr('expected tables of services, ["{ident}".NAME]', ident=ident))
     return found
 
 
 def _is_table(reader: Reader, place: str, value: object) -> bool:
     if not isinstance(value, dict):
-        reader.problem(place, "expected a table with dir and run")
+        reader.problem(place, tr("expected a table with dir and run"))
     return isinstance(value, dict)
 
 

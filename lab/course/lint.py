@@ -13,9 +13,9 @@ from lab import neighbours
 from lab.course import texts
 from lab.course.exercise import Exercise
 from lab.course.records import written
-from lab.course.tables import LANGUAGES
 from lab.course.variants import REMOVED, Variant, removed, variants
 from lab.course.walls import crossings
+from lab.locale import LANGUAGES
 from lab.system.names import did_you_mean
 
 MARK = "behaviour"

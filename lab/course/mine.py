@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lab.course.assignment import Source, start
 from lab.course.exercise import Exercise
 from lab.course.workspace import Workspace, newest
+from lab.locale import tr
 from lab.system.model import Service, System
 from lab.system.refusal import Refusal
 
@@ -17,7 +18,10 @@ class NoneOfYours(Refusal):
 
     def __init__(self, system: System) -> None:
         names = ", ".join(service.name for service in system.services if service.role == "service")
-        super().__init__(f"you have not written any service of {system.name} yet", f"Its services are {names}.")
+        super().__init__(
+            tr("you have not written any service of {name} yet", name=system.name),
+            tr("Its services are {names}.", names=names),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from lab.course import records
 from lab.course.records import Attempt
 from lab.grading.model import Report
+from lab.locale import tr
 from lab.system.refusal import Refusal
 
 FILE = "progress.db"
@@ -32,7 +33,10 @@ class NewerProgress(Refusal):
     """The file was written by a later lab."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("your progress was written by a newer lab", f"{path}; this lab reads version {VERSION}")
+        super().__init__(
+            tr("your progress was written by a newer lab"),
+            tr("{path}; this lab reads version {version}", path=path, version=VERSION),
+        )
 
 
 TABLES = MetaData()
@@ -87,7 +91,7 @@ class Progress:
         try:
             self._engine = _open(own / FILE)
         except OperationalError as error:
-            raise OSError(f"{own / FILE} cannot be opened: {error.orig}") from None
+            raise OSError(tr("{file} cannot be opened: {error}", file=own / FILE, error=error.orig)) from None
         except DatabaseError:
             self.rebuilt = _put_aside(own / FILE)
             self._engine = _open(own / FILE)

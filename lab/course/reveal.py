@@ -11,6 +11,7 @@ from lab.course.exercise import Exercise
 from lab.course.progress import Progress, Standing
 from lab.course.records import fingerprint, written
 from lab.course.variants import Variant, prepared, stored, variants
+from lab.locale import tr
 from lab.system.refusal import Refusal
 
 FAILURES = 5
@@ -33,9 +34,13 @@ class SolutionNotOpen(Refusal):
 
     def __init__(self, exercise: Exercise, stands: Standing) -> None:
         super().__init__(
-            f"the solution of {exercise.id} is not open yet",
-            f"It opens when you pass, or after {FAILURES} failed versions of your own. "
-            f"You have {stands.failures} so far; the untouched starter does not count.",
+            tr("the solution of {id} is not open yet", id=exercise.id),
+            tr(
+                "It opens when you pass, or after {failures} failed versions of your own. You have "
+                "{so_far} so far; the untouched starter does not count.",
+                failures=FAILURES,
+                so_far=stands.failures,
+            ),
         )
         self.exercise = exercise
 

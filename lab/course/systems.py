@@ -7,6 +7,7 @@ from pathlib import Path
 from lab.course import days
 from lab.faults import scenario as scenarios
 from lab.faults.scenario import Scenario
+from lab.locale import tr
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 
@@ -37,7 +38,7 @@ def scenario(system: System, name: str) -> Scenario:
     try:
         return scenarios.find(Path(system.scenarios or ""), name)
     except scenarios.InvalidScenario as problem:
-        raise NoSystem(f'the scenario "{name}" has mistakes', str(problem)) from None
+        raise NoSystem(tr('the scenario "{name}" has mistakes', name=name), str(problem)) from None
 
 
 def scenario_names(system: System) -> list[str]:
@@ -62,8 +63,10 @@ def _from_file(path: Path) -> System:
         return toml.load(path)
     except FileNotFoundError:
         close = ", ".join(f"./{other.name}" for other in sorted(Path().glob("*.toml")))
-        raise NoSystem(f"there is no file {path}", f"TOML files here: {close}" if close else "") from None
+        raise NoSystem(
+            tr("there is no file {path}", path=path), tr("TOML files here: {close}", close=close) if close else ""
+        ) from None
     except OSError as problem:
-        raise NoSystem(f"{path} cannot be read", problem.strerror or str(problem)) from None
+        raise NoSystem(tr("{path} cannot be read", path=path), problem.strerror or str(problem)) from None
     except InvalidSystem as problem:
-        raise NoSystem(f"{path} does not describe a system yet", str(problem)) from None
+        raise NoSystem(tr("{path} does not describe a system yet", path=path), str(problem)) from None

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lab.locale import tr
+from lab.locale import LANGUAGES, tr
 from lab.system.names import did_you_mean
 
 T = TypeVar("T")
 Table = Mapping[str, Any]
 
-LANGUAGES = ("en", "uz")
-"""Languages that every text of the course is in."""
 AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 

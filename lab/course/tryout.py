@@ -12,6 +12,7 @@ from lab.grading.bench import Bench
 from lab.grading.build import build_all
 from lab.grading.checking.expect import CannotTell
 from lab.grading.stage import Watcher
+from lab.locale import tr
 from lab.runtime.api import ControlError
 from lab.runtime.launch import LaunchError
 from lab.system.refusal import Refusal
@@ -28,7 +29,7 @@ class NotRunning(Refusal):
     """The lab's side of the exercise could not be started."""
 
     def __init__(self, exercise: Exercise, why: str) -> None:
-        super().__init__(f"{exercise.id} could not be started", why)
+        super().__init__(tr("{id} could not be started", id=exercise.id), why)
 
 
 class NotHealthy(Refusal):

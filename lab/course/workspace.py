@@ -19,6 +19,8 @@ from lab.course.assignment import Source
 from lab.course.exercise import Exercise, LearnerService
 from lab.course.labtoml import Entry, LabToml
 from lab.course.variants import NOT_COPIED
+from lab.locale import LANGUAGES, mark, speaking, tr
+from lab.locale import language as spoken
 from lab.system.refusal import Refusal
 
 OWN = ".lab"
@@ -27,17 +29,17 @@ HARMLESS = frozenset({".git", ".gitignore", ".gitattributes", ".DS_Store", ".ide
 """What may be in a folder that counts as empty."""
 README = "README.md"
 IGNORED = f"{OWN}/\n__pycache__/\n.venv/\nnode_modules/\nbin/\n"
-ABOUT = """\
+ABOUT = mark("""\
 # My services for the lab
 
 One folder a day, one folder an exercise. `lab.toml` says how each service is built and run.
 
     lab status          where you are
-    lab start 5.3       begin an exercise
+    lab start 5.3       start an exercise
     lab check           grade the exercise of this folder
     lab watch           grade it each time you save
     lab hint            the next hint
-"""
+""")
 
 
 class NoWorkspace(Refusal):
@@ -45,7 +47,8 @@ class NoWorkspace(Refusal):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
-            "this folder is not in a workspace", f"There is no {labtoml.NAME} in {folder}, nor in a folder above it."
+            tr("this folder is not in a workspace"),
+            tr("There is no {name} in {folder}, nor in a folder above it.", name=labtoml.NAME, folder=folder),
         )
 
 
@@ -61,7 +64,10 @@ class ByHand(Refusal):
     """The learner wrote a service's entry in `lab.toml` themselves, so only they may take it out."""
 
     def __init__(self, exercise: Exercise, service: str, entry: Entry) -> None:
-        super().__init__(f"you put {service} into {entry.dir} yourself", f"{labtoml.NAME} says so.")
+        super().__init__(
+            tr("you put {service} into {dir} yourself", service=service, dir=entry.dir),
+            tr("{name} says so.", name=labtoml.NAME),
+        )
         self.exercise = exercise
         self.service = service
 
@@ -70,7 +76,7 @@ class NotStarted(Refusal):
     """The exercise has nothing in this workspace yet."""
 
     def __init__(self, exercise: Exercise) -> None:
-        super().__init__(f"{exercise.id} is not started in this workspace")
+        super().__init__(tr("{id} is not started in this workspace", id=exercise.id))
         self.exercise = exercise
 
 
@@ -78,7 +84,7 @@ class NoneStarted(Refusal):
     """Of several exercises none has anything in this workspace yet."""
 
     def __init__(self, exercises: Sequence[Exercise]) -> None:
-        super().__init__("none of these exercises is started in this workspace")
+        super().__init__(tr("none of these exercises is started in this workspace"))
         self.first = exercises[0]
 
 
@@ -88,10 +94,12 @@ class Incomplete(Refusal):
     def __init__(self, exercise: Exercise, missing: Mapping[str, Path | None]) -> None:
         """`missing` gives the folder that an entry names and that is not there; None where there is no entry."""
         why = "\n".join(
-            f"There is no folder {folder} for {name}." if folder else f"{labtoml.NAME} has no table for {name}."
+            tr("There is no folder {folder} for {name}.", folder=folder, name=name)
+            if folder
+            else tr("{name} has no table for {service}.", name=labtoml.NAME, service=name)
             for name, folder in missing.items()
         )
-        super().__init__(f"{exercise.id} lacks {' and '.join(missing)}", why)
+        super().__init__(tr("{id} lacks {missing}", id=exercise.id, missing=" and ".join(missing)), why)
         self.exercise = exercise
 
 
@@ -185,7 +193,8 @@ def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in
     folder.mkdir(parents=True, exist_ok=True)
     if (toml := folder / labtoml.NAME).exists():
         labtoml.read(toml)
-    files = {labtoml.NAME: labtoml.beginning(language, said_in), ".gitignore": IGNORED, README: ABOUT}
+    with speaking(said_in):
+        files = {labtoml.NAME: labtoml.beginning(language, said_in), ".gitignore": IGNORED, README: tr(ABOUT)}
     for name, text in files.items():
         if not (folder / name).exists():
             write(folder / name, text)
@@ -199,29 +208,32 @@ def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in
 
 def _may_become_one(folder: Path) -> None:
     if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
-        raise NoPlace(f"a workspace cannot be made in {folder}", "That folder holds everything else, too.")
+        raise NoPlace(
+            tr("a workspace cannot be made in {folder}", folder=folder), tr("That folder holds everything else, too.")
+        )
     if folder.exists() and not folder.is_dir():
-        raise NoPlace(f"{folder} is a file")
+        raise NoPlace(tr("{folder} is a file", folder=folder))
     if (folder / labtoml.NAME).exists():
         return
     for above in folder.parents:
         if (above / labtoml.NAME).exists():
-            raise InsideWorkspace(f"{folder} is inside the workspace {above}")
+            raise InsideWorkspace(tr("{folder} is inside the workspace {above}", folder=folder, above=above))
     if folder.is_dir() and (strange := sorted(path.name for path in folder.iterdir() if path.name not in HARMLESS)):
         shown = ", ".join(strange[:3]) + (" ..." if len(strange) > 3 else "")
-        raise NoPlace(f"{folder} is not empty", f"It contains {shown}")
+        raise NoPlace(tr("{folder} is not empty", folder=folder), tr("It contains {shown}", shown=shown))
 
 
 def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry: bool = True) -> Done:
     """Put there what the exercise begins with: its brief, and each service's starter or the learner's own from before.
 
-    What is there already stays as it is. Raises OSError.
+    What is there already stays as it is, but for a brief that nobody has changed: it follows the language. Raises
+    OSError.
     """
     language = language or workspace.toml.language
     done, home = Done(), workspace.home(exercise)
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / README).exists():
-        write(home / README, readme(exercise, workspace.toml.texts))
+    if not (home / README).exists() or _in_another_language(home / README, exercise):
+        write(home / README, readme(exercise, spoken()))
         done.made.append(_shown(workspace, home / README))
     entries = workspace.toml.services.get(exercise.id, {})
     for service in exercise.services:
@@ -234,6 +246,12 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
             done.made.append(labtoml.NAME)
     done.made = list(dict.fromkeys(done.made))
     return done
+
+
+def _in_another_language(file: Path, exercise: Exercise) -> bool:
+    """Whether it is the brief as it was put there, in a language that is not spoken now."""
+    said = file.read_text(encoding="utf-8")
+    return said != readme(exercise, spoken()) and any(said == readme(exercise, other) for other in LANGUAGES)
 
 
 def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:

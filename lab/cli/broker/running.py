@@ -12,6 +12,7 @@ import typer
 from lab.cli import complete
 from lab.cli.failure import Failure
 from lab.cli.output import say
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
@@ -51,23 +52,25 @@ def own_folder() -> Path:
 def find(data: Path | None, run_id: str | None) -> list[Broker]:
     """The broker of that folder, those of that run, or all that the lab knows of; at least one. Raises Failure."""
     if data is not None and run_id is not None:
-        raise typer.BadParameter("--data and --run exclude each other")
+        raise typer.BadParameter(tr("give --data or --run, not both"))
     from lab.cli import which_run
 
     if data is not None:
         if found := _alone(data):
             return [found]
-        raise Failure(f"no broker is running on {data}", next=f"lab broker --data {data}")
+        raise Failure(tr("no broker is running on {data}", data=data), next=f"lab broker --data {data}")
     if run_id is not None:
         record = which_run.alive(run_id)
         if of_run := list(_of_run(record)):
             return of_run
-        raise Failure(f"{record.id} has no AMQP broker that is up", next=f"lab ps --run {record.id}")
+        raise Failure(tr("{id} has no AMQP broker that is up", id=record.id), next=f"lab ps --run {record.id}")
     alone = _alone(own_folder())
     found_all = [*([alone] if alone else []), *(one for record in which_run.all_alive() for one in _of_run(record))]
     if not found_all:
-        why = f"Neither on {own_folder()} nor in a live run.\nOne on another folder: add --data DIR"
-        raise Failure("no broker is running", why=why, next="lab broker")
+        why = tr(
+            "Neither on {own_folder} nor in a live run.\nOne on another folder: add --data DIR", own_folder=own_folder()
+        )
+        raise Failure(tr("no broker is running"), why=why, next="lab broker")
     return found_all
 
 
@@ -86,13 +89,13 @@ def _of_run(record: RunRecord) -> Iterator[Broker]:
     for engine in which_run.system_of(record).engines:
         if engine.kind != "amqp":
             continue
-        name, tier = f"{engine.name} of {record.id}", run.tiers.get(engine.name, "")
+        name, tier = tr("{name} of {id}", name=engine.name, id=record.id), run.tiers.get(engine.name, "")
         if tier != "embedded":
             yield Broker(name, urls.get(engine.name, ""), tier)
         elif status := _ask(record.folder / "data" / engine.name):
             yield Broker(name, status["url"], tier, status)
         else:
-            say(f"{name} is down at this moment")
+            say(tr("{name} is down at this moment", name=name))
 
 
 def _ask(folder: Path) -> dict[str, Any] | None:
@@ -105,16 +108,21 @@ def _ask(folder: Path) -> dict[str, Any] | None:
 
     path = (folder / SOCKET_NAME).absolute()
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-        why = f"{folder.absolute()} is too long a name for the socket that is asked; a tail can do without: --url"
-        raise Failure("a broker on this folder cannot be asked", why=why, next="lab broker --data DIR")
+        why = tr(
+            "{absolute} is too long a name for the socket that is asked; a tail can do without: --url",
+            absolute=folder.absolute(),
+        )
+        raise Failure(tr("a broker on this folder cannot be asked"), why=why, next="lab broker --data DIR")
     try:
         with socket.socket(socket.AF_UNIX) as line:
             line.settimeout(PATIENCE)
             line.connect(str(path))
             told: dict[str, Any] = json.loads(line.makefile("rb").read())
     except TimeoutError:
-        why = f"It may be frozen, or very busy; its folder is {folder}"
-        raise Failure(f"the broker does not answer within {PATIENCE:g} s", why=why, next="lab ps") from None
+        why = tr("It may be frozen, or very busy; its folder is {folder}", folder=folder)
+        raise Failure(
+            tr("the broker does not answer within {patience:g} s", patience=PATIENCE), why=why, next="lab ps"
+        ) from None
     except (OSError, ValueError):
         return None
     return told

@@ -15,7 +15,7 @@ from lab.cli.commands import examples
 from lab.cli.failure import Failure
 from lab.cli.options import Json, LiveRunId
 from lab.cli.output import out, paint, table
-from lab.locale import tr
+from lab.locale import mark, tr
 
 if TYPE_CHECKING:
     from lab.faults.kind import Kind
@@ -30,7 +30,11 @@ ADD_EXAMPLES = (
 LIST_EXAMPLES = ("lab fault list",)
 HEAL_EXAMPLES = ("lab fault heal f1", "lab fault heal")
 KINDS_EXAMPLES = ("lab fault kinds",)
-HEADINGS = {"link": "On any link", "pair": "Between two services", "process": "On a service or engine"}
+HEADINGS = {
+    "link": mark("On any link"),
+    "pair": mark("Between two services"),
+    "process": mark("On a service or engine"),
+}
 
 
 def add(
@@ -59,14 +63,23 @@ def add(
     try:
         parse(words)
     except FaultError as problem:
-        raise Failure("that is not a fault", why=str(problem), next="lab fault kinds", code=exits.USAGE) from None
+        raise Failure(tr("that is not a fault"), why=str(problem), next="lab fault kinds", code=exits.USAGE) from None
     with which_run.control(run_id) as control:
         fault = control.add_fault(words, owner="you")
     out(f"{paint(fault.id, 'title')} {fault.text}")
     if KINDS[fault.kind].instant:
-        out(paint("that is done; lab ps shows what became of it", "dim"))
+        out(paint(tr("done; lab ps shows the result"), "dim"))
     elif fault.remaining is not None:
-        out(paint(f"heals by itself in {fault.remaining:.0f} s; at once: lab fault heal {fault.id}", "dim"))
+        out(
+            paint(
+                tr(
+                    "heals by itself in {remaining:.0f} s; at once: lab fault heal {id}",
+                    remaining=fault.remaining,
+                    id=fault.id,
+                ),
+                "dim",
+            )
+        )
 
 
 def list_(run_id: LiveRunId = None, as_json: Json = False) -> None:
@@ -82,7 +95,7 @@ def list_(run_id: LiveRunId = None, as_json: Json = False) -> None:
     elif active:
         table(("ID", "HIT", "LEFT", "BY", "FAULT"), [_row(fault) for fault in active])
     else:
-        out("No fault is active. Add one: lab fault add latency payments:provider 300ms")
+        out(tr("No fault is active. Add one: lab fault add latency payments:provider 300ms"))
 
 
 def heal(
@@ -98,10 +111,10 @@ def heal(
     with which_run.control(run_id) as control:
         active = control.faults()
         if fault_id is None and not active:
-            out("No fault is active.")
+            out(tr("No fault is active."))
             return
         control.heal(fault_id)
-    out(f"healed {fault_id or ', '.join(fault.id for fault in active)}")
+    out(tr("healed {faults}", faults=fault_id or ", ".join(fault.id for fault in active)))
 
 
 def kinds(as_json: Json = False) -> None:
@@ -120,7 +133,11 @@ def kinds(as_json: Json = False) -> None:
     for number, (where, members) in enumerate(groups.items()):
         if number:
             out()
-        out(paint(HEADINGS.get(where, f"On a link that speaks {where}"), "title"))
+        out(
+            paint(
+                tr(HEADINGS[where]) if where in HEADINGS else tr("On a link that speaks {where}", where=where), "title"
+            )
+        )
         rows = []
         for kind in members:
             takes = " ".join(f"{param.name}={write(param, param.default)}" for param in kind.params)
@@ -153,13 +170,13 @@ def _mind_redirection(words: Sequence[str]) -> None:
         return
     name = _stdout_file()
     target = name or "TARGET"
-    why = f'Your shell read the ">" in {cut}>{target} as "send the output to a file'
-    why += f' named {name}". That file is there now, and empty: rm {name}' if name else '".'
+    why = tr('Your shell read the ">" in {cut}>{target} as "send the output to a file".', cut=cut, target=target)
+    why += tr(" The file {name} is there now, and empty: rm {name}", name=name) if name else ""
     form = " ".join(f"{cut[:-1]}:{target}" if word == cut else word for word in words)
     quoted = " ".join(f"'{cut}>{target}'" if word == cut else word for word in words)
     raise Failure(
-        f"the link {cut[:-1]}->{target} was cut in two",
-        why=f"{why}\nWrite the link with a colon, or in quotes: lab fault add {quoted}",
+        tr("the link {cut}->{target} was cut in two", cut=cut[:-1], target=target),
+        why=tr("{why}\nWrite the link with a colon, or in quotes: lab fault add {quoted}", why=why, quoted=quoted),
         next=f"lab fault add {form}",
         code=exits.USAGE,
     )
@@ -177,7 +194,7 @@ def _stdout_file() -> str:
 def _row(fault: FaultStatus) -> tuple[str, ...]:
     from lab.faults.catalogue import toll
 
-    left = "until healed" if fault.remaining is None else f"{fault.remaining:.0f} s"
+    left = tr("until healed") if fault.remaining is None else f"{fault.remaining:.0f} s"
     return fault.id, toll(fault.kind, fault.victims), left, fault.owner, fault.text
 
 

@@ -9,6 +9,7 @@ import typer
 from lab.cli import values
 from lab.cli.options import Json, LiveRunId
 from lab.cli.output import out
+from lab.locale import tr
 
 EXAMPLES = ("lab load", "lab load --rate 20", "lab load up", "lab load down")
 STEP = 2.0
@@ -28,7 +29,7 @@ def load(
 ) -> None:
     """Show the traffic that the lab makes, or change it."""
     if change and rate is not None:
-        raise typer.BadParameter(f'"{change}" and --rate contradict each other; give one of them')
+        raise typer.BadParameter(tr('"{change}" and --rate contradict each other; give one of them', change=change))
     from lab.cli import which_run
 
     with which_run.control(run_id) as control:
@@ -44,4 +45,12 @@ def load(
 
         out(msgspec.json.encode({"schema_version": 1, "load": now}).decode())
         return
-    out(f"{now.rate:g} journeys a second; {now.sent} requests sent, {now.ok} ok, {now.failed} failed so far")
+    out(
+        tr(
+            "{rate:g} journeys a second; {sent} requests sent, {ok} ok, {failed} failed so far",
+            rate=now.rate,
+            sent=now.sent,
+            ok=now.ok,
+            failed=now.failed,
+        )
+    )

@@ -14,6 +14,7 @@ from lab.cli.exercise.grading_line import GradingLine
 from lab.cli.failure import Failure
 from lab.cli.options import Engines, Json
 from lab.cli.output import out, say
+from lab.locale import language, tr
 
 if TYPE_CHECKING:
     from lab.course.exercise import Exercise
@@ -83,9 +84,9 @@ def check(
                     done.append(attempt.attempt(here, exercise, how, grading, line.of(exercise), learner.rebuilt))
                 line.clear()
                 if not as_json:
-                    _show(done[-1], done, here.toml.texts, last=number == runs - 1)
+                    _show(done[-1], done, language(), last=number == runs - 1)
             reports += done
-    _export(reports, here.toml.texts, as_json=as_json, junit=junit, html=html)
+    _export(reports, language(), as_json=as_json, junit=junit, html=html)
     if not as_json and len(exercises) > 1:
         _overview(reports)
     raise typer.Exit(exit_code(reports))
@@ -106,12 +107,12 @@ def _begun(here: Workspace, what: str | None) -> list[Exercise]:
 
     if what is None:
         exercise = learner.chosen(here, None)
-        say(f"{exercise.id} {exercise.title[here.toml.texts]}")
+        say(f"{exercise.id} {exercise.title[language()]}")
         return [exercise]
     meant = catalog.several(what)
     begun, waiting = here.started(meant)
     if waiting:
-        say(f"not started: {', '.join(exercise.number for exercise in waiting)}")
+        say(tr("not started: {waiting}", waiting=", ".join(exercise.number for exercise in waiting)))
     return begun
 
 
@@ -124,8 +125,17 @@ def _show(report: Report, done: Sequence[Report], language: str, *, last: bool) 
         return
     if not report.good and all(earlier.good for earlier in done[:-1]):
         reports.show(report, language)
-    verdict = "passed" if report.good else "broken by the lab" if report.broken else "failed"
-    out(f"{report.exercise} run {len(done)}, seed {report.seed}: {verdict} ({report.seconds:.1f} s)")
+    verdict = tr("passed") if report.good else tr("broken by the lab") if report.broken else tr("not passed")
+    out(
+        tr(
+            "{exercise} run {count}, seed {seed}: {verdict} ({seconds:.1f} s)",
+            exercise=report.exercise,
+            count=len(done),
+            seed=report.seed,
+            verdict=verdict,
+            seconds=report.seconds,
+        )
+    )
     if last:
         reports.show_stability(done, language)
 
@@ -135,7 +145,9 @@ def _overview(reports: Sequence[Report]) -> None:
     for exercise in dict.fromkeys(report.exercise for report in reports):
         done = [report for report in reports if report.exercise == exercise]
         passed = sum(report.good for report in done)
-        verdict = "passed" if passed == len(done) else "broken by the lab" if done[-1].broken else "failed"
+        verdict = (
+            tr("passed") if passed == len(done) else tr("broken by the lab") if done[-1].broken else tr("not passed")
+        )
         often = f" {passed}/{len(done)}" if len(done) > 1 else ""
         out(f"{exercise}  {verdict}{often}")
 
@@ -144,7 +156,9 @@ def _writable(file: Path | None) -> None:
     """Better said now than after the grading."""
     if file is not None and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
         raise Failure(
-            f"{file} cannot be written", why="Its folder must be there and be yours to write to.", code=exits.USAGE
+            tr("{file} cannot be written", file=file),
+            why=tr("Its folder must be there and be yours to write to."),
+            code=exits.USAGE,
         )
 
 
@@ -160,9 +174,9 @@ def _export(reports: Sequence[Report], language: str, *, as_json: bool, junit: P
         from lab.grading.report.junit import junit as as_junit
 
         junit.write_bytes(as_junit(reports, language=language))
-        say(f"written: {junit}")
+        say(tr("written: {file}", file=junit))
     if html:
         from lab.grading.report.html import page
 
         html.write_text(page(reports, language=language), encoding="utf-8")
-        say(f"written: {html}")
+        say(tr("written: {file}", file=html))

@@ -12,6 +12,7 @@ import typer
 from lab.cli import complete
 from lab.cli.failure import unknown
 from lab.cli.output import out, paint
+from lab.locale import language, tr
 
 EXAMPLES = ("lab explain no-dedup",)
 WIDEST = 88
@@ -29,10 +30,9 @@ def explain(
 
     What people think, why it fails, what to do instead, and where it was seen.
     """
-    from lab.cli.exercise import learner
     from lab.course import catalog
 
-    language = learner.language()
+    spoken = language()
     exercises = catalog.exercises()
     found = [(exercise, wrong) for exercise in exercises for wrong in exercise.wrong if wrong.name == misconception]
     if not found:
@@ -42,10 +42,10 @@ def explain(
     for number, (exercise, wrong) in enumerate(found):
         if number:
             out()
-        out(paint(wrong.title[language], "title"))
-        out(textwrap.fill(" ".join(wrong.text[language].split()), width))
+        out(paint(wrong.title[spoken], "title"))
+        out(textwrap.fill(" ".join(wrong.text[spoken].split()), width))
         behaviour = exercise.behaviour(wrong.fails)
         out()
-        out(textwrap.fill(f"{exercise.id} {behaviour.id}: {behaviour.says[language]}", width, subsequent_indent="  "))
+        out(textwrap.fill(f"{exercise.id} {behaviour.id}: {behaviour.says[spoken]}", width, subsequent_indent="  "))
         if wrong.seen_in:
-            out(f"seen in {wrong.seen_in}")
+            out(tr("seen in {seen_in}", seen_in=wrong.seen_in))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.cli.progress_line import ProgressLine
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ class GradingLine(ProgressLine):
 
     def of(self, exercise: Exercise) -> Callable[[Stage], None]:
         """Tells the progress of the exercise's grading."""
-        self.show(f"{exercise.id}: starting")
+        self.show(tr("{id}: starting", id=exercise.id))
         total = len(exercise.behaviours)
         done: set[str] = set()
 
@@ -28,16 +29,24 @@ class GradingLine(ProgressLine):
             where = f"{exercise.id} {len(done)}/{total}"
             match stage.kind:
                 case "build":
-                    self.show(f"{where}: building {stage.text}", seconds=stage.seconds)
+                    self.show(tr("{where}: building {text}", where=where, text=stage.text), seconds=stage.seconds)
                 case "start":
-                    self.show(f"{where}: starting engines and neighbours", seconds=stage.seconds)
+                    self.show(tr("{where}: starting engines and neighbours", where=where), seconds=stage.seconds)
                 case "check":
                     self.show(f"{where}: {stage.behaviour}")
                 case "waiting" if stage.behaviour:
-                    self.show(f"{where}: {stage.behaviour} waits for {stage.text}", seconds=stage.seconds)
+                    self.show(
+                        tr(
+                            "{where}: {behaviour} waits for {text}",
+                            where=where,
+                            behaviour=stage.behaviour,
+                            text=stage.text,
+                        ),
+                        seconds=stage.seconds,
+                    )
                 case "waiting":
-                    self.show(f"{where}: waiting for {stage.text}", seconds=stage.seconds)
+                    self.show(tr("{where}: waiting for {text}", where=where, text=stage.text), seconds=stage.seconds)
                 case "end":
-                    self.show(f"{where}: stopping everything")
+                    self.show(tr("{where}: stopping everything", where=where))
 
         return tell

@@ -8,6 +8,7 @@ import typer
 
 from lab.cli.options import LastExercise
 from lab.cli.output import out, paint
+from lab.locale import language, tr
 
 EXAMPLES = ("lab hint", "lab hint day5.3", "lab hint day5.3 --step 1")
 
@@ -26,13 +27,30 @@ def hint(
     here = learner.workspace()
     asked = learner.chosen(here, exercise, graded=True)
     with learner.progress(here) as so_far:
-        opened = hints.open_one(asked, here.toml.texts, so_far, step)
+        opened = hints.open_one(asked, language(), so_far, step)
     shown, number, count = opened.hint, opened.number, opened.count
-    out(paint(f"{asked.id} hint {number} of {count}: {shown.question}", "title"))
+    out(
+        paint(
+            tr(
+                "{id} hint {number} of {count}: {question}",
+                id=asked.id,
+                number=number,
+                count=count,
+                question=shown.question,
+            ),
+            "title",
+        )
+    )
     out(f"\n{shown.text}\n")
     if opened.again:
-        out(paint(f"All hints are open. To see the first again: lab hint {asked.number} --step 1", "dim"))
+        out(
+            paint(
+                tr("All hints are open. To see the first again: lab hint {number} --step 1", number=asked.number), "dim"
+            )
+        )
     elif opened.after:
-        out(paint(f"Next: {opened.after.question}  lab hint {asked.number}", "dim"))
+        out(
+            paint(tr("Next: {question}  lab hint {number}", question=opened.after.question, number=asked.number), "dim")
+        )
     else:
-        out(paint(f"This was the last one; see lab solution {asked.number}", "dim"))
+        out(paint(tr("This was the last one; see lab solution {number}", number=asked.number), "dim"))

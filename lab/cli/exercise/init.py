@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from lab.cli.output import out, paint
+from lab.locale import language as spoken
+from lab.locale import tr
 
 EXAMPLES = ("lab init ~/lab", "lab init ~/lab --language go --texts uz")
 
@@ -20,7 +22,10 @@ def init(
         str,
         typer.Option(metavar="NAME", help="Language of the starter code: python, go, node. Any other: empty folders."),
     ] = "python",
-    texts: Annotated[Literal["en", "uz"], typer.Option(help="Language of the exercises' texts.")] = "en",
+    texts: Annotated[
+        Literal["en", "uz"] | None,
+        typer.Option(help="Language of the lab in this workspace. By default the one it speaks now."),
+    ] = None,
 ) -> None:
     """Make a workspace: a folder for your own services.
 
@@ -29,16 +34,17 @@ def init(
     from lab.course import catalog, workspace
 
     known = catalog.exercises()
+    said_in = texts or spoken()
     days = sorted({exercise.day for exercise in known})
-    done = workspace.init(folder, days, language=language, said_in=texts)
+    done = workspace.init(folder, days, language=language, said_in=said_in)
     where = folder.expanduser().absolute()
     if not done.made:
-        out(f"{where} is a workspace already; nothing was changed.")
+        out(tr("{where} is a workspace already; nothing was changed.", where=where))
         return
-    out(f"{paint(str(where), 'title')} is your workspace.")
+    out(tr("{folder} is your workspace.", folder=paint(str(where), "title")))
     inside = where == Path.cwd()
     if not inside:
         out(f"  cd {folder}")
     for exercise in known[:1]:
-        out(f"  lab start {exercise.number:<6} {exercise.title[texts]}")
-    out("  lab status       all exercises")
+        out(f"  lab start {exercise.number:<6} {exercise.title[said_in]}")
+    out(tr("  lab status       all exercises"))

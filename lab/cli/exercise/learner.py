@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.cli.output import say
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.course.exercise import Exercise
@@ -23,16 +24,6 @@ def workspace() -> Workspace:
     return find(Path.cwd())
 
 
-def language() -> str:
-    """In which the learner reads: what their workspace says, English outside of one."""
-    from lab.system.refusal import Refusal
-
-    try:
-        return workspace().toml.texts
-    except (Refusal, OSError):
-        return "en"
-
-
 @contextmanager
 def progress(here: Workspace) -> Iterator[Progress]:
     """What the learner has done so far. Raises NewerProgress, OSError."""
@@ -44,7 +35,7 @@ def progress(here: Workspace) -> Iterator[Progress]:
 
 def rebuilt(put_aside: Path) -> None:
     """Say that the progress was made anew."""
-    say(f"Your progress could not be read; it was rebuilt from your results.\n  kept: {put_aside}")
+    say(tr("Your progress could not be read; it was rebuilt from your results.\n  kept: {file}", file=put_aside))
 
 
 def chosen(here: Workspace, word: str | None, *, graded: bool = False) -> Exercise:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.cli.exercise.start import Language, tell
 from lab.cli.options import ExerciseName
 from lab.cli.output import out
+from lab.locale import tr
 
 EXAMPLES = ("lab reset day5.3",)
 
@@ -18,4 +19,4 @@ def reset(exercise: ExerciseName, language: Language = "") -> None:
     done = workspace.reset(here, begun, language)
     tell(here, begun, done)
     if done.backup:
-        out(f"\nWhat you had is in {done.backup.relative_to(here.folder)}")
+        out(tr("\nYour earlier files are in {folder}", folder=done.backup.relative_to(here.folder)))

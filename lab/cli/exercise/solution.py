@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.cli.options import LastExercise
 from lab.cli.output import out, paint
+from lab.locale import tr
 
 EXAMPLES = ("lab solution day5.3", "lab solution day5.3 | less")
 
@@ -24,7 +25,7 @@ def solution(
         reveal.must_be_open(asked, reveal.standing(so_far, asked))
     lines = list(reveal.difference(asked, here.sources(asked), here.toml.language))
     if not lines:
-        out("Your solution is the same as ours, line by line.")
+        out(tr("Your solution is the same as ours, line by line."))
     for line in lines:
         out(paint(line, _role(line)))
 

@@ -8,6 +8,7 @@ import typer
 
 from lab.cli.options import ExerciseName
 from lab.cli.output import out, paint
+from lab.locale import language, tr
 
 if TYPE_CHECKING:
     from lab.course.exercise import Exercise
@@ -31,28 +32,38 @@ def start(exercise: ExerciseName, language: Language = "") -> None:
     here, begun = learner.workspace(), catalog.named(exercise)
     done = workspace.start(here, begun, language)
     if not done.made:
-        out(f"{begun.id} is there already, in {shown(here, begun)}; nothing was changed.")
-        out(f"  lab check {begun.number:<6} grade it\n  lab reset {begun.number:<6} begin again, after a backup")
+        out(tr("{id} is already in {folder}; nothing was changed.", id=begun.id, folder=shown(here, begun)))
+        out(
+            tr(
+                "  lab check {number:<6} grade it\n  lab reset {number:<6} start again, after a backup",
+                number=begun.number,
+            )
+        )
         return
     tell(here, begun, done)
 
 
 def tell(here: Workspace, begun: Exercise, done: Done) -> None:
     """What was put there, and what to do with it."""
-    language = here.toml.texts
-    out(f"{paint(f'{begun.id} {begun.title[language]}', 'title')}")
-    out(paint(f"about {begun.minutes} minutes; our solution has {begun.size} lines", "dim"))
+    out(f"{paint(f'{begun.id} {begun.title[language()]}', 'title')}")
+    out(
+        paint(
+            tr("about {minutes} minutes; our solution has {size} lines", minutes=begun.minutes, size=begun.size), "dim"
+        )
+    )
     for path in done.made:
         out(f"  {path}")
     for service, earlier in done.carried:
-        out(f"  {service} goes on from your {earlier}")
+        out(tr("  {service} continues your {earlier}", service=service, earlier=earlier))
     for service in done.empty:
-        out(f"  {service} begins empty: write it, and say in lab.toml how it is built and run")
+        out(tr("  {service} starts empty: write it, and say in lab.toml how it is built and run", service=service))
     if missing := [need for need in begun.needs if not here.toml.services.get(need)]:
-        out(paint(f"worth doing before: {', '.join(missing)}", "warn"))
-    out(f"\n  read {shown(here, begun)}/README.md, then:")
-    out(f"  lab check {begun.number:<6} grade it\n  lab watch {begun.number:<6} grade it each time you save")
-    out(f"  lab try {begun.number:<8} run it, and send it requests yourself")
+        out(paint(tr("worth doing before: {missing}", missing=", ".join(missing)), "warn"))
+    out(tr("\n  read {folder}/README.md, then:", folder=shown(here, begun)))
+    out(
+        tr("  lab check {number:<6} grade it\n  lab watch {number:<6} grade it each time you save", number=begun.number)
+    )
+    out(tr("  lab try {number:<8} run it and send it requests yourself", number=begun.number))
 
 
 def shown(here: Workspace, exercise: Exercise) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.cli.options import Json
 from lab.cli.output import out, paint
+from lab.locale import language, mark, tr, trn
 
 if TYPE_CHECKING:
     from lab.course.week import Row, Week
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = ("lab status", "lab status --json")
 NARROW = 60
 """Columns below which a title has a line of its own."""
-STATES = {"passed": "passed", "failing": "failing", "begun": "begun", "new": "-"}
+STATES = {"passed": mark("passed"), "failing": mark("failing"), "begun": mark("begun"), "new": "-"}
 ROLES = {"passed": "good", "failing": "warn", "begun": "plain", "new": "dim"}
 
 
@@ -37,26 +38,31 @@ def status(as_json: Json = False) -> None:
     for day, group in groupby(all_of_it.rows, key=lambda row: row.exercise.day):
         of_day = list(group)
         passed = sum(row.stands.passed for row in of_day)
-        out(paint(f"Day {day.removeprefix('day')}", "title") + paint(f"  {passed} of {len(of_day)} passed", "dim"))
+        out(
+            paint(tr("Day {number}", number=day.removeprefix("day")), "title")
+            + paint(tr("  {passed} of {count} passed", passed=passed, count=len(of_day)), "dim")
+        )
         for row in of_day:
-            _line(row, here.toml.texts, width)
-    out(f"\n{all_of_it.points} of {all_of_it.best} points")
+            _line(row, language(), width)
+    out(tr("\n{points} of {best} points", points=all_of_it.points, best=all_of_it.best))
     if following := all_of_it.next:
         verb = "check" if following.begun else "start"
-        out(f"next: lab {verb} {following.exercise.number}")
+        out(tr("next: lab {verb} {number}", verb=verb, number=following.exercise.number))
 
 
 def _line(row: Row, language: str, width: int) -> None:
     exercise, stands = row.exercise, row.stands
     points = f"{row.points}/{exercise.best}"
-    tries = f"{stands.attempts} {'try' if stands.attempts == 1 else 'tries'}" if stands.attempts else ""
-    state = paint(STATES[row.state].ljust(9), ROLES[row.state])
+    tries = trn("{count} try", "{count} tries", stands.attempts) if stands.attempts else ""
+    state = paint(tr(STATES[row.state]).ljust(9), ROLES[row.state])
     head = f"  {paint(exercise.number.ljust(5), 'name')}{state}{points:>6}  {tries:<9}"
     title = exercise.title[language]
     if width < NARROW:
         out(f"{head.rstrip()}\n       {title}")
     else:
-        open_ = f"  fails {', '.join(stands.failing)}" if stands.failing and not stands.passed else ""
+        open_ = (
+            tr("  fails {failing}", failing=", ".join(stands.failing)) if stands.failing and not stands.passed else ""
+        )
         out(f"{head}{title}{paint(open_, 'dim')}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lab.cli import values
 from lab.cli.options import Engines, NextExercise
 from lab.cli.output import out, paint, say
+from lab.locale import language, tr
 
 if TYPE_CHECKING:
     from lab.course.tryout import Tryout
@@ -33,15 +34,17 @@ def try_(
     programs = here.programs(tried)
     tiers = values.tiers(engine or [])
     with ProgressLine() as line:
-        tryout = Tryout(tried, programs, tiers, lambda step: line.show(f"building {step.text}", seconds=step.seconds))
+        tryout = Tryout(
+            tried, programs, tiers, lambda step: line.show(tr("building {text}", text=step.text), seconds=step.seconds)
+        )
     with tryout:
-        say(f"starting {tried.id}")
+        say(tr("starting {id}", id=tried.id))
         try:
             tryout.start()
-            _tell(tryout, here.toml.texts)
+            _tell(tryout, language())
             _follow(tryout)
         except KeyboardInterrupt:
-            say(f"stopping {tried.id}")
+            say(tr("stopping {id}", id=tried.id))
             raise
 
 
@@ -51,7 +54,7 @@ def _tell(tryout: Tryout, language: str) -> None:
 
     tried, run = tryout.exercise, tryout.record.id
     first = tryout.urls[tried.services[0].name]
-    out(paint(f"{tried.id} {tried.title[language]} is running as {run}.", "title"))
+    out(paint(tr("{id} {title} is running as {run}.", id=tried.id, title=tried.title[language], run=run), "title"))
     for service in tried.services:
         out(f"  {service.name:<12} {tryout.urls[service.name]}")
     for name, url in tryout.around.items():
@@ -60,7 +63,7 @@ def _tell(tryout: Tryout, language: str) -> None:
     for line in curls(texts.brief(tried.folder, "en"), first):
         out(f"  {line}")
     out(f"  curl -i {first}/readyz\n")
-    say(f"Ctrl-C ends it. In another terminal: lab dash --run {run}")
+    say(tr("Ctrl-C ends it. In another terminal: lab dash --run {run}", run=run))
 
 
 def _follow(tryout: Tryout) -> None:

@@ -10,6 +10,7 @@ import typer
 from lab.cli import values
 from lab.cli.options import Engines, NextExercise
 from lab.cli.output import out, paint, say
+from lab.locale import language, tr
 
 if TYPE_CHECKING:
     from lab.course.attempt import How
@@ -56,7 +57,7 @@ def watch(
                 say(str(told))
         else:
             failing = [finding.behaviour for finding in report.findings if finding.verdict in ("fail", "unknown")]
-        say(paint(f"waiting for you to save a file of {watched.id}; Ctrl-C ends it", "dim"))
+        say(paint(tr("waiting for you to save a file of {id}; Ctrl-C ends it", id=watched.id), "dim"))
 
 
 def _grade(watched: Exercise, how: How) -> Report:
@@ -69,9 +70,9 @@ def _grade(watched: Exercise, how: How) -> Report:
     with GradingLine() as line, Grading() as grading:
         report = attempt(here, watched, how, grading, line.of(watched), learner.rebuilt)
     out()
-    reports.show(report, here.toml.texts, failures_last=True)
+    reports.show(report, language(), failures_last=True)
     return report
 
 
 def _polls() -> None:
-    say("The system has no file watches left, so your files are looked at every 0.3 s instead.")
+    say(tr("The system has no file watches left, so your files are looked at every 0.3 s instead."))

@@ -8,6 +8,7 @@ from lab.cli import exits
 from lab.cli.failure import Failure
 from lab.cli.options import LiveRunId, RunToo, one_run
 from lab.cli.output import is_screen
+from lab.locale import tr
 
 EXAMPLES = ("lab dash", "lab dash --run 0007-day3")
 
@@ -16,8 +17,8 @@ def dash(run: RunToo = None, run_id: LiveRunId = None) -> None:
     """Watch a live run. Leaving the dashboard leaves the run alone."""
     if not is_screen():
         raise Failure(
-            "a dashboard needs a terminal",
-            why="Input, output or errors of this command go somewhere else, or TERM is dumb.",
+            tr("a dashboard needs a terminal"),
+            why=tr("Input, output or errors of this command go somewhere else, or TERM is dumb."),
             next="lab ps, or lab logs -f",
             code=exits.MISSING,
         )

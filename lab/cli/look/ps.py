@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.cli.options import Json, LiveRunId
 from lab.cli.output import mood, out, paint, size, span, table
+from lab.locale import tr, trn
 
 if TYPE_CHECKING:
     from lab.runtime.api import ProcessStatus, RunStatus
@@ -24,7 +25,7 @@ def ps(run_id: LiveRunId = None, as_json: Json = False) -> None:
         out(msgspec.json.encode({"schema_version": 1, "runs": statuses}).decode())
         return
     if not statuses:
-        out("No run is alive. Start one: lab run day3")
+        out(tr("No run is alive. Start one: lab run day3"))
     for number, status in enumerate(statuses):
         if number:
             out()
@@ -36,11 +37,17 @@ def _run(status: RunStatus) -> None:
 
     engines = ", ".join(f"{name} {tier}" for name, tier in status.tiers.items())
     out(
-        f"{paint(status.id, 'title')} is {paint(status.state, mood(status.state))} · {span(status.elapsed)}"
-        f" · seed {status.seed}" + (f" · {status.scenario}" if status.scenario else "")
+        tr(
+            "{run} is {state} · {span} · seed {seed}",
+            run=paint(status.id, "title"),
+            state=paint(tr(status.state), mood(status.state)),
+            span=span(status.elapsed),
+            seed=status.seed,
+        )
+        + (f" · {status.scenario}" if status.scenario else "")
     )
     if engines:
-        out(paint(f"engines: {engines}", "dim"))
+        out(paint(tr("engines: {engines}", engines=engines), "dim"))
     rows = [_row(process, status.elapsed) for process in status.processes]
     states = [mood(process.state) for process in status.processes]
     table(
@@ -49,14 +56,23 @@ def _run(status: RunStatus) -> None:
         {0: ["name"] * len(rows), 1: states},
     )
     for fault in status.faults:
-        left = f", {fault.remaining:.0f} s left" if fault.remaining is not None else ""
-        out(paint(f"fault {fault.id}: {fault.text}, {toll(fault.kind, fault.victims)}{left}", "warn"))
+        left = tr(", {remaining:.0f} s left", remaining=fault.remaining) if fault.remaining is not None else ""
+        out(
+            paint(
+                tr(
+                    "fault {id}: {text}, {toll}{left}",
+                    id=fault.id,
+                    text=fault.text,
+                    toll=toll(fault.kind, fault.victims),
+                    left=left,
+                ),
+                "warn",
+            )
+        )
 
 
 def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
-    restarts = (
-        f"restarted {process.restarts} {'time' if process.restarts == 1 else 'times'}" if process.restarts else ""
-    )
+    restarts = trn("restarted {count} time", "restarted {count} times", process.restarts) if process.restarts else ""
     return (
         process.name,
         process.state,
@@ -72,5 +88,5 @@ def _where(url: str) -> str:
     """The URL without credentials; of a file only that it is one, because its path is long and `--json` has it."""
     scheme, _, rest = url.partition("://")
     if rest.startswith("/"):
-        return f"{scheme} files"
+        return tr("{scheme} files", scheme=scheme)
     return f"{scheme}://{rest.rpartition('@')[2]}" if rest else url

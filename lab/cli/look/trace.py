@@ -10,6 +10,7 @@ from lab.cli import complete
 from lab.cli.failure import Failure
 from lab.cli.options import Json, RunId
 from lab.cli.output import out, paint, table
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +55,8 @@ def trace(
         told = story(events, _whole(events, ident), declared)
     except NoStory:
         raise Failure(
-            f'nothing in this run belongs to "{ident}"',
-            why="An id is an order's id, a correlation id (X-Request-ID) or a message id.",
+            tr('nothing in this run belongs to "{ident}"', ident=ident),
+            why=tr("An id is an order's id, a correlation id (X-Request-ID) or a message id."),
             next="lab trace, which lists the latest orders",
         ) from None
     if as_json:
@@ -78,12 +79,12 @@ def _latest(found: dict[str, tuple[str, str]], declared: Sequence[Entity], as_js
         out(msgspec.json.encode({"schema_version": 1, "latest": latest[-LATEST:]}).decode())
         return
     if not found:
-        out("No service has told of an order yet.")
+        out(tr("No orders yet."))
         return
     rows = [(ident, kind, state) for ident, (kind, state) in list(found.items())[-LATEST:]]
     roles = [MOODS[mood(declared, kind, state)] for _, kind, state in rows]
     table(("ID", "WHAT", "STATE"), rows, {2: roles})
-    out(paint("\nThe story of one: lab trace ID", "dim"))
+    out(paint(tr("\nThe story of one: lab trace ID"), "dim"))
 
 
 def _whole(events: list[Event], beginning: str) -> str:
@@ -97,5 +98,8 @@ def _whole(events: list[Event], beginning: str) -> str:
     if beginning in known or not matching:
         return beginning
     if len(matching) > 1:
-        raise Failure(f'"{beginning}" is the beginning of {len(matching)} ids', why="\n".join(matching[:LATEST]))
+        raise Failure(
+            tr('"{beginning}" is the beginning of {count} ids', beginning=beginning, count=len(matching)),
+            why="\n".join(matching[:LATEST]),
+        )
     return matching[0]

@@ -8,6 +8,7 @@ import typer
 
 from lab.cli.options import LiveRunId, RunToo, one_run
 from lab.cli.output import out, say
+from lab.locale import tr
 
 EXAMPLES = ("lab down", "lab down --run 0007-day3", "lab down --all")
 
@@ -19,16 +20,16 @@ def down(
 ) -> None:
     """Stop a live run with all its processes."""
     if every and (run or run_id):
-        raise typer.BadParameter("give one run or --all, not both")
+        raise typer.BadParameter(tr("give one run or --all, not both"))
     from lab.cli import which_run
     from lab.runtime.live import LiveRun
 
     records = which_run.all_alive() if every else [which_run.alive(one_run(run, run_id))]
     if not records:
-        out("No run is alive.")
+        out(tr("No run is alive."))
     live = [LiveRun(record) for record in records]
     for one in live:
         one.stop()
     for one in live:
         one.wait_ended(say)
-        out(f"{one.record.id} is stopped.")
+        out(tr("{id} is stopped.", id=one.record.id))

@@ -11,6 +11,7 @@ import typer
 
 from lab.cli.options import RunId, RunToo, one_run
 from lab.cli.output import is_screen
+from lab.locale import tr
 
 EXAMPLES = (
     "lab replay 0007-day3",
@@ -34,7 +35,7 @@ def replay(
 ) -> None:
     """Show a recorded run again, in the dashboard or in plain lines."""
     if plain and as_json:
-        raise typer.BadParameter("--plain and --json cannot be used together")
+        raise typer.BadParameter(tr("--plain and --json cannot be used together"))
     from lab.cli import which_run
 
     record = which_run.recorded(one_run(run, run_id))

@@ -11,6 +11,7 @@ from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.options import Engines
 from lab.cli.output import is_screen, out, paint, say
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.runtime.live import LiveRun
@@ -56,7 +57,7 @@ def run(
     In a terminal it opens the dashboard; without one it narrates a scenario to its end and sums up.
     """
     if sum((plain, as_json, detach)) > 1:
-        raise typer.BadParameter("--plain, --json and --detach exclude each other")
+        raise typer.BadParameter(tr("give only one of --plain, --json and --detach"))
     from lab.course import systems
     from lab.runtime.api import RunOptions
     from lab.runtime.launch import launch
@@ -94,7 +95,14 @@ def _with_mine(system: System) -> System:
 
     system, taken = with_mine(system, learner.workspace(), catalog.exercises())
     for one in taken:
-        say(f"{one.service} is yours, from {one.exercise.id} ({os.path.relpath(one.source.dir)})")
+        say(
+            tr(
+                "{service} is yours, from {id} ({folder})",
+                service=one.service,
+                id=one.exercise.id,
+                folder=os.path.relpath(one.source.dir),
+            )
+        )
     return system
 
 
@@ -120,7 +128,7 @@ def _told(live: LiveRun, system: System, *, as_json: bool) -> int:
     if not teller.readiness.reached:
         missing = ", ".join(teller.readiness.missing)
         raise Failure(
-            f"the system never became ready; still missing: {missing}",
+            tr("the system never became ready; still missing: {missing}", missing=missing),
             why=str(bad) if bad else "",
             next=f"lab logs --run {live.record.id}",
         )
@@ -132,9 +140,11 @@ def _told(live: LiveRun, system: System, *, as_json: bool) -> int:
 def _detached(live: LiveRun) -> None:
     run = live.record.id
     if not live.wait_ready(say):
-        raise Failure(f"{run} did not become ready", next=f"lab ps, lab logs --run {run}, lab down --run {run}")
-    out(f"{paint(run, 'title')} is running.")
-    out("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it")
+        raise Failure(
+            tr("{run} did not become ready", run=run), next=f"lab ps, lab logs --run {run}, lab down --run {run}"
+        )
+    out(tr("{id} is running.", id=paint(run, "title")))
+    out(tr("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it"))
 
 
 def _on_screen(live: LiveRun) -> None:
@@ -150,5 +160,5 @@ def _on_screen(live: LiveRun) -> None:
     which_run.clean()
     if bad := live.bad_end():
         raise bad
-    say(f"{live.record.id} is stopped. To see it again: lab replay --run {live.record.id}")
+    say(tr("{id} is stopped. To see it again: lab replay --run {id}", id=live.record.id))
     raise typer.Exit(code)
