@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from lab.cli.app import app
 from lab.grading.model import Report
+from lab.locale import speaking
 from tests.course import TOY
 from tests.course.test_progress import graded, report
 
@@ -79,7 +80,7 @@ def test_an_unknown_exercise_is_said_with_those_there_are() -> None:
 def test_a_reset_says_where_the_backup_is(place: Path) -> None:
     reset = lab("reset", "9.1")
     assert reset.exit_code == 0
-    backup = place / reset.stdout.rpartition("What you had is in ")[2].strip()
+    backup = place / reset.stdout.rpartition("Your earlier files are in ")[2].strip()
     assert (backup / "9.1-greeting" / "greeter" / "greeter" / "app.py").exists()
 
 
@@ -127,14 +128,14 @@ def test_the_solution_is_shut_until_it_was_earned(place: Path) -> None:
     assert mine.read_bytes() == before
 
 
-def test_a_misconception_is_explained_in_the_learners_language(place: Path) -> None:
+@pytest.mark.usefixtures("place")
+def test_a_misconception_is_explained_in_the_learners_language() -> None:
     told = lab("explain", "always-in-english").stdout
     assert "The language is built in" in told
     assert "day9.1 C2: The greeting is in the language" in told
     assert "seen in https://example.org/greeter" in told
-    toml = place / "lab.toml"
-    toml.write_text(toml.read_text().replace('texts = "en"', 'texts = "uz"'))
-    assert "Til ichiga qotirilgan" in lab("explain", "always-in-english").stdout
+    with speaking("uz"):
+        assert "Til ichiga qotirilgan" in lab("explain", "always-in-english").stdout
     unknown = lab("explain", "always-in-english-")
     assert unknown.exit_code == 2
     assert "Did you mean always-in-english?" in unknown.stderr

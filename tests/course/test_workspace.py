@@ -13,6 +13,7 @@ from lab.course.exercise import Exercise
 from lab.course.labtoml import Entry, InvalidLabToml
 from lab.course.manifest import load
 from lab.course.workspace import ByHand, InsideWorkspace, NoPlace, NoWorkspace, Workspace
+from lab.locale import speaking
 from tests.course import TOY
 
 EXERCISE = load(TOY)
@@ -113,8 +114,23 @@ def test_what_was_interrupted_is_completed(place: Workspace) -> None:
 
 def test_texts_are_in_the_learners_language(tmp_path: Path) -> None:
     workspace.init(tmp_path / "w", ["day9"], said_in="uz")
-    workspace.start(workspace.find(tmp_path / "w"), EXERCISE)
+    assert (tmp_path / "w" / "README.md").read_text().startswith("# Lab uchun xizmatlarim")
+    assert "# lab tili" in (tmp_path / "w" / "lab.toml").read_text()
+    with speaking("uz"):
+        workspace.start(workspace.find(tmp_path / "w"), EXERCISE)
     assert (tmp_path / "w" / HOME / "README.md").read_text().startswith("# 9.1 Salomlashish")
+
+
+def test_a_brief_follows_the_language_unless_somebody_has_written_in_it(place: Workspace) -> None:
+    brief = place.folder / HOME / "README.md"
+    workspace.start(place, EXERCISE)
+    with speaking("uz"):
+        assert workspace.start(place, EXERCISE).made == [f"{HOME}/README.md"]
+        assert brief.read_text().startswith("# 9.1 Salomlashish")
+        assert workspace.start(place, EXERCISE).made == []
+        brief.write_text(f"{brief.read_text()}\nMine.\n")
+    assert workspace.start(place, EXERCISE).made == []
+    assert brief.read_text().endswith("Mine.\n")
 
 
 def test_another_language_begins_with_an_empty_folder_and_its_command(place: Workspace) -> None:
