@@ -125,11 +125,11 @@ def test_a_brief_follows_the_language_unless_somebody_has_written_in_it(place: W
     brief = place.folder / HOME / "README.md"
     workspace.start(place, EXERCISE)
     with speaking("uz"):
-        assert workspace.start(place, EXERCISE).made == [f"{HOME}/README.md"]
+        assert workspace.start(again(place), EXERCISE).made == [f"{HOME}/README.md"]
         assert brief.read_text().startswith("# 9.1 Salomlashish")
-        assert workspace.start(place, EXERCISE).made == []
+        assert workspace.start(again(place), EXERCISE).made == []
         brief.write_text(f"{brief.read_text()}\nMine.\n")
-    assert workspace.start(place, EXERCISE).made == []
+    assert workspace.start(again(place), EXERCISE).made == []
     assert brief.read_text().endswith("Mine.\n")
 
 
