@@ -187,6 +187,42 @@ def test_a_status_is_answered_in_its_turn() -> None:
     assert not dialogue.session.held()
 
 
+OFFER = b"POST /orders HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}"
+WAITS = b"POST /orders HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+
+
+def test_an_upgrade_that_is_only_offered_is_a_request_like_any_other() -> None:
+    flows = observed(HttpSession(), [(C, OFFER + GET), (S, OK + OK)])
+    assert [(f.op, f.status) for f in flows] == [("POST /orders", "200"), ("GET /users/7", "200")]
+    dialogue = Dialogue(HttpSession(), striking("status 503"))
+    dialogue.says(C, OFFER).says(C, GET)
+    assert dialogue.to[S] == b""
+    assert dialogue.to[C].count(b"HTTP/1.1 503 ") == 2
+    dialogue = Dialogue(HttpSession(), striking("duplicate"))
+    dialogue.says(C, OFFER)
+    assert dialogue.copies == [OFFER]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_a_status_answers_who_waits_for_a_word_before_the_body_and_ends_the_connection(body: bytes) -> None:
+    dialogue = Dialogue(HttpSession(), striking("status 503"))
+    dialogue.says(C, WAITS)
+    assert dialogue.to[C].startswith(b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n")
+    assert isinstance(dialogue.effects[-1], Close)
+    assert [(f.op, f.status, f.faults) for f in dialogue.flows] == [("POST /orders", "503", ("f1",))]
+    dialogue.says(C, body)
+    assert dialogue.to[S] == b""
+    assert not dialogue.session.held()
+
+
+def test_a_status_for_who_waits_comes_after_the_answers_before_it() -> None:
+    dialogue = Dialogue(HttpSession(), striking('status 503 on "POST *"'))
+    dialogue.says(C, GET + WAITS)
+    assert dialogue.to == {S: GET, C: b""}
+    dialogue.says(S, OK)
+    assert dialogue.to[C].startswith(OK + b"HTTP/1.1 503 ")
+
+
 def test_a_message_that_began_before_interception_goes_on_as_it_comes() -> None:
     session = HttpSession()
     session.observe(C, POST[:10], 0.0)

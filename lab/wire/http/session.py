@@ -217,7 +217,7 @@ class HttpSession:
                 if gone:
                     effects.append(Send(Side.SERVER, part[gone:]))
                 else:
-                    effects += self._struck(exchange, head, part, strike)
+                    effects += self._struck(exchange, head, part, now, strike)
             elif kind == END:
                 if self._asking is not None:
                     effects += self._complete(self._asking, now, strike)
@@ -230,18 +230,20 @@ class HttpSession:
                     effects += [*self.release(), GiveUp(self._requests.reason)]
         return effects
 
-    def _struck(self, exchange: _Exchange, head: Head, part: bytes, strike: Strike) -> list[Effect]:
-        """Decide on a request by its head."""
+    def _struck(self, exchange: _Exchange, head: Head, part: bytes, now: float, strike: Strike) -> list[Effect]:
+        """Decide on a request by its head. An upgrade that it offers changes nothing: only a 101 is one."""
         op = exchange.flow.op
-        if not head.upgrade and (head.length or 0) <= COPY_LIMIT:
+        if (head.length or 0) <= COPY_LIMIT:
             exchange.copy = [part]
-        if not head.expects and not head.upgrade:
-            fault = strike(("status",), op)
-            if fault is not None:
-                exchange.fault = fault
-                exchange.canned = refusal(fault, exchange.method, exchange.keep_alive)
-                exchange.copy = None
-                return []
+        fault = strike(("status",), op)
+        if fault is not None:
+            if head.expects:
+                # The client waits with the body for a word. It may never send it now, so nothing can follow it either.
+                exchange.complete, exchange.keep_alive = True, False
+            exchange.fault = fault
+            exchange.canned = refusal(fault, exchange.method, exchange.keep_alive)
+            exchange.copy = None
+            return self._given(now) if exchange.complete else []
         fault = exchange.fault = strike(ON_MESSAGES, op)
         if fault is not None and effect(fault) == "mute":
             exchange.lost = fault
