@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -499,3 +500,88 @@ def test_publisher_and_broker_never_confirm_the_wrong_message(turns: int, seed: 
     assert not told_client & lost
     # A message is answered by the confirm of the client's own copy of it, which may still be to come.
     assert told_client | lost <= answered
+
+
+# Whatever begins or heals in the middle of whichever frame: what leaves is always made of whole frames.
+
+
+def whole_frames(data: bytes) -> dict[int, list[bytes]]:
+    """The frames by channel; AssertionError if something stands between or within them."""
+    found: dict[int, list[bytes]] = {}
+    while data:
+        kind, channel, size = struct.unpack_from(">BHI", data)
+        assert kind in (1, 2, 3, 8)
+        assert data[size + 7 : size + 8] == b"\xce"
+        found.setdefault(channel, []).append(data[: size + 8])
+        data = data[size + 8 :]
+    return found
+
+
+def woven(luck: random.Random, messages: dict[int, list[bytes]]) -> bytes:
+    """The frames of several channels, woven into one stream."""
+    waiting = {channel: whole_frames(b"".join(said))[channel] for channel, said in messages.items()}
+    stream = b""
+    while any(waiting.values()):
+        channel = luck.choice([channel for channel, frames in waiting.items() if frames])
+        stream += waiting[channel].pop(0)
+    return stream
+
+
+@pytest.mark.parametrize("side", [CLIENT, SERVER])
+@settings(max_examples=150)
+@given(seed=st.integers(0, 2**32))
+def test_what_leaves_is_whole_frames_wherever_faults_begin_and_heal(side: Side, seed: int) -> None:
+    luck = random.Random(seed)
+    play = opened(Play())
+    numbers = range(1, 4)
+    if side is CLIENT:
+        said = {c: [publish(f"m{c}{n}", channel=c, text=b"x" * 90, split=30) for n in range(3)] for c in numbers}
+    else:
+        said = {c: [deliver(f"m{c}{n}", n + 1, channel=c, text=b"x" * 90, split=30) for n in range(3)] for c in numbers}
+    stream = woven(luck, said)
+    reorders = luck.random() < 0.5
+    left, heard, active = stream, b"", False
+    while left:
+        size = luck.randrange(1, 60)
+        piece, left = left[:size], left[size:]
+        match luck.randrange(6):
+            case 0:
+                active = True
+                play.faults = [fault("reorder", count=None, hold=3)] if reorders else []
+            case 1 if active:
+                active, play.faults = False, []
+                play.release()
+            case 2 if active:
+                play.now += 2
+                play.intercept(side, b"")
+        if active or play.session.held():
+            play.intercept(side, piece)
+        else:
+            play.observe(side, piece)
+            play.sent[side.other] += piece
+    play.faults = []
+    play.release()
+    heard = play.sent[side.other]
+    assert len(heard) == len(stream)
+    if reorders and side is SERVER:
+        assert {c: len(frames) for c, frames in whole_frames(heard).items()} == dict.fromkeys(numbers, 15)
+    else:
+        assert whole_frames(heard) == whole_frames(stream)
+
+
+@pytest.mark.parametrize("how", ["heal", "wake"])
+def test_deliveries_that_were_held_wait_for_the_frame_under_way(how: str) -> None:
+    play = consumer(fault("reorder", hold=5))
+    big = message(commands.Basic.Deliver("d", 1, False, "", "q"), "big", b"y" * (9 << 20), channel=2, split=131_072)
+    play.intercept(SERVER, deliver("m1", 1) + deliver("m2", 2))
+    play.intercept(SERVER, big[:-5_000])
+    if how == "heal":
+        play.release()
+    else:
+        play.now += 2
+        play.intercept(SERVER, b"")
+    assert len(play.sent[CLIENT]) == len(big) - 5_000
+    play.intercept(SERVER, big[-5_000:])
+    by_channel = whole_frames(play.sent[CLIENT])
+    assert b"".join(by_channel[2]) == big
+    assert [line.split()[2] for line in sentences(b"".join(by_channel[1]))] == ["m2", "m1"]

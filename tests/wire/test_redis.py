@@ -373,3 +373,14 @@ def test_a_command_that_began_before_interception_goes_on_as_it_comes() -> None:
     dialogue = Dialogue(session, striking("error OOM"))
     dialogue.says(C, ask[9:12]).says(C, ask[12:] + ask)
     assert dialogue.to[S] == ask[9:]
+
+
+def test_an_error_never_comes_in_the_middle_of_a_push() -> None:
+    dialogue = Dialogue(RedisSession(), striking('error on "GET *"'))
+    dialogue.says(C, cmd("HELLO", "3")).says(S, b"%1\r\n+proto\r\n:3\r\n")
+    dialogue.to[C] = b""
+    dialogue.says(S, b">2\r\n$10\r\ninvali").says(C, cmd("GET", "k"))
+    assert dialogue.to[C] == b">2\r\n$10\r\ninvali"
+    dialogue.says(S, b"date\r\n*1\r\n$1\r\nk\r\n+late")
+    assert dialogue.to[C].startswith(b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n-LOADING ")
+    assert dialogue.to[C].endswith(b"\r\n+late")

@@ -39,7 +39,7 @@ _CONTENT = {
 class Lane:
     """What one side has said so far, as far as it is unfinished."""
 
-    __slots__ = ("gone", "greeted", "handlers", "other", "side", "skip", "skipped", "tail")
+    __slots__ = ("gone", "greeted", "handlers", "other", "owed", "side", "skip", "skipped", "tail")
 
     def __init__(self, side: Side) -> None:
         self.side = side
@@ -54,6 +54,13 @@ class Lane:
         """Bytes of a body frame, its end included, that are still to pass."""
         self.skipped: Channel | None = None
         """The channel of that frame."""
+        self.owed = False
+        """Whether what is held towards the other side is to be given back at the end of the frame under way."""
+
+    @property
+    def midway(self) -> bool:
+        """Whether part of a frame was forwarded, so that nothing else may be sent before the rest of it."""
+        return bool(self.skip or self.gone)
 
 
 class AmqpSession:
@@ -109,19 +116,19 @@ class AmqpSession:
     def held(self) -> bool:
         """Bytes of an unfinished frame or message, deliveries to come, or a numbering that must be translated on."""
         lanes = (self._client, self._server)
-        return any(len(lane.tail) > lane.gone for lane in lanes) or any(
+        return any(lane.owed or len(lane.tail) > lane.gone for lane in lanes) or any(
             channel.shifted or _gathering(channel.sending) or _gathering(channel.receiving)
             for channel in self._connection.channels.values()
         )
 
     def release(self) -> Sequence[Effect]:
         out = Outgoing()
-        channels = self._connection.channels.values()
-        for channel in channels:
-            faults.let_go(channel, self._now, out, _spare)
-        # What is not whole yet goes on as it comes, unless its numbers have to be translated first.
-        if not any(channel.shifted for channel in channels):
-            self._flush(out)
+        for lane in (self._client, self._server):
+            if lane.midway:
+                lane.owed = True
+                self._flush_tail(lane, out)
+            else:
+                self._give_back(lane, out)
         return out.effects()
 
     def closed(self, side: Side, now: float) -> Sequence[Flow]:  # noqa: ARG002
@@ -180,6 +187,7 @@ class AmqpSession:
 
     def _decide(self, lane: Lane, data: bytes, now: float, strike: Strike, out: Outgoing) -> None:
         data, pos, gone = lane.tail + data, 0, lane.gone
+        lane.tail = b""
         channels = self._connection.channels
         try:
             if lane.skip:
@@ -188,7 +196,12 @@ class AmqpSession:
                 pos = self._greeting(lane, data, now)
                 out.send(lane.other, data[gone:pos])
                 gone = 0 if pos else gone
-            while len(data) - pos >= wire.OVERHEAD and not out.over:
+            while not out.over:
+                lane.gone = gone
+                if not lane.midway:
+                    self._catch_up(lane, now, strike, out)
+                if len(data) - pos < wire.OVERHEAD:
+                    break
                 kind, number, length = wire.FRAME.unpack_from(data, pos)
                 if kind == wire.BODY and not _gathering(_content(lane, channels.get(number))):
                     lane.skip, lane.skipped = length + 1, channels.get(number)
@@ -279,22 +292,45 @@ class AmqpSession:
             frames[0] = wire.retagged(frames[0], number)
         out.send(lane.other, b"".join(frames))
 
-    def _flush(self, out: Outgoing) -> None:
+    def _catch_up(self, lane: Lane, now: float, strike: Strike, out: Outgoing) -> None:
+        """Between two frames: give back what could not be given in the middle of one."""
+        if lane.owed:
+            self._give_back(lane, out)
+        elif lane is self._server:
+            self._let_go_if_due(now, strike, out)
+
+    def _give_back(self, lane: Lane, out: Outgoing) -> None:
+        """Send what is held towards the other side, between two frames. What is not whole yet goes on as it comes,
+        unless its numbers have to be translated first."""
+        channels = self._connection.channels.values()
+        lane.owed = False
+        if lane is self._server:
+            for channel in channels:
+                faults.let_go(channel, self._now, out, _spare)
+        if not any(channel.shifted for channel in channels):
+            self._flush(lane, out)
+
+    def _flush(self, lane: Lane, out: Outgoing) -> None:
         """Send on all unfinished messages and frames as they are."""
-        for lane in (self._client, self._server):
-            for channel in self._connection.channels.values():
-                if (content := _content(lane, channel)) is not None:
-                    self._let_pass(lane, channel, content, out)
-            out.send(lane.other, lane.tail[lane.gone :])
-            lane.gone = len(lane.tail)
+        for channel in self._connection.channels.values():
+            if (content := _content(lane, channel)) is not None:
+                self._let_pass(lane, channel, content, out)
+        self._flush_tail(lane, out)
+
+    def _flush_tail(self, lane: Lane, out: Outgoing) -> None:
+        out.send(lane.other, lane.tail[lane.gone :])
+        lane.gone = len(lane.tail)
 
     def _give_up(self, reason: str, out: Outgoing) -> None:
         for channel in self._connection.channels.values():
             faults.let_go(channel, self._now, out, _spare)
-        self._flush(out)
+        for lane in (self._client, self._server):
+            self._flush(lane, out)
         out.last(GiveUp(reason))
 
     def _let_go_if_due(self, now: float, strike: Strike, out: Outgoing) -> None:
+        if self._server.midway:
+            return  # it is looked at again after the frame
         for channel in self._connection.channels.values():
             for op, batch in list(channel.batches.items()):
                 if batch.due <= now + 0.01:

@@ -284,9 +284,9 @@ class RedisSession:
         return [send] if asked.lost is None else [Mute(asked.lost.id), send]
 
     def _given(self, now: float) -> list[Effect]:
-        """The replies that faults gave, as far as it is their turn."""
+        """The replies that faults gave, as far as it is their turn: never in the middle of what the server says."""
         effects: list[Effect] = []
-        while self._asked and self._asked[0].canned is not None:
+        while not self._behind and self._asked and self._asked[0].canned is not None:
             asked = self._asked.popleft()
             assert asked.canned is not None
             flow = touched(asked.flow, asked.fault)
