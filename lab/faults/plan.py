@@ -17,8 +17,6 @@ from lab.faults.fault import Fault
 from lab.journal.event import FaultChange
 from lab.system.links import covers, ends
 
-Change = Literal["added", "hit", "healed", "expired"]
-
 HIT_EVERY = 0.25
 """Seconds between two `hit` events of a fault on a whole link: its victims may be thousands a second."""
 
@@ -199,7 +197,9 @@ class Plan:
             for changed in self._watchers.get(link, ()):
                 changed()
 
-    def _tell(self, fault: Fault, change: Change, link: str = "", detail: str = "") -> None:
+    def _tell(
+        self, fault: Fault, change: Literal["added", "hit", "healed", "expired"], link: str = "", detail: str = ""
+    ) -> None:
         if self.on_change is None:
             return
         links = catalogue.links(fault.target)

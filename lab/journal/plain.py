@@ -271,7 +271,7 @@ def flow_words(flow: Flow) -> str:
     """One exchange as a sentence; what went wrong comes first, in capitals."""
     loud = f"{tr(flow.outcome).upper()}: "
     if flow.outcome == "ok":
-        loud = tr("AGAIN: ") if flow.redelivered else ""
+        loud = tr("REDELIVERED: ") if flow.redelivered else ""
     by = tr(" (fault {faults})", faults=", ".join(flow.faults)) if flow.faults else ""
     return visible(f"{loud}{_sentence(flow)}{by}")
 

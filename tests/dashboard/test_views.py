@@ -154,7 +154,7 @@ def test_what_went_wrong_has_a_word_and_a_symbol() -> None:
         flow = Flow(t=1, link="a->b", protocol="http", op="GET /", outcome=outcome, faults=("f1",))  # type: ignore[arg-type]
         assert f"{word} !f1" in text_of(rows_of("flows", folds(flow), 80))
     again = shop.amqp("payments->broker", "deliver q", redelivered=True)
-    assert "↻ again" in text_of(rows_of("flows", folds(again), 80))
+    assert "↻ redelivered" in text_of(rows_of("flows", folds(again), 80))
 
 
 @pytest.mark.parametrize("word", ["hit", "miss"])

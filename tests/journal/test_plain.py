@@ -48,7 +48,7 @@ def told(events: list[Event]) -> list[str]:
                     redelivered=True,
                 )
             ),
-            "AGAIN: payments received order.created from payments.orders",
+            "REDELIVERED: payments received order.created from payments.orders",
         ),
         (
             stamped(

@@ -84,7 +84,7 @@ def _mark(flow: Flow) -> tuple[str, str]:
     if flow.outcome != "ok":
         words.append(f"{glyphs.OUTCOME[flow.outcome]} {flow.outcome}")
     if flow.redelivered:
-        words.append("↻ again")
+        words.append("↻ redelivered")
     if flow.faults:
         words.append("!" + ",".join(flow.faults))
     style = "bad" if flow.outcome in ("error", "lost", "refused") else "warn" if words else "text"
