@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
+from lab.dashboard.control import Controls
 from lab.dashboard.glyphs import wants_ascii
 from lab.dashboard.run_screen import RunScreen
 from lab.dashboard.shown import ShownRun
 from lab.journal import query
 from lab.journal.event import to_line
-from lab.runtime.api import ControlError
-from lab.runtime.client import AsyncControl, Control
 from lab.system.model import System
 
 if TYPE_CHECKING:
@@ -30,22 +29,25 @@ PACED = 2.0
 def run_live(live: LiveRun, *, stop_on_quit: bool) -> int:
     """Show a live run until the person leaves. Returns the exit code."""
 
-    async def show() -> tuple[int, bool]:
-        controls = AsyncControl(live.socket)
+    async def show() -> int:
+        system = live.system
+        run = ShownRun(
+            live.journal, system, About(system.name, system.title), partial(_connect, live.socket), live.ended
+        )
+        app = DashboardApp(RunScreen(run, ascii=wants_ascii()))
         try:
-            system = live.system
-            run = ShownRun(live.journal, system, About(system.name, system.title), controls, live.ended)
-            app = DashboardApp(RunScreen(run, ascii=wants_ascii()))
             await app.run_async()
-            return app.return_code or 0, run.over
         finally:
-            await controls.close()
+            await run.leave(stop=stop_on_quit)
+        return app.return_code or 0
 
-    code, over = asyncio.run(show())
-    if stop_on_quit and not over:
-        with suppress(ControlError), Control(live.socket) as control:  # It went in this moment, which was wanted.
-            control.stop()
-    return code
+    return asyncio.run(show())
+
+
+def _connect(socket: Path) -> Controls:
+    from lab.runtime.client import AsyncControl  # a tenth of a second, which the first frame need not wait for
+
+    return AsyncControl(socket)
 
 
 def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:
@@ -64,7 +66,7 @@ def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, in
     async def draw() -> str:
         with tempfile.TemporaryDirectory() as folder:
             growing = Path(folder) / journal_path.name
-            nobody = AsyncControl(Path(folder) / "nobody.sock")
+            nobody = partial(_connect, Path(folder) / "nobody.sock")
             run = ShownRun(growing, system, About(system.name, system.title, run="live"), nobody, lambda: False)
             app = DashboardApp(RunScreen(run))
             async with app.run_test(size=size) as pilot:

@@ -128,7 +128,8 @@ class RunScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.set_interval(1 / FLUSHES_PER_SECOND, self.tick)
-        self.run_worker(self.run.follow(), exit_on_error=False)
+        if self.run.live:
+            self.run_worker(self.run.follow(), exit_on_error=False)
 
     def on_unmount(self) -> None:
         self.run.timeline.close()
@@ -144,6 +145,8 @@ class RunScreen(Screen[None]):
         """One flush: take in what came, then draw what changed."""
         clock = monotonic()
         self.desk.flush(clock)
+        if self.run.stillborn:
+            self.app.exit()
         if self.desk.system is not self._drawn:
             self._lay_out(self.size.width, self.size.height)
         if self.is_current:

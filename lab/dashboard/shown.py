@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -24,6 +25,9 @@ from lab.system.model import System
 
 POLL = 1.0
 """Seconds between two looks at what only the runtime knows (cpu, memory, its clock)."""
+
+SOON = 0.1
+"""Seconds after the beginning in which the first frame is drawn and nothing else is done."""
 
 BUDGET = 0.05
 """Seconds that one flush may fold, so that a long journal does not hold up the keys."""
@@ -53,7 +57,8 @@ class Folds:
 class ShownRun:
     """`flush` ten times a second and read the attributes; `follow` is a task that goes on as long as the run lives.
 
-    A live run has `controls`, and `gone` tells whether its runtime is no more; a recorded one has neither.
+    A live run is controlled through what `connect` gives, and `gone` tells whether its runtime is no more; a recorded
+    run has neither. It is shown from its journal alone, so what `connect` needs is loaded after the first frame.
     """
 
     def __init__(
@@ -61,28 +66,26 @@ class ShownRun:
         journal: Path,
         system: System,
         about: About,
-        controls: Controls | None = None,
+        connect: Callable[[], Controls] | None = None,
         gone: Callable[[], bool] = lambda: True,
     ) -> None:
         self.system = system
         self.panels: tuple[Panel, ...] = tuple(find(name) for name in system.panels_shown)
-        self.controls = controls
+        self.live = connect is not None
         self.vitals: dict[str, Vitals] = {}
         folds = Folds(RunPicture(system), {panel.name: panel.fold() for panel in self.panels if panel.fold})
         self.timeline = Timeline(journal, folds)
+        self._connect = connect
+        self._controls: Controls | None = None
         self._gone = gone
         self._about = about
         self._trouble = ""
         """What is wrong with the run as a whole, as its runtime says."""
         self._ahead: float | None = None
         """The live run's time minus the monotonic clock's, once the run has told it."""
-        if controls is None:
+        if not self.live:
             self.timeline.closed = True
             self.timeline.seek(0.0)
-
-    @property
-    def live(self) -> bool:
-        return self.controls is not None
 
     @property
     def picture(self) -> RunPicture:
@@ -114,6 +117,11 @@ class ShownRun:
         if self.over:
             return self._last_word() if self.timeline.ended else ""
         return self._trouble
+
+    @property
+    def stillborn(self) -> bool:
+        """Whether it is a live run that ended before anything happened: whoever started it knows why."""
+        return self.live and self.timeline.ended and not self.timeline.count
 
     @property
     def held(self) -> bool:
@@ -149,17 +157,26 @@ class ShownRun:
 
     async def follow(self) -> None:
         """Ask the runtime once a second, until the run is over."""
-        while self.controls is not None and not self.over:
+        await asyncio.sleep(SOON)
+        while not self.over:
             # Looked at before the file is read again, so that nothing which was written before is missed.
             if self._gone():
                 self.timeline.closed = True
                 self._ahead = None
                 return
             try:
-                self._hear(await self.controls.run())
+                self._hear(await self.controls().run())
             except Exception:
                 self._ahead = None  # A slow answer is not the end.
             await asyncio.sleep(POLL)
+
+    async def leave(self, *, stop: bool) -> None:
+        """The person leaves. With `stop` the live run is asked to end, unless it has."""
+        if stop and not self.over:
+            with suppress(Exception):  # It does not answer yet, or it went in this moment, which was wanted.
+                await self.controls().stop()
+        if self._controls is not None:
+            await self._controls.close()
 
     async def carry_out(self, decision: Decision) -> str:
         """Do what a key was decided to mean, and say in one line what was done. Raises ControlError."""
@@ -173,7 +190,14 @@ class ShownRun:
         return await self._ask(lambda controls: control.change_load(controls, factor))
 
     async def _ask(self, what: Callable[[Controls], Awaitable[str]]) -> str:
-        return await what(self.controls) if self.controls is not None else ""
+        return await what(self.controls())
+
+    def controls(self) -> Controls:
+        """The live run's control API."""
+        assert self._connect is not None, "a recording is asked nothing"
+        if self._controls is None:
+            self._controls = self._connect()
+        return self._controls
 
     def _hear(self, status: RunStatus) -> None:
         self.vitals = {process.name: Vitals(process.cpu, process.rss) for process in status.processes}

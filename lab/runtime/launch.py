@@ -43,22 +43,35 @@ class DiskFull(LaunchError):
 
 @dataclass(frozen=True, slots=True)
 class Launching:
-    """A run whose runtime is starting. There is time for something else before it can `answer`."""
+    """A run whose runtime is starting. There is time for something else before it can `answer`: it can be shown, for
+    its journal grows already."""
 
     id: str
+    system: System
     folder: Path
     socket: Path
     process: subprocess.Popen[bytes]
 
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.ndjson"
+
     def answer(self, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
         """Return the run as soon as its control API answers; its processes start meanwhile.
 
-        `on_progress` is told in words when that takes long. Raises LaunchError.
+        `on_progress` is told in words when that takes long. Raises LaunchError; the run is then let go of.
         """
-        _await_answer(self.process, self.socket, self.folder, on_progress)
+        try:
+            _await_answer(self.process, self.socket, self.folder, on_progress)
+        except LaunchError as problem:
+            release(self.id)
+            raise _or_full(problem) from None
+        except BaseException:
+            release(self.id)
+            raise
         return runs.find(self.id)
 
-    def ended(self, within: float) -> bool:
+    def ended(self, within: float = 0.0) -> bool:
         """Whether the runtime has ended, after at most `within` seconds."""
         until = time.monotonic() + within
         while self.process.poll() is None:
@@ -70,17 +83,13 @@ class Launching:
 
 def launch(system: System, options: RunOptions, *, on_progress: Callable[[str], None] | None = None) -> RunRecord:
     """`begin` a run and return it when it can `answer`. Raises what these raise."""
-    try:
-        launching = begin(system, options)
-        try:
-            return launching.answer(on_progress=on_progress)
-        except BaseException:
-            release(launching.id)
-            raise
-    except LaunchError as problem:
-        if full := runs.disk_full(runs.home()):
-            raise DiskFull(f"{problem.why}\n{full}") from None
-        raise
+    return begin(system, options).answer(on_progress=on_progress)
+
+
+def _or_full(problem: LaunchError) -> LaunchError:
+    """The same, as a full disk if that is what it is."""
+    full = runs.disk_full(runs.home())
+    return DiskFull(f"{problem.why}\n{full}") if full else problem
 
 
 def begin(system: System, options: RunOptions) -> Launching:
@@ -100,16 +109,17 @@ def begin(system: System, options: RunOptions) -> Launching:
         folder = runs.home() / "runs" / file.id
         process, lifeline = _start(folder, needed(system), detach=options.detach)
     except OSError as error:
-        raise LaunchError(
+        problem = LaunchError(
             tr(
                 "cannot write to {path}: {strerror}; LAB_HOME can name a folder that you may write to",
                 path=error.filename or runs.home(),
                 strerror=error.strerror,
             )
-        ) from None
+        )
+        raise _or_full(problem) from None
     if lifeline is not None:
         _lifelines[file.id] = lifeline
-    return Launching(file.id, folder, Path(file.socket), process)
+    return Launching(file.id, system, folder, Path(file.socket), process)
 
 
 def release(run: str) -> None:

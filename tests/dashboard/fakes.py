@@ -88,6 +88,11 @@ class FakeRun:
         self.rate = rate
         self.feed(Load(t=self.elapsed, rate=rate))
 
+    async def stop(self) -> None:
+        self._note("stop")
+
+    async def close(self) -> None: ...
+
     def _note(self, *call: object) -> None:
         if self.refusal:
             raise ControlError(self.refusal)
@@ -95,7 +100,7 @@ class FakeRun:
 
 
 def dashboard(run: FakeRun, system: System = shop.SYSTEM, *, ascii: bool = False) -> DashboardApp:
-    shown = ShownRun(run.journal, system, About(system.name, system.title), run, run.gone)
+    shown = ShownRun(run.journal, system, About(system.name, system.title), lambda: run, run.gone)
     return DashboardApp(RunScreen(shown, ascii=ascii))
 
 

@@ -14,6 +14,7 @@ from lab.cli.output import is_screen, out, paint, say
 from lab.locale import tr
 
 if TYPE_CHECKING:
+    from lab.runtime.launch import Launching
     from lab.runtime.live import LiveRun
     from lab.system.model import System
 
@@ -60,8 +61,7 @@ def run(
         raise typer.BadParameter(tr("give only one of --plain, --json and --detach"))
     from lab.course import systems
     from lab.runtime.api import RunOptions
-    from lab.runtime.launch import launch
-    from lab.runtime.live import LiveRun
+    from lab.runtime.launch import begin
 
     screen = is_screen() and not (plain or as_json or detach)
     system = systems.find(day)
@@ -79,11 +79,15 @@ def run(
         tiers=values.tiers(engine or []),
         detach=detach,
     )
-    live = LiveRun(launch(system, options, on_progress=say))
+    launching = begin(system, options)
+    if screen:
+        _on_screen(launching)
+        return
+    from lab.runtime.live import LiveRun
+
+    live = LiveRun(launching.answer(on_progress=say))
     if detach:
         _detached(live)
-    elif screen:
-        _on_screen(live)
     else:
         raise typer.Exit(_told(live, system, as_json=as_json))
 
@@ -147,18 +151,29 @@ def _detached(live: LiveRun) -> None:
     out(tr("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it"))
 
 
-def _on_screen(live: LiveRun) -> None:
-    from lab.cli import which_run
+def _on_screen(launching: Launching) -> None:
+    """Show the run from its very beginning; when the person leaves, stop it and sum it up."""
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
 
     end_with_terminal()
     try:
-        code = run_live(live, stop_on_quit=True)
+        code = run_live(launching, stop_on_quit=True)
     finally:
+        from lab.cli import which_run
+        from lab.cli.run.summary import summarise
+        from lab.journal.picture.run import RunPicture
+        from lab.journal.query import read
+        from lab.runtime.live import LiveRun
+
+        live = LiveRun(launching.answer(on_progress=say))
+        live.stop()
         live.wait_ended(say)
     which_run.clean()
     if bad := live.bad_end():
         raise bad
-    say(tr("{id} is stopped. To see it again: lab replay --run {id}", id=live.record.id))
+    say(tr("{id} is stopped.", id=live.record.id))
+    picture = RunPicture(live.system)
+    picture.apply_all(read(live.journal))
+    summarise(picture, live.record)
     raise typer.Exit(code)
