@@ -1,7 +1,7 @@
 """Grading: an exercise's checks run against somebody's services as black boxes, under faults, with evidence.
 
-What a `checks.py` imports is here; the fixtures it uses are in `checking.fixtures`. What is heavy is imported when
-it is asked for: commands that only look at exercises must not wait for an HTTP client.
+A `checks.py` imports its names from here; its fixtures are in `checking.fixtures`. Heavy modules are imported on first
+use, because commands that only look at exercises must not wait for an HTTP client.
 """
 
 from importlib import import_module

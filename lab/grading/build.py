@@ -1,4 +1,4 @@
-"""Builds the learner's services. A build is a stranger: it may hang, write without end, leave processes behind."""
+"""Builds the learner's services. A build is untrusted: it may hang, write without end, leave processes behind."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ GUARDED = 'exec 3<&0 </dev/null; (read -r _; kill -s KILL -- -$$) <&3 >/dev/null
 """The command in a group of its own, with a guard that kills the group when our end of its stdin is closed: after the
 build, and also when we are killed ourselves. `$$` is the group's leader."""
 STYLING = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-"""Colours and the like, which are nothing to read in a reason."""
+"""Escape sequences (colours and titles), which are removed from a reason."""
 
 
 def build_all(builds: Sequence[Build], on_event: Watcher) -> dict[str, str]:
-    """Build every service once, and return why those that failed did, by service. No process of a build is left."""
+    """Build every service once. Returns why a build failed, by service; no process of a build is left."""
     problems = {build.service: _build(build, on_event) for build in builds}
     commands = {build.service: build.command for build in builds}
     return {service: f"`{commands[service]}` {problem}" for service, problem in problems.items() if problem}
@@ -87,7 +87,7 @@ def _build(build: Build, on_event: Watcher) -> str:
 
 
 def _read(pipe: IO[bytes], within: float) -> bytes | None:
-    """What came `within` seconds: b"" at the end of the pipe, None if nothing did."""
+    """Returns what arrives `within` seconds: b"" at the end of the pipe, None if nothing does."""
     return os.read(pipe.fileno(), KEPT) if select.select([pipe], [], [], within)[0] else None
 
 

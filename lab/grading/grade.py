@@ -1,4 +1,4 @@
-"""Grades one assignment: builds, starts the run, runs the checks, writes down what came of it."""
+"""Grades one assignment: builds the services, starts the run, runs the checks, makes the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab import __version__
 from lab.grading.bench import Bench
 from lab.grading.build import build_all
 from lab.grading.checking.expect import Attention, CannotTell
-from lab.grading.evidence.story import write_logs
+from lab.grading.evidence.logs import write_logs
 from lab.grading.model import Assignment, Behaviour, Finding, Report
 from lab.grading.signature import titles
 from lab.grading.stage import Stage, Watcher
@@ -32,11 +32,11 @@ def grade(
     only: Sequence[str] = (),
     stop_at_first: bool = False,
 ) -> Report:
-    """Grade it; the services' log files go into the folder `records`.
+    """Grade it. The services' log files go into the folder `records`.
 
-    `first` are behaviours to be looked at before the others, `only` those to be looked at at all. Raises LaunchError,
-    EngineUnavailable and OSError where the lab cannot even begin, KeyboardInterrupt when it is interrupted; no process
-    is left in any case.
+    The behaviours in `first` are checked before the others; with `only`, no others are checked. Raises LaunchError,
+    EngineUnavailable and OSError where the lab cannot begin, KeyboardInterrupt when it is interrupted. No process is
+    left in any case.
     """
     began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     judged = [behaviour for behaviour in assignment.behaviours if not only or behaviour.id in only]
@@ -86,7 +86,7 @@ def grade(
 
 
 def _journaled(bench: Bench, exercise: str, on_event: Watcher) -> Watcher:
-    """The listener, and before it the run's journal: who watches the run sees what is being checked."""
+    """Journals each check before telling the watcher, so that everybody who watches the run sees it."""
 
     def tell(stage: Stage) -> None:
         if check := _event(exercise, stage):

@@ -1,4 +1,4 @@
-"""What is graded and what came of it, as plain data: an Assignment goes in, a Report comes out."""
+"""What is graded and the result, as plain data: an Assignment goes in, a Report comes out."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class Report:
 
     @property
     def verdict(self) -> Literal["broken", "passed", "part", "failed"]:
-        """What it comes to. "part": all that was asked for holds, gold or not, and the rest was not checked."""
+        """The result. "part": everything that was asked for passed, gold or not, and the rest was not checked."""
         if self.broken:
             return "broken"
         if self.left_out:
@@ -179,5 +179,5 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """What was asked for holds."""
+        """Everything that was asked for passed."""
         return self.verdict in ("passed", "part")

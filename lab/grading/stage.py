@@ -1,4 +1,4 @@
-"""What a grading says of itself while it goes on."""
+"""What a grading reports while it runs."""
 
 from __future__ import annotations
 

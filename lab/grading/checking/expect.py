@@ -1,6 +1,6 @@
-"""What a check says: that something must hold, must come to hold, must never hold, or cannot be told.
+"""What a check can say: something must hold, must come to hold, must never hold, or cannot be told.
 
-A check raises nothing else. What it raises otherwise is the lab's own fault and is never blamed on the learner.
+A check raises nothing else. Any other exception is the lab's own fault and is never blamed on the learner.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ About: TypeAlias = "str | Answer"
 """An id (of an order, a request, a message; a learner's may be a number), or an answer whose request is meant."""
 
 LONGEST = 600
-"""Characters that are told of what was expected and of what came instead."""
+"""Characters of `expected` and `got` that are shown."""
 POLL = 0.02
 """Seconds between two looks at what is awaited."""
 
@@ -44,7 +44,7 @@ class CannotTell(Exception):
 
 
 class Attention:
-    """Who is told what a check is waiting for, and what it remarks. One grading at a time sets it."""
+    """Receives what a check is waiting for and what it remarks. One grading at a time sets it."""
 
     waiting: Callable[[str, float], None] = staticmethod(lambda _text, _seconds: None)
     warned: Callable[[str], None] = staticmethod(lambda _text: None)
@@ -89,10 +89,10 @@ def eventually(
     got: Callable[[], object] | None = None,
     about: Iterable[About] = (),
 ) -> T:
-    """Ask `probe` again and again until its answer is true, and return it.
+    """Call `probe` until its answer is true, and return the answer.
 
-    Raises BehaviourFailed after `within` seconds: what was awaited, how long, and what came instead (`got()`, or the
-    probe's last answer).
+    Raises BehaviourFailed after `within` seconds with what was awaited, how long, and what came instead (`got()`, or
+    the probe's last answer).
     """
     began = time.monotonic()
     while True:
@@ -123,8 +123,8 @@ def never(
 ) -> None:
     """Fail if `probe` becomes true before the system has come to rest.
 
-    `fence` is done first: it sends something harmless through the same way and returns when its effect shows, so that
-    everything before it has passed. Then `probe` must stay false for `quiet` seconds.
+    `fence` runs first: it sends something harmless the same way and returns when its effect shows, so everything before
+    it has passed. Then `probe` must stay false for `quiet` seconds.
     """
     if fence:
         fence()
@@ -146,12 +146,12 @@ def within(seconds: float, probe: Callable[[], object]) -> bool:
 
 
 def stays(probe: Callable[[], object], seconds: float = 0.5) -> bool:
-    """Whether the probe's answer is true for so long: what comes and goes is true now and then."""
+    """Whether the probe's answer stays true for so many seconds."""
     return not within(seconds, lambda: not probe())
 
 
 def sample_twice(measure: Callable[[], T], good: Callable[[T], bool]) -> T:
-    """A measurement by chance: if the first sample is not good, a fresh second one decides."""
+    """Measure once; if the sample is not good, a fresh second one decides."""
     first = measure()
     return first if good(first) else measure()
 

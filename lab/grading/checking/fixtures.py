@@ -38,12 +38,12 @@ class SystemUnderTest:
         self._bench = bench
 
     def start(self, name: str, env: Mapping[str, object] | None = None) -> None:
-        """Start it and wait until it is healthy. `env` replaces what earlier starts of this check were told besides."""
+        """Start it and wait until it is healthy. `env` replaces the variables that earlier starts of this check added."""
         told = None if env is None else {key: str(value) for key, value in env.items()}
         self._bench.processes.start(name, told)
 
     def stop(self, name: str) -> None:
-        """SIGTERM, after 10 s SIGKILL; returns when it has ended. That it was deaf to SIGTERM is remarked."""
+        """SIGTERM, after 10 s SIGKILL; returns when the service has ended. A service that ignored SIGTERM is remarked."""
         self._bench.processes.stop(name)
         if self._bench.seen.exit_code(name) == -signal.SIGKILL:
             warn(tr("{name} did not end within {seconds:g} s of SIGTERM and was killed.", name=name, seconds=GRACE))
@@ -197,6 +197,10 @@ class Wire:
             for flow in self._bench.seen.flows()
             if flow.seq > since and (link is None or flow.link == link) and fnmatchcase(flow.op, op)
         ]
+
+    def deliveries(self, link: str, queue: str, since: int = 0) -> list[Flow]:
+        """The messages that the broker delivered from the queue, pushed or fetched."""
+        return [flow for flow in self.flows(link, since=since) if flow.role == "delivery" and flow.queue == queue]
 
 
 class New:

@@ -24,15 +24,15 @@ from lab.locale import tr
 from lab.system.model import CLIENT
 
 LIMIT = 90
-"""Seconds after which a check is broken off: every instrument has a shorter patience of its own."""
+"""Seconds after which a check is stopped. Every instrument gives up earlier."""
 FRAMES = 8
-"""Of our own mistake so many lines are told."""
+"""Lines of a traceback that are shown for a mistake in a check."""
 GRAVITY: tuple[Verdict, ...] = ("error", "fail", "unknown", "skipped", "pass")
-"""Of several checks for one behaviour the gravest verdict counts."""
+"""If several checks prove one behaviour, the gravest verdict counts."""
 
 
 class Overdue(BaseException):
-    """The check took longer than any check may. No `except Exception` of an instrument keeps it."""
+    """The check took too long. It is a BaseException, so that no `except Exception` of an instrument catches it."""
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ class Grader:
         return sum(flow.ms or 0.0 for flow in self.bench.seen.flows() if flow.source == CLIENT) / 1000
 
     def _stub_error(self) -> Exception | None:
-        """What went wrong in a stub: it answered 500 there, for which nobody else is to blame."""
+        """An error inside a stub, which then answered 500. That is the lab's fault."""
         return next((error for stub in self.bench.stubs.values() for error in stub.errors), None)
 
     def _describe(self, behaviour: Behaviour, outcome: Outcome) -> Finding:
@@ -216,7 +216,7 @@ class Grader:
 
 
 class _Skipped(Exception):
-    """The check is not made; the message says why, and `needs` what it waits for, if it does."""
+    """The check is skipped. The message says why; `needs` is the behaviour that must pass first, if there is one."""
 
     def __init__(self, why: str, needs: str = "") -> None:
         super().__init__(why)
@@ -241,7 +241,7 @@ def run(grader: Grader, checks: Path) -> None:
 
 
 def _forget(checks: Path) -> None:
-    """Every exercise's checks have the same module name: the next one must not be given these."""
+    """Forget the module: all exercises' checks have the same module name."""
     for name, module in list(sys.modules.items()):
         if getattr(module, "__file__", None) == str(checks):
             del sys.modules[name]
@@ -280,7 +280,7 @@ def _outcome(error: BaseException | None) -> Outcome:
 
 
 def _told(error: BaseException) -> str:
-    """The traceback from the check on: what pytest did before is nobody's business."""
+    """The traceback from the check on, without pytest's own frames."""
     frames = traceback.extract_tb(error.__traceback__)
     own = next((number for number, frame in enumerate(frames) if frame.name.startswith("check_")), 0)
     where = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[own:]]

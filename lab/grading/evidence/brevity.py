@@ -1,4 +1,4 @@
-"""Making a story short: what is alike is counted, and of the rest the lines stay that say most."""
+"""Makes a story short: similar lines are counted, and of the rest the most informative stay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.journal.belonging import LOUD
 MOST = 14
 """Lines of a story."""
 IDENT = re.compile(r"(?<![\w-])(?:\d+|[0-9a-f]{8}[0-9a-f-]*…?|[\w-]*-[\w-]*\d[\w-]*)(?![\w-])", re.IGNORECASE)
-"""What differs between messages of one sort: numbers, UUIDs, `o-17`."""
+"""The parts in which similar messages differ: numbers, UUIDs, `o-17`."""
 
 
 def shorten(lines: Sequence[Line]) -> list[Line]:
@@ -21,7 +21,7 @@ def shorten(lines: Sequence[Line]) -> list[Line]:
 
 
 def _fold(told: Sequence[Line]) -> list[Line]:
-    """Between two turning points, of many alike the first is told and the rest are counted."""
+    """Between two turning points, keep the first of several similar lines and count the rest."""
     lines: list[Line] = []
     stretch: list[Line] = []
     for line in told:

@@ -1,4 +1,4 @@
-"""How a process came to its end, by what its events say."""
+"""How a process ended, according to its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A story as a sequence diagram: one lane a process, time downwards, and what did not arrive is drawn, too."""
+"""A story as a sequence diagram: a lane for each process, time downwards. Lost messages are drawn, too."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab.journal.telling import Words
 from lab.system.links import ends
 
 OUTSIDE = ("client", "check")
-"""Who acts from outside stands on the left."""
+"""Callers from outside stand on the left."""
 CHAR = 7.25
 """Width of one character of the labels (12 px monospace)."""
 TEXT = 16

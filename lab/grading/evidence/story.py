@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from lab.grading.evidence.brevity import shorten
 from lab.grading.evidence.death import by_itself
+from lab.grading.evidence.logs import places_of
 from lab.grading.model import Line
 from lab.journal.belonging import AROUND, LOUD, belongs, beside, speaks
 from lab.journal.event import Event, FaultChange, Flow, Log, Process
@@ -20,32 +19,32 @@ from lab.locale import tr
 from lab.system.model import CLIENT
 
 CHOSEN = 1000
-"""Flows and log lines that a story is made of at most: the last ones; those before are counted."""
+"""The most flows and log lines in a story: the last ones. Earlier ones are counted."""
 SLOW = 50.0
-"""Milliseconds from which on it is told how long an answer took."""
+"""An answer that took at least so many milliseconds is shown with its duration."""
 LONGEST = 300
 """Characters of a message; the whole of it is in the log."""
 EFFECTS = ("POST", "PUT", "PATCH", "DELETE")
 PROBES = re.compile(r"/(?:readyz|healthz|metrics)\b")
-"""What the lab asks of each process all the time; that somebody logs it loudly is no complaint."""
+"""The lab's own probes. A warning about one of them is no complaint."""
 ASTRAY = ("lost", "duplicate", "redelivered", "refused")
-"""Marks of a message that did not go its way, or went it twice."""
+"""Marks of a message that was lost, refused or delivered twice."""
 STANDSTILL = ("failed", "frozen", "stopped")
 RESTART = "restart"
-"""Why a process is stopping that will never have stopped: it starts again at once."""
+"""The reason of a stop that is followed by a start at once, so that no `stopped` event comes."""
 
 Told = tuple[Line, int]
 """A line with the seq of the event that it tells."""
 NOTHING = 0
-"""The seq of no event: they are counted from 1."""
+"""The seq of a line without an event; events count from 1."""
 
 
 def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tuple[Line, ...]:
-    """The lines on what happened from event `since_seq` on to what `about` names (ids of requests, messages
-    or entities); without ids, on what happened last on the links under a fault.
+    """The story of what `about` names (ids of requests, messages or entities) from event `since_seq` on; without ids,
+    of what happened last on the links under a fault.
 
-    `events` are those of the whole run so far, because faults may stand from before, and a line's `place` counts what
-    its process wrote from the run's beginning.
+    `events` are those of the whole run so far: a fault may have begun earlier, and a line's `place` counts from the
+    run's beginning.
     """
     window = [event for event in events if event.seq >= since_seq]
     faults = list(_faults(events, since_seq))
@@ -54,53 +53,22 @@ def story(events: Sequence[Event], about: Sequence[str], since_seq: int) -> tupl
     dropped, chosen = chosen[:-CHOSEN], chosen[-CHOSEN:]
     steps = _plain_steps(chosen)
     began = min((step.t for step in steps), default=0.0)
-    ended = max((event.t for event in chosen or window), default=0.0)
+    ended = max((event.t for event in chosen), default=0.0) if joined else math.inf
     actors = {name for step in steps for name in (step.who, step.to)} - {""}
     by_seq = {event.seq: event for event in window}
-    places = _places(events)
+    places = places_of(events)
     told = [(_line(step, by_seq[step.seq], places), step.seq) for step in steps]
-    # Who names nothing may mean what became of a process after the last message.
-    over = ended if joined or not window else window[-1].t
-    told += [(_process_line(event), event.seq) for event in _changes(window, actors, began, over)]
+    acted = {step.who for step in steps} - {""}
+    changes = [event for event in _changes(window, actors, began) if event.t <= ended + AROUND or event.source in acted]
+    told += [(_process_line(event), event.seq) for event in changes]
     links = {event.link for event in chosen} - {""}
-    told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, links, ended)]
+    told += [(_fault_line(change), change.seq) for change in _standing(faults, actors, links)]
     if breaker := _breaker_before(window, began, places):
         told.append(breaker)
     if dropped:
         told.append((Line(t=dropped[0].t, lane="check", who="", what="", more=len(dropped)), NOTHING))
     told.sort(key=lambda pair: (pair[0].t, pair[1]))
     return tuple(shorten([line for line, _ in _point_out(told, steps, by_seq)]))
-
-
-def write_logs(events: Iterable[Event], folder: Path) -> dict[str, Path]:
-    """Write what each process wrote into `<folder>/<name>.log`, and return the files by name. A story's `place` is a
-    line number in these. Raises OSError."""
-    lines: dict[str, list[str]] = {}
-    for event in events:
-        if isinstance(event, Log):
-            lines.setdefault(event.source, []).append(_written(event))
-    files: dict[str, Path] = {}
-    for name, written in lines.items():
-        files[name] = folder / f"{name}.log"
-        files[name].write_text("\n".join(written) + "\n", encoding="utf-8")
-    return files
-
-
-def _written(log: Log) -> str:
-    # A message may hold line ends of its own (a traceback in JSON); here it stays on its one line.
-    message = log.message.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    data = "".join(f" {key}={json.dumps(value, ensure_ascii=False)}" for key, value in log.data.items())
-    return f"{log.t:9.3f} {log.level.upper():<8} {message}{data}"
-
-
-def _places(events: Iterable[Event]) -> dict[int, str]:
-    counts: Counter[str] = Counter()
-    places: dict[int, str] = {}
-    for event in events:
-        if isinstance(event, Log):
-            counts[event.source] += 1
-            places[event.seq] = f"{event.source}.log:{counts[event.source]}"
-    return places
 
 
 # -- what belongs to the story ----------------------------------------------------------------------------------------
@@ -116,7 +84,7 @@ def _under_fault(window: Sequence[Event], faults: Iterable[FaultChange]) -> list
 
 
 def _worth_a_line(event: Flow | Log) -> bool:
-    """Of log lines a short story has only states, breakers and complaints."""
+    """A short story has only those log lines that tell of states, breakers and complaints."""
     if isinstance(event, Flow):
         return True
     if event.level in LOUD:
@@ -137,11 +105,11 @@ def _breaker_before(window: Sequence[Event], began: float, places: Mapping[int, 
     return _line(step, said[-1], places), step.seq
 
 
-def _changes(window: Iterable[Event], actors: set[str], began: float, ended: float) -> Iterator[Process]:
-    """Processes that fell, and came back; the start of all of them is no news."""
+def _changes(window: Iterable[Event], actors: set[str], began: float) -> Iterator[Process]:
+    """Processes that ended and came back. The first start of a process is not part of a story."""
     fallen: set[str] = set()
     for event in window:
-        if not isinstance(event, Process) or not event.state or event.t > ended + AROUND:
+        if not isinstance(event, Process) or not event.state:
             continue
         fell = event.state in STANDSTILL or (event.state == "stopping" and event.reason == RESTART)
         if actors and event.source not in actors and not fell:
@@ -169,10 +137,9 @@ def _faults(events: Iterable[Event], since_seq: int) -> Iterator[FaultChange]:
     yield from before.values()
 
 
-def _standing(faults: Sequence[FaultChange], actors: set[str], links: set[str], ended: float) -> list[FaultChange]:
-    """Those that concern the story; all of them if none seems to."""
-    timely = [change for change in faults if change.t <= ended + AROUND]
-    return [change for change in timely if change.concerns(actors, links)] or timely
+def _standing(faults: Sequence[FaultChange], actors: set[str], links: set[str]) -> list[FaultChange]:
+    """The changes that concern the story; all of them if none does."""
+    return [change for change in faults if change.concerns(actors, links)] or list(faults)
 
 
 # -- one event, one line ----------------------------------------------------------------------------------------------
@@ -183,7 +150,7 @@ def _plain_steps(events: Sequence[Flow | Log]) -> list[Step]:
 
 
 TRACEBACK = "Traceback (most recent call last):"
-"""What follows it says more."""
+"""The lines after it say more."""
 
 
 def _line(step: Step, event: Event, places: Mapping[int, str]) -> Line:

@@ -1,4 +1,4 @@
-"""One Line of a story in words, for every renderer."""
+"""A line of a story in words, for every renderer."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ REFUSAL = re.compile(r"4\d\d|requeued|rejected|nacked|dead-lettered")
 
 
 def marks(line: Line) -> tuple[str, ...]:
-    """What is remarkable about it, except that it is the decisive one."""
+    """The marks of a line, without `here`."""
     return tuple(mark for mark in line.mark.split() if mark != "here")
 
 
 def is_here(line: Line) -> bool:
-    """Whether this is where it went wrong."""
+    """Whether this line is the decisive one."""
     return "here" in line.mark.split()
 
 
 def mark_words(line: Line, language: str) -> str:
-    """The marks as loud words, but for what the result says already."""
+    """The marks in words, without those that the result says already."""
     return " ".join(known(f"mark_{mark}", language, mark.upper()) for mark in marks(line) if mark != line.result)
 
 
 def asked(line: Line, language: str) -> str:
-    """What was done, with how often it was done again where the line stands for several."""
+    """What was done, and how many more lines of the kind this one stands for."""
     if not line.more:
         return line.what
     if not line.what:
@@ -40,7 +40,7 @@ def asked(line: Line, language: str) -> str:
 
 
 def result_tone(line: Line) -> Tone:
-    """A 5xx, a lost and a refused one are bad, whatever else they say; a 4xx and what was given back are no success."""
+    """5xx, lost and refused are bad; 4xx and messages that were given back are warnings; the rest is good."""
     status = line.result.split(" ")[0]
     if FAILURE.fullmatch(status) or BAD & {*line.mark.split()}:
         return "bad"

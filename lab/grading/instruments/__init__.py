@@ -1,4 +1,4 @@
-"""What checks look into an engine with, past every tap: one for each kind whose record names it."""
+"""The instruments with which checks look into an engine, past every tap: one for each kind whose record names it."""
 
 from __future__ import annotations
 

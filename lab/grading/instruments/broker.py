@@ -23,6 +23,9 @@ from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
 from lab.locale import tr
 
+TRAFFIC = ("delivery", "ack", "nack")
+"""Roles of flows that move messages. A consumer that polls an empty queue is at rest."""
+
 
 class Broker:
     """Every method raises CannotTell if the broker is not there."""
@@ -50,8 +53,8 @@ class Broker:
     ) -> str:
         """Publish with a confirm; returns the message id.
 
-        Routing key, ids and content type are the event's where none is given; what is no event (bytes, text) needs a
-        routing key. With exchange "" the key is a queue's name, with message_id "" there is none.
+        Routing key, ids and content type come from the event unless they are given; bytes and text need a routing key.
+        With exchange "" the key is a queue's name; message_id "" means none.
         """
         attributes: Mapping[str, Any] = event if isinstance(event, Mapping) else {}
         key = routing_key if routing_key is not None else attributes.get("type")
@@ -110,8 +113,8 @@ class Broker:
     def drained(self, queue: str, quiet: float = 0.3, within: float = 20.0) -> None:
         """Return when the queue has had nothing ready, nothing unacked and no traffic for `quiet` seconds.
 
-        A message that is put back again and again is between two deliveries at every look, and yet never done with.
-        Raises BehaviourFailed (`not-drained`); a queue that does not exist is not drained.
+        Traffic counts because a message that is requeued in a loop is between two deliveries at every look. Raises
+        BehaviourFailed (`not-drained`); a queue that does not exist is not drained.
         """
         since: float | None = None
         traffic = 0
@@ -126,7 +129,7 @@ class Broker:
                 return False
             flows = list(self._flows())
             waiting, before = _unacked(flows, queue), traffic
-            traffic = sum(flow.queue == queue for flow in flows)
+            traffic = sum(flow.queue == queue and flow.role in TRAFFIC for flow in flows)
             if found is None or found[0] or waiting:
                 last = (
                     tr("no such queue")
@@ -184,7 +187,7 @@ class Broker:
         self._quietly(lambda channel: channel.queue_delete(queue))
 
     def purge(self, queue: str) -> None:
-        """Throw away what is ready in the queue, if there is one."""
+        """Delete the ready messages of the queue, if there is one."""
         self._quietly(lambda channel: channel.queue_purge(queue))
 
     def start_over(self) -> None:

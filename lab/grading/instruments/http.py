@@ -18,7 +18,7 @@ from lab.locale import tr
 
 T = TypeVar("T")
 Outcome = Literal["ok", "failed", "unknown"]
-"""ok: done. failed: surely not done, or refused in words. unknown: it may have been done (a timeout, a reset)."""
+"""ok: done. failed: refused, or certainly not done. unknown: it may have been done (a timeout, a reset)."""
 
 PATIENCE = 10.0
 """Seconds that a client waits for an answer unless it says otherwise."""
@@ -29,18 +29,18 @@ AGENTS = (
     "Go-http-client/1.1",
     "axios/1.7.7",
 )
-"""What clients of such services call themselves."""
+"""Names of common clients."""
 CROWD = 64
-"""Requests at one moment."""
+"""The most requests at the same time."""
 LONGEST_COMMAND = 1_000
 """Characters of a request that is shown as a command."""
 LARGEST = 16_000_000
-"""Bytes of an answer that are read: no exercise has one near it."""
+"""The most bytes of an answer that are read. No exercise comes near it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What became of one request. `status` is None where no answer came, and `error` then says why."""
+    """The result of one request. If no answer came, `status` is None and `error` says why."""
 
     method: str
     url: str
@@ -90,8 +90,9 @@ class Answer:
 
 
 class Http:
-    """A client of one service; `http["orders"]` is one of another. Every request is a connection of its own, so that
-    none meets what an earlier one left behind."""
+    """A client of one service; `http["orders"]` is a client of another. Every request has a connection of its own, so
+    that no earlier one can affect it.
+    """
 
     def __init__(self, urls: Mapping[str, str], service: str, rng: random.Random) -> None:
         """Request ids and the name of the client are random, so that no service can tell a grading from other use."""
@@ -138,7 +139,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         timeout: float = PATIENCE,
     ) -> Answer:
-        """Send one request and return what came of it; nothing that the service does raises."""
+        """Send one request and return its result. Nothing that the service does raises."""
         ident = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         url = self._urls[self._service] + path
         # Said, not left to the pool: of a connection that is idle one thread makes use while another one closes it.

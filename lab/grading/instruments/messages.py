@@ -17,7 +17,7 @@ PERSISTENT = 2
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it lay in a queue. `at` is time.monotonic() when it was taken out."""
+    """A message as it was in a queue. `at` is time.monotonic() when it was taken out."""
 
     body: bytes
     routing_key: str

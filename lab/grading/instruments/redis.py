@@ -44,7 +44,7 @@ class Redis(redis.Redis):
         return found
 
     def garbage(self, key: str, kind: Literal["text", "list"] = "text") -> None:
-        """Put what nobody agreed on under the key: text that is not JSON, or a value of another type."""
+        """Put a value under the key that is not as agreed: text that is not JSON, or a value of another type."""
         self.delete(key)
         if kind == "text":
             self.set(key, b"{not json")

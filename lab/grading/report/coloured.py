@@ -1,4 +1,4 @@
-"""Text in coloured pieces, laid out on lines of a given width."""
+"""Coloured text on lines of a given width."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ ASCII = str.maketrans(
     | {"“": '"', "”": '"', "✓": "+", "✕": "x", "×": "x", "○": "o", "≥": ">=", "≤": "<=", "▸": ">"}
 )
 NARROWEST = 20
-"""Columns that text gets at least, however narrow the screen."""
+"""The fewest columns for text, however narrow the screen is."""
 
 
 NO_BREAK = "\u00a0"
 BREAKS = re.compile(r"[^\S\u00a0]")
 TOKENS = re.compile(r" +|\(\d[^ ]* m?s\)|[^ ]+")
-"""What a line is not broken within: words, also those with a NO_BREAK between, and `(400 ms)`."""
+"""Pieces within which no line is broken: words, also joined by NO_BREAK, and `(400 ms)`."""
 
 
 def one_line(text: str) -> str:
-    """A stranger's text on one line, with nothing in it that a terminal would obey and no more than one blank in a
-    row."""
+    """Untrusted text on one line, without control sequences and with single blanks."""
     return visible(" ".join(text.split()))
 
 
@@ -58,7 +57,7 @@ class ColouredText:
         return "\n".join(self._lines)
 
     def line(self, words: Words, tail: Words | None = None) -> None:
-        """One line and no more: what does not fit is cut off before `tail`, which stands at the right end."""
+        """Exactly one line. Text that does not fit is cut off before `tail`, which stands at the right end."""
         words, tail = self._clean(words), self._clean(tail or [])
         room = self.width - _wide(tail) - (2 if tail else 0)
         cut = _cut(words, max(room, NARROWEST), "…" if self._unicode else "...")

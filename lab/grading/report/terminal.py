@@ -1,4 +1,4 @@
-"""A report on the terminal: the first failing behaviour in full, the others in a line or two, then what it comes to."""
+"""A report on the terminal: the first failing behaviour in full, the others in a line or two, then the result."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ def render(
 def stability(
     reports: Sequence[Report], *, language: str = "en", width: int = 80, colour: bool = False, unicode: bool = True
 ) -> str:
-    """What several gradings of the same services come to: how many passed, and which behaviour failed on which
-    seeds."""
+    """The result of several gradings of the same services: how many passed, and which behaviour failed on which seeds."""
     sheet = ColouredText(width=width, colour=colour, unicode=unicode)
     done = sum(report.good for report in reports)
     tone: Tone = "good" if done == len(reports) else "bad"
@@ -83,7 +82,7 @@ def stability(
 def awaiting(
     behaviour: str, what: str, seconds: float, *, language: str = "en", width: int = 80, unicode: bool = True
 ) -> str:
-    """What a grading waits for at the moment, in one line."""
+    """What a grading is waiting for, in one line."""
     sheet = ColouredText(width=width, colour=False, unicode=unicode)
     head = f"{behaviour}  " if behaviour else ""
     waited = f"{label('awaiting', language, what=one_line(what))}"
@@ -113,7 +112,7 @@ class _Page:
             self._sheet.blank()
 
     def in_short(self, findings: Sequence[Finding]) -> None:
-        """A line or two for each, those first that need something done; skipped ones share a line for each reason."""
+        """A line or two for each finding, failures first. Skipped ones share a line for each reason."""
         for verdict in ("fail", "error", "unknown"):
             for finding in findings:
                 if finding.verdict == verdict:
@@ -164,7 +163,7 @@ class _Page:
         self._whole("hint", f"lab hint {report.exercise}")
 
     def _briefly(self, finding: Finding) -> None:
-        """A line for what passed; a second one for what did not, with what came of it."""
+        """One line for a behaviour that passed, two for one that did not."""
         language, sheet = self._language, self._sheet
         head: Words = [(f"{finding.behaviour:<{self._ids}}", "title"), (self._word(finding), TONES[finding.verdict])]
         column = max(cell_len(label(verdict, language)) for verdict in TONES)
@@ -257,7 +256,7 @@ class _Page:
 
 
 def to_try(report: Report, finding: Finding, language: str) -> list[str]:
-    """The request that shows it, to be pasted. Its address is gone with the grading, so `lab try` comes first."""
+    """The request that shows the failure, to be pasted. Its address ended with the grading, so `lab try` comes first."""
     command = QUOTED.sub(r'"$URL\1"', finding.command)
     command = ADDRESS.sub("$URL", command)
     if command == finding.command:
@@ -287,7 +286,7 @@ def tally(report: Report, language: str) -> list[str]:
 
 
 def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str, str]]:
-    """What to type next, and the label of what it is good for."""
+    """The commands to type next, each with the label of its purpose."""
     if report.verdict == "part":
         return [(f"lab check {report.exercise}", "whole")]
     if report.verdict == "passed":

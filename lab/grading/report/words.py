@@ -97,7 +97,7 @@ def known(key: str, language: str, otherwise: str) -> str:
 
 
 def reason(finding: Finding, language: str) -> str:
-    """Why nothing is said of the behaviour. What a service or the system said in it is as it was said."""
+    """Why there is no verdict on the behaviour. Words of a service in it stay as they are."""
     return label("needs", language, id=finding.needs) if finding.needs else finding.reason
 
 

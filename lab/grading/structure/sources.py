@@ -1,4 +1,4 @@
-"""Reads the structure of a program from its sources, in Python or Go. Nothing of the program is executed."""
+"""Reads the structure of a Python or Go program from its sources, without executing it."""
 
 from __future__ import annotations
 

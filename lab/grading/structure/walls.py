@@ -1,8 +1,8 @@
-"""The walls inside a program: which of its modules import whom, and what they must not.
+"""The walls inside a program: which of its modules may import which.
 
-A program has modules (`users`, `orders`), one folder each. Another module may import a module's public face, which is
-the package itself or its `api`. What puts the modules together imports them and is imported by none; what they share
-imports none of them and holds no tables.
+A program has modules (`users`, `orders`), one folder each. A module may import only the public part of another one: the
+package itself or its `api`. The part that puts the modules together imports them and is imported by none; shared code
+imports no module and defines no tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lab.locale import tr
 
 FACE = "api"
-"""The part of a module that is for others, beside the module's own package."""
+"""The public part of a module, beside the module's own package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What there is to know of a program. Names of its parts are as its language writes them."""
+    """The structure of a program. Names are written as in its language."""
 
     home: str
-    """What the modules are in: `shop.modules`, `example.uz/shop/internal`."""
+    """Where the modules are: `shop.modules`, `example.uz/shop/internal`."""
     separator: str
     found: tuple[str, ...]
     """The modules that there are."""
@@ -54,14 +54,14 @@ class Structure:
         return name if inner != part and name in self.found else None
 
     def public(self, part: str) -> bool:
-        """Whether a part of a module is what others may import."""
+        """Whether other modules may import this part of a module."""
         inside = part.removeprefix(self.home + self.separator).split(self.separator)[1:]
         return not inside or inside[0] == FACE
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A wall that does not hold. `code` names the rule, `says` what goes through, `place` where."""
+    """A broken rule. `code` names it, `says` what breaks it, `place` where."""
 
     code: str
     says: str
@@ -72,7 +72,7 @@ class Breach:
 
 
 def breaches(structure: Structure) -> list[Breach]:
-    """Every hole in the walls, those first that others follow from."""
+    """Every broken rule. Those that cause others come first."""
     return [*_internals(structure), *_roots(structure), *_cycles(structure), *_tables(structure)]
 
 
@@ -93,7 +93,7 @@ def _internals(structure: Structure) -> Iterator[Breach]:
 
 
 def _roots(structure: Structure) -> Iterator[Breach]:
-    """What reaches a module, at however many removes, knows the modules: none of them may know it."""
+    """No module may import a part that imports modules, directly or not."""
     knows: dict[str, str] = {}
     before = -1
     while before != len(knows):
@@ -116,7 +116,7 @@ def _roots(structure: Structure) -> Iterator[Breach]:
 
 
 def _cycles(structure: Structure) -> Iterator[Breach]:
-    """One breach for each way round, at the import that closes it."""
+    """One breach for each cycle, at the import that closes it."""
     edges: dict[str, dict[str, Import]] = {}
     for one in structure.imports:
         mine, other = structure.module(one.importer), structure.module(one.imported)

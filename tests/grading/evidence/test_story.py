@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lab.grading.evidence.brevity import MOST
-from lab.grading.evidence.story import CHOSEN, story, write_logs
+from lab.grading.evidence.logs import write_logs
+from lab.grading.evidence.story import CHOSEN, story
 from lab.grading.model import Line
 from lab.journal.event import Flow, from_line
 from tests.grading.samples import STORY_OF_A_DOUBLE_CHARGE, STORY_OF_A_FLOOD, Tape, charged_twice, flooded
@@ -271,3 +272,17 @@ def test_a_kill_of_the_labs_own_is_no_fault(asked: bool, decisive: list[str]) ->
     tape.process(1.2, "shop", "failed", "killed by SIGKILL", asked=asked, code=-9)
     tape.http(1.3, "client->shop", "GET /users/1", "404", "r-1")
     assert [line.what for line in story(tape.events, ["r-1"], 1) if "here" in line.mark] == decisive
+
+
+def test_a_story_after_which_nothing_came_reaches_the_kill_of_who_should_have_gone_on() -> None:
+    tape = Tape()
+    tape.fault(0.5, "f1", "refuse orders->amqp")
+    tape.http(1.0, "client->orders", "POST /orders", "201", "r-1")
+    tape.log(1.1, "orders", "no broker", level="error", correlation="r-1")
+    tape.process(4.0, "orders", "failed", "killed by SIGKILL (by hand)", asked=True)
+    tape.fault(4.1, "f1", "refuse orders->amqp", "healed")
+    tape.process(4.5, "orders", "ready")
+    told = story(tape.events, ["r-1"], 1)
+    assert [(line.lane, line.what) for line in told][-3:] == [
+        ("process", "failed"), ("fault", "refuse orders->amqp"), ("process", "ready"),
+    ]  # fmt: skip

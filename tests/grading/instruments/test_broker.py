@@ -145,6 +145,16 @@ def test_drained_is_when_nothing_is_ready_and_nothing_unacked(broker: Broker, qu
     assert time.monotonic() - began >= 0.2
 
 
+def test_a_consumer_that_asks_in_vain_again_and_again_is_at_rest(queue: str, flows: list[Flow], amqp_url: str) -> None:
+    def passed() -> list[Flow]:
+        flows.append(stamped(Flow(protocol="amqp", op=f"get {queue}", queue=queue, status="empty")))
+        return flows
+
+    watched = Broker(amqp_url, passed, no_restart)
+    watched.drained(queue, quiet=0.1, within=5)
+    watched.close()
+
+
 def test_what_is_put_back_for_ever_never_drains(queue: str, flows: list[Flow], amqp_url: str) -> None:
     def passed() -> list[Flow]:  # by each look it was delivered and put back once more
         flows.extend([deliver(queue, "m"), answer("nack", queue, "m")])

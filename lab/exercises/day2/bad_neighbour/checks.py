@@ -210,7 +210,7 @@ def answered(seen: Burst, how: str) -> None:
             max_in_flight=seen.max_in_flight,
         ),
         code="one-at-a-time" if seen.max_in_flight == 1 else "never-answered",
-        about=silent[:1],
+        about=seen.creates,
     )
     quick = sum(one.seconds <= HALF for one in seen.creates)
     expect(

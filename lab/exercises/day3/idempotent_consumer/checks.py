@@ -88,26 +88,21 @@ def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new
     held.wait()
     system.kill("payments")
     killed = wire.mark()
+    kept = broker.exists(QUEUE)
     stub["payment"].heal()
     system.start("payments")
     listening(broker)
 
     if not within(20.0, lambda: payments(http, event)):
-        delivered = wire.flows("payments->amqp", f"deliver {QUEUE}", killed)
-        again = any(flow.message == event["id"] for flow in delivered)
+        code, why = lost(wire, event, killed, kept)
         expect(
             False,
             tr(
                 "order {order}, in the middle of whose charge the service was killed, is paid after its restart",
                 order=order_of(event),
             ),
-            got=tr("no payment for 20 s, although the event was delivered again: it was taken for done")
-            if again
-            else tr(
-                "no payment for 20 s, and the event was never delivered again: it had been acknowledged before the "
-                "work was done"
-            ),
-            code="redelivery-ignored" if again else "event-lost",
+            got=why,
+            code=code,
             about=names(event),
         )
     settle(http, broker, new)
@@ -149,7 +144,7 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
     broker.publish(event)
 
     def worked_off() -> bool:
-        delivered = wire.flows("payments->amqp", f"deliver {QUEUE}")
+        delivered = wire.deliveries("payments->amqp", QUEUE)
         times = max(sum(flow.message == ident for flow in delivered) for ident in poison)
         expect(
             times <= ENDLESS,
@@ -185,6 +180,25 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
         about=poison,
     )
     expect_one_payment(http, stub, event, tr("unreadable messages were before it"), code="recorded-twice")
+
+
+def lost(wire: Any, event: dict[str, Any], killed: int, kept: bool) -> tuple[str, str]:
+    """The code and the words for an event that had no effect after the kill, by what was seen of it on the wire."""
+    if any(flow.message == event["id"] for flow in wire.deliveries("payments->amqp", QUEUE, killed)):
+        return "redelivery-ignored", tr(
+            "no payment for 20 s, although the event was delivered again: it was taken for done"
+        )
+    before = [flow for flow in wire.flows("payments->amqp") if flow.seq <= killed and flow.message == event["id"]]
+    if any((flow.role == "ack" and not flow.back) or flow.status == "no-ack" for flow in before):
+        return "event-lost", tr(
+            "no payment for 20 s, and the event was never delivered again: it had been acknowledged before the "
+            "work was done"
+        )
+    if not kept:
+        return "queue-gone", tr(
+            "no payment for 20 s: the queue went away together with its consumer, and the event in it"
+        )
+    return "never-again", tr("no payment for 20 s, and the event was never delivered again")
 
 
 # -- the service and its provider

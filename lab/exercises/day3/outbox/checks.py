@@ -148,8 +148,7 @@ def check_events_of_an_order_keep_their_order(http, broker, faults, new):
     with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
             orders = [placed(http, new, tr("with the broker out of reach")) for _ in range(15)]
-            for order in orders:
-                http.post(f"/orders/{order.json['id']}/cancel")
+            cancels = [http.post(f"/orders/{order.json['id']}/cancel") for order in orders]
         announced(heard, orders)
         announced(heard, orders, CANCELLED)
         wrong = [order for order in orders if first(heard, order, CANCELLED) < first(heard, order, CREATED)]
@@ -158,7 +157,7 @@ def check_events_of_an_order_keep_their_order(http, broker, faults, new):
             tr("each of {count} orders is announced as created, and after that as cancelled", count=len(orders)),
             got=tr("{count} were cancelled first: {names}", count=len(wrong), names=names(wrong)),
             code="out-of-order",
-            about=wrong[:1],
+            about=[one for pair in zip(orders, cancels, strict=True) if pair[0] in wrong[:1] for one in pair],
         )
 
 

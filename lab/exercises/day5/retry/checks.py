@@ -153,12 +153,13 @@ def check_pauses_are_random(system, http, stub, new):
 
     def spreads():
         gaps = _gaps(system, http, stub, new, RETRY_BASE_MS=400)
-        return [_spread([gap[k] for gap in gaps], cut=0.10) for k in (0, 2)]
+        first, third = (_spread([gap[k] for gap in gaps], cut=0.10) for k in (0, 2))
+        return first, third, gaps
 
     def random(found):
         return found[0] >= 0.25 or found[1] >= 0.20
 
-    found = sample_twice(spreads, random)
+    first, third, gaps = found = sample_twice(spreads, random)
     expect(
         random(found),
         tr(
@@ -166,7 +167,12 @@ def check_pauses_are_random(system, http, stub, new):
             "shortest, spread by a quarter of their length (the first ones) or a fifth (the third ones)",
             sample=SAMPLE,
         ),
-        got=tr("the first pauses spread by {found:.0%}, the third by {third:.0%}", found=found[0], third=found[1]),
+        got=tr(
+            "the first pauses spread by {first:.0%}, the third by {third:.0%}; those of three requests: {pauses}",
+            first=first,
+            third=third,
+            pauses="; ".join(_ms(gap) for gap in gaps[:3]),
+        ),
         code="no-jitter",
     )
 
@@ -200,7 +206,7 @@ def check_two_layers_do_not_multiply(system, http, stub, new):
     answer = edge.get(path)
     calls = stub["users"].count(f"GET {path}")
     expect(
-        1 <= calls <= ATTEMPTS,
+        1 <= calls <= ATTEMPTS + 1,  # C2 remarks it where RETRY_ATTEMPTS counts retries only; it is no second failure
         tr(
             "client -> gateway-2 -> gateway -> users, users is down: at most {attempts} calls of users for one request",
             attempts=ATTEMPTS,
