@@ -38,12 +38,12 @@ class SystemUnderTest:
         self._bench = bench
 
     def start(self, name: str, env: Mapping[str, object] | None = None) -> None:
-        """Start it and wait until it is healthy. `env` replaces the variables that earlier starts of this check added."""
+        """Start it and wait until it is healthy. `env` replaces what earlier starts of this check added."""
         told = None if env is None else {key: str(value) for key, value in env.items()}
         self._bench.processes.start(name, told)
 
     def stop(self, name: str) -> None:
-        """SIGTERM, after 10 s SIGKILL; returns when the service has ended. A service that ignored SIGTERM is remarked."""
+        """SIGTERM, after 10 s SIGKILL; returns when it has ended. A service that ignored SIGTERM is remarked."""
         self._bench.processes.stop(name)
         if self._bench.seen.exit_code(name) == -signal.SIGKILL:
             warn(tr("{name} did not end within {seconds:g} s of SIGTERM and was killed.", name=name, seconds=GRACE))

@@ -59,7 +59,7 @@ def render(
 def stability(
     reports: Sequence[Report], *, language: str = "en", width: int = 80, colour: bool = False, unicode: bool = True
 ) -> str:
-    """The result of several gradings of the same services: how many passed, and which behaviour failed on which seeds."""
+    """The result of several gradings: how many passed, and which behaviour failed on which seeds."""
     sheet = ColouredText(width=width, colour=colour, unicode=unicode)
     done = sum(report.good for report in reports)
     tone: Tone = "good" if done == len(reports) else "bad"
@@ -256,7 +256,7 @@ class _Page:
 
 
 def to_try(report: Report, finding: Finding, language: str) -> list[str]:
-    """The request that shows the failure, to be pasted. Its address ended with the grading, so `lab try` comes first."""
+    """The request that shows the failure, to be pasted. Its address is gone, so `lab try` comes first."""
     command = QUOTED.sub(r'"$URL\1"', finding.command)
     command = ADDRESS.sub("$URL", command)
     if command == finding.command:

@@ -20,11 +20,11 @@ RIVALS = 20
 USERS = 12
 PAGE = 5
 RULES = {
-    "imports-internals": tr("a module imports of another only its public face: the package or its api"),
-    "imports-the-root": tr("no module imports what knows the modules"),
-    "import-cycle": tr("modules do not import each other in a circle"),
-    "shared-tables": tr("every table is defined in a module, none in what modules share"),
-    "foreign-table": tr("a module defines only tables that bear its name"),
+    "imports-internals": tr("a module imports only the public part of another one: the package itself or its api"),
+    "imports-the-root": tr("no module imports the part that puts the modules together"),
+    "import-cycle": tr("modules do not import each other in a cycle"),
+    "shared-tables": tr("every table is defined in a module, none in the code that modules share"),
+    "foreign-table": tr("a module defines only tables whose names begin with its own"),
 }
 """What the source has to keep to, by the code of its breach."""
 
@@ -56,7 +56,7 @@ def order(http: Http, user: object, items: list[dict[str, Any]], code: str = "no
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("total") == total,
         tr(
-            "POST /orders of {user}, who is known, answers 201 with the order and the total {total}",
+            "POST /orders for the known user {user} answers 201 with the order and the total {total}",
             user=user,
             total=total,
         ),
@@ -126,11 +126,11 @@ def check_users_and_orders_live_as_before(http: Http, new: New, rng: random.Rand
     answers(cancelled, 200, "cancel")
     same(http.get(path), cancelled)
     answers(http.delete(path), 204, "delete")
-    answers(http.delete(f"/users/{ident}"), 204, "delete", what=tr("DELETE of a user whose orders are gone"))
+    answers(http.delete(f"/users/{ident}"), 204, "delete", what=tr("DELETE of a user whose orders were deleted"))
     for left in (path, f"/users/{ident}"):
         answers(http.get(left), 404, "missing-is-not-404")
     stranger = http.post("/orders", json={"user_id": ident, "items": basket(rng, new)})
-    answers(stranger, 422, "unknown-user", "unknown_user", tr("POST /orders of a user who is gone"))
+    answers(stranger, 422, "unknown-user", "unknown_user", tr("POST /orders for a deleted user"))
     refused(http, new)
 
 
@@ -144,7 +144,7 @@ def refused(http: Http, new: New) -> None:
         ("/orders", tr("no items"), {"user_id": user, "items": []}),
         ("/orders", tr("qty 0"), {"user_id": user, "items": [{**good, "qty": 0}]}),
         ("/orders", tr("a negative price"), {"user_id": user, "items": [{**good, "price": -1}]}),
-        ("/orders", tr("no JSON"), None),
+        ("/orders", tr("text that is not JSON"), None),
     ):
         answer = http.post(path, content=b"two apples, please") if body is None else http.post(path, json=body)
         expect(
@@ -157,7 +157,7 @@ def refused(http: Http, new: New) -> None:
     lie = http.post("/orders", json={"user_id": user, "items": [good], "total": 1})
     expect(
         lie.status in (400, 422) or (isinstance(lie.json, dict) and lie.json.get("total") == 2000),
-        tr("an order of 2 × 1000 UZS costs 2000 UZS, though the client said 1"),
+        tr("an order of 2 × 1000 UZS costs 2000 UZS, although the client said 1"),
         got=f"{lie} {lie.text[:200]}",
         code="trusts-the-clients-total",
         about=[lie],
@@ -190,7 +190,7 @@ def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: Sys
     expect(
         sum(answer.status == 201 for answer in tried) == 1 and counted[tr("409 email_taken")] == RIVALS - 1,
         tr(
-            "of {rivals} registrations of {email} at one moment: 1 × 201, {losers} × 409 email_taken",
+            "{rivals} registrations of {email} at the same moment: 1 × 201, {losers} × 409 email_taken",
             rivals=RIVALS,
             email=email,
             losers=RIVALS - 1,
@@ -212,7 +212,7 @@ def check_all_three(http: Http, new: New, rng: random.Random, system: SystemUnde
     path, wanted = f"/notifications?user_id={ident}", [(bought.json["id"], "order_created")]
     eventually(
         lambda: [(one.get("order_id"), one.get("template")) for one in items_of(http.get(path))] == wanted,
-        tr("GET {path} has one, order_created of the order {id}", path=path, id=bought.json["id"]),
+        tr("GET {path} shows one notification, order_created of the order {id}", path=path, id=bought.json["id"]),
         within=5.0,
         code="not-notified",
         got=lambda: http.get(path).text[:300],
@@ -242,7 +242,7 @@ def check_all_but_notifications(
     asked = stub["users"].count("* /users*")
     expect(
         asked == 0,
-        tr("MODULES=users,orders: users is in this process, and nobody else is asked who that is"),
+        tr("MODULES=users,orders: users is in this process, so USERS_URL is not called"),
         got=tr("{asked} requests to USERS_URL", asked=asked),
         code="asks-over-the-network",
     )
@@ -300,13 +300,13 @@ def check_orders_without_users(
     asked = stub["users"].count("GET /users*")
     expect(
         asked >= 1,
-        tr("MODULES=orders: who {user} is, is asked at USERS_URL", user=user),
-        got=tr("{asked} requests to USERS_URL, and an order all the same", asked=asked),
+        tr("MODULES=orders: shop asks USERS_URL about {user}", user=user),
+        got=tr("{asked} requests to USERS_URL, and the order was created", asked=asked),
         code="nobody-asked",
         about=[made],
     )
     stranger = http.post("/orders", json={"user_id": new.id("nobody"), "items": basket(rng, new)})
-    answers(stranger, 422, "no-seam", "unknown_user", tr("POST /orders of somebody whom USERS_URL does not know"))
+    answers(stranger, 422, "no-seam", "unknown_user", tr("POST /orders for a user whom USERS_URL does not know"))
     off(http, "/users", "/notifications")
     owned(system, "orders")
 
@@ -326,13 +326,13 @@ def check_the_walls_in_the_source(system: SystemUnderTest) -> None:
             home=structure.home.replace(".", "/"),
             modules=", ".join(MODULES),
         ),
-        got=tr("there is no {absent}", absent=", no ".join(absent)),
+        got=tr("missing: {absent}", absent=", no ".join(absent)),
         code="no-modules",
     )
     holes = breaches(structure)
     expect(
         not holes,
-        RULES[holes[0].code] if holes else tr("walls without holes"),
+        RULES[holes[0].code] if holes else tr("no import and no table that breaks these rules"),
         got="; ".join(map(str, holes[:3])) + (tr("; and {count} more", count=len(holes) - 3) if len(holes) > 3 else ""),
         code=holes[0].code if holes else "",
     )

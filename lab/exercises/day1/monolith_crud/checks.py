@@ -43,7 +43,7 @@ def order(http: Http, user: object, items: list[dict[str, Any]], **over: Any) ->
     answer = http.post("/orders", json={"user_id": user, "items": items, **over})
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        tr("POST /orders of a known user answers 201 with the order and its id"),
+        tr("POST /orders for a known user answers 201 with the order and its id"),
         got=f"{answer}: {answer.text[:300]}",
         code="no-order",
         about=[answer],
@@ -224,7 +224,7 @@ def check_the_life_of_an_order(http: Http, new: New, rng: random.Random) -> None
     same(http.get(path), cancelled, tr("the cancelled order"))
     answers(http.delete(path), 204, f"DELETE {path}", "delete")
     gone(http.get(path))
-    answers(http.delete(f"/users/{user}"), 204, tr("DELETE of a user whose orders are gone"), "delete")
+    answers(http.delete(f"/users/{user}"), 204, tr("DELETE of a user whose orders were deleted"), "delete")
 
 
 @behaviour("C1")
@@ -247,7 +247,7 @@ def check_bad_users_are_refused(http: Http, new: New) -> None:
     refused(http, "/users", "null", json=None, content=b"null")
     refused(http, "/users", tr("an array"), json=None, content=b"[]")
     refused(http, "/users", tr("half of a JSON object"), json=None, content=b'{"email": "a@example.uz", ')
-    refused(http, "/users", tr("nothing at all"), json=None, content=b"")
+    refused(http, "/users", tr("an empty body"), json=None, content=b"")
     refused(http, "/users", tr("a name of 1 MiB"), json={"email": new.email(), "name": "x" * MEBIBYTE})
     after = len(everybody(http, "/users"))
     expect(
@@ -266,15 +266,15 @@ def check_bad_orders_are_refused(http: Http, new: New) -> None:
     left = register(http, new).json["id"]
     http.delete(f"/users/{left}")
     unknown = http.post("/orders", json={"user_id": left, "items": [good]})
-    answers(unknown, 422, tr("POST /orders of a user who is gone"), "unknown-user", problem="unknown_user")
+    answers(unknown, 422, tr("POST /orders for a deleted user"), "unknown-user", problem="unknown_user")
     for what, body in {
         tr("no items"): {"user_id": user},
         tr("an empty list of items"): {"user_id": user, "items": []},
         tr("qty 0"): {"user_id": user, "items": [{**good, "qty": 0}]},
         tr("qty -2"): {"user_id": user, "items": [{**good, "qty": -2}]},
         tr("a price of -1"): {"user_id": user, "items": [{**good, "price": -1}]},
-        tr("a word for a price"): {"user_id": user, "items": [{**good, "price": "much"}]},
-        tr("half a piece"): {"user_id": user, "items": [{**good, "qty": 1.5}]},
+        tr("text for a price"): {"user_id": user, "items": [{**good, "price": "much"}]},
+        tr("a quantity of 1.5"): {"user_id": user, "items": [{**good, "qty": 1.5}]},
         tr("no sku"): {"user_id": user, "items": [{"qty": 1, "price": 1000}]},
         tr("no user"): {"items": [good]},
     }.items():
@@ -312,7 +312,10 @@ def check_the_server_adds_up(http: Http, new: New, rng: random.Random) -> None:
         expect(
             totals == [total, total],
             tr(
-                "an order of {items} costs {total} UZS, though the client said {lie}", items=items, total=total, lie=lie
+                "an order of {items} costs {total} UZS, although the client said {lie}",
+                items=items,
+                total=total,
+                lie=lie,
             ),
             got=tr("totals {totals} in the answer and afterwards", totals=totals),
             code="trusts-the-clients-total",
@@ -330,7 +333,7 @@ def check_what_is_not_there(http: Http, new: New) -> None:
             answers(
                 answer,
                 404,
-                tr("{method} {path}, which is not there", method=answer.method, path=path),
+                tr("{method} {path}, which does not exist", method=answer.method, path=path),
                 "missing-is-not-404",
             )
 
@@ -359,7 +362,8 @@ def check_pages_while_rows_come_and_go(http: Http, new: New) -> None:
     expect(
         not repeated and not missed,
         tr(
-            "each of the {users} users on exactly one page (limit {page}), though users come and go between the pages",
+            "each of the {users} users on exactly one page (limit {page}), although users come "
+            "and go between the pages",
             users=USERS,
             page=PAGE,
         ),
@@ -417,7 +421,7 @@ def check_one_email_at_one_moment(http: Http, new: New, system: SystemUnderTest)
         expect(
             len(won) == 1 and counted.get("409 email_taken") == RIVALS - 1 and len(stored) == 1,
             tr(
-                "of {rivals} registrations of {email} at one moment: 1 × 201, {losers} × 409 email_taken, 1 user",
+                "{rivals} registrations of {email} at the same moment: 1 × 201, {losers} × 409 email_taken, 1 user",
                 rivals=RIVALS,
                 email=email,
                 losers=RIVALS - 1,

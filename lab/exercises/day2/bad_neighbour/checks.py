@@ -90,7 +90,7 @@ def ordered(http: Http, user: str, new: New) -> Answer:
     answer = placed(http, user, new)
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        tr("users is well: POST /orders of {user} answers 201 with the order and its id", user=user),
+        tr("users works: POST /orders for {user} answers 201 with the order and its id", user=user),
         got=answer,
         code="no-order",
         about=[answer],
@@ -139,11 +139,11 @@ def check_reads_beside_a_broken_neighbour(
         expect(
             how not in SLOW or seen.most_asked <= attempts,
             tr(
-                "users {how}: one POST /orders asks users at most {attempts} time (RETRY_ATTEMPTS)",
+                "users {how}: one POST /orders calls users no more than RETRY_ATTEMPTS={attempts} allows",
                 how=how,
                 attempts=attempts,
             ),
-            got=tr("{most_asked} questions for one order", most_asked=seen.most_asked),
+            got=tr("{most_asked} calls for one order", most_asked=seen.most_asked),
             code="unasked-retries",
             about=slowest(seen.creates),
         )
@@ -204,7 +204,7 @@ def answered(seen: Burst, how: str) -> None:
         not silent,
         tr("users {how}: each of {creates} × POST /orders gets an answer", how=how, creates=CREATES),
         got=tr(
-            "{count} get none within {given_up:g} s; at most {max_in_flight} at a time asked users",
+            "{count} got none within {given_up:g} s; at most {max_in_flight} calls to users at the same time",
             count=len(silent),
             given_up=GIVEN_UP,
             max_in_flight=seen.max_in_flight,
@@ -224,7 +224,7 @@ def answered(seen: Burst, how: str) -> None:
             half=HALF,
         ),
         got=tr(
-            "{quick} are; at most {max_in_flight} at a time asked users; the slowest: {slowest}",
+            "{quick} were; at most {max_in_flight} calls to users at the same time; the slowest: {slowest}",
             quick=quick,
             max_in_flight=seen.max_in_flight,
             slowest=slowest(seen.creates)[0],
@@ -313,11 +313,11 @@ def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New,
         stub["users"].forget()
         eventually(
             lambda: placed(http, user, new).status == 201,
-            tr("users {how}, and then is well again: POST /orders answers 201 within 20 s", how=how),
+            tr("users {how}, then recovers: POST /orders answers 201 within 20 s", how=how),
             within=20.0,
             code="does-not-recover",
             got=lambda: tr(
-                "{placed}; users was asked {count} times since it is well",
+                "{placed}; users was called {count} times since it recovered",
                 placed=placed(http, user, new),
                 count=stub["users"].count(),
             ),
@@ -357,7 +357,7 @@ def check_no_crowd_at_the_neighbours_door(
     bad = [one for one in answers if one.status not in (201, 503)]
     expect(
         good and not bad,
-        tr("users was slow, but answered: orders that had a place are 201, the others 201 or 503"),
+        tr("users was slow, but answered: every order is 201 or 503, and those within OUTBOUND_MAX are 201"),
         got=dict(Counter(f"{one.status or tr('no answer')} {one.code}".strip() for one in answers)),
         code="slow-is-not-broken",
         about=bad[:1],
@@ -378,8 +378,8 @@ def check_an_outage_leaves_nothing_behind(
     eventually(
         lambda: system.rss("orders") <= allowed,
         tr(
-            "orders, which took {before:.0f} MiB, to take {allowed:.0f} MiB at most when {failures} "
-            "answers of users, 1 MiB of HTML each, are over",
+            "orders used {before:.0f} MiB and uses at most {allowed:.0f} MiB after {failures} "
+            "answers of users with 1 MiB of HTML each",
             before=before / BODY,
             allowed=allowed / BODY,
             failures=FAILURES,
@@ -390,7 +390,7 @@ def check_an_outage_leaves_nothing_behind(
     )
     expect(
         system.pid("orders") == process,
-        tr("the process of orders is the one that it was before the outage, {process}", process=process),
+        tr("orders still runs in the same process as before the outage, {process}", process=process),
         got=system.pid("orders") or tr("it has ended"),
         code="died",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.grading import Answer, Deed, Http, Stub, behaviour, drip, expect, garbage, hang, reset, status, tr
+from lab.grading import Answer, Deed, Http, Stub, behaviour, drip, expect, garbage, hang, reset, status, tr, trn
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest, Wire
 
 HANG = 4.0
@@ -25,7 +25,7 @@ def known(http: Http, stub: Mapping[str, Stub], new: New) -> str:
     answer = placed(http, user, new)
     expect(
         answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("total") == 90_000,
-        tr("POST /orders of {user}, whom users knows: 201 with the order, whose total is 90000", user=user),
+        tr("POST /orders for {user}, whom users knows, answers 201 with the order and the total 90000", user=user),
         got=f"{answer}: {answer.text[:300]}",
         code="no-order",
         about=[answer],
@@ -111,8 +111,8 @@ def check_every_answer_that_is_none(http: Http, stub: Mapping[str, Stub], new: N
         tr("answers 500"): status(500),
         tr("answers 503"): status(503),
         tr("answers 200 with an HTML page"): garbage(b"<html><h1>Login</h1></html>", "text/html"),
-        tr("answers 200 with half a JSON"): garbage(b'{"id": "u-1", "na', "application/json"),
-        tr("answers 200 with a JSON that is no user"): garbage(b'["u-1"]', "application/json"),
+        tr("answers 200 with incomplete JSON"): garbage(b'{"id": "u-1", "na', "application/json"),
+        tr("answers 200 with JSON that is not a user"): garbage(b'["u-1"]', "application/json"),
         tr("resets the connection"): reset(),
     }.items():
         unavailable(told(stub, deed, lambda: placed(http, user, new)), how, http, user)
@@ -127,7 +127,7 @@ def check_a_neighbour_that_is_not_there(http: Http, stub: Mapping[str, Stub], ne
     answer = placed(http, user, new)
     expect(
         answer.status == 201,
-        tr("users is there again: POST /orders answers 201"),
+        tr("users is back: POST /orders answers 201"),
         got=answer,
         code="does-not-recover",
         about=[answer],
@@ -162,7 +162,7 @@ def check_the_request_id_goes_through(http: Http, stub: Mapping[str, Stub], new:
         heard = [seen.headers.get("x-request-id") for seen in stub["users"].seen]
         expect(
             heard == [ident],
-            tr("users is asked once, with X-Request-ID {ident}", ident=ident),
+            tr("users is called once, with X-Request-ID {ident}", ident=ident),
             got=f"X-Request-ID {heard}",
             code="request-id-not-passed-on",
             about=[answer],
@@ -189,11 +189,11 @@ def check_no_more_calls_than_allowed(http: Http, stub: Mapping[str, Stub], new: 
         expect(
             calls <= allowed,
             tr(
-                "users {how}: one POST /orders asks users at most {allowed} time (RETRY_ATTEMPTS)",
+                "users {how}: one POST /orders calls users no more than RETRY_ATTEMPTS={allowed} allows",
                 how=how,
                 allowed=allowed,
             ),
-            got=tr("{calls} calls", calls=calls),
+            got=trn("{count} call", "{count} calls", calls),
             code="unasked-retries",
             about=[answer],
         )
@@ -205,7 +205,7 @@ def check_a_dripping_answer_is_given_up(http: Http, stub: Mapping[str, Stub], ne
     answer = told(stub, drip(0.2), lambda: placed(http, user, new, timeout=12.0))
     expect(
         answer.seconds <= 3,
-        tr("users sends one byte each 0.2 s (over 10 s in all): POST /orders answers within 3 s"),
+        tr("users sends one byte every 0.2 s (more than 10 s in all): POST /orders answers within 3 s"),
         got=answer,
         code="read-timeout-only",
         about=[answer],

@@ -129,7 +129,7 @@ def check_second_event_about_the_same_order(http, broker, stub, new):
     paid(http, event)
     broker.publish(broker.event(KEY, event["data"]))
     settle(http, broker, new)
-    expect_one_payment(http, stub, event, tr("a second event told of it"), code="second-fact-charged")
+    expect_one_payment(http, stub, event, tr("a second event announced it"), code="second-fact-charged")
 
 
 @behaviour("C7")
@@ -148,8 +148,8 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
         times = max(sum(flow.message == ident for flow in delivered) for ident in poison)
         expect(
             times <= ENDLESS,
-            tr("a message that is no event is put aside"),
-            got=tr("it was delivered {times} times: it is put back into the queue again and again", times=times),
+            tr("a message that is not an event is set aside"),
+            got=tr("it was delivered {times} times: it is requeued again and again", times=times),
             code="requeued-endlessly",
             about=poison,
         )
@@ -158,7 +158,7 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
     eventually(
         lambda: worked_off() and stays(worked_off),
         tr(
-            "{queue} to be worked off and order {order} to be paid, with two unreadable messages before it",
+            "{queue} to be empty and order {order} to be paid, although two unreadable messages came first",
             queue=QUEUE,
             order=order_of(event),
         ),
@@ -174,7 +174,7 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
     )
     expect(
         system.pid("payments") == pid,
-        tr("payments lives on after a message that is no event"),
+        tr("payments keeps running after a message that is not an event"),
         got=tr("its process ended"),
         code="died",
         about=poison,
@@ -186,7 +186,7 @@ def lost(wire: Any, event: dict[str, Any], killed: int, kept: bool) -> tuple[str
     """The code and the words for an event that had no effect after the kill, by what was seen of it on the wire."""
     if any(flow.message == event["id"] for flow in wire.deliveries("payments->amqp", QUEUE, killed)):
         return "redelivery-ignored", tr(
-            "no payment for 20 s, although the event was delivered again: it was taken for done"
+            "no payment for 20 s, although the event was delivered again: it counted as done"
         )
     before = [flow for flow in wire.flows("payments->amqp") if flow.seq <= killed and flow.message == event["id"]]
     if any((flow.role == "ack" and not flow.back) or flow.status == "no-ack" for flow in before):
@@ -250,7 +250,7 @@ def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, 
     charges = [charge for charge in stub["payment"].charges if charge["order_id"] == order]
     expect(
         set(keys) == {order},
-        tr("every charge of order {order} is asked for under the Idempotency-Key {order}", order=order),
+        tr("every charge of order {order} has the Idempotency-Key {order}", order=order),
         got=tr(
             "{count} requests and {charges} charges under {keys}",
             count=len(keys),
@@ -286,7 +286,7 @@ def listening(broker: Any, instances: int = 1) -> None:
     """The service has its queue, and each instance consumes from it unless it fetches messages one by one."""
     eventually(
         lambda: broker.exists(QUEUE),
-        tr("payments to have its queue {queue}", queue=QUEUE),
+        tr("payments to declare its queue {queue}", queue=QUEUE),
         code="no-queue",
         got=lambda: tr("no such queue"),
     )

@@ -96,10 +96,13 @@ def check_refused_order_is_not_announced(http, broker, new):
 def check_orders_taken_without_a_broker_are_announced_later(system, http, broker, faults, new):
     with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
-            orders = [placed(http, new, tr("with the broker out of reach")) for _ in range(5)]
+            orders = [placed(http, new, tr("while the broker is unreachable")) for _ in range(5)]
             # Long enough for a relay to have tried, and to have thrown away what it does not keep.
             never(
-                lambda: len(heard), tr("an event with the broker out of reach"), quiet=1.0, code="not-through-the-tap"
+                lambda: len(heard),
+                tr("an event while the broker is unreachable"),
+                quiet=1.0,
+                code="not-through-the-tap",
             )
             system.kill("orders")
         system.start("orders")
@@ -110,7 +113,7 @@ def check_orders_taken_without_a_broker_are_announced_later(system, http, broker
         asked = within(10.0, lambda: not missing(heard, [*orders, more]))
         expect(
             False,
-            tr("5 orders that were taken with the broker out of reach are announced once it is back"),
+            tr("5 orders that were accepted while the broker was unreachable are announced once it is back"),
             got=tr("{count} were not within 20 s: {names}", count=len(lost), names=names(lost))
             + "; "
             + (
@@ -136,10 +139,13 @@ def check_two_instances_announce_everything(system, http, broker, faults, new):
             expect_one_id(heard, order, CREATED, "announced-under-two-ids")
 
         with faults.on(f"{one}->amqp", "refuse"), faults.on(f"{other}->amqp", "refuse"):
-            orders = [placed(http[name], new, tr("with the broker out of reach")) for name in instances * 3]
+            orders = [placed(http[name], new, tr("while the broker is unreachable")) for name in instances * 3]
             system.kill(other)
         announced(
-            heard, orders, code="orphaned", when=tr(", half of them by {other}, which is dead by now", other=other)
+            heard,
+            orders,
+            code="orphaned",
+            when=tr(", half of them by {other}, which has been killed since", other=other),
         )
 
 
@@ -147,7 +153,7 @@ def check_two_instances_announce_everything(system, http, broker, faults, new):
 def check_events_of_an_order_keep_their_order(http, broker, faults, new):
     with broker.listen() as heard:
         with faults.on("orders->amqp", "refuse"):
-            orders = [placed(http, new, tr("with the broker out of reach")) for _ in range(15)]
+            orders = [placed(http, new, tr("while the broker is unreachable")) for _ in range(15)]
             cancels = [http.post(f"/orders/{order.json['id']}/cancel") for order in orders]
         announced(heard, orders)
         announced(heard, orders, CANCELLED)
@@ -188,7 +194,7 @@ def check_outbox_empties_itself(http, broker, wire, new):
         empty = wire.mark()
         never(
             lambda: len(wire.flows("orders->amqp", "publish*", empty)) > IDLE,
-            tr("more than {idle} publishes a second with nothing to tell", idle=IDLE),
+            tr("more than {idle} publishes a second with nothing to announce", idle=IDLE),
             quiet=1.0,
             code="chatters-when-idle",
         )
@@ -208,11 +214,11 @@ def check_lost_confirm_is_a_second_event_with_the_same_id(system, http, broker, 
         eventually(
             lambda: len(told(heard, order)) > 1,
             tr(
-                "order {id}, of which no confirm came before the service was killed, to be announced again",
+                "order {id} to be announced again, because the service was killed before a confirm came",
                 id=order.json["id"],
             ),
             code="marked-without-confirm",
-            got=lambda: tr("one event: it was taken for sent before the broker had confirmed it"),
+            got=lambda: tr("one event: it counted as sent before the broker had confirmed it"),
             about=[order],
         )
         expect_one_id(heard, order, CREATED, "new-id-each-time")

@@ -83,7 +83,7 @@ def check_order_of_a_new_user_is_soon_accepted(http, broker, new):
     )
     expect(
         answer.status == 422 and answer.code == "unknown_user",
-        tr("an unknown user is 422 with the code unknown_user"),
+        tr("an unknown user is refused with 422 unknown_user"),
         got=answer,
         code="wrong-refusal",
         about=[answer],
@@ -99,7 +99,7 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
     people = [registered(http, new) for _ in range(5)]
     expect(
         broker.exists(QUEUE),
-        tr("the queue {queue} is there, and collects, while orders is not", queue=QUEUE),
+        tr("the queue {queue} exists and collects messages while orders is down", queue=QUEUE),
         got=tr("the queue went away together with its consumer"),
         code="queue-gone",
         about=people,
@@ -110,7 +110,7 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
     answer = order(http, early.json["id"])
     expect(
         answer.outcome == "ok",
-        tr("user {id}, whom orders knew before it was restarted, may order", id=early.json["id"]),
+        tr("user {id}, whom orders knew before its restart, can order", id=early.json["id"]),
         got=answer,
         code="user-forgotten",
         about=[early, answer],
@@ -131,10 +131,10 @@ def check_users_needs_no_listener(system, http, broker, new):
     listening(broker)
     system.kill("orders")
     for _ in range(3):
-        expect_registered(register(http, new), tr("with orders dead"), "needs-a-listener")
+        expect_registered(register(http, new), tr("while orders is down"), "needs-a-listener")
     broker.delete(QUEUE)
     for _ in range(3):
-        expect_registered(register(http, new), tr("with orders and its queue gone for good"), "needs-a-listener")
+        expect_registered(register(http, new), tr("after orders and its queue are gone for good"), "needs-a-listener")
 
 
 @behaviour("C5")
@@ -143,7 +143,7 @@ def check_every_subscriber_gets_every_event(http, broker, wire, new):
     with broker.listen(KEY) as other:
         people = http.at_once([lambda: register(http, new)] * 10)
         for person in people:
-            expect_registered(person, tr("while ten do so at once"))
+            expect_registered(person, tr("while ten users register at once"))
         for person in people:
             usable(http, person, code="orders-missed")
         # The exchange gives copies out in one go: what orders has heard, the other queue has.
@@ -194,8 +194,8 @@ def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
         times = sum(flow.message == unknown["id"] for flow in delivered)
         expect(
             times <= ENDLESS,
-            tr("an event of the unknown type user.renamed is dealt with once"),
-            got=tr("it was delivered {times} times: it is put back into the queue again and again", times=times),
+            tr("an event of the unknown type user.renamed is handled once"),
+            got=tr("it was delivered {times} times: it is requeued again and again", times=times),
             code="requeued-endlessly",
             about=[unknown["id"]],
         )
@@ -204,7 +204,7 @@ def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
     eventually(
         lambda: worked_off() and stays(worked_off),
         tr(
-            "{queue} to be worked off after events of an unknown type, of a newer version and without a name",
+            "{queue} to be empty after events of an unknown type, of a newer version and without a name",
             queue=QUEUE,
         ),
         code="not-drained",
@@ -215,7 +215,7 @@ def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
     )
     expect(
         system.pid("orders") == pid,
-        tr("orders lives on after an event that it did not expect"),
+        tr("orders keeps running after an unexpected event"),
         got=tr("its process ended"),
         code="died",
         about=[unknown["id"]],
@@ -228,7 +228,7 @@ def check_orders_bears_what_it_did_not_expect(system, http, broker, wire, new):
         answer = order(http, user)
         expect(
             answer.outcome == "ok",
-            tr("user {user}, known from a {what}, may order", user=user, what=what),
+            tr("user {user}, known from a {what}, can order", user=user, what=what),
             got=answer,
             code="event-refused",
             about=[event["id"], answer],
@@ -245,7 +245,7 @@ def check_orders_never_calls_users(system, http, broker, wire, new):
     calls = wire.flows("orders->users")
     expect(
         not calls,
-        tr("orders takes and refuses orders without asking users"),
+        tr("orders accepts and refuses orders without calling users"),
         got=tr("{count} requests to users, the first {value}", count=len(calls), value=calls[0].op if calls else ""),
         code="calls-users",
         about=[*(flow.op.rpartition("/")[2] for flow in calls[:1]), person],
@@ -254,7 +254,7 @@ def check_orders_never_calls_users(system, http, broker, wire, new):
     answer = order(http, person.json["id"])
     expect(
         answer.outcome == "ok",
-        tr("with users dead, orders takes an order of user {id}, whom it knows", id=person.json["id"]),
+        tr("users is down: orders accepts an order of user {id}, whom it knows", id=person.json["id"]),
         got=answer,
         code="needs-users",
         about=[person, answer],
@@ -287,7 +287,7 @@ def expect_registered(answer: Answer, when: str = "", code: str = "not-registere
 def expect_email_taken(answer: Answer) -> None:
     expect(
         answer.status == 409 and answer.code == "email_taken",
-        tr("an e-mail that is taken is 409 with the code email_taken"),
+        tr("an e-mail that is taken is refused with 409 email_taken"),
         got=answer,
         code="taken-accepted",
         about=[answer],
@@ -323,7 +323,7 @@ def listening(broker: Any) -> None:
     """Orders has its queue, and consumes from it unless it fetches messages one by one."""
     eventually(
         lambda: broker.exists(QUEUE),
-        tr("orders to have its queue {queue}", queue=QUEUE),
+        tr("orders to declare its queue {queue}", queue=QUEUE),
         code="no-queue",
         got=lambda: tr("no such queue"),
     )

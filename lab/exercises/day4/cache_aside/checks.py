@@ -258,7 +258,7 @@ def check_what_was_not_there_appears(
                 about=[answer],
             )
     made = changed(http, made, new.id("Tea"), 500)
-    shows(http.get(path(made)), made, tr("it was made by PUT just now"), "absence-remembered")
+    shows(http.get(path(made)), made, tr("it was just created by PUT"), "absence-remembered")
     came = put_on_sale(stub, new, rng, id=came["id"])
     comes_to_be_shown(http, came, tr("the row was put into the origin"), within, "absence-remembered")
 
@@ -280,9 +280,7 @@ def check_an_error_is_not_remembered(
             code="made-up-product",
             about=[answer],
         )
-        comes_to_be_shown(
-            http, row, tr("the origin {how} once, and is well again", how=how), within, "error-remembered"
-        )
+        comes_to_be_shown(http, row, tr("the origin {how} once, then recovers", how=how), within, "error-remembered")
 
 
 def comes_to_be_shown(http: Http, row: Mapping[str, Any], why: str, within: float, code: str) -> None:
@@ -329,7 +327,7 @@ def check_garbage_under_the_key(
         expect(
             asked == 0,
             tr(
-                "after {what} under {key} was noticed, the key is good again: the next GET asks the origin 0 times",
+                "after {what} under {key} the key is repaired: the next GET asks the origin 0 times",
                 what=what,
                 key=key(row),
             ),
@@ -429,7 +427,7 @@ def check_what_is_written_together_ends_apart(
     expect(
         found > BLINK,
         tr("{keys} keys written one right after the other are given lifetimes that differ", keys=KEYS),
-        got=tr("all the same, as far as can be measured"),
+        got=tr("all equal, as far as can be measured"),
         code="all-expire-together",
     )
 
@@ -453,7 +451,7 @@ def check_what_is_not_there_is_remembered(
     expect(
         count <= limit,
         tr(
-            "{strangers} reads of {nobody}, which there is not, ask the origin at most {limit} times",
+            "{strangers} reads of {nobody}, which does not exist, ask the origin at most {limit} times",
             strangers=STRANGERS,
             nobody=nobody,
             limit=limit,
@@ -488,7 +486,7 @@ def check_a_crash_leaves_no_key_for_ever(
         left = endless()
     expect(
         not left,
-        tr("SIGKILL at any moment leaves no key catalog:* without an end"),
-        got=tr("{left} lives for ever: the EXPIRE had not come yet", left=", ".join(left)),
+        tr("SIGKILL at any moment leaves no key catalog:* without a TTL"),
+        got=tr("{left} has no TTL: EXPIRE had not been sent yet", left=", ".join(left)),
         code="crash-before-expire",
     )

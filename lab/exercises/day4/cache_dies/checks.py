@@ -91,14 +91,14 @@ def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> None:
     expect(
         in_time(answers),
         tr(
-            "Redis {what}: {count} reads in {median} s in the middle and {longest:g} s at most",
+            "Redis {what}: {count} reads take {median} s in the median and {longest:g} s at most",
             what=what,
             count=len(answers),
             median=MEDIAN,
             longest=LONGEST,
         ),
         got=tr(
-            "{median:.1f} s in the middle, {seconds:.1f} s at most; {slowest}",
+            "{median:.1f} s in the median, {seconds:.1f} s at most; {slowest}",
             median=median,
             seconds=slowest.seconds,
             slowest=slowest,
@@ -152,7 +152,7 @@ def check_reads_over_a_broken_link(
     for what, fault in {
         tr("refuses connections"): "refuse",
         tr("resets every connection"): "reset",
-        tr("is a black hole"): "blackhole",
+        tr("answers nothing"): "blackhole",
         "answers a second later": "latency 1s",
     }.items():
         rows = assortment(http, stub, redis, new, rng)
@@ -166,14 +166,14 @@ def check_reads_while_redis_is_not_itself(
 ) -> None:
     rows = assortment(http, stub, redis, new, rng)
     with frozen(system):
-        read_through(http, rows, tr("stands still"))
+        read_through(http, rows, tr("is frozen"))
     rows = assortment(http, stub, redis, new, rng)
     redis.flushall()
     read_through(http, rows, tr("was flushed"))
     rows = assortment(http, stub, redis, new, rng)
     with gone(system):
-        read_through(http, rows, tr("is not there"))
-    read_through(http, rows, tr("was started again"))
+        read_through(http, rows, tr("is down"))
+    read_through(http, rows, tr("was restarted"))
 
 
 @behaviour("C1")
@@ -198,7 +198,7 @@ def check_no_old_value_survives_an_outage(
 ) -> None:
     outages: dict[str, Outage] = {
         tr("refused connections"): lambda: faults.on(LINK, "refuse"),
-        tr("stood still"): lambda: frozen(system),
+        tr("was frozen"): lambda: frozen(system),
         "answered -READONLY": lambda: faults.on(LINK, "error READONLY"),
     }
     for what, outage in outages.items():
@@ -281,7 +281,8 @@ def check_the_origin_is_not_flooded(
     expect(
         origin.max_in_flight <= most,
         tr(
-            "Redis refuses and {crowd} clients come at once: at most {most} questions are at the origin (ORIGIN_MAX)",
+            "Redis refuses and {crowd} clients come at once: at most {most} requests are at the "
+            "origin at a time (ORIGIN_MAX)",
             crowd=CROWD,
             most=most,
         ),
@@ -339,8 +340,8 @@ def check_hits_come_back(
     pid = system.pid("catalog")
     outages: dict[str, Outage] = {
         tr("refused connections"): lambda: faults.on(LINK, "refuse"),
-        tr("stood still"): lambda: frozen(system),
-        tr("was gone"): lambda: gone(system),
+        tr("was frozen"): lambda: frozen(system),
+        tr("was down"): lambda: gone(system),
     }
     for what, outage in outages.items():
         row = put_on_sale(stub, new, rng)
@@ -353,7 +354,7 @@ def check_hits_come_back(
 
         eventually(
             hit,
-            tr("Redis {what}, and is well again: GET {path} is answered without the origin", what=what, path=path(row)),
+            tr("Redis {what}, then recovers: GET {path} is answered without the origin", what=what, path=path(row)),
             HEALING,
             code="never-reconnects",
             got=lambda: tr("every GET goes to the origin"),
@@ -392,7 +393,7 @@ def check_it_starts_without_redis(
             code="not-degraded",
         )
         answer = http.get(path(row), timeout=PATIENCE)
-        right(answer, row, tr("was not there at the start"))
+        right(answer, row, tr("was down at the start"))
 
 
 @behaviour("C6")

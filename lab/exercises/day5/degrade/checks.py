@@ -47,8 +47,8 @@ def check_one_part_is_missing(http, stub, new):
             stub[broken].heal()
             expect(
                 asked <= page.pages or words == tr("cuts the connection"),  # a client library may repeat such a GET
-                tr("{broken} {words}: it is asked once for a page", broken=broken, words=words),
-                got=tr("it was asked {asked} times", asked=asked),
+                tr("{broken} {words}: it is called once per page", broken=broken, words=words),
+                got=tr("it was called {asked} times", asked=asked),
                 code="asked-again",
                 about=[answer],
             )
@@ -92,7 +92,9 @@ def check_no_user_no_page(http, stub, new):
             about=[answer],
         )
         eventually(
-            lambda: http.get(page.path).status == 200, tr("users is back: the page, too"), code="no-page-after-outage"
+            lambda: http.get(page.path).status == 200,
+            tr("users is back: the page is complete again"),
+            code="no-page-after-outage",
         )
 
 
@@ -153,7 +155,7 @@ def check_last_known_good(system, http, stub, new):
     other = http.get(stranger.path)
     expect(
         not stranger.shows_any_of(other, page),
-        tr("{id} has had no page yet: a default, and nothing that is {other}’s", id=stranger.id, other=page.id),
+        tr("{id} has had no page yet: it shows a default, and nothing of {other}", id=stranger.id, other=page.id),
         got=_seen(other),
         code="somebody-elses-data",
         about=[whole, other],
@@ -307,7 +309,8 @@ class Page:
 
     def _whole(self) -> str:
         return tr(
-            "all is well: the page of {id} has its user, recommendations and orders, and degraded is []", id=self.id
+            "nothing is broken: the page of {id} has its user, recommendations and orders, and degraded is []",
+            id=self.id,
         )
 
 

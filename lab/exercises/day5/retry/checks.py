@@ -25,7 +25,7 @@ def check_two_bad_statuses_are_passed_over(system, http, stub, new):
         attempts = stub["users"].count(f"GET {path}")
         expect(
             answer.status == 200 and attempts == 3,
-            tr("users answers {trouble} twice and then well: the client gets 200 after 3 attempts", trouble=trouble),
+            tr("users answers {trouble} twice, then correctly: the client gets 200 after 3 attempts", trouble=trouble),
             got=tr("{answer} after {attempts}", answer=answer, attempts=_attempts(attempts)),
             code=_how_many(attempts, 3, otherwise="good-answer-not-passed-on"),
             about=[answer],
@@ -46,7 +46,7 @@ def check_two_silences_are_passed_over(system, http, stub, new):
         answer = http.get(path)
         expect(
             answer.status == 200,
-            tr("users {words} twice and then answers well: the client gets 200", words=words),
+            tr("users {words} twice, then answers correctly: the client gets 200", words=words),
             got=tr("{answer} after {attempts}", answer=answer, attempts=_attempts(stub["users"].count(f"GET {path}"))),
             code="no-retry-after-silence",
             about=[answer],
@@ -72,7 +72,7 @@ def check_an_outage_costs_four_attempts_a_request(system, http, stub, new):
             about=[answer],
         )
     if stub["users"].count() > ATTEMPTS * SAMPLE:
-        warn(tr("RETRY_ATTEMPTS=4 counts all attempts, the first one, too: you make 4 retries, which are 5 attempts."))
+        warn(tr("RETRY_ATTEMPTS=4 counts all attempts, including the first: you make 4 retries, which are 5 attempts."))
 
 
 @behaviour("C3", start=False)
@@ -211,7 +211,9 @@ def check_two_layers_do_not_multiply(system, http, stub, new):
             "client -> gateway-2 -> gateway -> users, users is down: at most {attempts} calls of users for one request",
             attempts=ATTEMPTS,
         ),
-        got=tr("{calls} calls; the client got {answer}", calls=calls, answer=answer),
+        got=trn(
+            "{count} call; the client got {answer}", "{count} calls; the client got {answer}", calls, answer=answer
+        ),
         code="retries-multiply",
         about=[answer],
     )
@@ -226,7 +228,7 @@ def check_two_layers_still_retry(system, http, stub, new):
     answer = edge.get(path)
     expect(
         answer.status == 200,
-        tr("client -> gateway-2 -> gateway -> users, users answers 503 twice and then well: the client gets 200"),
+        tr("client -> gateway-2 -> gateway -> users, users answers 503 twice, then correctly: the client gets 200"),
         got=tr("{answer} after {count} calls of users", answer=answer, count=stub["users"].count()),
         code="nobody-retries",
         about=[answer],
@@ -243,7 +245,7 @@ def check_an_outage_does_not_multiply_the_traffic(system, http, stub, new):
     expect(
         calls <= 200,
         tr("users is down, RETRY_BUDGET=40: 100 requests cost at most 200 calls"),
-        got=tr("{calls} calls", calls=calls),
+        got=trn("{count} call", "{count} calls", calls),
         code="no-budget",
     )
 
