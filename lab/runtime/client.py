@@ -2,28 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import httpx
 import msgspec
 
-from lab.journal.event import Base, Check
 from lab.locale import tr
-from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
-from lab.system.model import System
+from lab.runtime import endpoints
+from lab.runtime.api import ControlError
+from lab.runtime.endpoints import Asked
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 BASE = "http://lab"
-CHECK_FIELDS = tuple(set(Check.__struct_fields__) - set(Base.__struct_fields__))
 TIMEOUT = httpx.Timeout(10.0)
 FOREVER = httpx.Timeout(10.0, read=None)
 
 
-class Control:
-    """One live run, by the path of its control socket. Every method raises ControlError."""
+class _Call(Generic[P, T]):
+    """A method of both clients, made of a function that says what is asked."""
+
+    def __init__(self, asked: Callable[P, Asked[T]]) -> None:
+        self._asked = asked
+        self.__doc__ = asked.__doc__
+
+    @overload
+    def __get__(self, control: Control, owner: object = None) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, control: AsyncControl, owner: object = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+    def __get__(self, control: Any, owner: object = None) -> Any:
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return control.ask(self._asked(*args, **kwargs))
+
+        return call
+
+
+class _Calls:
+    """What may be asked of a run; each raises ControlError. See lab.runtime.endpoints."""
+
+    run = _Call(endpoints.run)
+    system = _Call(endpoints.system)
+    processes = _Call(endpoints.processes)
+    act = _Call(endpoints.act)
+    set_environment = _Call(endpoints.set_environment)
+    wipe = _Call(endpoints.wipe)
+    faults = _Call(endpoints.faults)
+    add_fault = _Call(endpoints.add_fault)
+    heal = _Call(endpoints.heal)
+    load = _Call(endpoints.load)
+    set_rate = _Call(endpoints.set_rate)
+    journal_check = _Call(endpoints.journal_check)
+    flush = _Call(endpoints.flush)
+    stop = _Call(endpoints.stop)
+
+
+class Control(_Calls):
+    """One live run, by the path of its control socket."""
 
     def __init__(self, socket: str | Path) -> None:
         self._http = httpx.Client(
@@ -39,58 +78,19 @@ class Control:
     def close(self) -> None:
         self._http.close()
 
-    def run(self) -> RunStatus:
-        return self._ask(RunStatus, "GET", "/run")
-
-    def system(self) -> System:
-        return self._ask(System, "GET", "/system")
-
-    def processes(self) -> list[ProcessStatus]:
-        return self._ask(list[ProcessStatus], "GET", "/processes")
-
-    def act(self, name: str, action: Action) -> ProcessStatus:
-        return self._ask(ProcessStatus, "POST", f"/processes/{name}/{action}")
-
-    def set_environment(self, name: str, variables: Mapping[str, str]) -> ProcessStatus:
-        """What a service is told on top of its declaration, from its next start on; {} takes it all away."""
-        return self._ask(ProcessStatus, "PUT", f"/processes/{name}/environment", dict(variables))
-
-    def wipe(self, name: str) -> ProcessStatus:
-        """Empty the data folder of a service or embedded engine that is not running."""
-        return self._ask(ProcessStatus, "POST", f"/processes/{name}/wipe")
-
-    def faults(self) -> list[FaultStatus]:
-        return self._ask(list[FaultStatus], "GET", "/faults")
-
-    def add_fault(self, text: str, owner: str = "you") -> FaultStatus:
-        return self._ask(FaultStatus, "POST", "/faults", {"text": text, "owner": owner})
-
-    def heal(self, ident: str | None = None) -> list[FaultStatus]:
-        """Heal one fault, or all of them; those that were healed."""
-        return self._ask(list[FaultStatus], "DELETE", f"/faults/{ident}" if ident else "/faults")
-
-    def load(self) -> LoadStatus:
-        return self._ask(LoadStatus, "GET", "/load")
-
-    def set_rate(self, rate: float) -> LoadStatus:
-        return self._ask(LoadStatus, "PATCH", "/load", {"rate": rate})
-
-    def journal_check(self, check: Check) -> None:
-        """Have it in the journal how far a grading is."""
-        told = {name: getattr(check, name) for name in CHECK_FIELDS}
-        self._ask(dict[str, int], "POST", "/checks", told)
-
-    def flush(self) -> int:
-        """Have everything that was seen so far in the journal's file; the number of the last event there."""
-        return self._ask(dict[str, int], "POST", "/journal/flush")["seq"]
-
-    def stop(self) -> None:
-        """Ask the run to end; it takes a moment after this returns."""
-        self._ask(dict[str, Any], "POST", "/stop")
+    def ask(self, asked: Asked[T]) -> T:
+        """The answer. Raises ControlError."""
+        try:
+            response = self._http.request(asked.method, asked.path, json=asked.body)
+        except httpx.HTTPError as error:
+            raise _gone(error) from None
+        return asked.take(_read(response, asked.kind))
 
     def events(self, since: int = 0, follow: bool = False) -> Generator[bytes, None, None]:
         """The journal's lines from number `since` on, without their ends; with `follow` until the run is over."""
-        request = self._http.build_request("GET", "/events", params=_since(since, follow), timeout=FOREVER)
+        request = self._http.build_request(
+            endpoints.EVENTS.method, endpoints.EVENTS.path, params=_since(since, follow), timeout=FOREVER
+        )
         try:
             response = self._http.send(request, stream=True)
             try:
@@ -103,15 +103,8 @@ class Control:
         except httpx.HTTPError as error:
             raise _gone(error) from None
 
-    def _ask(self, kind: type[T], method: str, path: str, body: object = None) -> T:
-        try:
-            response = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise _gone(error) from None
-        return _read(response, kind)
 
-
-class AsyncControl:
+class AsyncControl(_Calls):
     """Control for an event loop, with the same names."""
 
     def __init__(self, socket: str | Path) -> None:
@@ -127,51 +120,18 @@ class AsyncControl:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def run(self) -> RunStatus:
-        return await self._ask(RunStatus, "GET", "/run")
-
-    async def system(self) -> System:
-        return await self._ask(System, "GET", "/system")
-
-    async def processes(self) -> list[ProcessStatus]:
-        return await self._ask(list[ProcessStatus], "GET", "/processes")
-
-    async def act(self, name: str, action: Action) -> ProcessStatus:
-        return await self._ask(ProcessStatus, "POST", f"/processes/{name}/{action}")
-
-    async def set_environment(self, name: str, variables: Mapping[str, str]) -> ProcessStatus:
-        return await self._ask(ProcessStatus, "PUT", f"/processes/{name}/environment", dict(variables))
-
-    async def wipe(self, name: str) -> ProcessStatus:
-        return await self._ask(ProcessStatus, "POST", f"/processes/{name}/wipe")
-
-    async def faults(self) -> list[FaultStatus]:
-        return await self._ask(list[FaultStatus], "GET", "/faults")
-
-    async def add_fault(self, text: str, owner: str = "you") -> FaultStatus:
-        return await self._ask(FaultStatus, "POST", "/faults", {"text": text, "owner": owner})
-
-    async def heal(self, ident: str | None = None) -> list[FaultStatus]:
-        return await self._ask(list[FaultStatus], "DELETE", f"/faults/{ident}" if ident else "/faults")
-
-    async def load(self) -> LoadStatus:
-        return await self._ask(LoadStatus, "GET", "/load")
-
-    async def set_rate(self, rate: float) -> LoadStatus:
-        return await self._ask(LoadStatus, "PATCH", "/load", {"rate": rate})
-
-    async def journal_check(self, check: Check) -> None:
-        told = {name: getattr(check, name) for name in CHECK_FIELDS}
-        await self._ask(dict[str, int], "POST", "/checks", told)
-
-    async def flush(self) -> int:
-        return (await self._ask(dict[str, int], "POST", "/journal/flush"))["seq"]
-
-    async def stop(self) -> None:
-        await self._ask(dict[str, Any], "POST", "/stop")
+    async def ask(self, asked: Asked[T]) -> T:
+        """The answer. Raises ControlError."""
+        try:
+            response = await self._http.request(asked.method, asked.path, json=asked.body)
+        except httpx.HTTPError as error:
+            raise _gone(error) from None
+        return asked.take(_read(response, asked.kind))
 
     async def events(self, since: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
-        request = self._http.build_request("GET", "/events", params=_since(since, follow), timeout=FOREVER)
+        request = self._http.build_request(
+            endpoints.EVENTS.method, endpoints.EVENTS.path, params=_since(since, follow), timeout=FOREVER
+        )
         lines = _Lines()
         try:
             response = await self._http.send(request, stream=True)
@@ -186,13 +146,6 @@ class AsyncControl:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise _gone(error) from None
-
-    async def _ask(self, kind: type[T], method: str, path: str, body: object = None) -> T:
-        try:
-            response = await self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise _gone(error) from None
-        return _read(response, kind)
 
 
 class _Lines:
@@ -214,7 +167,7 @@ def _since(since: int, follow: bool) -> dict[str, str]:
     return {"since": str(since), "follow": "true" if follow else "false"}
 
 
-def _read(response: httpx.Response, kind: type[T]) -> T:
+def _read(response: httpx.Response, kind: Any) -> Any:
     if response.is_error:
         raise _refusal(response)
     return msgspec.json.decode(response.content, type=kind)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from itertools import dropwhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 import uvicorn
@@ -22,13 +22,16 @@ from lab.faults.text import FaultError
 from lab.journal.event import Check
 from lab.journal.query import POLL, Tail, decode
 from lab.locale import tr
+from lab.runtime import endpoints
 from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
+from lab.runtime.endpoints import Endpoint
 from lab.runtime.process import ActionError
 from lab.system.refusal import Unknown
 
 if TYPE_CHECKING:
     from lab.runtime.run import Run
 
+F = TypeVar("F", bound=Callable[..., Any])
 PROBLEM = "application/problem+json"
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -87,66 +90,71 @@ def create_app(run: Run) -> FastAPI:
         responses={code: {"model": Problem, "content": {PROBLEM: {}}} for code in (404, 409, 422)},
     )
 
-    @app.get("/run")
+    def serve(endpoint: Endpoint, **more: Any) -> Callable[[F], F]:
+        return app.api_route(endpoint.path, methods=[endpoint.method], **more)
+
+    @serve(endpoints.RUN)
     async def get_run() -> RunStatus:
         """The run as a whole: its state, processes, links, faults and load."""
         return run.status()
 
-    @app.get("/system", responses={200: {"description": "The System that runs."}})
+    @serve(endpoints.SYSTEM, responses={200: {"description": "The System that runs."}})
     async def get_system() -> Response:
         return Response(msgspec.json.encode(run.system), media_type="application/json")
 
-    @app.get("/processes")
+    @serve(endpoints.PROCESSES)
     async def get_processes() -> tuple[ProcessStatus, ...]:
         return run.supervisor.status()
 
-    @app.put("/processes/{name}/environment")
+    @serve(endpoints.ENVIRONMENT)
     async def set_environment(name: str, variables: dict[Variable, Value]) -> ProcessStatus:
         """Variables on top of those that are declared, from the service's next start on; `{}` takes them away."""
         run.provisions.set_environment(name, variables)
         return run.supervisor.processes[name].status()
 
-    @app.post("/processes/{name}/wipe")
+    @serve(endpoints.WIPE)
     async def wipe(name: str) -> ProcessStatus:
         """Empty the data folder of a service (its SQLite database is in it) or embedded engine that is not running."""
         run.provisions.wipe(name)
         return run.supervisor.processes[name].status()
 
-    @app.post("/processes/{name}/{action}")
+    @serve(endpoints.ACT)
     async def act(name: str, action: Action) -> ProcessStatus:
         """Do something to a process, without a fault: it is not healed by itself."""
         run.supervisor.act(name, action)
         return run.supervisor.processes[name].status()
 
-    @app.get("/faults")
+    @serve(endpoints.FAULTS)
     async def get_faults() -> tuple[FaultStatus, ...]:
         """The faults that are active, oldest first."""
         return run.faults.status()
 
-    @app.post("/faults", status_code=201)
+    @serve(endpoints.ADD_FAULT, status_code=201)
     async def add_fault(new: NewFault) -> FaultStatus:
         """Add a fault. One that happens once (a kill) has happened when this answers."""
         return run.faults.add(new.text, new.owner)
 
-    @app.delete("/faults")
+    @serve(endpoints.HEAL_ALL)
     async def heal_all() -> list[FaultStatus]:
         """Heal every fault; the answer lists them."""
         return run.faults.heal(None)
 
-    @app.delete("/faults/{ident}")
+    @serve(endpoints.HEAL)
     async def heal(ident: str) -> list[FaultStatus]:
         return run.faults.heal(ident)
 
-    @app.get("/load")
+    @serve(endpoints.LOAD)
     async def get_load() -> LoadStatus:
         return run.load
 
-    @app.patch("/load")
+    @serve(endpoints.SET_RATE)
     async def set_rate(new: NewRate) -> LoadStatus:
         run.set_rate(new.rate)
         return run.load
 
-    @app.get("/events", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
+    @serve(
+        endpoints.EVENTS, response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}}
+    )
     async def get_events(
         since: Annotated[int, Query(ge=0, description="The first event's number.")] = 0,
         follow: Annotated[bool, Query(description="Go on until the run is over.")] = False,
@@ -154,18 +162,18 @@ def create_app(run: Run) -> FastAPI:
         """The journal as NDJSON."""
         return StreamingResponse(_events(run, since, follow), media_type="application/x-ndjson")
 
-    @app.post("/checks", status_code=201)
+    @serve(endpoints.CHECKS, status_code=201)
     async def add_check(new: NewCheck) -> Journaled:
         """Have it in the journal that a behaviour is being checked, or was judged."""
         run.journal.append(Check(**new.model_dump()))
         return Journaled(seq=run.journal.seq)
 
-    @app.post("/journal/flush")
+    @serve(endpoints.FLUSH)
     async def flush() -> Journaled:
         """When this answers, the journal's file has everything that was seen before it was asked."""
         return Journaled(seq=await run.flush())
 
-    @app.post("/stop", status_code=202)
+    @serve(endpoints.STOP, status_code=202)
     async def stop() -> dict[str, str]:
         """End the run in good order; this answers before it has ended."""
         run.stop(tr("stopped on request"))

@@ -65,13 +65,22 @@ class RunRecord:
     options: RunOptions
     socket: Path
     pid: int
-    kept: bool = False
-    kind: Literal["run", "grading", "failed"] = "run"
-    """`failed` is a start after which the run never became ready."""
 
     @property
     def journal(self) -> Path:
         return self.folder / "journal.ndjson"
+
+    @property
+    def kept(self) -> bool:
+        """Whether the reader wants it kept."""
+        return (self.folder / KEEP).exists()
+
+    @property
+    def kind(self) -> Literal["run", "grading", "failed"]:
+        """What it is counted as; `failed` is a start after which the run never became ready."""
+        if self.options.grading:
+            return "grading"
+        return "run" if (self.folder / READY).exists() else "failed"
 
 
 def home() -> Path:
@@ -163,15 +172,7 @@ def _record(folder: Path) -> RunRecord | None:
         options=file.options,
         socket=Path(file.socket),
         pid=file.pid,
-        kept=(folder / KEEP).exists(),
-        kind=_kind(folder, file),
     )
-
-
-def _kind(folder: Path, file: RunFile) -> Literal["run", "grading", "failed"]:
-    if file.options.grading:
-        return "grading"
-    return "run" if (folder / READY).exists() else "failed"
 
 
 def _alive(folder: Path) -> bool:

@@ -210,8 +210,9 @@ def test_the_journal_is_streamed(live: Live) -> None:
 
 
 async def test_the_async_client_has_the_same_names(live: Live) -> None:
-    names = {name for name in vars(Control) if not name.startswith("_")}
-    assert names == {name for name in vars(AsyncControl) if not name.startswith("_")}
+    names = {name for name in dir(Control) if not name.startswith("_")}
+    assert names == {name for name in dir(AsyncControl) if not name.startswith("_")}
+    assert {"run", "act", "add_fault", "flush", "events"} <= names
     async with AsyncControl(live.record.socket) as control:
         assert (await control.run()).id == live.record.id
         assert len(await control.processes()) == 3
