@@ -36,6 +36,10 @@ from lab.wire.session import (
 GRACE = 0.25
 """Seconds for the provider's answer after the client's EOF, before what it waited for counts as lost."""
 
+LINGER = 2.0
+"""Seconds in which a client may still send what nobody will read, before its connection is closed: a close on top of
+unread bytes is an RST, which destroys the answer that it has not read yet."""
+
 
 class _Socket:
     """What is known of the socket of one side. `full`: it takes no more for now; `paused`: it is not read from;
@@ -69,6 +73,8 @@ class Connection:
         self._actions: list[Action] = []
         self._now = 0.0
         self._grace: float | None = None
+        self._linger: float | None = None
+        self._parting = False
         self._wakes: list[float] = []
         self._intercepting = session.rewrites
         self._stalls: set[tuple[str, Stream]] = set()
@@ -89,7 +95,8 @@ class Connection:
     def due(self) -> float | None:
         """When `passed` is to be called, if nothing happens before."""
         times = [socket.lane.due for socket in self._sockets.values()]
-        return min((time for time in (*times, self._grace, *self._wakes) if time is not None), default=None)
+        times += [self._grace, self._linger, *self._wakes]
+        return min((time for time in times if time is not None), default=None)
 
     def opened(self, side: Side, now: float) -> Sequence[Action]:
         """The socket of a side is connected."""
@@ -188,6 +195,9 @@ class Connection:
         if self._grace is not None and self._grace <= now:
             self._grace = None
             self._given_up()
+        if self._linger is not None and self._linger <= now:
+            self._linger = None
+            self._end_socket(Side.CLIENT, "close")
         if due := [wake for wake in self._wakes if wake <= now]:
             self._wakes = [wake for wake in self._wakes if wake > now]
             if due and self._intercepting and not self._cut and not self._over:
@@ -259,7 +269,7 @@ class Connection:
             flow.outcome, flow.status = "error" if fault else "lost", "reset"
             flow.detail = detail or tr("the connection was cut")
             self._blamed(flow, fault)
-        self._grace = None
+        self._grace = self._linger = None
         self._wakes.clear()
         for side in Side:
             self.direct[side] = False
@@ -430,11 +440,22 @@ class Connection:
             for flow in flows:
                 self._fell(flow)
             return
+        if how == "reset" and self._all_answered(flows):
+            how, self._parting = "eof", True
+            self._sockets[Side.SERVER].full = False
+            self._press(Side.SERVER)
         lane = self._sockets[Side.CLIENT].lane
         lane.end(how, self._now, self._faults.way())
         for flow in flows:
             lane.attend(flow)
         self._pump(Side.CLIENT)
+
+    def _all_answered(self, lost: Sequence[Flow]) -> bool:
+        """Whether the provider had said all it had to say before it reset the connection: so does one that answers a
+        request before it has read the whole of it, and closes."""
+        if self._sockets[Side.SERVER].eof:
+            return True
+        return not isinstance(self.session, RawSession) and all(flow.outcome != "lost" for flow in lost)
 
     def _given_up(self) -> None:
         """The client's EOF was not a half-close that waits for an answer: it is gone."""
@@ -454,7 +475,9 @@ class Connection:
     def _left(self, to: Side, how: How) -> None:
         """The lane towards `to` came to its end."""
         alone = how == "eof" and self._sockets[to.other].lost
-        self._end_socket(to, "close" if alone else how)
+        if alone and self._parting:
+            self._linger = self._now + LINGER
+        self._end_socket(to, "close" if alone and not self._parting else how)
 
     def _close(self) -> None:
         for side in Side:

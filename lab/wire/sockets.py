@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, cast
 
 from lab.journal.event import Flow
@@ -150,6 +151,10 @@ class Peer(asyncio.Protocol):
         self._sockets.do(self._connection.pressed(self.side, False, self._now()))
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and self._transport is not None:
+            # A write that failed ends the transport, though what the other side said before may still be unread.
+            for data in _unread(self._transport):
+                self._sockets.do(self._connection.received(self.side, data, self._now()))
         self._lost = True
         self._sockets.do(self._connection.lost(self.side, self._now(), reset=error is not None))
 
@@ -181,3 +186,14 @@ class Peer(asyncio.Protocol):
             transport.close()
         elif not transport.is_closing() and transport.can_write_eof():
             transport.write_eof()
+
+
+def _unread(transport: asyncio.Transport) -> Iterator[bytes]:
+    """What waits in the system for a transport that reads no more."""
+    try:
+        with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as rest:
+            rest.setblocking(False)
+            while data := rest.recv(65536):
+                yield data
+    except OSError:
+        pass

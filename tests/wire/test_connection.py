@@ -9,7 +9,7 @@ import pytest
 
 from lab.journal.event import Flow
 from lab.wire.amqp.session import AmqpSession
-from lab.wire.connection import GRACE
+from lab.wire.connection import GRACE, LINGER
 from lab.wire.http.session import HttpSession
 from lab.wire.lane import ROOM, SLICE
 from lab.wire.raw import RawSession
@@ -237,6 +237,32 @@ def test_a_provider_that_is_gone_before_the_client_is_connected_is_still_told_to
     assert talk.ends == [(0.0, C, "reset")]
     talk.loses(C)
     assert talk.connection.over
+
+
+TOO_LARGE = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+def test_an_answer_before_the_request_was_read_is_delivered_and_not_destroyed_by_a_reset() -> None:
+    talk = Talk(HttpSession())
+    upload = post("/upload", b"x" * 1000)
+    talk.says(C, upload[:500]).says(S, TOO_LARGE).loses(S, reset=True)
+    assert talk.got(C) == TOO_LARGE
+    assert talk.ends == [(0.0, C, "eof")]
+    talk.says(C, upload[500:]).wait(LINGER - 0.001)
+    assert talk.ends == [(0.0, C, "eof")]
+    talk.wait(0.001)
+    assert talk.ends[1:] == [(LINGER, C, "close")]
+    assert [told(flow)[:2] for flow in talk.flows] == [("POST /upload", "ok")]
+    talk.loses(C)
+    assert talk.connection.over
+
+
+def test_a_provider_that_said_goodbye_does_not_reset_who_still_sends() -> None:
+    talk = Talk(HttpSession())
+    talk.says(C, post("/upload", b"x")[:-1]).says(S, TOO_LARGE).ends_from(S).loses(S, reset=True)
+    assert (C, "reset") not in {(side, how) for _, side, how in talk.ends}
+    talk.ends_from(C)
+    assert talk.ends[-1] == (0.0, C, "close")
 
 
 def test_a_client_that_ends_without_waiting_is_gone_after_a_grace() -> None:

@@ -206,6 +206,30 @@ async def test_a_reset_is_passed_on_as_a_reset() -> None:
 
 
 @in_both_loops
+async def test_an_answer_before_the_body_was_read_reaches_who_still_sends() -> None:
+    answer = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nno\n"
+
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(answer)
+        await asyncio.sleep(0)
+        writer.close()  # on top of unread bytes: a reset
+
+    async with serving(refuses) as upstream, tapped("http", upstream) as rig:
+        for _ in range(20):
+            async with calling(rig) as caller:
+                caller.writer.write(b"POST /x HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 1_000_000)
+                assert await caller.reader.readexactly(len(answer)) == answer
+                with contextlib.suppress(ConnectionError):
+                    caller.writer.write(b"x" * 1_000_000)
+                    await caller.writer.drain()
+                assert await caller.reader.read() == b""
+        await aeventually(lambda: not rig.tap.connections)
+        assert [(flow.op, flow.status, flow.outcome) for flow in rig.flows] == [("POST /x", "413", "ok")] * 20
+
+
+@in_both_loops
 async def test_a_slow_reader_holds_back_the_sender_and_not_the_memory() -> None:
     size = 64 * MB
     sent = 0
