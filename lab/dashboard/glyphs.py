@@ -1,7 +1,7 @@
-"""The characters the screen is drawn with, and their ASCII stand-ins for terminals that know no others.
+"""The characters of the screen, and the ASCII stand-in of each for terminals without Unicode.
 
-Everything is drawn in Unicode; where that cannot be shown, each row is translated as its last step. The stand-ins are
-as wide as what they replace, so nothing moves.
+Views draw in Unicode. Where a terminal cannot show that, each row is translated as the last step. A stand-in is as wide
+as the character that it replaces, so nothing moves.
 """
 
 from __future__ import annotations

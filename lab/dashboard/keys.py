@@ -76,16 +76,16 @@ KEYS: tuple[Key, ...] = (
     _fault("p", "poison", "poison {}", help="the next delivery's body is garbage"),
     _fault("m", "miss", "miss {}", help="Redis reads find nothing"),
     _process("k", "kill", "SIGKILL; the supervisor restarts it", "kill"),
-    _process("f", "freeze", "SIGSTOP; again to let it go on", "freeze"),
+    _process("f", "freeze", "SIGSTOP; press again to let it go on", "freeze"),
     _process("t", "terminate", "SIGTERM: finish and stop", "terminate"),
     _process("R", "restart", "stop and start again", "restart"),
     Key("u", "u", "heal all", "lift every fault and thaw every process", "the run", "heal", "live"),
     Key("plus,equals_sign", "+", "more load", "raise the load by a half", "the run", "more", "live"),
     Key("minus", "-", "less load", "lower the load by a third", "the run", "less", "live"),
     Key("colon", ":", "any fault", "type a fault in words, as `lab fault add` takes it", "the run", "type", "live"),
-    Key("q", "q", "quit", "leave; a run that is not detached ends", "the run", "quit", "live"),
+    Key("q", "q", "quit", "leave; a run that this command started ends", "the run", "quit", "live"),
     Key("q", "q", "quit", "leave the recording", "the run", "quit", "recorded"),
-    Key("space", "Space", "pause", "stop the clock of the screen and show every flow; again to go on", "time", "pause"),
+    Key("space", "Space", "pause", "stop the clock and show every flow; press again to go on", "time", "pause"),
     Key("comma", ",", "back", "go 10 seconds back", "time", "back"),
     Key("full_stop", ".", "on", "go 10 seconds on", "time", "on"),
     Key("end", "End", "newest", "go to the newest line, and to now", "time", "newest"),
@@ -99,7 +99,7 @@ KEYS: tuple[Key, ...] = (
     Key("s", "s", "side", "fold the column at the side, and back", "looking", "side"),
     Key("question_mark", "?", "help", "this page", "looking", "help"),
     Key("ctrl+p", "Ctrl+P", "palette", "find any of these by its name", "looking", "palette"),
-    Key("slash", "/", "filter", "show only what matches", "lists", "filter"),
+    Key("slash", "/", "filter", "show only lines that match", "lists", "filter"),
     Key("escape", "Esc", "map", "back to the map; clears the filter", "lists", "leave"),
 )
 """Keys in the order in which help shows them."""
@@ -108,8 +108,8 @@ DIGITS = "123456789"
 
 
 def table(live: bool, panels: Sequence[tuple[str, str, str]] = ()) -> tuple[Key, ...]:
-    """The keys of a live run, or of a recorded one (which nobody can disturb any more). `panels` are the lists that it
-    shows, as (name, title, help); each gets a digit."""
+    """The keys of a live run, or of a recorded one, which cannot be disturbed. `panels` are its lists, as (name, title,
+    help); each gets a digit."""
     lists = (
         Key(digit, digit, title, help, "lists", "panel", panel=name)
         for digit, (name, title, help) in zip(DIGITS, panels, strict=False)
@@ -138,7 +138,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a key does nothing here, in one line."""
+    """The reason, in one line, why a key does nothing here."""
 
     reason: str
 
@@ -179,7 +179,7 @@ def _lasting(text: str, duration: float | None) -> str:
 def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -> Decision:
     names = {service.name for service in system.services} | {engine.name for engine in system.engines}
     if selection == CLIENT:
-        return Refusal(f"the client is the load of the lab itself: {key.name} another process, + and - change the load")
+        return Refusal(f"client is the load generator: {key.name} another process, or change the load with + and -")
     if selection not in names:
         return Refusal(f"{key.name} works on a process; {_shown(selection) or 'nothing'} is a link. Select a box (Tab)")
     process = picture.processes.get(selection)

@@ -1,7 +1,7 @@
 """Where the boxes and wires of a System's map go: layers from left to right, computed once and always the same.
 
-Services stand right of who calls them. A service that nobody calls and that listens to a broker stands right of the
-broker, for that is the way its work comes. Wires that span layers get a lane of their own in between.
+A service stands to the right of its callers. A service without callers that consumes from a broker stands to the right
+of the broker, because its work arrives from there. Wires that span layers get a lane of their own in between.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The map as Rows: boxes with what their processes do, wires with rate, time, errors and moving dots.
+"""The map as Rows: boxes with the state of their processes, wires with rate, time, errors and moving dots.
 
-Where the screen is too small for a map, the same is told as a list.
+A screen that is too small for the map gets the same facts as a list.
 """
 
 from __future__ import annotations

@@ -14,15 +14,15 @@ from lab.dashboard.rows import Row, broken, row
 from lab.dashboard.surface import Surface
 
 LEGEND = (
-    ("●  ●", "messages on their way: more dots for a higher rate; the exact rate is written beside"),
-    ("✕", "an error that comes back, a message that is lost, a wire that is cut"),
-    ("◉  ◌", "a message that comes twice; one that is late"),
+    ("●  ●", "messages under way: more dots for a higher rate; the exact rate stands beside"),
+    ("✕", "an error answer, a lost message, a cut wire"),
+    ("◉  ◌", "a message that arrives twice; a late one"),
     ("─ ╌ ━", "HTTP; messages through a broker; Redis"),
-    ("╌ box", "somebody else's system, played by the lab"),
-    ("╰─db─╯", "the service keeps a database of this name, in a file: no wire leads there"),
-    ("!latency", "a fault on this wire; it heals by itself after 30 s, or with the same key again"),
+    ("╌ box", "an external system, simulated by the lab"),
+    ("╰─db─╯", "the service has a database file of this name, which needs no wire"),
+    ("!latency", "a fault on this wire; it heals after 30 s, or when the same key is pressed again"),
     ("unacked", "delivered to a consumer that has not acknowledged yet"),
-    ("odd signs?", "start with LAB_ASCII=1 and everything is drawn in plain characters"),
+    ("odd signs?", "start with LAB_ASCII=1 to draw everything in plain characters"),
 )
 
 

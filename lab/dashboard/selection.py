@@ -19,8 +19,8 @@ def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> lis
     if process is None:
         load = picture.load
         if load is None:
-            return [("the load of the lab has not begun", "dim")]
-        sent = f"{figures.rate(load.rate)} asked for · sent {load.sent} · ok {load.ok} · failed {load.failed}"
+            return [("the load generator has not started", "dim")]
+        sent = f"{figures.rate(load.rate)} wanted · sent {load.sent} · ok {load.ok} · failed {load.failed}"
         return [(sent, "text"), (f"p50 {figures.ms(load.p50)} p99 {figures.ms(load.p99)}", "dim")]
     vitals = vitals_of.get(process.name)
     said = [(process.state, PROCESS_STYLE.get(process.state, "warn"))]

@@ -113,7 +113,7 @@ class ShownRun:
 
     @property
     def banner(self) -> str:
-        """What must be said loudly: that something is wrong, or that this is the end."""
+        """The loud line: what is wrong with the run, or that this is its end."""
         if self.over:
             return self._last_word() if self.timeline.ended else ""
         return self._trouble

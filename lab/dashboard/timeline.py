@@ -2,7 +2,7 @@
 
 The head follows the end of the file, plays on at a pace, stands still, or is moved. On the way forward snapshots of the
 fold are kept, so that a step back folds only the events since the nearest one. A live run and a recorded one differ in
-one thing: `closed` says whether more may still be written.
+one thing: `closed` says that nothing more will be written.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Traffic: the dots that move along the wires of the map.
 
 Every dot is a message that was really seen, but not every message gets a dot: a wire shows about as many at once as
-the logarithm of its rate, so that one message a second and a thousand a second can both be watched. What went wrong
-gets a dot before what went well.
+the logarithm of its rate, so that one message a second and a thousand a second can both be watched. A failure
+gets a dot before a success.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def test_the_same_key_again_lifts_it() -> None:
         ("miss", "client->orders", "miss needs REDIS; client→orders speaks HTTP. This system has no REDIS link"),
         ("latency", "orders", "latency works on a link; orders is not one. Select client→users (Tab)"),
         ("kill", "client->orders", "kill works on a process; client→orders is a link. Select a box (Tab)"),
-        ("kill", "client", "the client is the load of the lab itself: kill another process, + and - change the load"),
+        ("kill", "client", "client is the load generator: kill another process, or change the load with + and -"),
     ],
 )
 def test_a_key_that_does_not_fit_says_why(name: str, selection: str, says: str) -> None:

@@ -1,4 +1,4 @@
-"""Processes: each with its state, what it uses, and why it is in this state."""
+"""Processes: the state of each, its use of the machine, and the reason."""
 
 from __future__ import annotations
 

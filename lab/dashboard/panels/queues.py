@@ -92,7 +92,7 @@ def _side(view: View, width: int, height: int) -> list[Row]:
 
 
 def _idle(queue: QueuePicture) -> bool:
-    """Whether it only waits in case something goes wrong: a retry or dead-letter queue that nobody consumes, empty."""
+    """Whether it has never been used: a retry or dead-letter queue that only waits in case something goes wrong."""
     return not (queue.ready or queue.unacked or queue.consumers or queue.delivered)
 
 
