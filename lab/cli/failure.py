@@ -19,8 +19,11 @@ class Failure(Exception):
         self.code = code
 
     def __str__(self) -> str:
-        lines = [f"lab: {self.what}"]
-        lines += [f"  {line}" for line in self.why.splitlines()]
+        from lab.journal.visible import visible
+
+        lines = [visible(line) for line in f"lab: {self.what}".split("\n")]
+        if self.why:
+            lines += [f"  {visible(line)}" for line in self.why.rstrip("\n").split("\n")]
         if self.next:
             lines.append(tr("  Next: {next}", next=self.next))
         return "\n".join(lines)

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from lab.dashboard.glyphs import to_ascii
 from lab.dashboard.rows import STYLES, Row
+from lab.journal.visible import visible
 
 
 class Surface(Widget):
@@ -71,8 +72,7 @@ class Surface(Widget):
         super().notify_style_update()
 
     def _clean(self, text: str) -> str:
-        if not text.isprintable():
-            text = "".join(char if char.isprintable() else "?" for char in text)
+        text = visible(text)
         return to_ascii(text) if self.ascii else text
 
     def _style(self, name: str) -> Style:

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from lab.cli import output
+from lab.cli.failure import Failure
 
 
 class Terminal(io.StringIO):
@@ -26,6 +27,20 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 def test_in_a_pipe_a_table_is_as_wide_as_its_words_and_has_no_colour(capsys: pytest.CaptureFixture[str]) -> None:
     output.table(("NAME", "WHY"), [("orders", "x" * 300), ("db", "")], {0: ["good", "bad"]})
     assert capsys.readouterr().out.splitlines() == ["NAME    WHY", "orders  " + "x" * 300, "db"]
+
+
+def test_what_strangers_wrote_is_shown_in_tables_and_failures_and_not_obeyed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output.table(("NAME", "WHY"), [("a\x1b[2J", "one\r\nERROR: two\u202e"), ("db", "")])
+    assert capsys.readouterr().out.split("\n")[1:] == ["a\\x1b[2J  one\\r\\nERROR: two\\u202e", "db", ""]
+    failure = Failure("it broke\x07", why="said \x1b]0;PWNED\x07\nand more\x0bof it", next="lab ps")
+    assert str(failure).split("\n") == [
+        "lab: it broke\\x07",
+        "  said \\x1b]0;PWNED\\x07",
+        "  and more\\x0bof it",
+        "  Next: lab ps",
+    ]
 
 
 def test_in_a_terminal_the_last_column_is_wrapped_below_itself(monkeypatch: pytest.MonkeyPatch) -> None:
