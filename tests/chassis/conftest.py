@@ -63,13 +63,14 @@ def cluster() -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty database of each kind."""
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty database of each kind, in which nobody gives up waiting because the machine is busy."""
+    monkeypatch.setattr("lab.chassis.database._BUSY_MS", 60_000)
     if request.param == "sqlite":
         database = Database(f"sqlite:///{tmp_path}/test.db")
     else:
