@@ -36,4 +36,9 @@ class Read:
     wanted: bool
 
 
-Action = Write | End | Read | Again | Flow
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The client has sent its FIN and is waited for: call `given_up` if no program holds its socket any more."""
+
+
+Action = Write | End | Read | Probe | Again | Flow

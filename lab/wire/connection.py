@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.locale import tr
-from lab.wire.actions import Action, End, How, Read
+from lab.wire.actions import Action, End, How, Probe, Read
 from lab.wire.disturb import touched
 from lab.wire.lane import Lane
 from lab.wire.linkfaults import Change, LinkFaults
@@ -34,7 +34,8 @@ from lab.wire.session import (
 )
 
 GRACE = 0.25
-"""Seconds for the provider's answer after the client's EOF, before what it waited for counts as lost."""
+"""Seconds for the provider's answer after the client's EOF, before one looks (and looks again) whether the client still
+waits for it."""
 
 LINGER = 2.0
 """Seconds in which a client may still send what nobody will read, before its connection is closed: a close on top of
@@ -189,12 +190,22 @@ class Connection:
         self._undecoded(error)
         return self._decided()
 
+    def given_up(self, now: float) -> Sequence[Action]:
+        """The client's EOF was not a half-close that waits for an answer: it is gone."""
+        self._now = now
+        self._grace = None
+        if not self._cut:
+            self._actions += [self._marked(flow) for flow in self._finish(Side.CLIENT)]
+        return self._decided()
+
     def passed(self, now: float) -> Sequence[Action]:
         """Time passed."""
         self._now = now
         if self._grace is not None and self._grace <= now:
             self._grace = None
-            self._given_up()
+            if not self._cut and not self._over and not isinstance(self.session, RawSession):
+                self._grace = now + GRACE
+                self._actions.append(Probe())
         if self._linger is not None and self._linger <= now:
             self._linger = None
             self._end_socket(Side.CLIENT, "close")
@@ -456,11 +467,6 @@ class Connection:
         if self._sockets[Side.SERVER].eof:
             return True
         return not isinstance(self.session, RawSession) and all(flow.outcome != "lost" for flow in lost)
-
-    def _given_up(self) -> None:
-        """The client's EOF was not a half-close that waits for an answer: it is gone."""
-        if not self._cut and not isinstance(self.session, RawSession):
-            self._actions += [self._marked(flow) for flow in self._finish(Side.CLIENT)]
 
     def _finish(self, by: Side) -> Sequence[Flow]:
         """The conversation is over: flows for what never got an answer, once."""

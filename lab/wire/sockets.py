@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, cast
 
 from lab.journal.event import Flow
-from lab.wire.actions import Action, End, Read, Write
+from lab.wire.actions import Action, End, Probe, Read, Write
 from lab.wire.connection import Connection
 from lab.wire.linkfaults import Change, LinkFaults
 from lab.wire.listener import linger_zero
+from lab.wire.peers import held_by_peer
 from lab.wire.session import Again, Side
 
 
@@ -76,6 +77,9 @@ class Sockets:
                     self._peer(side).read(wanted)
                 case End(to, how):
                     self._peer(to).end(how)
+                case Probe():
+                    if not self.client.held():
+                        self.do(self.connection.given_up(self.owner.now()))
                 case Again():
                     self.owner.again(action)
         connection = self.connection
@@ -170,6 +174,10 @@ class Peer(asyncio.Protocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+    def held(self) -> bool:
+        """Whether the program at the other end still holds its socket, as far as that can be known."""
+        return self._transport is not None and not self._lost and held_by_peer(self._transport)
 
     def end(self, how: str) -> None:
         """End it with a FIN (`eof`), `close` it after what was written, or `reset` it."""

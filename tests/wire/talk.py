@@ -8,7 +8,7 @@ from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.faults.text import parse
 from lab.journal.event import Flow
-from lab.wire.actions import Action, End, How, Read, Write
+from lab.wire.actions import Action, End, How, Probe, Read, Write
 from lab.wire.connection import Connection
 from lab.wire.linkfaults import LinkFaults
 from lab.wire.session import Again, Session, Side
@@ -30,6 +30,8 @@ class Talk:
         self._late = False
         self.connection = Connection(session, self.faults)
         self.answer = answer
+        self.waits = False
+        """Whether a client that ended its side still waits for an answer."""
         self.now = 0.0
         self.heard: dict[Side, list[tuple[float, bytes]]] = {C: [], S: []}
         self.ends: list[tuple[float, Side, How]] = []
@@ -116,6 +118,9 @@ class Talk:
                     self.ends.append((round(self.now, 6), to, how))
                 case Read(side, wanted):
                     (self.paused.discard if wanted else self.paused.add)(side)
+                case Probe():
+                    if not self.waits:
+                        self._do(self.connection.given_up(self.now))
                 case Again(data):
                     self.copies.append(data)
 

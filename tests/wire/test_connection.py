@@ -273,6 +273,25 @@ def test_a_client_that_ends_without_waiting_is_gone_after_a_grace() -> None:
     assert [told(flow)[:2] for flow in talk.flows] == [("GET /x", "lost")]
 
 
+def test_a_client_that_half_closes_and_waits_has_its_answer_however_late() -> None:
+    talk = Talk(HttpSession())
+    talk.waits = True
+    talk.says(C, get("/slow")).ends_from(C).wait(3)
+    assert talk.flows == []
+    talk.says(S, OK).ends_from(S)
+    assert talk.got(C) == OK
+    assert [told(flow) for flow in talk.flows] == [("GET /slow", "ok", 3_000, ())]
+
+
+def test_a_client_that_gives_up_waiting_after_a_half_close_is_gone() -> None:
+    talk = Talk(HttpSession())
+    talk.waits = True
+    talk.says(C, get("/slow")).ends_from(C).wait(1)
+    talk.waits = False
+    talk.wait(GRACE)
+    assert [told(flow)[:2] for flow in talk.flows] == [("GET /slow", "lost")]
+
+
 def test_what_waits_is_bounded_the_sender_is_no_longer_read_from() -> None:
     talk = Talk(RawSession())
     talk.fault("blackhole")

@@ -384,3 +384,12 @@ def test_an_error_never_comes_in_the_middle_of_a_push() -> None:
     dialogue.says(S, b"date\r\n*1\r\n$1\r\nk\r\n+late")
     assert dialogue.to[C].startswith(b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n-LOADING ")
     assert dialogue.to[C].endswith(b"\r\n+late")
+
+
+def test_a_command_typed_by_hand_may_end_in_a_line_feed_alone() -> None:
+    flows = observed(RedisSession(), [(C, b"PING\nGET a\n"), (S, b"+PONG\r\n$1\r\nx\r\n")])
+    assert [(f.op, f.status) for f in flows] == [("PING", "PONG"), ("GET a", "hit")]
+    dialogue = Dialogue(RedisSession(), striking('error on "SET *"'))
+    dialogue.says(C, b"PING\nGET").says(C, b" a\nSET a 1\n")
+    assert dialogue.to[S] == b"PING\nGET a\n"
+    assert not dialogue.gave_up

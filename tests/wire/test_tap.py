@@ -93,6 +93,29 @@ async def test_half_close_lets_the_answer_come_back_later() -> None:
 
 
 @in_both_loops
+async def test_half_close_is_no_giving_up_and_closing_is() -> None:
+    gate = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await gate.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        await writer.drain()
+
+    async with serving(slow) as upstream, tapped("http", upstream) as rig, calling(rig) as waits, calling(rig) as gone:
+        waits.writer.write(b"GET /waits HTTP/1.1\r\nConnection: close\r\n\r\n")
+        waits.writer.write_eof()
+        gone.writer.write(b"GET /gone HTTP/1.1\r\n\r\n")
+        gone.writer.close()
+        await aeventually(lambda: rig.flows)
+        assert [(flow.op, flow.outcome) for flow in rig.flows] == [("GET /gone", "lost")]
+        gate.set()
+        assert (await waits.reader.read()).endswith(b"hi")
+        await aeventually(lambda: len(rig.flows) == 2)
+        assert (rig.flows[1].op, rig.flows[1].status, rig.flows[1].outcome) == ("GET /waits", "200", "ok")
+
+
+@in_both_loops
 async def test_the_server_may_speak_first_and_the_client_early() -> None:
     async def greets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"hello ")

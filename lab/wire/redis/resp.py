@@ -80,20 +80,23 @@ class CommandReader:
                 if not self._need:
                     commands.append(Command(self._args, self._count, pos - before))
                 continue
-            end = data.find(_CRLF, pos)
+            kind = data[pos]
+            inline = not self._need and kind != 42
+            end = data.find(b"\n" if inline else _CRLF, pos)
             if end < 0:
                 self._keep(data, pos)
                 break
-            kind = data[pos]
             if not self._need:
                 self._args = args = []
-                if kind == 42:
-                    self._need = self._count = max(0, _length(data[pos + 1 : end]))
-                else:
+                if inline:
+                    # Typed by hand, so a line feed alone will do.
                     _must_be_inline(kind)
                     args += data[pos:end].split()[:ARGS_KEPT]
                     self._count = len(args)
-                pos = end + 2
+                    pos = end + 1
+                else:
+                    self._need = self._count = max(0, _length(data[pos + 1 : end]))
+                    pos = end + 2
                 if not self._need:
                     commands.append(Command(args, self._count, pos - before))
                 continue
