@@ -31,7 +31,7 @@ ROLES = {"ok": "good", "note": "dim", "problem": "bad"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """One thing looked at. Only a `problem` keeps the lab from working; `fix` says what to do."""
 
     about: str
@@ -59,9 +59,9 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(exits.MISSING)
 
 
-def machine() -> Iterator[Finding]:
+def machine() -> Iterator[Remark]:
     """The lab itself, Python, system and terminal."""
-    yield Finding(
+    yield Remark(
         "lab",
         "ok",
         tr(
@@ -73,7 +73,7 @@ def machine() -> Iterator[Finding]:
     )
     system = platform.system()
     if system == "Linux":
-        yield Finding(
+        yield Remark(
             "system",
             "ok",
             tr(
@@ -85,42 +85,42 @@ def machine() -> Iterator[Finding]:
         )
     elif system == "Darwin":
         note = tr("parent-death signals are missing here: after a kill -9 the next lab command cleans up")
-        yield Finding(
+        yield Remark(
             "system",
             "note",
             tr("macOS {machine}, {cpu_count} cores", machine=platform.machine(), cpu_count=os.cpu_count()),
             note,
         )
     else:
-        yield Finding("system", "problem", system, tr("the lab needs Unix sockets and signals: Linux, macOS, or WSL"))
+        yield Remark("system", "problem", system, tr("the lab needs Unix sockets and signals: Linux, macOS, or WSL"))
     columns, lines = shutil.get_terminal_size()
     if not is_screen():
-        yield Finding("terminal", "note", tr("none here"), tr("without one, lab run narrates in plain lines"))
+        yield Remark("terminal", "note", tr("none here"), tr("without one, lab run narrates in plain lines"))
     elif columns < SMALLEST_SCREEN[0] or lines < SMALLEST_SCREEN[1]:
-        yield Finding("terminal", "note", f"{columns}x{lines}", tr("the dashboard wants 80x24 or more"))
+        yield Remark("terminal", "note", f"{columns}x{lines}", tr("the dashboard wants 80x24 or more"))
     else:
         colour = tr("without colour (NO_COLOR)") if os.environ.get("NO_COLOR") else tr("with colour")
-        yield Finding("terminal", "ok", f"{columns}x{lines}, {colour}")
+        yield Remark("terminal", "ok", f"{columns}x{lines}, {colour}")
 
 
-def _folder() -> Iterator[Finding]:
+def _folder() -> Iterator[Remark]:
     """Where runs are kept."""
     from lab.runtime.runs import home
 
     folder = home()
     existing = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not os.access(existing, os.W_OK):
-        yield Finding(
+        yield Remark(
             "runs", "problem", tr("{folder} cannot be written", folder=folder), tr("set LAB_HOME to a folder that can")
         )
         return
     free = shutil.disk_usage(existing).free
     state: Literal["ok", "problem"] = "ok" if free > LEAST_ROOM else "problem"
     fix = "" if state == "ok" else tr("make room, or set LAB_HOME to a folder on another disk")
-    yield Finding("runs", state, tr("{folder}, {size} free", folder=folder, size=size(free)), fix)
+    yield Remark("runs", state, tr("{folder}, {size} free", folder=folder, size=size(free)), fix)
 
 
-def _print(finding: Finding) -> None:
+def _print(finding: Remark) -> None:
     out(f"{paint(SIGNS[finding.state], ROLES[finding.state])}{finding.about:<10}{finding.found}")
     if finding.fix:
         out(f"   {'':<10}{finding.fix}")

@@ -18,7 +18,7 @@ from lab.grading.checking.expect import CannotTell, eventually
 from lab.grading.instruments import messages
 from lab.grading.instruments.broker_connection import LOCKED, NOT_FOUND, BrokerConnection, Refused
 from lab.grading.instruments.broker_listener import BrokerListener, read
-from lab.grading.instruments.messages import CLOUD_EVENT, EXCHANGE, PERSISTENT, Message
+from lab.grading.instruments.messages import CLOUD_EVENT, EXCHANGE, PERSISTENT, Heard
 from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
 from lab.locale import tr
@@ -147,7 +147,7 @@ class Broker:
 
         eventually(at_rest, tr("{queue} to be worked off", queue=queue), within, code="not-drained", got=lambda: last)
 
-    def get(self, queue: str) -> Message | None:
+    def get(self, queue: str) -> Heard | None:
         """Take the first message out for good; None if there is none."""
         try:
             method, properties, body = self._connection.do(lambda channel: channel.basic_get(queue, auto_ack=True))

@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.grading.checking.expect import CannotTell
 from lab.grading.instruments.broker_connection import TROUBLE, connect
-from lab.grading.instruments.messages import PERSISTENT, Message
+from lab.grading.instruments.messages import PERSISTENT, Heard
 from lab.locale import tr
 
 PUMP = 0.2
@@ -38,7 +38,7 @@ class BrokerListener:
         self.queue = queue
         self._url = url
         self._publish = publish
-        self._messages: list[Message] = []
+        self._messages: list[Heard] = []
         self._earlier: Counter[Identity] = Counter()
         """What was taken over connections that have ended."""
         self._lately: Counter[Identity] = Counter()
@@ -48,16 +48,16 @@ class BrokerListener:
         self._thread.start()
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[Heard]:
         return list(self._messages)
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[Heard]:
         return iter(self.messages)
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def up_to_now(self) -> list[Message]:
+    def up_to_now(self) -> list[Heard]:
         """The messages, complete up to now: for what must not have been published. Raises CannotTell."""
         ident = f"{FENCE}-{uuid.uuid4()}"
         passed = self._fences[ident] = threading.Event()
@@ -106,9 +106,9 @@ class BrokerListener:
         channel.basic_ack(method.delivery_tag)
 
 
-def read(method: Any, properties: Any, body: bytes) -> Message:
-    """What pika gives as a Message."""
-    return Message(
+def read(method: Any, properties: Any, body: bytes) -> Heard:
+    """The message that pika gives, as a Heard."""
+    return Heard(
         body=body,
         routing_key=method.routing_key,
         exchange=method.exchange,

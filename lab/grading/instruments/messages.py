@@ -16,7 +16,7 @@ PERSISTENT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Heard:
     """A message as it was in a queue. `at` is time.monotonic() when it was taken out."""
 
     body: bytes
