@@ -394,8 +394,10 @@ class RunScreen(Screen[None]):
         forms = []
         for panel in self.run.panels:
             view = self.desk.view(panel)
-            if panel is not self.desk.panel and panel.side(view, width, height):
+            if panel.side(view, width, height):
                 forms.append((panel, view))
+        # What the list shows at length need not stand beside it, unless there is nothing else.
+        forms = [form for form in forms if form[0] is not self.desk.panel] or forms
         rows: list[Row] = []
         for number, (panel, view) in reversed(list(enumerate(forms))):
             free = height - len(rows) - bool(rows)

@@ -355,6 +355,51 @@ async def test_a_run_that_failed_under_the_screen_says_why() -> None:
         await until(lambda: "The run failed at 01:01: the fork server died. This is its last" in shown(app, "story"))
 
 
+@pytest.mark.parametrize("width", [120, 80, 40])
+async def test_the_foot_names_the_way_on_and_out_at_any_width(width: int) -> None:
+    async with opened(FakeRun(some(2)), (width, 24)) as (app, _):
+        assert "Enter open  ? help  q quit" in shown(app, "keys")
+
+
+async def test_enter_opens_what_was_selected_last() -> None:
+    async with opened(FakeRun(some(2))) as (app, pilot):
+        await pilot.press("1")
+        screen_of(app).desk.selection = "client"
+        await pilot.press("right", "escape")
+        screen_of(app).desk.select("orders")
+        await pilot.press("enter")
+        assert "takes orders, keeps the saga" in shown(app, "page")
+
+
+async def test_the_side_folds_and_gives_its_room_to_the_list() -> None:
+    async with opened(FakeRun(some())) as (app, pilot):
+        before = app.screen.query_one("#list", Surface).size.width
+        await pilot.press("s")
+        await until(lambda: app.screen.query_one("#list", Surface).size.width == 120)
+        await pilot.press("s")
+        await until(lambda: app.screen.query_one("#list", Surface).size.width == before)
+
+
+async def test_a_system_without_orders_and_queues_shows_its_latest_requests_at_the_side() -> None:
+    system = System(
+        name="own",
+        services=(Service(name="web", module="x"),),
+        links=(Link(source="client", target="web", protocol="http"),),
+    )
+    asked = [shop.http("client->web", f"GET /{number}", t=number / 10) for number in range(6)]
+    async with opened(FakeRun(asked), system=system) as (app, _):
+        await until(lambda: "GET /5" in shown(app, "side"))
+        assert shown(app, "side").index("GET /5") < shown(app, "side").index("GET /0")
+
+
+async def test_a_run_that_never_began_leaves_at_once() -> None:
+    run = FakeRun()
+    run.die()
+    app = dashboard(run)
+    async with app.run_test(size=WIDE):
+        await until(lambda: not app.is_running)
+
+
 @pytest.mark.parametrize(("width", "height"), [(60, 20), (40, 12), (200, 60), (20, 6)])
 async def test_any_size_is_survived(width: int, height: int) -> None:
     async with opened(FakeRun(some(2)), (width, height)) as (app, pilot):

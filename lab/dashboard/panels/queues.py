@@ -84,10 +84,9 @@ def _side(view: View, width: int, height: int) -> list[Row]:
     known = _by_need(view)
     if not known:
         return note(_empty(view), width)[:height]
-    busy = [queue for queue in known if not _idle(queue)]
-    kept = busy[: max(0, height - 2)]
+    kept = [queue for queue in known if not _idle(queue)][: max(0, height - 2)]
     folded = len(known) - len(kept)
-    rest = [row((f" and {folded} more ({len(known) - len(busy)} hold nothing)", "dim"))] if folded else []
+    rest = [row((f" and {folded} more", "dim"))] if folded else []
     return [*_heading(view, width), *(queue_row(queue, view, width) for queue in kept), *rest]
 
 
