@@ -25,6 +25,7 @@ from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
 from lab.runtime.control import ControlServer
 from lab.runtime.faults import Faults
 from lab.runtime.identity import identity
+from lab.runtime.inherited import dropped
 from lab.runtime.leftovers import RUNTIME, Pid, Remains, scratch
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
@@ -188,6 +189,9 @@ class Run:
 
     async def _begin(self) -> None:
         self._tell("starting", state="starting")
+        if names := dropped(os.environ):
+            why = "a service that needs one is given it by env in its declaration"
+            self._tell(f"variables of your shell that services do not get: {', '.join(names)}; {why}")
         for name, launch in self._wiring.launches.items():
             self.journal.append(EngineState(source=name, tier=launch.tier, state="chosen", detail=launch.title))
         for link in self.system.links:

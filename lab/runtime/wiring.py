@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +10,11 @@ from pathlib import Path
 from string import Template
 
 from lab.engines.launch import HOST, Launch
+from lab.runtime.inherited import inherited
 from lab.runtime.readiness import Probe, all_of, at_once, engine, http, started, tcp
-from lab.runtime.secrets import without_secrets
 from lab.runtime.spawn import Program
 from lab.system.kinds import protocols
 from lab.system.model import CLIENT, HTTP, Link, Service, System
-
-OURS = re.compile(r"(.*_URL|PORT|HOST|SERVICE_NAME|INSTANCE_ID|LAB_.*|PYTEST_.*)")
-"""Variables of the starter's environment that mean something else to a service, or belong to the lab."""
 
 
 @dataclass(slots=True)
@@ -92,9 +88,8 @@ class Wiring:
         return {link.target: self.url(link) for link in links}
 
     def inherited(self) -> dict[str, str]:
-        """The starter's environment without its secrets and what is ours to set, but with the mark of leftovers."""
-        kept = {name: value for name, value in without_secrets(os.environ).items() if not _ours(name)}
-        return {**kept, "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
+        """What is passed on of the starter's environment, with the mark of leftovers."""
+        return {**inherited(os.environ), "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
 
     def service_probe(self, service: Service) -> Probe:
         if service.ready == "started":
@@ -125,10 +120,6 @@ class Wiring:
         """The service whose replica this is, or itself."""
         replicas = {service.name: service.replica_of for service in self.system.services}
         return replicas.get(name) or name
-
-
-def _ours(name: str) -> bool:
-    return OURS.fullmatch(name) is not None or any(name == protocol.variable for protocol in protocols().values())
 
 
 def _join(url: str, suffix: str) -> str:

@@ -102,6 +102,16 @@ def test_a_service_that_lab_toml_does_not_lead_to_is_named(place: Path) -> None:
     assert not list((place / ".lab").glob("records/*"))
 
 
+def test_a_hint_in_a_fresh_workspace_is_not_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab("init", "fresh")
+    monkeypatch.chdir(tmp_path / "fresh")
+    refused = lab("hint")
+    assert refused.exit_code == 2
+    assert "lab start 9.1" in refused.stderr
+    lab("start", "9.1")
+    assert "hint 1 of 3" in lab("hint").stdout
+
+
 @pytest.mark.usefixtures("place")
 def test_hints_open_one_after_the_other() -> None:
     assert lab("hint", "--step", "2").exit_code == 2

@@ -208,7 +208,9 @@ def test_a_service_gets_another_port_when_its_own_was_taken() -> None:
 
 def test_the_environment_is_the_services_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://somebody-elses")
-    monkeypatch.setenv("EDITOR", "ed")
+    monkeypatch.setenv("TZ", "Asia/Tashkent")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
     printer = Service(name="printer", command=("env",), ready="started", env={"COLOUR": "green"}, restart="never")
     links = (
         Link(source="printer", target="back", protocol="http", suffix="/v1"),
@@ -222,7 +224,10 @@ def test_the_environment_is_the_services_own(monkeypatch: pytest.MonkeyPatch) ->
         assert told["DATABASE_URL"] == f"sqlite:///{live.record.folder}/data/printer/printer.db"
         assert told["BACK_URL"] == live.url("printer->back")
         assert told["BACK_URL"].endswith("/v1")
-        assert (told["EDITOR"], told["COLOUR"], told["HOST"]) == ("ed", "green", "127.0.0.1")
+        assert (told["TZ"], told["COLOUR"], told["HOST"]) == ("Asia/Tashkent", "green", "127.0.0.1")
+        assert not {"HTTP_PROXY", "all_proxy"} & set(told)
+        (said,) = [event.text for event in notes(live) if "do not get" in event.text]
+        assert "HTTP_PROXY, all_proxy" in said
         assert (told["SERVICE_NAME"], told["INSTANCE_ID"]) == ("printer", "printer-1")
         assert live.process("printer").url == f"http://127.0.0.1:{told['PORT']}"
         assert "LAB_HOME" not in told

@@ -26,6 +26,8 @@ def hint(
 
     here = learner.workspace()
     asked = learner.chosen(here, exercise, graded=True)
+    if exercise is None:
+        here.programs(asked)  # nobody needs a hint, unasked for by name, for what is not started: it would be spent
     with learner.progress(here) as so_far:
         opened = hints.open_one(asked, language(), so_far, step)
     shown, number, count = opened.hint, opened.number, opened.count
