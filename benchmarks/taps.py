@@ -5,6 +5,9 @@
 One process holds the taps of all links and writes every flow to a journal, as the runtime does. Promised: at most
 0.15 ms added to a median round trip, at least 15,000 decoded requests a second, less than 60 MB. Rounds alternate
 between direct and tapped, and the best of each counts: what disturbs a measurement only ever makes it slower.
+
+CPU is compared with the floor, a proxy in the same loop that copies bytes and does nothing else: medians of all rounds,
+taken in turn, since a busy machine makes both dearer.
 """
 
 from __future__ import annotations
@@ -49,7 +52,8 @@ PROMISED = {"added": 150.0, "rate": 15_000.0, "rss": 60.0}
 
 @dataclass
 class Row:
-    """One link: round trips in µs and rates in 1/s, direct and tapped, one figure a round; tap CPU in µs a request."""
+    """One link: round trips in µs and rates in 1/s, direct and tapped, one figure a round; CPU of the tap and of the
+    proxy that only copies in µs a request."""
 
     name: str
     direct: list[float] = field(default_factory=list)
@@ -57,13 +61,14 @@ class Row:
     direct_rate: list[float] = field(default_factory=list)
     tapped_rate: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    copy_cpu: list[float] = field(default_factory=list)
 
 
-class Taps:
-    """The process under test; `upstreams` maps a protocol to its provider."""
+class Proxies:
+    """A process of proxies, `taps` or `copies`; `upstreams` maps a protocol to its provider."""
 
-    def __init__(self, upstreams: dict[str, Address], journal: Path, uvloop: bool) -> None:
-        argv = [sys.executable, "-m", "benchmarks.taps", "--role", "taps", "--journal", str(journal)]
+    def __init__(self, role: str, upstreams: dict[str, Address], journal: Path, uvloop: bool) -> None:
+        argv = [sys.executable, "-m", "benchmarks.taps", "--role", role, "--journal", str(journal)]
         argv += ["--upstreams", json.dumps(upstreams)] + ([] if uvloop else ["--asyncio"])
         self._process = subprocess.Popen(argv, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
@@ -99,6 +104,8 @@ def main() -> None:
     match args.role:
         case "taps":
             _run(_hold_taps(json.loads(args.upstreams), Path(args.journal)), not args.asyncio)
+        case "copies":
+            _run(_hold_copies(json.loads(args.upstreams)), not args.asyncio)
         case "web":
             _run(_serve_web(), True)
         case "load":
@@ -116,25 +123,28 @@ def compare(rounds: int, *, uvloop: bool, amqp: bool) -> None:
             upstreams["redis"] = stack.enter_context(_redis(folder))
         if amqp and rabbitmq_installed():
             upstreams["amqp"] = ("127.0.0.1", stack.enter_context(RabbitNode(folder / "rabbitmq")).port)
-        taps = Taps(upstreams, folder / "journal.ndjson", uvloop)
+        taps = Proxies("taps", upstreams, folder / "journal.ndjson", uvloop)
         stack.callback(taps.close)
+        copies = Proxies("copies", upstreams, folder / "journal.ndjson", uvloop)
+        stack.callback(copies.close)
         fresh = taps.rss()
 
         rows = []
         if "redis" in upstreams:
-            rows.append(
-                _measure(Row("redis GET"), upstreams["redis"], taps, "redis", rounds, GET, b"\r\n", _redis_rate)
-            )
-        rows.append(_measure(Row("http GET"), upstreams["http"], taps, "http", rounds, ASK, BODY, _http_rate))
+            row = Row("redis GET")
+            rows.append(_measure(row, upstreams["redis"], taps, copies, "redis", rounds, GET, b"\r\n", _redis_rate))
+        row = Row("http GET")
+        rows.append(_measure(row, upstreams["http"], taps, copies, "http", rounds, ASK, BODY, _http_rate))
         if "amqp" in upstreams:
-            rows += _measure_amqp(upstreams["amqp"], taps, min(rounds, 3))
+            rows += _measure_amqp(upstreams["amqp"], taps, copies, min(rounds, 3))
         _print(rows, fresh, taps.rss(), folder / "journal.ndjson")
 
 
 def _measure(
     row: Row,
     upstream: Address,
-    taps: Taps,
+    taps: Proxies,
+    copies: Proxies,
     protocol: str,
     rounds: int,
     ask: bytes,
@@ -150,6 +160,9 @@ def _measure(
         speed, requests = rate(tap[1])
         row.tapped_rate.append(speed)
         row.cpu.append((taps.cpu() - before) / requests * 1e6)
+        before = copies.cpu()
+        _, requests = rate(copies.address(protocol)[1])
+        row.copy_cpu.append((copies.cpu() - before) / requests * 1e6)
     return row
 
 
@@ -180,7 +193,7 @@ def _http_rate(port: int) -> tuple[float, int]:
     return done / seconds, done
 
 
-def _measure_amqp(upstream: Address, taps: Taps, rounds: int) -> list[Row]:
+def _measure_amqp(upstream: Address, taps: Proxies, copies: Proxies, rounds: int) -> list[Row]:
     confirm, publish, consume = Row("amqp publish + confirm"), Row("amqp publish"), Row("amqp consume + ack")
     for _ in range(rounds):
         for address, tapped in ((upstream, False), (taps.address("amqp"), True)):
@@ -191,6 +204,9 @@ def _measure_amqp(upstream: Address, taps: Taps, rounds: int) -> list[Row]:
             (confirm.tapped if tapped else confirm.direct).append(confirmed)
             (publish.tapped_rate if tapped else publish.direct_rate).append(published)
             (consume.tapped_rate if tapped else consume.direct_rate).append(consumed)
+        before = copies.cpu()
+        *_, messages = _amqp(copies.address("amqp"))
+        publish.copy_cpu.append((copies.cpu() - before) / messages * 1e6)
     return [confirm, publish, consume]
 
 
@@ -230,15 +246,16 @@ def _amqp(address: Address, messages: int = 5000) -> tuple[float, float, float, 
 
 
 def _print(rows: list[Row], fresh: float, after: float, journal: Path) -> None:
-    head = ("link", "p50 direct", "tapped", "added µs", "1/s direct", "tapped", "tap CPU µs", "1/s a core")
+    head = ("link", "p50 direct", "tapped", "added µs", "1/s direct", "tapped", "tap CPU µs", "copy CPU µs", "ratio")
     print("".join(f"{name:>12}" if place else f"{name:<24}" for place, name in enumerate(head)))
     for row in rows:
         direct, tapped = min(row.direct, default=0.0), min(row.tapped, default=0.0)
         added = tapped - direct
-        cpu = min(row.cpu, default=0.0)
+        cpu, copy = (statistics.median(times) if times else 0.0 for times in (row.cpu, row.copy_cpu))
         cells: list[float] = [direct, tapped, added, max(row.direct_rate, default=0), max(row.tapped_rate, default=0)]
-        cells += [cpu, 1e6 / cpu if cpu else 0.0]
-        print(f"{row.name:<24}" + "".join(f"{cell:>12,.0f}" if cell else f"{'–':>12}" for cell in cells))
+        print(f"{row.name:<24}" + "".join(f"{cell:>12,.0f}" if cell else f"{'–':>12}" for cell in cells), end="")
+        cells = [cpu, copy, cpu / copy if copy else 0.0]
+        print("".join(f"{cell:>12,.1f}" if cell else f"{'–':>12}" for cell in cells))
         for what, value, good in (
             ("added", added, added <= PROMISED["added"]),
             ("rate", max(row.tapped_rate, default=0), max(row.tapped_rate, default=0) >= PROMISED["rate"]),
@@ -286,6 +303,48 @@ async def _hold_taps(upstreams: dict[str, Address], path: Path) -> None:
     while True:
         await asyncio.sleep(0.05)
         journal.flush()
+
+
+class _Copying(asyncio.Protocol):
+    """One side of a proxy that does nothing else; the floor under every tap."""
+
+    other: _Copying
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        self.other.transport.write(data)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.other.transport.close()
+
+
+async def _hold_copies(upstreams: dict[str, Address]) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def admit(sock: socket.socket, upstream: Address) -> None:
+        client, server = _Copying(), _Copying()
+        client.other, server.other = server, client
+        await loop.create_connection(lambda: server, *upstream)
+        await loop.connect_accepted_socket(lambda: client, sock)
+
+    async def listen(listening: socket.socket, upstream: Address) -> None:
+        admitting = set()
+        while True:
+            sock, _ = await loop.sock_accept(listening)
+            admitting.add(asyncio.ensure_future(admit(sock, upstream)))
+
+    ports, serving = {}, []
+    for protocol, (host, port) in upstreams.items():
+        listening = socket.create_server(("127.0.0.1", 0), backlog=500)
+        listening.setblocking(False)
+        ports[protocol] = listening.getsockname()[1]
+        serving.append(listen(listening, (host, port)))
+    print(json.dumps(ports), flush=True)
+    await asyncio.gather(*serving)
 
 
 class _Web(asyncio.Protocol):
