@@ -14,7 +14,7 @@ from lab.cli.output import is_screen
 from lab.locale import tr
 
 EXAMPLES = (
-    "lab replay 0007-day3",
+    "lab replay --run 0007-day3",
     "lab replay --run 0007-day3 --speed 4",
     "lab replay --run 0007-day3 --plain",
     "lab replay --run 0007-day3 --json",
