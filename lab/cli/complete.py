@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +52,7 @@ def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 @_quietly
 def services(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     system = _system(ctx)
-    yield from ((service.name, tr(service.summary)) for service in system.services)
-    yield from ((engine.name, tr(engine.summary)) for engine in system.engines)
+    yield from _processes(system)
 
 
 @_quietly
@@ -68,7 +67,7 @@ def fault_words(ctx: typer.Context) -> Iterable[tuple[str, str]]:
         return ()
     system, kind = _system(ctx), KINDS[words[0]]
     if kind.scope == "process":
-        return [*((one.name, tr(one.summary)) for one in system.services), *((one.name, "") for one in system.engines)]
+        return _processes(system)
     links = (link for link in system.links if not kind.protocols or link.protocol in kind.protocols)
     return ((link.id.replace("->", ":"), tr(link.summary)) for link in links)
 
@@ -150,6 +149,13 @@ def topics(_: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.cli.guide import TOPICS
 
     return ((name, about) for name, (about, _) in TOPICS.items())
+
+
+def _processes(system: System) -> Iterator[tuple[str, str]]:
+    """Services, the instances of those with replicas, and engines."""
+    for service in system.services:
+        yield from ((name, tr(service.summary)) for name in dict.fromkeys((service.name, *service.instances)))
+    yield from ((engine.name, tr(engine.summary)) for engine in system.engines)
 
 
 def _word_after(command: str) -> str:

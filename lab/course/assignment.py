@@ -57,7 +57,6 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment
         checks=exercise.checks,
         behaviours=exercise.behaviours,
         stubs=exercise.stubs,
-        replicas={service.name: service.instances[1:] for service in exercise.services},
         wrong=exercise.wrong,
         builds=tuple(
             Build(service=service.name, dir=str(programs[service.name].dir), command=programs[service.name].build)
@@ -71,7 +70,7 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment
 
 def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
     """The topology in which the services are graded: every address that they get is a tap's."""
-    instances = [instance for service in exercise.services for instance in _instances(service, programs)]
+    services = [_service(service, programs[service.name]) for service in exercise.services]
     stubs = [Service(name=name, address=ANY_PORT, role="stub", ready="tcp") for name in exercise.stubs]
     engines = [Engine(name=name, kind=name) for name in exercise.engines]
     if any(DATABASE in service.links for service in exercise.services):
@@ -79,29 +78,27 @@ def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
     return System(
         name=exercise.id.replace(".", "-"),
         title=exercise.title["en"],
-        services=(*instances, *stubs),
+        services=(*services, *stubs),
         engines=tuple(engines),
         links=tuple(link for service in exercise.services for link in _links(exercise, service)),
     )
 
 
-def _instances(service: LearnerService, programs: Mapping[str, Source]) -> Iterator[Service]:
-    source = programs[service.name]
+def _service(service: LearnerService, source: Source) -> Service:
     module, command = start(source)
-    for name in service.instances:
-        yield Service(
-            name=name,
-            module=module,
-            command=command,
-            dir=str(source.dir.absolute()),
-            env=service.env,
-            ready="/readyz",
-            restart="never",
-            start="on-request",
-            replica_of=None if name == service.name else service.name,
-            memory=MEMORY,
-            output=OUTPUT,
-        )
+    return Service(
+        name=service.name,
+        module=module,
+        command=command,
+        dir=str(source.dir.absolute()),
+        env=service.env,
+        ready="/readyz",
+        restart="never",
+        start="on-request",
+        replicas=service.replicas,
+        memory=MEMORY,
+        output=OUTPUT,
+    )
 
 
 def start(source: Source) -> tuple[str | None, tuple[str, ...]]:
@@ -121,14 +118,15 @@ def start(source: Source) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
+    """Checks address each instance for itself, so clients have a link to every one."""
     for instance in service.instances:
         yield Link(source=CLIENT, target=instance, protocol="http", wait="no")
-        for target in service.links:
-            if target == DATABASE:
-                yield Link(source=instance, target=DATABASE, protocol="sql", wait="no")
-            elif target in exercise.engines:
-                kind = engine_kinds()[target]
-                protocol = kind.protocols[0]
-                yield Link(source=instance, target=target, protocol=protocol, wait="no", suffix=kind.options)
-            else:
-                yield Link(source=instance, target=target, protocol="http", wait="no")
+    for target in service.links:
+        if target == DATABASE:
+            yield Link(source=service.name, target=DATABASE, protocol="sql", wait="no")
+        elif target in exercise.engines:
+            kind = engine_kinds()[target]
+            protocol = kind.protocols[0]
+            yield Link(source=service.name, target=target, protocol=protocol, wait="no", suffix=kind.options)
+        else:
+            yield Link(source=service.name, target=target, protocol="http", wait="no")

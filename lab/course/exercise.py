@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.grading.model import Behaviour, Text, WrongService
 from lab.system.kinds import engine_kinds
+from lab.system.model import Service
 from lab.system.refusal import Unknown
 
 DATABASE = "db"
@@ -54,8 +55,8 @@ class LearnerService:
 
     @property
     def instances(self) -> tuple[str, ...]:
-        """The names of all its processes: `gateway`, `gateway-2` ..."""
-        return (self.name, *(f"{self.name}-{number}" for number in range(2, self.replicas + 1)))
+        """The names of all its processes."""
+        return Service(name=self.name, replicas=self.replicas).instances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

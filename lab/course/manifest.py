@@ -138,7 +138,7 @@ def _services(
         if name in taken:
             reader.problem(place, f'"{name}" is the name of {taken[name]}')
         found.append(_service(reader, place, name, table, {*engines, *stubs, *tables, DATABASE}))
-    instances = [instance for service in found for instance in service.instances]
+    instances = [name for service in found for name in {service.name, *service.instances}]
     for name in sorted({name for name in instances if instances.count(name) > 1}):
         reader.problem("services", f'"{name}" would be two: a service and a replica')
     return tuple(found)

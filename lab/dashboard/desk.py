@@ -81,7 +81,8 @@ class Desk:
         if key != self._said_key:
             self._said, self._said_key = {}, key
         vitals = self.run.vitals if self.run.timeline.following else {}
-        return Scene(self.picture, self.traffic, self.motion, self.selection, vitals, self.files, self._said)
+        several = {service.name: service.instances for service in self.system.services if service.replicas > 1}
+        return Scene(self.picture, self.traffic, self.motion, self.selection, vitals, self.files, several, self._said)
 
     def view(self, panel: Panel) -> View:
         """What a panel is drawn from."""

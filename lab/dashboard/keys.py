@@ -177,20 +177,24 @@ def _lasting(text: str, duration: float | None) -> str:
 
 
 def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -> Decision:
-    names = {service.name for service in system.services} | {engine.name for engine in system.engines}
+    names = {name for service in system.services for name in (service.name, *service.instances)}
+    names |= {engine.name for engine in system.engines}
     if selection == CLIENT:
         return Refusal(f"client is the load generator: {key.name} another process, or change the load with + and -")
     if selection not in names:
         return Refusal(f"{key.name} works on a process; {_shown(selection) or 'nothing'} is a link. Select a box (Tab)")
-    process = picture.processes.get(selection)
-    frozen = process is not None and process.state == "frozen"
-    if key.act == "freeze" and frozen:
-        return Act(selection, "thaw")
+    processes = [picture.processes[name] for name in system.instances(selection) if name in picture.processes]
+    frozen = next((process for process in processes if process.state == "frozen"), None)
+    if key.act == "freeze" and frozen is not None:
+        return Act(frozen.name, "thaw")
+    # Of a service with replicas the first that serves: what the others do then is the point.
+    serving = (process.name for process in processes if process.state in ("ready", "degraded"))
+    one = next(serving, system.instances(selection)[0])
     if key.act == "kill":
-        return Act(selection, "kill")
+        return Act(one, "kill")
     if key.act == "terminate":
-        return Act(selection, "terminate")
-    return Act(selection, "freeze" if key.act == "freeze" else "restart")
+        return Act(one, "terminate")
+    return Act(one, "freeze" if key.act == "freeze" else "restart")
 
 
 def fitting(keys: Sequence[Key], selection: str, system: System, picture: RunPicture) -> list[Key]:

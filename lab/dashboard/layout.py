@@ -129,18 +129,25 @@ def nodes(system: System) -> tuple[str, ...]:
 
 def _nodes(system: System) -> list[str]:
     names = [service.name for service in system.services] + [engine.name for engine in system.engines]
-    ends = [link.source for link in system.links] + [link.target for link in system.links]
+    ends = [link.source for link in system.links] + [_box_of(link.target, system) for link in system.links]
     return list(dict.fromkeys([*([CLIENT] if CLIENT in ends else []), *names, *ends]))
+
+
+def _box_of(name: str, system: System) -> str:
+    """The box that stands for it: the instances of a service share one."""
+    service = system.service(name)
+    return service.name if service is not None else name
 
 
 def _edges(system: System) -> list[_Edge]:
     brokers = {engine.name for engine in system.engines if relays(engine.kind)}
-    called = {link.target for link in system.links}
+    called = {_box_of(link.target, system) for link in system.links}
     fed = {link.target for link in system.links if link.target in brokers and link.source in called}
     edges = []
     for link in system.links:
         consumes = link.target in fed and link.source not in called and link.source != CLIENT
-        left, right = (link.target, link.source) if consumes else (link.source, link.target)
+        target = _box_of(link.target, system)
+        left, right = (target, link.source) if consumes else (link.source, target)
         edges.append(_Edge(left, right, link, consumes))
     _break_cycles(edges)
     joined: Counter[tuple[str, str]] = Counter()

@@ -5,7 +5,7 @@ A screen that is too small for the map gets the same facts as a list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.dashboard import figures, glyphs
@@ -53,6 +53,8 @@ class Scene:
     vitals: Mapping[str, Vitals] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     """The database file that a service keeps, by the service's name."""
+    instances: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The processes of a service that has replicas, by its name."""
     said: dict[tuple[str, int], list[tuple[str, str]]] = field(default_factory=dict)
     """What was written at the wires, by link and width. Whoever keeps it over frames decides when figures change."""
 
@@ -146,7 +148,8 @@ def _short(text: str, shorter: str, width: int) -> str:
 
 
 def _box(grid: Grid, box: Box, scene: Scene) -> None:
-    process = scene.picture.processes.get(box.name)
+    instances = scene.instances.get(box.name, (box.name,))
+    process = scene.picture.processes.get(instances[0])
     chosen = box.name == scene.selection
     style = "accent" if chosen else "dim"
     stub = process is not None and process.role == "stub"
@@ -159,7 +162,12 @@ def _box(grid: Grid, box: Box, scene: Scene) -> None:
     if file := scene.files.get(box.name):
         grid.put(box.x + 2, bottom, fit(file, min(len(file), box.width - 4)), "dim")
     grid.put(box.x + 1 + (box.width - 2 - len(name) > 2), box.y, name, "select" if chosen else "strong")
-    says = _client(scene, box.width < 15) if box.name == CLIENT else _process(process, scene, box.width - 2)
+    if box.name == CLIENT:
+        says = _client(scene, box.width < 15)
+    elif len(instances) > 1:
+        says = _instances(instances, scene.picture)
+    else:
+        says = _process(process, scene, box.width - 2)
     pad = " " if box.width > 12 else ""
     for offset in range(1, box.height - 1):
         text, mood = says[offset - 1] if offset <= len(says) else ("", "text")
@@ -178,6 +186,17 @@ def _client(scene: Scene, compact: bool = False) -> list[tuple[str, str]]:
     if load.sent:
         said.append((f"{load.failed} failed" if load.failed else "none failed", "bad" if load.failed else "dim"))
     return said
+
+
+def _instances(names: Sequence[str], picture: RunPicture) -> list[tuple[str, str]]:
+    """How many of a service's instances are ready, and the first that is not."""
+    found = [picture.processes[name] for name in names if name in picture.processes]
+    ready = sum(process.state == "ready" for process in found)
+    worst = next((process for process in found if process.state != "ready"), None)
+    if worst is None:
+        return [(f"{glyphs.STATE['ready']} {ready}/{len(names)} ready", "ok"), (", ".join(names), "dim")]
+    style, sign = PROCESS_STYLE.get(worst.state, "warn"), glyphs.STATE.get(worst.state, "?")
+    return [(f"{sign} {ready}/{len(names)} ready", style), (worst.name, style)]
 
 
 def _process(process: ProcessPicture | None, scene: Scene, width: int = 40) -> list[tuple[str, str]]:

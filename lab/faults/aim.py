@@ -21,7 +21,8 @@ def aimed(fault: Fault, system: System) -> Fault:
     kind = KINDS[fault.kind]
     links = {link.id: link for link in system.links}
     if kind.scope == "process":
-        names = [service.name for service in system.services] + [engine.name for engine in system.engines]
+        names = [name for service in system.services for name in dict.fromkeys((service.name, *service.instances))]
+        names += [engine.name for engine in system.engines]
         if fault.target not in names:
             raise FaultError(
                 tr(

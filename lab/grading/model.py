@@ -63,8 +63,8 @@ class Build:
 class Assignment:
     """One exercise with somebody's services in it, ready to be graded.
 
-    `learners` are the services of `system` under test, `stubs` those that the grader itself plays. `replicas` gives
-    the other instances of a service by its name. `budget` is in seconds.
+    `learners` are the services of `system` under test, `stubs` those that the grader itself plays. `budget` is in
+    seconds.
     """
 
     id: str
@@ -74,11 +74,14 @@ class Assignment:
     checks: Path
     behaviours: tuple[Behaviour, ...]
     stubs: tuple[str, ...] = ()
-    replicas: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wrong: tuple[WrongService, ...] = ()
     builds: tuple[Build, ...] = ()
     not_proved: Text = field(default_factory=dict)
     budget: float = 20.0
+
+    def process(self, name: str) -> str:
+        """The process that a check means by a name: of a service with replicas its first instance."""
+        return self.system.instances(name)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

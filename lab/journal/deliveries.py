@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.journal.event import Flow
+from lab.system.links import link_id
 
 NEEDS_NO_ACK = "no-ack"
 BROKEN_OFF = "connection lost"
@@ -22,8 +23,13 @@ def answers_delivery(flow: Flow) -> bool:
     return flow.role in ("ack", "nack") and not flow.back
 
 
+def way(flow: Flow) -> str:
+    """Between which two processes the flow went: `users-2->broker` on the link `users->broker`."""
+    return link_id(flow.source, flow.target) if flow.source and flow.target else flow.link
+
+
 class Deliveries:
-    """One queue's deliveries that are neither answered nor given back: `count` of them, `open` by (link, connection).
+    """One queue's deliveries that are neither answered nor given back: `count` of them, `open` by (way, connection).
 
     An ack that was lost on its way leaves the message open at the broker until it is delivered again.
     """
@@ -37,7 +43,7 @@ class Deliveries:
 
     def take(self, flow: Flow) -> None:
         """Take in a flow of this queue; what is neither a delivery nor an answer changes nothing."""
-        holder, message = (flow.link, flow.conn), flow.message
+        holder, message = (way(flow), flow.conn), flow.message
         if wants_ack(flow):
             if flow.redelivered and self._ack_lost[message]:
                 self._ack_lost[message] -= 1
@@ -51,9 +57,9 @@ class Deliveries:
             else:
                 self._settle(holder, message)
 
-    def release(self, link: str, keep: int | None = None) -> None:
-        """The link's connections ended (all but `keep`): the broker takes back what they held."""
-        for holder in [holder for holder in self.open if holder[0] == link and holder[1] != keep]:
+    def release(self, way: str, keep: int | None = None) -> None:
+        """The connections on this way ended (all but `keep`): the broker takes back what they held."""
+        for holder in [holder for holder in self.open if holder[0] == way and holder[1] != keep]:
             self.count -= self.open.pop(holder).total()
 
     def copy(self) -> Deliveries:

@@ -110,19 +110,19 @@ def create_app(run: Run) -> FastAPI:
     async def set_environment(name: str, variables: dict[Variable, Value]) -> ProcessStatus:
         """Variables on top of those that are declared, from the service's next start on; `{}` takes them away."""
         run.provisions.set_environment(name, variables)
-        return run.supervisor.processes[name].status()
+        return run.supervisor.named(name)[0].status()
 
     @serve(endpoints.WIPE)
     async def wipe(name: str) -> ProcessStatus:
         """Empty the data folder of a service (its SQLite database is in it) or embedded engine that is not running."""
         run.provisions.wipe(name)
-        return run.supervisor.processes[name].status()
+        return run.supervisor.named(name)[0].status()
 
     @serve(endpoints.ACT)
     async def act(name: str, action: Action) -> ProcessStatus:
         """Do something to a process, without a fault: it is not healed by itself."""
         run.supervisor.act(name, action)
-        return run.supervisor.processes[name].status()
+        return run.supervisor.named(name)[0].status()
 
     @serve(endpoints.FAULTS)
     async def get_faults() -> tuple[FaultStatus, ...]:

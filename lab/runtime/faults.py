@@ -63,14 +63,20 @@ class Faults:
 
     def slow_start(self, name: str) -> float:
         """Seconds by which the next start of this process is held back."""
-        return sum(float(f.params["delay"]) for f in self.plan.on_process(name) if effect(f) == "slow")
+        return sum(float(f.params["delay"]) for f in self._on_process(name) if effect(f) == "slow")
 
     def slowed(self, name: str) -> None:
         """The start was held back: these faults have done their work."""
-        for fault in self.plan.on_process(name):
+        for fault in self._on_process(name):
             if effect(fault) == "slow":
                 self.plan.hit(fault.id, "", self._now())
                 self.plan.done(fault.id)
+
+    def _on_process(self, name: str) -> list[Fault]:
+        """The faults on this process, and those on the service that it is an instance of."""
+        service = self._system.service(name)
+        names = {name, service.name if service is not None else name}
+        return [fault for one in sorted(names) for fault in self.plan.on_process(one)]
 
     def _apply(self, fault: Fault) -> None:
         if KINDS[fault.kind].scope != "process" or self.supervisor is None:
@@ -83,11 +89,11 @@ class Faults:
 
     def _undo(self, ended: Iterable[Fault]) -> None:
         for fault in ended:
-            still = any(effect(other) == "hold" for other in self.plan.on_process(fault.target))
+            still = any(effect(other) == "hold" for other in self._on_process(fault.target))
             if KINDS[fault.kind].scope == "process" and effect(fault) == "hold" and not still and self.supervisor:
-                process = self.supervisor.processes[fault.target]
-                if process.state == "frozen":
-                    process.thaw()
+                for process in self.supervisor.named(fault.target):
+                    if process.state == "frozen":
+                        process.thaw()
 
     def _one(self, fault: Fault) -> FaultStatus:
         active = next((status for status in self.status() if status.id == fault.id), None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from lab.locale import tr
-from lab.runtime.process import ActionError, ManagedProcess
+from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.wiring import Wiring
 
@@ -25,7 +26,8 @@ class Provisions:
         process = self._supervisor.find(name)
         if process.spec.role not in ("service", "stub") or process.spec.program is None:
             raise ActionError(tr("{name} is no service that the lab starts, so there is nobody to tell", name=name))
-        service = next(service for service in self._wiring.system.services if service.name == name)
+        service = self._wiring.system.service(name)
+        assert service is not None, name
         if kept := next((one for one in service.port_variables.values() if one in variables), ""):
             raise ActionError(
                 tr("{variable} stays as it is: the taps lead to the port that {name} has", variable=kept, name=name)
@@ -33,9 +35,10 @@ class Provisions:
         self._wiring.overrides[name] = dict(variables)
 
     def wipe(self, name: str) -> None:
-        """Empty the data folder of a dead service (its SQLite database is in there) or embedded engine."""
-        process = self._supervisor.find(name)
-        if process.spec.program is None:
+        """Empty the data folder of what is dead: a service with all its instances (its SQLite database is in there),
+        one instance, or an embedded engine."""
+        processes = self._supervisor.named(name)
+        if any(process.spec.program is None for process in processes):
             raise ActionError(
                 tr("{name} is not started by the lab and keeps no data of its own in the run's folder", name=name)
             )
@@ -44,7 +47,7 @@ class Provisions:
             raise ActionError(
                 tr("{name} is {title}: only the data of an embedded engine can be wiped", name=name, title=launch.title)
             )
-        for user in self._users(name):
+        for user in processes:
             if user.state not in DEAD:
                 raise ActionError(
                     tr(
@@ -53,14 +56,13 @@ class Provisions:
                         state=tr(user.state),
                     )
                 )
-        folder = self._wiring.data(name)
-        for entry in folder.iterdir() if folder.is_dir() else ():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+        for folder in {self._wiring.data(one) for one in (name, *(process.spec.name for process in processes))}:
+            _empty(folder)
 
-    def _users(self, name: str) -> list[ManagedProcess]:
-        """The process itself and the replicas that share its database."""
-        replicas = [service.name for service in self._wiring.system.services if service.replica_of == name]
-        return [self._supervisor.find(user) for user in (name, *replicas)]
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Coroutine
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +31,7 @@ from lab.runtime.leftovers import RUNTIME, Pid, Remains, scratch
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
-from lab.runtime.process import ActionError
+from lab.runtime.process import UP, ActionError
 from lab.runtime.provisions import Provisions
 from lab.runtime.runs import READY, RunFile, write
 from lab.runtime.spawn import ForkClient
@@ -40,6 +41,7 @@ from lab.runtime.wiring import Wiring
 from lab.runtime.yard import Yard
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import Link, Service
+from lab.wire.balancer import Balancer
 from lab.wire.tap import Tap
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Run:
         rates = (self.options.rate, self._scenario.rate if self._scenario else None, RATE)
         self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
         self._ports = Ports()
-        self._taps: dict[str, Tap] = {}
+        self._taps: dict[tuple[str, str], Tap] = {}
         self._queues: dict[str, QueueProbe] = {}
         self._pids: dict[str, Pid] = {}
         self._paths: list[str] = []
@@ -92,7 +94,9 @@ class Run:
             slow_start=self.faults.slow_start,
             slowed=self.faults.slowed,
         )
-        self.supervisor = Supervisor(specs.specs(self._wiring, self._ports, self._first_load), self._yard)
+        self.supervisor = Supervisor(
+            specs.specs(self._wiring, self._ports, self._first_load), self._yard, self.system.instances
+        )
         self.faults.supervisor = self.supervisor
         self.provisions = Provisions(self._wiring, self.supervisor)
 
@@ -173,7 +177,7 @@ class Run:
             launches[engine.name] = catalog.launch(engine, self.options.tiers, place)
             self._paths += [str(path) for path in launches[engine.name].paths]
         here = [service for service in self.system.services if service.address is None]
-        ports = {service.name: self._endpoints(service) for service in here}
+        ports = {instance: self._endpoints(service) for service in here for instance in service.instances}
         return Wiring(self.system, self.folder, launches, ports, {})
 
     def _endpoints(self, service: Service) -> dict[str, int]:
@@ -182,10 +186,8 @@ class Run:
         return {name: int(port) if port.isdigit() else self._ports.take() for name, port in fixed.items()}
 
     def _users(self, engine: str) -> tuple[str, ...]:
-        """The services that use it; replicas are one with their original."""
-        originals = {service.name: service.replica_of or service.name for service in self.system.services}
-        users = [originals.get(link.source, link.source) for link in self.system.links if link.target == engine]
-        return tuple(dict.fromkeys(users))
+        """The services that use it."""
+        return tuple(dict.fromkeys(link.source for link in self.system.links if link.target == engine))
 
     async def _begin(self) -> None:
         self._tell("starting", state="starting")
@@ -195,8 +197,8 @@ class Run:
         for name, launch in self._wiring.launches.items():
             self.journal.append(EngineState(source=name, tier=launch.tier, state="chosen", detail=launch.title))
         for link in self.system.links:
-            if self._wiring.upstream(link) is not None:
-                await self._open_tap(link)
+            if self._wiring.providers(link):
+                await self._open_taps(link)
         self.supervisor.start(self._task_ended)
         for engine in self.system.engines:
             if watch := engine_kinds()[engine.kind].queues:
@@ -204,22 +206,31 @@ class Run:
         self._spawn(self._tick())
         self._spawn(self._steer())
 
-    async def _open_tap(self, link: Link) -> None:
-        def upstream() -> tuple[str, int]:
-            address = self._wiring.upstream(link)
-            assert address is not None
-            return address
+    async def _open_taps(self, link: Link) -> None:
+        """One for each instance of the consumer, all of them before the same instances of the provider."""
 
-        tap = self._taps[link.id] = Tap(
-            link=link,
-            protocol=link.protocol if protocols()[link.protocol].session else "tcp",
-            upstream=upstream,
-            plan=self.faults.plan,
-            emit=self._flow,
-            now=self.journal.now,
-        )
-        await tap.start()
-        self._wiring.taps[link.id] = tap.port
+        def upstream() -> tuple[str, int]:
+            return next(iter(self._wiring.providers(link).values()))
+
+        balancer = Balancer(lambda: self._wiring.providers(link), self._serves)
+        balanced = len(self._wiring.providers(link)) > 1
+        numbers = count(1)
+        for consumer in self._wiring.consumers(link):
+            tap = self._taps[link.id, consumer] = Tap(
+                link=link,
+                protocol=link.protocol if protocols()[link.protocol].session else "tcp",
+                upstream=balancer if balanced else upstream,
+                plan=self.faults.plan,
+                emit=self._flow,
+                now=self.journal.now,
+                source=consumer,
+                numbers=numbers,
+            )
+            await tap.start()
+            self._wiring.taps[link.id, consumer] = tap.port
+
+    def _serves(self, name: str) -> bool:
+        return self.supervisor.processes[name].state in UP
 
     def _probe_queues(self, name: str, watch: type[QueueProbe]) -> None:
         tier = self._wiring.launches[name].tier
@@ -304,14 +315,13 @@ class Run:
         return {"seed": self.options.seed, "rate": self.load.rate}
 
     def _link_status(self, link: Link) -> LinkStatus:
-        upstream = self._wiring.upstream(link)
-        tap = self._taps.get(link.id)
+        taps = [tap for (ident, _), tap in self._taps.items() if ident == link.id]
         return LinkStatus(
             id=link.id,
             protocol=link.protocol,
             url=self._wiring.url(link),
-            upstream=f"{upstream[0]}:{upstream[1]}" if upstream else "",
-            connections=tap.connections if tap else 0,
+            upstream=", ".join(f"{host}:{port}" for host, port in self._wiring.providers(link).values()),
+            connections=sum(tap.connections for tap in taps),
         )
 
     def _tell(self, text: str, *, level: Literal["info", "error"] = "info", **data: object) -> None:
@@ -340,7 +350,8 @@ class Run:
             task.cancel()
         flusher = asyncio.create_task(self._tick())
         self.faults.heal(None)
-        await self.supervisor.stop([[s.name for s in self.system.services], [e.name for e in self.system.engines]])
+        services = [name for service in self.system.services for name in service.instances]
+        await self.supervisor.stop([services, [e.name for e in self.system.engines]])
         await asyncio.gather(*(tap.close() for tap in self._taps.values()))
         await self._forks.close()
         self._ports.close()

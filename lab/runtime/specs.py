@@ -26,7 +26,8 @@ def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -
     for engine in system.engines:
         yield _engine(engine, wiring, ports)
     for service in system.services:
-        yield _service(service, wiring, ports)
+        for instance in service.instances:
+            yield _service(service, instance, wiring, ports)
     reached = tuple(link.target for link in system.links if link.source == CLIENT)
     if system.journeys and reached:
         yield Spec(
@@ -34,7 +35,7 @@ def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -
             role="load",
             program=partial(_load_program, wiring, load),
             probe=lambda: at_once,
-            needs=tuple((name, "ready") for name in reached),
+            needs=tuple((name, "ready") for target in reached for name in system.instances(target)),
         )
 
 
@@ -67,15 +68,20 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
     )
 
 
-def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
-    needs = tuple((link.target, link.wait) for link in wiring.system.links if link.source == service.name)
-    url = partial(wiring.direct, service.name)
-    probe = partial(wiring.service_probe, service)
+def _service(service: Service, instance: str, wiring: Wiring, ports: Ports) -> Spec:
+    needs = tuple(
+        (provider, link.wait)
+        for link in wiring.system.links
+        if link.source == service.name
+        for provider in wiring.system.instances(link.target)
+    )
+    url = partial(wiring.direct, instance)
+    probe = partial(wiring.service_probe, service, instance)
     if service.address is not None:
-        return Spec(name=service.name, role=service.role, program=None, probe=probe, needs=needs, url=url)
+        return Spec(name=instance, role=service.role, program=None, probe=probe, needs=needs, url=url)
 
     def prepare() -> str:
-        own = wiring.ports[service.name]
+        own = wiring.ports[instance]
         for endpoint, variable in service.port_variables.items():
             ports.release(own[endpoint])
             taken = _taken(own[endpoint])
@@ -87,9 +93,9 @@ def _service(service: Service, wiring: Wiring, ports: Ports) -> Spec:
         return ""
 
     return Spec(
-        name=service.name,
+        name=instance,
         role=service.role,
-        program=lambda: wiring.program(service),
+        program=lambda: wiring.program(service, instance),
         probe=probe,
         restart=service.restart,
         start=service.start,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from lab.runtime.api import Action, ProcessStatus
-from lab.runtime.process import ManagedProcess
+from lab.runtime.process import ActionError, ManagedProcess
 from lab.runtime.yard import Spec, Yard
 from lab.system.refusal import Unknown
 
@@ -14,9 +14,11 @@ SAMPLE = 1.0
 
 
 class Supervisor:
-    """Owns a ManagedProcess for each Spec. Who waits for whom is in the specs' `needs`."""
+    """Owns a ManagedProcess for each Spec. Who waits for whom is in the specs' `needs`; `instances` gives the processes
+    that the name of a service stands for."""
 
-    def __init__(self, specs: Iterable[Spec], yard: Yard) -> None:
+    def __init__(self, specs: Iterable[Spec], yard: Yard, instances: Callable[[str], Sequence[str]]) -> None:
+        self._instances = instances
         self._yard = yard
         self.processes = {spec.name: ManagedProcess(spec, yard) for spec in specs}
         yard.peers.update(self.processes)
@@ -52,27 +54,45 @@ class Supervisor:
             raise Unknown("process", name, self.processes)
         return self.processes[name]
 
+    def named(self, name: str) -> list[ManagedProcess]:
+        """The process called `name`, or all instances of the service called so. Raises Unknown."""
+        return [self.find(one) for one in self._instances(name)]
+
     def act(self, name: str, action: Action, why: str = "") -> None:
-        """Do `action` to the process. Raises Unknown; ActionError if it cannot be."""
-        process = self.find(name)
-        match action:
-            case "start":
-                process.start()
-            case "stop":
-                process.stop()
-            case "kill":
-                process.kill(why)
-            case "terminate":
-                process.terminate(why)
-            case "freeze":
-                process.freeze()
-            case "thaw":
-                process.thaw()
-            case "restart":
-                process.restart()
+        """Do `action` to the process, or to every instance of a service to which it can be done.
+
+        Raises Unknown; ActionError if it can be done to none.
+        """
+        problems = []
+        processes = self.named(name)
+        for process in processes:
+            try:
+                _act(process, action, why)
+            except ActionError as problem:
+                problems.append(problem)
+        if len(problems) == len(processes):
+            raise problems[0]
 
     async def _sample(self) -> None:
         while True:
             for process in self.processes.values():
                 process.measure()
             await asyncio.sleep(SAMPLE)
+
+
+def _act(process: ManagedProcess, action: Action, why: str) -> None:
+    match action:
+        case "start":
+            process.start()
+        case "stop":
+            process.stop()
+        case "kill":
+            process.kill(why)
+        case "terminate":
+            process.terminate(why)
+        case "freeze":
+            process.freeze()
+        case "thaw":
+            process.thaw()
+        case "restart":
+            process.restart()

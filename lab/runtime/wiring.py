@@ -19,29 +19,35 @@ from lab.system.model import CLIENT, HTTP, Link, Service, System
 
 @dataclass(slots=True)
 class Wiring:
-    """The addresses of one run. `ports` are the services' own, by name and endpoint; `taps` the port of each
-    link's tap by link id."""
+    """The addresses of one run. `ports` are the services' own, by instance and endpoint; `taps` the ports of each
+    link's taps, by link id and the instance of the consumer."""
 
     system: System
     folder: Path
     launches: Mapping[str, Launch]
     ports: dict[str, dict[str, int]]
-    taps: dict[str, int]
+    taps: dict[tuple[str, str], int]
     overrides: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By service: what it is told on top of its declaration when it starts the next time."""
+    """By instance: what it is told on top of its declaration when it starts the next time."""
 
-    def upstream(self, link: Link) -> tuple[str, int] | None:
-        """Where the link's tap leads, or None for a link that is no connection (a SQLite file)."""
+    def consumers(self, link: Link) -> tuple[str, ...]:
+        """Whose taps the link has: the instances of its source."""
+        return self.system.instances(link.source)
+
+    def providers(self, link: Link) -> dict[str, tuple[str, int]]:
+        """Where the link's taps lead, by instance; nothing for a link that is no connection (a SQLite file)."""
         if launch := self.launches.get(link.target):
-            return (launch.host, launch.port) if launch.port is not None else None
-        return self._address(link.target, link.endpoint)
+            return {link.target: (launch.host, launch.port)} if launch.port is not None else {}
+        return {name: self._address(name, link.endpoint) for name in self.system.instances(link.target)}
 
-    def url(self, link: Link) -> str:
-        """What the consumer is told: the tap's address in the provider's URL, and the link's suffix."""
+    def url(self, link: Link, consumer: str = "") -> str:
+        """What the consumer, or this instance of it, is told: its tap's address in the provider's URL, and the link's
+        suffix."""
         launch = self.launches.get(link.target)
         pattern = launch.url if launch else protocols()[link.protocol].url
-        address = f"{HOST}:{self.taps[link.id]}" if link.id in self.taps else ""
-        user = self._original(link.source)
+        tap = self.taps.get((link.id, consumer or self.consumers(link)[0]))
+        address = f"{HOST}:{tap}" if tap is not None else ""
+        user = link.source
         if launch is not None and launch.port is not None:
             user = user.replace("-", "_")
         url = pattern.replace("{address}", address).replace("{user}", user)
@@ -55,12 +61,12 @@ class Wiring:
         host, port = self._address(name)
         return f"http://{host}:{port}"
 
-    def program(self, service: Service) -> Program:
-        """How `service` is started now."""
-        folder = self.data(service.name)
-        for needed in (folder, self.data(self._original(service.name))):
+    def program(self, service: Service, instance: str) -> Program:
+        """How this instance of `service` is started now."""
+        folder = self.data(instance)
+        for needed in (folder, self.data(service.name)):
             needed.mkdir(parents=True, exist_ok=True)
-        env = self.environment(service)
+        env = self.environment(service, instance)
         cwd = service.dir or str(folder)
         if service.module and not service.exec:
             return Program(module=service.module, env=env, cwd=cwd, path=[cwd])
@@ -71,16 +77,16 @@ class Wiring:
             argv[0] = sys.executable  # the reader's virtual environment is the lab's
         return Program(argv=[Template(word).safe_substitute(env) for word in argv], env=env, cwd=cwd)
 
-    def environment(self, service: Service) -> dict[str, str]:
-        """Everything the service is told."""
-        links = {link.variable: self.url(link) for link in self.system.links if link.source == service.name}
+    def environment(self, service: Service, instance: str) -> dict[str, str]:
+        """Everything this instance of the service is told."""
+        links = {link.variable: self.url(link, instance) for link in self.system.links if link.source == service.name}
         given = {
             "HOST": HOST,
-            **{service.port_variables[name]: str(port) for name, port in self.ports[service.name].items()},
-            "SERVICE_NAME": self._original(service.name),
-            "INSTANCE_ID": service.name if service.replica_of else f"{service.name}-1",
+            **{service.port_variables[name]: str(port) for name, port in self.ports[instance].items()},
+            "SERVICE_NAME": service.name,
+            "INSTANCE_ID": instance if service.replicas > 1 else f"{service.name}-1",
         }
-        return {**self.inherited(), **given, **links, **service.env, **self.overrides.get(service.name, {})}
+        return {**self.inherited(), **given, **links, **service.env, **self.overrides.get(instance, {})}
 
     def client_urls(self) -> dict[str, str]:
         """The addresses on which visitors reach the services, by service."""
@@ -91,12 +97,12 @@ class Wiring:
         """What is passed on of the starter's environment, with the mark of leftovers."""
         return {**inherited(os.environ), "PYTHONUNBUFFERED": "1", "LAB_RUN": str(self.folder)}
 
-    def service_probe(self, service: Service) -> Probe:
+    def service_probe(self, service: Service, instance: str) -> Probe:
         if service.ready == "started":
             return started
         if service.ready == "tcp":
-            return all_of([tcp(*self._address(service.name, endpoint)) for endpoint in service.endpoints])
-        return http(*self._address(service.name, HTTP), service.ready)
+            return all_of([tcp(*self._address(instance, endpoint)) for endpoint in service.endpoints])
+        return http(*self._address(instance, HTTP), service.ready)
 
     def engine_probe(self, name: str) -> Probe:
         launch = self.launches[name]
@@ -105,21 +111,17 @@ class Wiring:
         return engine(launch.ready, launch.host, launch.port)
 
     def data(self, name: str) -> Path:
-        """The working folder of a service or engine, with what it keeps in files."""
+        """The working folder of a process, with what it keeps in files; the database of a service is in its own."""
         return self.folder / "data" / name
 
     def _address(self, name: str, endpoint: str = "") -> tuple[str, int]:
         """Where a service listens, at its usual endpoint or this one."""
-        service = next(service for service in self.system.services if service.name == name)
+        service = self.system.service(name)
+        assert service is not None, name
         if service.address is None:
             return HOST, self.ports[name][endpoint or service.endpoints[0]]
         host, _, port = service.address.rpartition(":")
         return host, int(port)
-
-    def _original(self, name: str) -> str:
-        """The service whose replica this is, or itself."""
-        replicas = {service.name: service.replica_of for service in self.system.services}
-        return replicas.get(name) or name
 
 
 def _join(url: str, suffix: str) -> str:

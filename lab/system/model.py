@@ -32,8 +32,9 @@ class Service:
     a Link, and `env`.
     `ready` is an HTTP path that answers 200, `tcp` (the port is open) or `started` (the process lives).
     A `stub` stands for a system of somebody else's (a payment provider, a mail server) and is drawn as such.
-    One that starts `on-request` waits for somebody to ask for it; the run is ready without it. A `replica_of` another
-    service is one more instance of it: it carries that one's SERVICE_NAME and uses its database.
+    One that starts `on-request` waits for somebody to ask for it; the run is ready without it. Of its `replicas` each
+    is a process with ports and an INSTANCE_ID of its own; they share SERVICE_NAME and database, and stand behind a
+    balancer on every link that leads to the service.
     """
 
     name: str
@@ -47,13 +48,20 @@ class Service:
     ready: str = "/readyz"
     restart: Restart = "on-failure"
     start: Start = "with-run"
-    replica_of: str | None = None
+    replicas: int = 1
     memory: int | None = None
     """MiB that it may have in memory with all its descendants; above, they are killed."""
     output: int | None = None
     """MB that one life of it may write to stdout and stderr; what is above is left out of the journal."""
     role: Role = "service"
     summary: str = ""
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """The names of its processes: its own, or `users-1`, `users-2` ... where it has replicas."""
+        if self.replicas == 1:
+            return (self.name,)
+        return tuple(f"{self.name}-{number}" for number in range(1, self.replicas + 1))
 
     @property
     def port_variables(self) -> dict[str, str]:
@@ -75,7 +83,8 @@ class Engine:
 class Link:
     """A directed link consumer -> provider. The consumer gets the address of the Link's tap in the variable `env`.
 
-    It goes to the provider's usual endpoint, or to `endpoint`; `protocol` is one of `lab.system.kinds.protocols`.
+    It goes to the provider's usual endpoint, or to `endpoint`; `protocol` is one of `lab.system.kinds.protocols`. Of a
+    provider with replicas it goes to each in turn, or to the one instance that `target` names (`users-2`).
     `suffix` is added to the URL (`?heartbeat=5`, `/0`). `wait` says what the consumer's start waits for.
     """
 
@@ -144,6 +153,16 @@ class System:
     """Folder with the system's scenario files, absolute."""
     panels: tuple[str, ...] = ()
     """The panels that its dashboard shows, by name and in order. None named: what `panels_shown` derives."""
+
+    def service(self, name: str) -> Service | None:
+        """The service that is called so, or one of whose instances is."""
+        found = (service for service in self.services if name == service.name or name in service.instances)
+        return next(found, None)
+
+    def instances(self, name: str) -> tuple[str, ...]:
+        """The processes that the name of a service, an instance or an engine stands for."""
+        service = self.service(name)
+        return service.instances if service is not None and name == service.name else (name,)
 
     @property
     def panels_shown(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ from lab.system.validate import InvalidSystem, validate
 
 TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey", "entity")
 SERVICE = (
-    "run", "module", "address", "dir", "env", "exec", "endpoints", "ready", "restart", "start", "replica_of", "memory",
+    "run", "module", "address", "dir", "env", "exec", "endpoints", "ready", "restart", "start", "replicas", "memory",
     "output", "role", "summary",
 )  # fmt: skip
 ENGINE = ("kind", "restart", "summary")
@@ -143,7 +143,7 @@ class _Reader:
             ready=self._get(place, table, "ready", str, "tcp"),
             restart=self._get(place, table, "restart", str, "on-failure"),
             start=self._get(place, table, "start", str, "with-run"),
-            replica_of=self._get(place, table, "replica_of", str, "") or None,
+            replicas=self._get(place, table, "replicas", int, 1),
             memory=self._get(place, table, "memory", int, 0) if "memory" in table else None,
             output=self._get(place, table, "output", int, 0) if "output" in table else None,
             role=self._get(place, table, "role", str, "service"),

@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]*")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PICK = re.compile(r"\{pick:([^{}]*)\}")
 ADDRESS = re.compile(r"[^\s:/@]+:(\d{1,5})")
-RUNS_HERE = ("dir", "env", "exec", "restart", "start", "replica_of", "memory", "output")
+RUNS_HERE = ("dir", "env", "exec", "restart", "start", "replicas", "memory", "output")
 """What can only be said of a service that the lab starts."""
 GIVEN = frozenset({"HOST", "PORT", "SERVICE_NAME", "INSTANCE_ID"})
 """Variables that the lab itself sets for every service."""
@@ -151,29 +151,18 @@ def _elsewhere(place: str, service: Service) -> Iterator[str]:
 
 
 def _replicas(system: System) -> Iterator[str]:
-    services = {service.name: service for service in system.services}
+    names = [service.name for service in system.services] + [engine.name for engine in system.engines]
     for i, service in enumerate(system.services):
-        place, name = f"services[{i}].replica_of", service.replica_of
-        if name is None:
-            continue
-        if name == service.name:
-            yield tr('{place}: "{name}" is a replica of itself', place=place, name=name)
-        elif name not in services:
-            yield tr(
-                '{place}: no service is named "{name}"{did_you_mean}',
-                place=place,
-                name=name,
-                did_you_mean=did_you_mean(name, services),
-            )
-        elif services[name].replica_of is not None:
-            yield tr(
-                '{place}: "{name}" is a replica itself; name the original, "{replica_of}"',
-                place=place,
-                name=name,
-                replica_of=services[name].replica_of,
-            )
-        elif services[name].address is not None:
-            yield tr('{place}: "{name}" is not started by the lab', place=place, name=name)
+        place = f"services[{i}].replicas"
+        if service.replicas < 1:
+            yield tr("{place}: {number} is not above 0", place=place, number=service.replicas)
+        elif service.replicas > 1:
+            for name in service.instances:
+                if name in names:
+                    yield tr('{place}: "{name}" would be two: an instance and something else', place=place, name=name)
+            for variable in service.port_variables.values():
+                if variable in service.env:
+                    yield tr("{place}: they cannot all have the {variable} of env", place=place, variable=variable)
 
 
 def _engine(place: str, engine: Engine) -> Iterator[str]:
@@ -183,6 +172,7 @@ def _engine(place: str, engine: Engine) -> Iterator[str]:
 
 def _links(system: System) -> Iterator[str]:
     services = {service.name: service for service in system.services}
+    reached = {name: service for service in system.services for name in (service.name, *service.instances)}
     engines = {engine.name: engine.kind for engine in system.engines}
     declared: dict[str, str] = {}
     variables: dict[tuple[str, str], str] = {}
@@ -200,7 +190,7 @@ def _links(system: System) -> Iterator[str]:
                 yield tr(
                     '{place}.source: no service is named "{source}"{hint}', place=place, source=link.source, hint=hint
                 )
-        if link.target not in services and link.target not in engines:
+        if link.target not in reached and link.target not in engines:
             hint = did_you_mean(link.target, {*services, *engines})
             yield tr(
                 '{place}.target: no service or engine is named "{target}"{hint}',
@@ -209,7 +199,7 @@ def _links(system: System) -> Iterator[str]:
                 hint=hint,
             )
         elif link.endpoint:
-            known = services[link.target].endpoints if link.target in services else ()
+            known = reached[link.target].endpoints if link.target in reached else ()
             if link.endpoint not in known:
                 yield tr(
                     '{place}.endpoint: "{target}" has no endpoint "{endpoint}"{hint}',

@@ -14,7 +14,7 @@ from lab.wire.connection import Connection
 from lab.wire.linkfaults import Change, LinkFaults
 from lab.wire.listener import linger_zero
 from lab.wire.peers import held_by_peer
-from lab.wire.session import Again, Side
+from lab.wire.session import Address, Again, Side
 
 
 class Owner(Protocol):
@@ -45,6 +45,9 @@ class Sockets:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._gone = False
+        self.provider = ""
+        """The instance of the provider that it leads to, if there are several."""
+        self.dialled: Address = ("", 0)
 
     def other(self, side: Side) -> Peer:
         return self.server if side is Side.CLIENT else self.client
@@ -63,6 +66,7 @@ class Sockets:
 
     def tell(self, flow: Flow) -> None:
         flow.conn = self.number
+        flow.target = self.provider
         self.owner.tell(flow)
 
     def do(self, actions: Sequence[Action]) -> None:
@@ -142,6 +146,7 @@ class Peer(asyncio.Protocol):
             return
         for flow in flows:
             flow.conn = self._number
+            flow.target = self._sockets.provider
             self._tell(flow)
 
     def eof_received(self) -> bool:

@@ -7,15 +7,18 @@ applied at once; a session asks for those on messages as they come.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import count
 
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.journal.event import Flow
 from lab.locale import tr
 from lab.system.model import Link
+from lab.wire.balancer import Balancer
 from lab.wire.connection import Connection
 from lab.wire.linkfaults import LinkFaults
 from lab.wire.listener import Listener, linger_zero
@@ -28,9 +31,10 @@ from lab.wire.sockets import Sockets
 class Tap:
     """The proxy on `link`.
 
-    `upstream` is the provider's address, or a callable that knows it when asked. `emit` gets every Flow, stamped with
-    the link and the connection's number; `now` gives seconds on the journal's clock. One event loop owns a tap: all
-    methods are to be called on it.
+    `upstream` is the provider's address, a callable that knows it when asked, or the balancer before its instances.
+    `source` is the instance of the consumer whose tap it is, if there are several; then `numbers` counts the link's
+    connections over all their taps. `emit` gets every Flow, stamped with the link and the connection's number; `now`
+    gives seconds on the journal's clock. One event loop owns a tap: all methods are to be called on it.
     """
 
     def __init__(
@@ -38,17 +42,19 @@ class Tap:
         *,
         link: Link,
         protocol: str,
-        upstream: Address | Callable[[], Address],
+        upstream: Address | Callable[[], Address] | Balancer,
         plan: Plan,
         emit: Callable[[Flow], None],
         now: Callable[[], float],
+        source: str = "",
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.link = link
         self.protocol = protocol
         self.faults = LinkFaults(plan, link.id)
         self.emit = emit
         self.now = now
-        self._link, self._source, self._target = link.id, link.source, link.target
+        self._link, self._source, self._target = link.id, source or link.source, link.target
         self._host = ""
         self._upstream = upstream
         self._session = session_factory(protocol)
@@ -57,7 +63,7 @@ class Tap:
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._passable = asyncio.Event()
-        self._count = 0
+        self._numbers = count(1) if numbers is None else numbers
 
     @property
     def port(self) -> int:
@@ -77,7 +83,7 @@ class Tap:
     @property
     def upstream(self) -> Address:
         """Where new connections are led."""
-        return self._upstream() if callable(self._upstream) else self._upstream
+        return self._route()[0][1]
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen. Raises OSError if the port is taken."""
@@ -128,7 +134,7 @@ class Tap:
     def tell(self, flow: Flow) -> None:
         """Journal a flow of this link."""
         flow.source = self._source
-        flow.target = self._target
+        flow.target = flow.target or self._target
         flow.link = self._link
         flow.protocol = self.protocol
         self.emit(flow)
@@ -163,18 +169,17 @@ class Tap:
     async def _admit(self, sock: socket.socket) -> None:
         """Dial the provider, and only then read from the client: what it says early waits in its socket. A provider
         that refuses is passed on as an RST, the nearest to a refusal that an accepted connection can get."""
-        self._count += 1
-        sockets = Sockets(self, Connection(self._session(self.address), self.faults), self._count)
+        sockets = Sockets(self, Connection(self._session(self.address), self.faults), next(self._numbers))
         try:
             await self._dial(sockets)
         except OSError as error:
             linger_zero(sock)
             sock.close()
-            host, port = self.upstream
+            host, port = sockets.dialled
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             detail = tr(
                 "{target} does not answer at {host}:{port} ({reason})",
-                target=self.link.target,
+                target=sockets.provider or self.link.target,
                 host=host,
                 port=port,
                 reason=reason,
@@ -199,10 +204,33 @@ class Tap:
         the caller hears nothing, not even that nobody is there."""
         while True:
             try:
-                await asyncio.get_running_loop().create_connection(lambda: sockets.server, *self.upstream)
+                await self._try(sockets)
                 return
             except OSError:
                 if not self.faults.holds:
                     raise
             sockets.held()
             await self._passable.wait()
+
+    async def _try(self, sockets: Sockets) -> None:
+        """Connect to the first instance that takes it. Raises OSError, of the last one, if none does."""
+        *others, last = self._route()
+        for provider in others:
+            with contextlib.suppress(OSError):
+                return await self._connect(sockets, *provider)
+        return await self._connect(sockets, *last)
+
+    async def _connect(self, sockets: Sockets, name: str, address: Address) -> None:
+        sockets.provider, sockets.dialled = name, address
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: sockets.server, *address)
+        except OSError:
+            if isinstance(self._upstream, Balancer):
+                self._upstream.refused(name, self.now())
+            raise
+
+    def _route(self) -> list[tuple[str, Address]]:
+        """The instances to try for a connection, by name ("" where there is only one), each with its address."""
+        if isinstance(self._upstream, Balancer):
+            return self._upstream.order(self.now())
+        return [("", self._upstream() if callable(self._upstream) else self._upstream)]

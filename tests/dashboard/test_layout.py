@@ -126,3 +126,18 @@ def test_two_links_between_one_pair_are_two_wires(width: int, height: int) -> No
     assert [wire.link for wire in chart.wires] == ["orders->users", "orders->users:grpc"]
     one, other = (set(wire.path) for wire in chart.wires)
     assert not one & other
+
+
+def test_the_instances_of_a_service_share_one_box() -> None:
+    many = System(
+        name="t",
+        services=(Service(name="orders", module="o"), Service(name="users", module="u", replicas=3)),
+        links=(
+            Link(source="orders", target="users", protocol="http"),
+            Link(source="orders", target="users-2", protocol="http"),
+        ),
+    )
+    assert nodes(many) == ("orders", "users")
+    chart = arrange(many, 120, 17)
+    assert chart is not None
+    assert [wire.link for wire in chart.wires] == ["orders->users", "orders->users-2"]

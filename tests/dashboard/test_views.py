@@ -17,6 +17,7 @@ from lab.dashboard.shown import Folds
 from lab.dashboard.traffic import Traffic
 from lab.journal.event import Check, Event, Flow, Load, Log, Note, Process
 from lab.journal.picture.run import RunPicture
+from lab.system.model import Link, Service, System
 from tests.dashboard import golden, shop
 from tests.stamped import fault_change
 
@@ -101,6 +102,25 @@ def test_map_of_a_run_in_trouble(width: int, height: int) -> None:
 def test_map_before_anything_happened() -> None:
     scene = Scene(RunPicture(shop.SYSTEM), Traffic(), 0.0)
     golden.check("map_start_120", text_of(map_view.draw(chart(120, 17), scene)))
+
+
+def test_the_box_of_a_service_with_replicas_says_how_many_are_ready() -> None:
+    system = System(
+        name="t",
+        services=(Service(name="orders", module="o"), Service(name="users", module="u", replicas=3)),
+        links=(Link(source="orders", target="users", protocol="http"),),
+    )
+    picture = RunPicture(system)
+    for number in (1, 2, 3):
+        picture.apply(Process(source=f"users-{number}", state="ready"))
+    scene = Scene(picture, Traffic(), 1.0, instances={"users": system.services[1].instances})
+    drawn = arrange(system, 120, 17)
+    assert drawn is not None
+    assert "● 3/3 ready" in text_of(map_view.draw(drawn, scene))
+    picture.apply(Process(source="users-2", state="failed"))
+    shown = text_of(map_view.draw(drawn, scene))
+    assert "✕ 2/3 ready" in shown
+    assert "users-2" in shown
 
 
 def test_where_no_map_fits_the_same_is_a_list() -> None:

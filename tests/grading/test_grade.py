@@ -41,30 +41,19 @@ def assignment() -> Assignment:
                     start="on-request",
                     restart="never",
                     env={"COLOUR": "blue"},
-                ),
-                Service(
-                    name="shop-2",
-                    module="shop",
-                    dir=str(TOY),
-                    start="on-request",
-                    restart="never",
-                    env={"COLOUR": "blue"},
-                    replica_of="shop",
+                    replicas=2,
                 ),
                 Service(name="users", address="127.0.0.1:0", role="stub", ready="tcp"),
             ),
             engines=(Engine(name="db", kind="sql"),),
             links=(
-                Link(source=CLIENT, target="shop", protocol="http"),
+                Link(source=CLIENT, target="shop-1", protocol="http"),
                 Link(source=CLIENT, target="shop-2", protocol="http", wait="no"),
                 Link(source="shop", target="users", protocol="http", wait="no"),
-                Link(source="shop-2", target="users", protocol="http", wait="no"),
-                Link(source="shop-2", target="db", protocol="sql", wait="no"),
                 Link(source="shop", target="db", protocol="sql", wait="no"),
             ),
         ),
         learners=("shop",),
-        replicas={"shop": ("shop-2",)},
         stubs=("users",),
         checks=TOY / "checks.py",
         behaviours=tuple(
@@ -123,8 +112,8 @@ def test_a_failure_is_told_with_its_evidence() -> None:
     assert failed.warnings == ("this was to be expected", "nor this: a visit is 201; got 200")
     assert failed.command.startswith("curl -i http://127.0.0.1:")
     assert any("/nothing" in line.what for line in failed.story)
-    assert any(line.place.startswith("shop.log:") for line in failed.story)
-    assert "GET /nothing" in (records / "shop.log").read_text()
+    assert any(line.place.startswith("shop-1.log:") for line in failed.story)
+    assert "GET /nothing" in (records / "shop-1.log").read_text()
 
 
 def test_whose_fault_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +125,7 @@ def test_whose_fault_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     report = grade(replace(assignment(), behaviours=behaviours), seed=1, records=tmp_path)
     assert {found.behaviour: found.verdict for found in report.findings} == whose
     assert finding(report, "dawdles").reason.startswith("not done after 3 s")
-    assert finding(report, "leaves").reason.startswith("shop never became healthy: exited with code 0")
+    assert finding(report, "leaves").reason.startswith("shop-1 never became healthy: exited with code 0")
     assert finding(report, "leaves").seconds < 10
 
 
@@ -153,7 +142,7 @@ def test_reasons_are_for_people() -> None:
     assert finding(report, "skipped").needs == "fails"
     assert finding(report, "unknown").reason == "it is too dark to see"
     sick = finding(report, "sick").reason
-    assert sick.startswith("shop never became healthy: exited with code 1")
+    assert sick.startswith("shop-1 never became healthy: exited with code 1")
     assert "I do not feel well" in sick
     assert "check_with_a_mistake_of_ours" in finding(report, "ours").reason
     assert finding(report, "unproved").reason == "no check proves it"

@@ -39,13 +39,13 @@ def test_variables_are_told_at_the_next_start_and_taken_away_again() -> None:
         assert seen == [("2", "a", "x=\n"), ("1", "b", None), ("1", "a", None)]
 
 
-def test_a_replica_shares_name_and_database_with_its_original() -> None:
-    names = ("my-orders", "my-orders-2")
+def test_replicas_share_name_and_database() -> None:
+    names = ("my-orders-1", "my-orders-2")
     system = System(
         name="toy",
-        services=(teller(names[0]), teller(names[1], replica_of=names[0])),
+        services=(teller("my-orders", replicas=2),),
         engines=(Engine(name="db", kind="sql"),),
-        links=tuple(Link(source=name, target="db", protocol="sql") for name in names),
+        links=(Link(source="my-orders", target="db", protocol="sql"),),
     )
     with started(system) as live:
         live.ready()
@@ -59,8 +59,8 @@ def test_a_replica_shares_name_and_database_with_its_original() -> None:
         database = Path(one["DATABASE_URL"].removeprefix("sqlite:///"))
         database.touch()
         (database.parent / "sub").mkdir()
-        live.control.act("my-orders", "stop")
-        live.until("my-orders", "stopped")
+        live.control.act("my-orders-1", "stop")
+        live.until("my-orders-1", "stopped")
         with pytest.raises(ControlError, match="stop my-orders-2 first"):
             live.control.wipe("my-orders")
         live.control.act("my-orders-2", "stop")

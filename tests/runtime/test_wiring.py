@@ -42,6 +42,6 @@ def test_a_consumer_is_told_the_tap_in_the_providers_url(target: str, protocol: 
         engines=tuple(Engine(name=name, kind="redis") for name in LAUNCHES),
         links=(link,),
     )
-    taps = {} if target == "file" else {link.id: 9000}
+    taps = {} if target == "file" else {(link.id, "user-one"): 9000}
     wiring = Wiring(system, Path("/run"), LAUNCHES, {"user-one": {"http": 1}, "other": {"http": 2}}, taps)
     assert wiring.url(link) == url

@@ -24,9 +24,9 @@ endpoints = ["http", "admin"]
 [service.users]
 run = ["node", "server.js"]
 
-[service.users-2]
+[service.clicks]
 run = ["node", "server.js"]
-replica_of = "users"
+replicas = 3
 memory = 512
 output = 5
 start = "on-request"
@@ -81,14 +81,15 @@ def refused(folder: Path, text: str) -> str:
 
 def test_a_file_becomes_a_system(tmp_path: Path) -> None:
     system = load(write(tmp_path, GOOD))
-    orders, users, more_users, mail = system.services
+    orders, users, clicks, mail = system.services
     assert (system.name, system.title) == ("my-shop", "My shop")
     assert orders.command == ("python", "-m", "orders", "--workers", "1")
     assert orders.dir == str(tmp_path.resolve() / "orders")
     assert orders.env == {"LOG_LEVEL": "debug", "WORKERS": "2"}
     assert (users.command, users.ready, users.dir) == (("node", "server.js"), "tcp", str(tmp_path.resolve()))
-    assert (more_users.replica_of, more_users.start) == ("users", "on-request")
-    assert (more_users.memory, more_users.output) == (512, 5)
+    assert (clicks.replicas, clicks.start) == (3, "on-request")
+    assert clicks.instances == ("clicks-1", "clicks-2", "clicks-3")
+    assert (users.instances, clicks.memory, clicks.output) == (("users",), 512, 5)
     assert (orders.endpoints, mail.endpoints) == (("http", "admin"), ("http",))
     assert orders.port_variables == {"http": "PORT", "admin": "ADMIN_PORT"}
     assert [link.id for link in system.links] == ["client->orders", "orders->redis", "client->orders:admin"]

@@ -137,19 +137,21 @@ def test_every_problem_is_listed_at_once() -> None:
         ),
         ({"services": (service("a", memory=0),), "links": (), "journeys": ()}, "services[0].memory: 0 is not above 0"),
         ({"services": (service("a", start="later"),), "links": (), "journeys": ()}, "services[0].start: 'later' is"),
-        ({"services": (service("a", replica_of="b"),), "links": (), "journeys": ()}, 'no service is named "b"'),
-        ({"services": (service("a", replica_of="a"),), "links": (), "journeys": ()}, "is a replica of itself"),
         (
-            {
-                "services": (service("a"), service("b", replica_of="a"), service("c", replica_of="b")),
-                "links": (),
-                "journeys": (),
-            },
-            'services[2].replica_of: "b" is a replica itself; name the original, "a"',
+            {"services": (service("a", replicas=0),), "links": (), "journeys": ()},
+            "services[0].replicas: 0 is not above",
         ),
         (
-            {"services": (elsewhere("h:1"), service("b", replica_of="a")), "links": (), "journeys": ()},
-            'services[1].replica_of: "a" is not started by the lab',
+            {"services": (service("a", replicas=2), service("a-2")), "links": (), "journeys": ()},
+            'services[0].replicas: "a-2" would be two: an instance and something else',
+        ),
+        (
+            {"services": (service("a", replicas=2, env={"PORT": "80"}),), "links": (), "journeys": ()},
+            "services[0].replicas: they cannot all have the PORT of env",
+        ),
+        (
+            {"services": (elsewhere("h:1", replicas=2),), "links": (), "journeys": ()},
+            "services[0].replicas: a has an address, so it is not the lab that starts it",
         ),
         ({"engines": (Engine(name="broker", kind="amqp", restart="no"),), "links": ()}, "engines[0].restart: 'no' is"),  # type: ignore[arg-type]
         (

@@ -37,17 +37,20 @@ def logs(
 
     record = which_run.recorded(run_id)
     system = which_run.system_of(record)
-    names = [*(service.name for service in system.services), *(engine.name for engine in system.engines)]
+    names = [name for service in system.services for name in dict.fromkeys((service.name, *service.instances))]
+    names += [engine.name for engine in system.engines]
     if service is not None and service not in names:
         raise unknown("service", service, names)
     if level not in LEVELS:
         raise unknown("level", level, LEVELS)
     worst = LEVELS[LEVELS.index(level) :]
+    wanted_from = None if service is None else system.instances(service)
 
     def wanted(event: Event) -> bool:
         match event:
             case Log():
-                return service in (None, event.source) and (event.level in worst or event.level not in LEVELS)
+                from_there = wanted_from is None or event.source in wanted_from
+                return from_there and (event.level in worst or event.level not in LEVELS)
             case Check():  # of a grading: what the services said it to
                 return service is None and ("info" if event.state in ("begun", "pass") else "error") in worst
         return False

@@ -16,7 +16,7 @@ class Readiness:
     """Whether every service of the System was ready at one time of its run."""
 
     def __init__(self, system: System) -> None:
-        self._missing = {service.name for service in system.services}
+        self._missing = {instance for service in system.services for instance in service.instances}
 
     def see(self, event: Event) -> None:
         if isinstance(event, Process) and event.state in ("ready", "degraded"):

@@ -44,9 +44,9 @@ class Bench:
     processes: Processes
     seen: Seen
     urls: Mapping[str, str]
-    """Where clients reach each service: its tap."""
+    """Where clients reach each process: its tap. The name of a service with replicas means its first instance."""
     direct: Mapping[str, str]
-    """Where each process itself listens, past every tap."""
+    """The same past every tap."""
 
     def __init__(self, assignment: Assignment, *, seed: int, tiers: Mapping[str, str]) -> None:
         """Begin the run; see `await_engines` for the rest of its start.
@@ -157,12 +157,15 @@ class Bench:
         self.record = self._launching.answer()
         self.control = Control(self.record.socket)
         self.processes = Processes(self.control, self.assignment)
-        self.seen = Seen(self.control, self.record.journal)
+        self.seen = Seen(self.control, self.record.journal, self.assignment.process)
         self._connected = True
         status = self.control.run()
         reached = {link.id: link.target for link in self.assignment.system.links if link.source == CLIENT}
-        self.urls = {reached[link.id]: link.url for link in status.links if link.id in reached}
-        self.direct = {process.name: process.url for process in status.processes}
+        urls = {reached[link.id]: link.url for link in status.links if link.id in reached}
+        direct = {process.name: process.url for process in status.processes}
+        first = {name: self.assignment.process(name) for name in self.assignment.learners}
+        self.urls = urls | {name: urls[process] for name, process in first.items()}
+        self.direct = direct | {name: direct[process] for name, process in first.items()}
         for name, opener in openers.items():
             opened = opener(self.direct[name], self.seen.flows, partial(self.processes.restart_engine, name))
             self.instruments[engines[name].name] = opened

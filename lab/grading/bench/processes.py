@@ -22,18 +22,19 @@ UP = ("ready", "degraded")
 
 
 class Processes:
-    """Looks at them and acts on them through the run's control API."""
+    """Looks at them and acts on them through the run's control API. The name of a service with replicas means its first
+    instance."""
 
     def __init__(self, control: Control, assignment: Assignment) -> None:
         self._control = control
         self._engines = [engine.name for engine in assignment.system.engines]
-        self.instances = [
-            instance for name in assignment.learners for instance in (name, *assignment.replicas.get(name, ()))
-        ]
-        """The learner's services with their replicas."""
+        self._process = assignment.process
+        self._services = assignment.learners
+        self.instances = [one for name in assignment.learners for one in assignment.system.instances(name)]
+        """The processes of the learner's services."""
 
     def status(self, name: str) -> ProcessStatus:
-        return self.statuses()[name]
+        return self.statuses()[self._process(name)]
 
     def statuses(self) -> dict[str, ProcessStatus]:
         return {process.name: process for process in self._control.processes()}
@@ -45,6 +46,7 @@ class Processes:
 
     def act(self, name: str, action: Action) -> None:
         """Raises CannotTell if it is a service that has ended by itself, ControlError."""
+        name = self._process(name)
         try:
             self._control.act(name, action)
         except ControlError:
@@ -63,7 +65,7 @@ class Processes:
     def start(self, name: str, env: Mapping[str, str] | None = None, *, wait: bool = True) -> None:
         """Start a service, with `env` added to its environment, and wait until it is healthy. Raises CannotTell."""
         if env is not None:
-            self._control.set_environment(name, dict(env))
+            self._control.set_environment(self._process(name), dict(env))
         self.act(name, "start")
         if wait:
             self.await_healthy([name])
@@ -87,6 +89,8 @@ class Processes:
     def await_healthy(self, names: Sequence[str], within: float = PATIENCE) -> None:
         """Raises CannotTell if one of them dies or does not become healthy."""
 
+        names = [self._process(name) for name in names]
+
         def healthy() -> bool:
             statuses = self.statuses()
             for name in names:
@@ -100,6 +104,8 @@ class Processes:
             raise CannotTell(why_not(sick))
 
     def await_dead(self, names: Sequence[str], within: float = PATIENCE) -> bool:
+        names = [self._process(name) for name in names]
+
         def dead() -> bool:
             statuses = self.statuses()
             return all(statuses[name].pid is None for name in names)
@@ -125,6 +131,7 @@ class Processes:
             raise RuntimeError(tr("{living} cannot be killed", living=", ".join(living)))
         for name in self.instances:
             self._control.set_environment(name, {})
+        for name in self._services:
             self._control.wipe(name)
         statuses = self.statuses()
         for name in self._engines:

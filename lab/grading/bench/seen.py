@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.journal.event import Event, Flow, Log, Process
@@ -14,8 +15,10 @@ from lab.runtime.client import Control
 class Seen:
     """The events of the run, and where among them the current check begins."""
 
-    def __init__(self, control: Control, journal: Path) -> None:
+    def __init__(self, control: Control, journal: Path, process: Callable[[str], str]) -> None:
+        """`process` gives the process that is meant by a service's name."""
         self._control = control
+        self._process = process
         self._tail = Tail(journal)
         self._events: list[Event] = []
         self._closed = False
@@ -44,11 +47,13 @@ class Seen:
         return [event for event in self.of_check() if isinstance(event, Flow)]
 
     def logs(self, service: str) -> list[Log]:
-        return [event for event in self.of_check() if isinstance(event, Log) and event.source == service]
+        process = self._process(service)
+        return [event for event in self.of_check() if isinstance(event, Log) and event.source == process]
 
     def exit_code(self, service: str) -> int | None:
         """The code with which it ended last in this check; negative for a signal, None if it did not."""
-        ends = [event.code for event in self.of_check() if isinstance(event, Process) and event.source == service]
+        process = self._process(service)
+        ends = [event.code for event in self.of_check() if isinstance(event, Process) and event.source == process]
         return next((code for code in reversed(ends) if code is not None), None)
 
     def close(self) -> None:

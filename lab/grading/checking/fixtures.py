@@ -23,6 +23,7 @@ from lab.locale import tr
 from lab.neighbours.stub import Stub
 from lab.runtime.api import ControlError
 from lab.runtime.family import Family
+from lab.system.model import Service
 
 if TYPE_CHECKING:
     from lab.grading.instruments import Instrument
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 
 class SystemUnderTest:
-    """The learner's processes, the engines and the stubs, by name."""
+    """The learner's processes, the engines and the stubs, by name. That of a service with replicas means its first
+    instance."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -72,7 +74,7 @@ class SystemUnderTest:
 
     def scale(self, name: str, count: int) -> list[str]:
         """Have `count` instances of the service running; their names. The exercise declares how many there may be."""
-        instances = [name, *self._bench.assignment.replicas.get(name, ())][:count]
+        instances = list(self._bench.assignment.system.instances(name))[:count]
         if len(instances) < count:
             raise ValueError(
                 tr(
@@ -122,21 +124,25 @@ class SystemUnderTest:
 
     def database(self, name: str) -> Path:
         """The SQLite file of the service (it may not exist yet)."""
-        service = next((one for one, others in self._bench.assignment.replicas.items() if name in others), name)
+        service = self._service(name).name
         return self._bench.record.folder / "data" / service / f"{service}.db"
 
     def dir(self, name: str) -> Path:
         """The folder of its source."""
-        service = next(one for one in self._bench.assignment.system.services if one.name == name)
-        return Path(service.dir or ".")
+        return Path(self._service(name).dir or ".")
 
     def env(self, name: str) -> Mapping[str, str]:
         """The knobs that the exercise gives it."""
-        return next(one.env for one in self._bench.assignment.system.services if one.name == name)
+        return self._service(name).env
 
     def url(self, name: str) -> str:
         """Where clients reach it: the tap's address."""
         return self._bench.urls[name]
+
+    def _service(self, name: str) -> Service:
+        service = self._bench.assignment.system.service(name)
+        assert service is not None, name
+        return service
 
 
 class FaultBox:
@@ -241,8 +247,7 @@ SEED = pytest.StashKey[int]()
 def _start_all(bench: Bench) -> None:
     if bench.unhealthy:
         raise CannotTell(bench.unhealthy)
-    others = {name for names in bench.assignment.replicas.values() for name in names}
-    names = [name for name in bench.assignment.learners if name not in others]
+    names = bench.assignment.learners
     try:
         for name in names:
             bench.processes.start(name, wait=False)

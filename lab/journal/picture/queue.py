@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from copy import copy
 
-from lab.journal.deliveries import Deliveries, answers_delivery, wants_ack
+from lab.journal.deliveries import Deliveries, answers_delivery, wants_ack, way
 from lab.journal.event import EngineState, Event, Flow, Process
 from lab.journal.picture.process import GONE
 from lab.system.links import ends
@@ -58,8 +58,8 @@ class Queues:
                     self._flow(event)
             case Process() if event.state in GONE:
                 for queue in self.by_name.values():
-                    for link in {link for link, _ in queue.held.open if event.source in ends(link)}:
-                        queue.held.release(link)
+                    for one in {one for one, _ in queue.held.open if event.source in ends(one)}:
+                        queue.held.release(one)
             case EngineState():
                 for name, depth in event.queues.items():
                     queue = self._queue(name)
@@ -75,7 +75,7 @@ class Queues:
         if wants_ack(flow) or answers_delivery(flow):
             self._queue(flow.queue).take(flow)
         elif flow.role == "subscribe":
-            self._queue(flow.queue).held.release(flow.link, keep=flow.conn)
+            self._queue(flow.queue).held.release(way(flow), keep=flow.conn)
 
     def _queue(self, name: str) -> QueuePicture:
         queue = self.by_name.get(name)

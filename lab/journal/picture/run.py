@@ -135,7 +135,8 @@ class RunPicture:
         for engine in system.engines:
             self.processes[engine.name] = ProcessPicture(engine.name, role="engine")
         for service in system.services:
-            self.processes[service.name] = ProcessPicture(service.name, role=service.role)
+            for instance in service.instances:
+                self.processes[instance] = ProcessPicture(instance, role=service.role)
         for link in system.links:
             self.links[link.id] = LinkPicture(link.id, link.protocol)
 

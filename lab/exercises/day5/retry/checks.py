@@ -298,7 +298,7 @@ def _user(stub, new) -> str:
 def _chain(system, http):
     """Two gateways, one behind the other; a client of the outer one. It waits for the inner one as long as need be."""
     system.start("gateway", env=QUICK)
-    system.start("gateway-2", env={**QUICK, "USERS_URL": system.url("gateway"), "HTTP_TIMEOUT_MS": 7000})
+    system.start("gateway-2", env={**QUICK, "USERS_URL": system.url("gateway-1"), "HTTP_TIMEOUT_MS": 7000})
     return http["gateway-2"]
 
 
