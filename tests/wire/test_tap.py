@@ -463,6 +463,7 @@ async def test_what_a_blackhole_held_is_late_when_it_comes() -> None:
     async with serving(Web()) as upstream, tapped("http", upstream) as rig, calling(rig) as caller:
         fault = rig.fault("blackhole")
         caller.writer.write(b"GET /x HTTP/1.1\r\n\r\n")
+        await aeventually(lambda: rig.plan.victims(fault.id))  # from here on the tap holds it
         assert await caller.silent(0.2)
         rig.heal()
         await caller.reader.readuntil(b"}")
