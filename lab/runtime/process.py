@@ -18,7 +18,7 @@ from lab.runtime.output import Output
 from lab.runtime.readiness import Answer
 from lab.runtime.spawn import Child, Program, SpawnError, in_words
 from lab.runtime.waiting import blockers, why
-from lab.runtime.yard import Spec, Yard
+from lab.runtime.yard import Peer, Spec, Yard
 from lab.system.model import Wait
 
 STEADY = 10.0
@@ -198,7 +198,7 @@ class ManagedProcess:
             self._enter("pending", why(waiting_for))
             await self._until(lambda: self._halted() or self._blockers() != waiting_for, TOLD)
 
-    def _blockers(self) -> list[tuple[ManagedProcess, State]]:
+    def _blockers(self) -> list[tuple[Peer, State]]:
         return blockers(self.spec, self._yard)
 
     def serves(self, wait: Wait) -> bool:

@@ -6,16 +6,14 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from lab.journal.event import Process
+from lab.runtime.api import State
 from lab.runtime.logs import Stream
 from lab.runtime.readiness import Probe
 from lab.runtime.spawn import Child, Program
 from lab.system.model import Restart, Start, Wait
-
-if TYPE_CHECKING:
-    from lab.runtime.process import ManagedProcess
 
 Role = Literal["service", "stub", "engine", "load"]
 
@@ -60,6 +58,22 @@ class Pulse:
         await self._event.wait()
 
 
+class Peer(Protocol):
+    """Another process of the run, as one that waits for it sees it."""
+
+    @property
+    def spec(self) -> Spec: ...
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    def serves(self, wait: Wait) -> bool:
+        """Whether somebody who waits in this way need not wait any longer."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Yard:
     """What surrounds a process: who starts it, who else is there, and whom it tells what happens. `grace` is the time
@@ -79,4 +93,4 @@ class Yard:
     slow_start: Callable[[str], float] = lambda _: 0.0
     slowed: Callable[[str], None] = lambda _: None
     pulse: Pulse = field(default_factory=Pulse)
-    peers: dict[str, ManagedProcess] = field(default_factory=dict)
+    peers: dict[str, Peer] = field(default_factory=dict)
