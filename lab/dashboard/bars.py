@@ -11,13 +11,16 @@ from lab.dashboard.rows import Row, clip, row, width_of, wrap
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.verdict import Verdict
 from lab.journal.plain import check_words
+from lab.locale import mark, tr, trn
 
-WELCOME = "Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all."
-RECORDING = (
-    "This is a recording. Space pauses it, comma and full stop go back and on by 10 s; Tab and the arrows select. "
-    "Faults are for live runs."
+WELCOME = tr("Tab or the arrows select a link or a process. l makes a link slow, k kills a process, u heals all.")
+RECORDING = tr(
+    "This is a recording. Space pauses it, comma and full stop go back and on by 10 s; Tab and the "
+    "arrows select. Faults are for live runs."
 )
 
+STATES = (mark("live"), mark("paused"), mark("replay"), mark("earlier"), mark("ended"))
+"""What is shown of a run, beside the states that it has itself."""
 WARN_FOR = 15.0
 """Seconds for which a warning of the lab's own stands where the scenario speaks."""
 
@@ -45,7 +48,7 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
     if faults:
         soonest = min(faults, key=lambda fault: fault.remaining(picture.now) or 1e9)
         left = soonest.remaining(picture.now)
-        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+        count = trn("{count} fault", "{count} faults", len(faults))
         what = f"{soonest.kind} {soonest.target.replace('->', '→')}"
         until = "" if left is None else f" {left:.0f} s"
         alarm = row((f" ! {count}: {what}{until} ", "alarm"))
@@ -54,28 +57,30 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
     symbol = {"live": "●", "ready": "●", "paused": "■", "replay": "▶", "earlier": "▶"}.get(about.state, "◐")
     parts: list[tuple[int, Row]] = [
         (0, row((f" {about.system} ", "title"))),
-        (0, row((f"{symbol} {about.state}", "ok" if symbol == "●" else "warn"))),
+        (0, row((f"{symbol} {tr(about.state)}", "ok" if symbol == "●" else "warn"))),
         (1, row((figures.clock(picture.now), "strong"))),
     ]
     if about.speed is not None:
         parts.append((2, row((f"{about.speed:g}×", "text"))))
     if picture.load is not None:
-        parts.append((3, row((f"load {figures.rate(picture.load.rate)}", "text"))))
+        parts.append((3, row((tr("load {rate}", rate=figures.rate(picture.load.rate)), "text"))))
     known = about.tiers or [(each.name, each.tier) for each in picture.processes.values() if each.tier]
     if known:
         same = {tier for _, tier in known}
-        tiers = [f"engines {same.pop()}"] if len(same) == 1 else [f"{name} {tier}" for name, tier in known]
+        tiers = (
+            [tr("engines {tier}", tier=same.pop())] if len(same) == 1 else [f"{name} {tier}" for name, tier in known]
+        )
         parts.append((4, row((", ".join(tiers), "text"))))
     if about.seed is not None:
-        parts.append((5, row((f"seed {about.seed}", "dim"))))
+        parts.append((5, row((tr("seed {seed}", seed=about.seed), "dim"))))
     if about.scenario:
-        parts.append((6, row((f"scenario {about.scenario}", "dim"))))
+        parts.append((6, row((tr("scenario {scenario}", scenario=about.scenario), "dim"))))
     if about.title:
-        parts.append((7, row((about.title, "dim"))))
+        parts.append((7, row((tr(about.title), "dim"))))
     if about.behind > 1.5:
-        parts.append((2, row((f"catching up, {figures.age(about.behind)} behind", "warn"))))
+        parts.append((2, row((tr("catching up, {age} behind", age=figures.age(about.behind)), "warn"))))
     if picture.skipped:
-        parts.append((8, row((f"+{figures.count(picture.skipped)} skipped", "dim"))))
+        parts.append((8, row((tr("+{count} skipped", count=figures.count(picture.skipped)), "dim"))))
     room = width - width_of(alarm)
     kept = sorted(range(len(parts)), key=lambda index: parts[index][0])
     while len(kept) > 1 and sum(width_of(parts[index][1]) + 3 for index in kept) - 3 > room:
@@ -112,13 +117,13 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
 def verdict_words(verdict: Verdict, picture: RunPicture) -> str:
     """What a fault did, in one sentence: to visitors, and to what was under way while it lasted."""
     thing = picture.declared[0].name if picture.declared else "thing"
-    late = f"{verdict.late} {thing}{'' if verdict.late == 1 else 's'} late"
+    late = trn("{count} {thing} late", "{count} {thing}s late", verdict.late, thing=thing)
     if verdict.slowest:
-        late += f" (slowest {figures.age(verdict.slowest[0][0])})"
-    fault = f"{verdict.fault} is over ({verdict.text.replace('->', '→')})"
-    waiting = f"{len(verdict.waiting)} still waiting" if verdict.waiting else "none lost"
-    doubled = f", {verdict.doubled} done twice" if verdict.doubled else ""
-    failed = f"{verdict.failed} request{'' if verdict.failed == 1 else 's'} of visitors failed"
+        late += tr(" (slowest {age})", age=figures.age(verdict.slowest[0][0]))
+    fault = tr("{fault} is over ({text})", fault=verdict.fault, text=verdict.text.replace("->", "→"))
+    waiting = tr("{count} still waiting", count=len(verdict.waiting)) if verdict.waiting else tr("none lost")
+    doubled = tr(", {doubled} done twice", doubled=verdict.doubled) if verdict.doubled else ""
+    failed = trn("{count} request of visitors failed", "{count} requests of visitors failed", verdict.failed)
     return f"{fault}: {failed}, {late}, {waiting}{doubled}."
 
 
@@ -151,7 +156,7 @@ def _pair(key: Key) -> Row:
 
 def selection_line(selection: str, said: Sequence[tuple[str, str]], width: int) -> Row:
     """What is selected, with its figures in words."""
-    line = row((" selected ", "dim"), (f" {selection.replace('->', '→')} ", "select"))
+    line = row((tr(" selected "), "dim"), (f" {selection.replace('->', '→')} ", "select"))
     for text, style in said:
         line += (("  " + text, style),)
     return clip(line, width)

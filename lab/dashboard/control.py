@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
+from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus
 
 OWNER = "you"
@@ -13,7 +14,13 @@ OWNER = "you"
 LESS, MORE = 2 / 3, 1.5
 LOWEST, HIGHEST = 1.0, 2000.0
 
-PAST = {"kill": "killed", "terminate": "asked to stop", "freeze": "frozen", "thaw": "thawed", "restart": "restarted"}
+PAST = {
+    "kill": tr("killed"),
+    "terminate": tr("asked to stop"),
+    "freeze": tr("frozen"),
+    "thaw": tr("thawed"),
+    "restart": tr("restarted"),
+}
 
 
 class Controls(Protocol):
@@ -37,7 +44,7 @@ async def carry_out(controls: Controls, decision: Decision) -> str:
             return f"{fault.id}: {fault.text}".replace("->", "→")
         case HealFault(ident, text):
             await controls.heal(ident)
-            return f"healed {ident}: {text}".replace("->", "→")
+            return tr("healed {ident}: {text}", ident=ident, text=text).replace("->", "→")
         case Act(name, action):
             await controls.act(name, action)
             return f"{name} {PAST[action]}"
@@ -50,7 +57,7 @@ async def heal_all(controls: Controls, frozen: list[str]) -> str:
     await controls.heal(None)
     for name in frozen:
         await controls.act(name, "thaw")
-    return "everything is healed" + (f"; {', '.join(frozen)} thawed" if frozen else "")
+    return tr("everything is healed") + (tr("; {frozen} thawed", frozen=", ".join(frozen)) if frozen else "")
 
 
 async def change_load(controls: Controls, factor: float) -> str:
@@ -60,7 +67,7 @@ async def change_load(controls: Controls, factor: float) -> str:
     if wanted == rate:
         wanted = max(LOWEST, min(HIGHEST, rate + (1 if factor > 1 else -1)))
     await controls.set_rate(wanted)
-    return f"load {wanted:g}/s"
+    return tr("load {wanted:g}/s", wanted=wanted)
 
 
 def _round(rate: float) -> float:

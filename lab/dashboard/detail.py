@@ -13,6 +13,7 @@ from lab.journal.event import Flow, Log
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.story import NoStory, story
 from lab.journal.telling import lines
+from lab.locale import mark, tr
 
 if TYPE_CHECKING:
     from lab.dashboard.panel import View
@@ -33,21 +34,52 @@ LAST_LINES = 20
 def story_of(ident: str, view: View) -> list[Row]:
     """The story of this id over all processes, or why there is none."""
     if not ident:
-        return [(), row((" It carries no correlation id, so there is no story to tell.", "dim"))]
+        return [(), row((tr(" It carries no correlation id, so there is no story to tell."), "dim"))]
     try:
         told = story(view.recent(), ident, view.picture.declared)
     except NoStory:
         return [
             (),
-            row((f" What belongs to {ident} happened too long ago; `lab trace` reads the whole journal.", "dim")),
+            row(
+                (
+                    tr(
+                        " What belongs to {ident} happened too long ago; `lab trace` reads the whole journal.",
+                        ident=ident,
+                    ),
+                    "dim",
+                )
+            ),
         ]
     return [(), *(((" ", "text"), *((text, _ROLES[role]) for text, role in line)) for line in lines(told))]
+
+
+LABELS = (
+    mark("what"),
+    mark("role"),
+    mark("tier"),
+    mark("state"),
+    mark("why"),
+    mark("restarts"),
+    mark("link"),
+    mark("by"),
+    mark("hit"),
+    mark("verdict"),
+    mark("waiting"),
+    mark("delivered"),
+    mark("consumers"),
+    mark("again"),
+    mark("level"),
+    mark("event"),
+)
+"""What stands before the values of a detail."""
 
 
 def pairs(pairs: Iterable[tuple[str, object]]) -> list[Row]:
     """A row for each name and value; empty values are left out."""
     return [
-        row((f" {name:<14} ", "dim"), (str(value), "text")) for name, value in pairs if value not in ("", None, (), {})
+        row((f" {tr(name):<14} ", "dim"), (str(value), "text"))
+        for name, value in pairs
+        if value not in ("", None, (), {})
     ]
 
 
@@ -67,21 +99,21 @@ def of_process(process: ProcessPicture, view: View) -> tuple[str, list[Row]]:
     summaries.update({engine.name: engine.summary for engine in system.engines})
     rows = pairs(
         [
-            ("what", summaries.get(process.name, "")),
+            ("what", tr(summaries.get(process.name, ""))),
             ("role", process.role),
             ("tier", process.tier),
-            ("state", f"{process.state} since {figures.age(view.now - process.since)}"),
+            ("state", tr("{state} since {age}", state=tr(process.state), age=figures.age(view.now - process.since))),
             ("why", process.reason),
             ("pid", process.pid),
-            ("exit code", process.code),
+            (tr("exit code"), process.code),
             ("restarts", process.restarts or ""),
-            *((f"breaker {name}", how) for name, how in process.breakers.items()),
+            *((tr("breaker {name}", name=name), how) for name, how in process.breakers.items()),
         ]
     )
     for link in system.links:
         if process.name in (link.source, link.target):
-            rows += pairs([("link", f"{link.id.replace('->', ' → ')}  {link.protocol}  {link.summary}")])
+            rows += pairs([("link", f"{link.id.replace('->', ' → ')}  {link.protocol}  {tr(link.summary)}")])
     said = (event.message for event in view.recent() if isinstance(event, Log) and event.source == process.name)
     tail = process.tail or tuple(said)[-LAST_LINES:]
-    rows += [(), row((" its last lines" if tail else " it has not written a line yet", "dim"))]
+    rows += [(), row((tr(" its last lines") if tail else tr(" it has not written a line yet"), "dim"))]
     return process.name, rows + [row((f" {line}", "text")) for line in tail]

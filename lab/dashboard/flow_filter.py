@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.journal.event import Flow, Log
+from lab.locale import tr
 
 Test = Callable[[Flow | Log], bool]
 
 FIELDS = ("link", "op", "status", "outcome", "protocol", "correlation", "message", "queue", "key", "level", "source")
 
-HELP = "words that must all occur; -word must not; link:orders op:POST outcome:lost ms>50"
+HELP = tr("words that must all occur; -word must not; link:orders op:POST outcome:lost ms>50")
 
 
 class BadFilter(ValueError):
@@ -35,7 +36,7 @@ def _word(word: str) -> Test:
     if colon and name in FIELDS:
         return _field(name, _arrow(wanted))
     if colon and name.isalpha() and name.islower() and wanted and not wanted.isdigit():
-        raise BadFilter(f"there is no field '{name}'; fields are {', '.join(FIELDS)}")
+        raise BadFilter(tr("there is no field '{name}'; fields are {fields}", name=name, fields=", ".join(FIELDS)))
     return _anywhere(_arrow(word.lower()))
 
 
@@ -43,7 +44,7 @@ def _duration(word: str) -> Test:
     try:
         limit = float(word[3:])
     except ValueError:
-        raise BadFilter(f"'{word}' needs a number of milliseconds, as in ms>50") from None
+        raise BadFilter(tr("'{word}' needs a number of milliseconds, as in ms>50", word=word)) from None
     if word[2] == ">":
         return lambda event: isinstance(event, Flow) and event.ms is not None and event.ms > limit
     return lambda event: isinstance(event, Flow) and event.ms is not None and event.ms < limit

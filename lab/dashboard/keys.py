@@ -10,9 +10,18 @@ from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS, fits
 from lab.faults.kind import Kind
 from lab.journal.picture.run import RunPicture
+from lab.locale import mark, tr
 from lab.system.model import CLIENT, Link, System
 
 Group = Literal["faults on a link", "faults on a process", "the run", "time", "looking", "lists"]
+GROUPS = (
+    mark("faults on a link"),
+    mark("faults on a process"),
+    mark("the run"),
+    mark("time"),
+    mark("looking"),
+    mark("lists"),
+)
 Where = Literal["everywhere", "live", "recorded"]
 Action = Literal[
     "fault", "process", "heal", "more", "less", "type", "quit",
@@ -52,7 +61,7 @@ class Key:
 
 def _fault(key: str, name: str, *text: str, help: str = "") -> Key:
     kind = KINDS[text[0].partition(" ")[0]]
-    return Key(key, key, name, help or kind.summary, "faults on a link", "fault", "live", text=text)
+    return Key(key, key, name, help or tr(kind.summary), "faults on a link", "fault", "live", text=text)
 
 
 def _process(key: str, name: str, help: str, act: str) -> Key:
@@ -60,47 +69,59 @@ def _process(key: str, name: str, help: str, act: str) -> Key:
 
 
 KEYS: tuple[Key, ...] = (
-    _fault("l", "latency", "latency {} 300ms", help="300 ms more on every round trip"),
-    _fault("L", "slow", "latency {} 2s jitter=1s", help="2 s more, give or take 1 s"),
-    _fault("x", "refuse", "refuse {}"),
-    _fault("r", "reset", "reset {}", help="live connections are cut with a TCP reset, once"),
-    _fault("b", "blackhole", "blackhole {}"),
-    _fault("o", "one-way", "one-way {}"),
-    _fault("h", "hang", "connect-hang {}"),
+    _fault("l", tr("latency"), "latency {} 300ms", help=tr("300 ms more on every round trip")),
+    _fault("L", tr("slow"), "latency {} 2s jitter=1s", help=tr("2 s more, give or take 1 s")),
+    _fault("x", tr("refuse"), "refuse {}"),
+    _fault("r", "reset", "reset {}", help=tr("live connections are cut with a TCP reset, once")),
+    _fault("b", tr("blackhole"), "blackhole {}"),
+    _fault("o", tr("one-way"), "one-way {}"),
+    _fault("h", tr("hang"), "connect-hang {}"),
     _fault(
-        "e", "error", "status {} 503 30%", "error {} 30%", help="a third of the requests fail (HTTP 503, Redis error)"
+        "e",
+        tr("error"),
+        "status {} 503 30%",
+        "error {} 30%",
+        help=tr("a third of the requests fail (HTTP 503, Redis error)"),
     ),
-    _fault("D", "twice", "duplicate {}", "redeliver {}", help="the next request or delivery comes twice"),
-    _fault("n", "lose ack", "lose-ack {}", help="the next ack is lost, so the broker delivers again"),
-    _fault("v", "lose confirm", "lose-confirm {}", help="the broker has the message, its confirm is lost"),
-    _fault("p", "poison", "poison {}", help="the next delivery's body is garbage"),
-    _fault("m", "miss", "miss {}", help="Redis reads find nothing"),
-    _process("k", "kill", "SIGKILL; the supervisor restarts it", "kill"),
-    _process("f", "freeze", "SIGSTOP; press again to let it go on", "freeze"),
-    _process("t", "terminate", "SIGTERM: finish and stop", "terminate"),
-    _process("R", "restart", "stop and start again", "restart"),
-    Key("u", "u", "heal all", "lift every fault and thaw every process", "the run", "heal", "live"),
-    Key("plus,equals_sign", "+", "more load", "raise the load by a half", "the run", "more", "live"),
-    Key("minus", "-", "less load", "lower the load by a third", "the run", "less", "live"),
-    Key("colon", ":", "any fault", "type a fault in words, as `lab fault add` takes it", "the run", "type", "live"),
-    Key("q", "q", "quit", "leave; a run that this command started ends", "the run", "quit", "live"),
-    Key("q", "q", "quit", "leave the recording", "the run", "quit", "recorded"),
-    Key("space", "Space", "pause", "stop the clock and show every flow; press again to go on", "time", "pause"),
-    Key("comma", ",", "back", "go 10 seconds back", "time", "back"),
-    Key("full_stop", ".", "on", "go 10 seconds on", "time", "on"),
-    Key("end", "End", "newest", "go to the newest line, and to now", "time", "newest"),
-    Key("plus,equals_sign", "+", "faster", "double the speed", "time", "faster", "recorded"),
-    Key("minus", "-", "slower", "half the speed", "time", "slower", "recorded"),
-    Key("tab", "Tab", "next", "select the next link or process", "looking", "next"),
-    Key("shift+tab", "⇧Tab", "previous", "select the one before", "looking", "previous"),
-    Key("up,down,left,right", "arrows", "select", "select by direction; in a list: scroll", "looking", "move"),
-    Key("enter", "Enter", "open", "open the selected line, process or link", "looking", "open"),
-    Key("z", "z", "zoom", "give the list the whole screen, and back", "looking", "zoom"),
-    Key("s", "s", "side", "fold the column at the side, and back", "looking", "side"),
-    Key("question_mark", "?", "help", "this page", "looking", "help"),
-    Key("ctrl+p", "Ctrl+P", "palette", "find any of these by its name", "looking", "palette"),
-    Key("slash", "/", "filter", "show only lines that match", "lists", "filter"),
-    Key("escape", "Esc", "map", "back to the map; clears the filter", "lists", "leave"),
+    _fault("D", tr("twice"), "duplicate {}", "redeliver {}", help=tr("the next request or delivery comes twice")),
+    _fault("n", tr("lose ack"), "lose-ack {}", help=tr("the next ack is lost, so the broker delivers again")),
+    _fault("v", tr("lose confirm"), "lose-confirm {}", help=tr("the broker has the message, its confirm is lost")),
+    _fault("p", tr("poison"), "poison {}", help=tr("the next delivery's body is garbage")),
+    _fault("m", tr("miss"), "miss {}", help=tr("Redis reads find nothing")),
+    _process("k", tr("kill"), tr("SIGKILL; the supervisor restarts it"), "kill"),
+    _process("f", tr("freeze"), tr("SIGSTOP; press again to let it go on"), "freeze"),
+    _process("t", tr("terminate"), tr("SIGTERM: finish and stop"), "terminate"),
+    _process("R", tr("restart"), tr("stop and start again"), "restart"),
+    Key("u", "u", tr("heal all"), tr("lift every fault and thaw every process"), "the run", "heal", "live"),
+    Key("plus,equals_sign", "+", tr("more load"), tr("raise the load by a half"), "the run", "more", "live"),
+    Key("minus", "-", tr("less load"), tr("lower the load by a third"), "the run", "less", "live"),
+    Key(
+        "colon",
+        ":",
+        tr("any fault"),
+        tr("type a fault in words, as `lab fault add` takes it"),
+        "the run",
+        "type",
+        "live",
+    ),
+    Key("q", "q", tr("quit"), tr("leave; a run that this command started ends"), "the run", "quit", "live"),
+    Key("q", "q", tr("quit"), tr("leave the recording"), "the run", "quit", "recorded"),
+    Key("space", "Space", tr("pause"), tr("stop the clock and show every flow; press again to go on"), "time", "pause"),
+    Key("comma", ",", tr("back"), tr("go 10 seconds back"), "time", "back"),
+    Key("full_stop", ".", tr("on"), tr("go 10 seconds on"), "time", "on"),
+    Key("end", "End", tr("newest"), tr("go to the newest line, and to now"), "time", "newest"),
+    Key("plus,equals_sign", "+", tr("faster"), tr("double the speed"), "time", "faster", "recorded"),
+    Key("minus", "-", tr("slower"), tr("half the speed"), "time", "slower", "recorded"),
+    Key("tab", "Tab", tr("next"), tr("select the next link or process"), "looking", "next"),
+    Key("shift+tab", "⇧Tab", tr("previous"), tr("select the one before"), "looking", "previous"),
+    Key("up,down,left,right", "arrows", tr("select"), tr("select by direction; in a list: scroll"), "looking", "move"),
+    Key("enter", "Enter", tr("open"), tr("open the selected line, process or link"), "looking", "open"),
+    Key("z", "z", tr("zoom"), tr("give the list the whole screen, and back"), "looking", "zoom"),
+    Key("s", "s", tr("side"), tr("fold the column at the side, and back"), "looking", "side"),
+    Key("question_mark", "?", tr("help"), tr("this page"), "looking", "help"),
+    Key("ctrl+p", "Ctrl+P", tr("palette"), tr("find any of these by its name"), "looking", "palette"),
+    Key("slash", "/", tr("filter"), tr("show only lines that match"), "lists", "filter"),
+    Key("escape", "Esc", tr("map"), tr("back to the map; clears the filter"), "lists", "leave"),
 )
 """Keys in the order in which help shows them."""
 
@@ -153,7 +174,12 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
     link = next((link for link in system.links if link.id == selection), None)
     if link is None:
         return Refusal(
-            f"{key.name} works on a link; {selection or 'nothing'} is not one. {_suggest(key.kinds, system, picture)}"
+            tr(
+                "{name} works on a link; {selection} is not one. {suggest}",
+                name=key.name,
+                selection=selection or tr("nothing"),
+                suggest=_suggest(key.kinds, system, picture),
+            )
         )
     for text in key.text:
         kind = KINDS[text.partition(" ")[0]]
@@ -163,11 +189,22 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
             if fault.owner == owner and fault.text == _lasting(text.format(link.id), fault.duration):
                 return HealFault(fault.id, fault.text)
         if not _chance(kind, link, picture):
-            lacks = f"{key.name} needs {kind.needs}, and {_shown(link.id)} has had none so far"
+            lacks = tr(
+                "{name} needs {needs}, and {link} has had none so far",
+                name=key.name,
+                needs=tr(kind.needs),
+                link=_shown(link.id),
+            )
             return Refusal(f"{lacks}. {_suggest((kind.name,), system, picture)}")
         return AddFault(text.format(link.id))
     wanted = _either(protocol for name in key.kinds for protocol in KINDS[name].protocols)
-    lacks = f"{key.name} needs {wanted}; {_shown(link.id)} speaks {link.protocol.upper()}"
+    lacks = tr(
+        "{name} needs {wanted}; {link} speaks {protocol}",
+        name=key.name,
+        wanted=wanted,
+        link=_shown(link.id),
+        protocol=link.protocol.upper(),
+    )
     return Refusal(f"{lacks}. {_suggest(key.kinds, system, picture)}")
 
 
@@ -180,9 +217,17 @@ def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -
     names = {name for service in system.services for name in (service.name, *service.instances)}
     names |= {engine.name for engine in system.engines}
     if selection == CLIENT:
-        return Refusal(f"client is the load generator: {key.name} another process, or change the load with + and -")
+        return Refusal(
+            tr("client is the load generator: {name} another process, or change the load with + and -", name=key.name)
+        )
     if selection not in names:
-        return Refusal(f"{key.name} works on a process; {_shown(selection) or 'nothing'} is a link. Select a box (Tab)")
+        return Refusal(
+            tr(
+                "{name} works on a process; {selection} is a link. Select a box (Tab)",
+                name=key.name,
+                selection=_shown(selection) or tr("nothing"),
+            )
+        )
     processes = [picture.processes[name] for name in system.instances(selection) if name in picture.processes]
     frozen = next((process for process in processes if process.state == "frozen"), None)
     if key.act == "freeze" and frozen is not None:
@@ -208,8 +253,11 @@ def fitting(keys: Sequence[Key], selection: str, system: System, picture: RunPic
 def _suggest(kinds: Sequence[str], system: System, picture: RunPicture) -> str:
     link = max(system.links, key=lambda link: _best(kinds, link, picture), default=None)
     if link is not None and _best(kinds, link, picture):
-        return f"Select {_shown(link.id)} (Tab)"
-    return f"This system has no {_either(protocol for name in kinds for protocol in KINDS[name].protocols)} link"
+        return tr("Select {link} (Tab)", link=_shown(link.id))
+    return tr(
+        "This system has no {protocols} link",
+        protocols=_either(protocol for name in kinds for protocol in KINDS[name].protocols),
+    )
 
 
 def _best(kinds: Sequence[str], link: Link, picture: RunPicture) -> int:
@@ -229,7 +277,7 @@ def _chance(kind: Kind, link: Link, picture: RunPicture) -> int:
 
 
 def _either(protocols: Iterable[str]) -> str:
-    return " or ".join(dict.fromkeys(protocol.upper() for protocol in protocols))
+    return tr(" or ").join(dict.fromkeys(protocol.upper() for protocol in protocols))
 
 
 def _shown(name: str) -> str:

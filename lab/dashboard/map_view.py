@@ -19,6 +19,7 @@ from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.run import RunPicture
+from lab.locale import tr
 from lab.system.entity import mood
 from lab.system.kinds import protocols
 from lab.system.model import CLIENT
@@ -181,10 +182,15 @@ def _client(scene: Scene, compact: bool = False) -> list[tuple[str, str]]:
     if load is None:
         generator = scene.picture.processes.get(LOAD)
         why = generator.reason if generator is not None and not compact else ""
-        return [("no load" if compact else "no load yet", "dim"), (why, "dim")]
-    said = [(f"{figures.rate(load.rate)}" if compact else f"{figures.rate(load.rate)} load", "text")]
+        return [(tr("no load") if compact else tr("no load yet"), "dim"), (why, "dim")]
+    said = [(f"{figures.rate(load.rate)}" if compact else tr("{rate} load", rate=figures.rate(load.rate)), "text")]
     if load.sent:
-        said.append((f"{load.failed} failed" if load.failed else "none failed", "bad" if load.failed else "dim"))
+        said.append(
+            (
+                tr("{failed} failed", failed=load.failed) if load.failed else tr("none failed"),
+                "bad" if load.failed else "dim",
+            )
+        )
     return said
 
 
@@ -201,16 +207,16 @@ def _instances(names: Sequence[str], picture: RunPicture) -> list[tuple[str, str
 
 def _process(process: ProcessPicture | None, scene: Scene, width: int = 40) -> list[tuple[str, str]]:
     if process is None:
-        return [("not started", "dim")]
+        return [(tr("not started"), "dim")]
     again = f" ↻{process.restarts}" if process.restarts else ""
-    word = f"{glyphs.STATE.get(process.state, '?')} {process.state}{again}"
+    word = f"{glyphs.STATE.get(process.state, '?')} {tr(process.state)}{again}"
     word = word if len(word) <= width else word.replace(" ", "")
     state = (word, PROCESS_STYLE.get(process.state, "warn"))
     opened = [name for name, how in process.breakers.items() if mood((), "breaker", how) != "good"]
     if opened:
         how = process.breakers[opened[0]]
         bad = mood((), "breaker", how) == "bad"
-        return [state, (f"breaker {how}" if bad else how, "bad" if bad else "warn")]
+        return [state, (tr("breaker {how}", how=how) if bad else how, "bad" if bad else "warn")]
     vitals = (scene.vitals or {}).get(process.name)
     cpu = f" {vitals.cpu:.0f}%" if vitals is not None else ""
     if process.role == "engine":

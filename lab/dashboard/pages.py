@@ -12,17 +12,18 @@ from textual.screen import ModalScreen
 from lab.dashboard.keys import Key
 from lab.dashboard.rows import Row, broken, row
 from lab.dashboard.surface import Surface
+from lab.locale import tr
 
 LEGEND = (
-    ("●  ●", "messages under way: more dots for a higher rate; the exact rate stands beside"),
-    ("✕", "an error answer, a lost message, a cut wire"),
-    ("◉  ◌", "a message that arrives twice; a late one"),
-    ("─ ╌ ━", "HTTP; messages through a broker; Redis"),
-    ("╌ box", "an external system, simulated by the lab"),
-    ("╰─db─╯", "the service has a database file of this name, which needs no wire"),
-    ("!latency", "a fault on this wire; it heals after 30 s, or when the same key is pressed again"),
-    ("unacked", "delivered to a consumer that has not acknowledged yet"),
-    ("odd signs?", "start with LAB_ASCII=1 to draw everything in plain characters"),
+    ("●  ●", tr("messages under way: more dots for a higher rate; the exact rate stands beside")),
+    ("✕", tr("an error answer, a lost message, a cut wire")),
+    ("◉  ◌", tr("a message that arrives twice; a late one")),
+    ("─ ╌ ━", tr("HTTP; messages through a broker; Redis")),
+    (tr("╌ box"), tr("an external system, simulated by the lab")),
+    ("╰─db─╯", tr("the service has a database file of this name, which needs no wire")),
+    ("!latency", tr("a fault on this wire; it heals after 30 s, or when the same key is pressed again")),
+    ("unacked", tr("delivered to a consumer that has not acknowledged yet")),
+    (tr("odd signs?"), tr("start with LAB_ASCII=1 to draw everything in plain characters")),
 )
 
 
@@ -81,20 +82,20 @@ class Pages(ModalScreen[None]):
         self._rows = [part for line in self._whole for part in broken(line, max(20, width - 1))]
         shown = self._rows[self._first : self._first + self._room]
         below = len(self._rows) - self._first - len(shown)
-        more = f"  ↓ {below} more" if below > 0 else ""
+        more = tr("  ↓ {below} more", below=below) if below > 0 else ""
         head = row((f" {self._title} ".ljust(width), "select"))
         blank: list[Row] = [()] * (self._room - len(shown))
-        page.show([head, *shown, *blank, (), row((" Esc closes · arrows scroll", "dim"), (more, "key"))])
+        page.show([head, *shown, *blank, (), row((tr(" Esc closes · arrows scroll"), "dim"), (more, "key"))])
 
 
 def help_rows(keys: Sequence[Key]) -> list[Row]:
     """The key table as a page."""
     rows: list[Row] = []
     for group in dict.fromkeys(key.group for key in keys):
-        rows += [(), row((f" {group}", "title"))]
+        rows += [(), row((f" {tr(group)}", "title"))]
         for key in keys:
             if key.group == group:
                 rows.append(row((f"   {key.shown:<8}", "key"), (f"{key.name:<13}", "strong"), (key.help, "text")))
-    rows += [(), row((" reading the map", "title"))]
+    rows += [(), row((tr(" reading the map"), "title"))]
     rows += [row((f"   {sign:<12}", "key"), meaning) for sign, meaning in LEGEND]
     return rows[1:]

@@ -15,6 +15,7 @@ from lab.dashboard.rows import Row
 from lab.dashboard.timeline import Fold
 from lab.journal.event import Event
 from lab.journal.picture.run import RunPicture
+from lab.locale import tr
 from lab.system.model import System
 
 
@@ -78,13 +79,15 @@ class Panel:
 
     def titled(self, system: System) -> str:
         """What the list is called where this system is shown."""
-        return self.title if isinstance(self.title, str) else self.title(system)
+        return tr(self.title) if isinstance(self.title, str) else self.title(system)
 
 
 def find(name: str) -> Panel:
     """The panel of that name. Raises UnknownPanel."""
     known = {module.name for module in pkgutil.iter_modules(panels.__path__)}
     if name not in known:
-        raise UnknownPanel(f"there is no panel '{name}'; there are {', '.join(sorted(known))}")
+        raise UnknownPanel(
+            tr("there is no panel '{name}'; there are {known}", name=name, known=", ".join(sorted(known)))
+        )
     found: Panel = import_module(f"{panels.__name__}.{name}").PANEL
     return found

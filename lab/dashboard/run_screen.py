@@ -25,6 +25,7 @@ from lab.dashboard.rows import Row, note, row, selected
 from lab.dashboard.shown import ShownRun
 from lab.dashboard.surface import Surface
 from lab.journal.picture.link import LinkPicture
+from lab.locale import tr
 from lab.system.model import System
 
 FLUSHES_PER_SECOND = 10
@@ -193,7 +194,7 @@ class RunScreen(Screen[None]):
         elif (key := next((key for key in self.keys if name in key.names), None)) is not None:
             self._does[key.action](key, name)
         elif (key := next((key for key in KEYS if name in key.names), None)) is not None:
-            self.say(f"This is a recording: {key.name} is for live runs.", "warn")
+            self.say(tr("This is a recording: {name} is for live runs.", name=key.name), "warn")
         self.draw()
 
     def _disturb(self, key: Key, _: str) -> None:
@@ -277,7 +278,7 @@ class RunScreen(Screen[None]):
             stream = next((panel for panel in self.run.panels if panel.stream), desk.panel)
             desk.set_filter(f"link:{desk.selection}")
             desk.show(stream)
-            self.say("only the flows of this link; Esc clears the filter", "dim")
+            self.say(tr("only the flows of this link; Esc clears the filter"), "dim")
 
     def _page(self, title: str, rows: Sequence[Row]) -> None:
         self.app.push_screen(Pages(title, rows, ascii=self.ascii))
@@ -405,7 +406,7 @@ class RunScreen(Screen[None]):
             form = panel.side(view, width, room)[: max(0, room)]
             gap = free - len(form) + bool(rows) if number == 0 else bool(rows)
             rows = [*form, *([()] * gap if rows else []), *rows]
-        surface.show(rows or note("Nothing to show beside the list yet.", width))
+        surface.show(rows or note(tr("Nothing to show beside the list yet."), width))
 
     def _draw_foot(self, clock: float, width: int) -> None:
         desk = self.desk

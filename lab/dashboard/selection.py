@@ -8,6 +8,7 @@ from lab.dashboard import figures
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.run import RunPicture
+from lab.locale import tr
 
 
 def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> list[tuple[str, str]]:
@@ -19,15 +20,21 @@ def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> lis
     if process is None:
         load = picture.load
         if load is None:
-            return [("the load generator has not started", "dim")]
-        sent = f"{figures.rate(load.rate)} wanted · sent {load.sent} · ok {load.ok} · failed {load.failed}"
+            return [(tr("the load generator has not started"), "dim")]
+        sent = tr(
+            "{rate} wanted · sent {sent} · ok {ok} · failed {failed}",
+            rate=figures.rate(load.rate),
+            sent=load.sent,
+            ok=load.ok,
+            failed=load.failed,
+        )
         return [(sent, "text"), (f"p50 {figures.ms(load.p50)} p99 {figures.ms(load.p99)}", "dim")]
     vitals = vitals_of.get(process.name)
-    said = [(process.state, PROCESS_STYLE.get(process.state, "warn"))]
+    said = [(tr(process.state), PROCESS_STYLE.get(process.state, "warn"))]
     if process.pid:
         said.append((f"pid {process.pid}", "text"))
     if vitals is not None:
-        said.append((f"cpu {vitals.cpu:.0f}%  memory {figures.size(vitals.rss)}", "dim"))
+        said.append((tr("cpu {cpu:.0f}%  memory {size}", cpu=vitals.cpu, size=figures.size(vitals.rss)), "dim"))
     return [*said, (process.reason, "dim")]
 
 
@@ -36,10 +43,12 @@ def _link(link: LinkPicture, now: float) -> list[tuple[str, str]]:
     said = [(link.protocol, "dim"), (figures.rate(link.rate(now)), "text")]
     if p50 is not None:
         said.append((f"p50 {figures.ms(p50)}  p99 {figures.ms(p99)}", "text"))
-    said.append((f"{link.errors} errors" if link.errors else "no errors", "bad" if link.errors else "dim"))
+    said.append(
+        (tr("{errors} errors", errors=link.errors) if link.errors else tr("no errors"), "bad" if link.errors else "dim")
+    )
     others = [
-        f"{count} {name}" for name, count in sorted(link.outcomes.items()) if name in ("lost", "late", "duplicate")
+        f"{count} {tr(name)}" for name, count in sorted(link.outcomes.items()) if name in ("lost", "late", "duplicate")
     ]
     if others:
         said.append((" · ".join(others), "warn"))
-    return [*said, (f"{figures.count(link.flows)} flows so far", "dim")]
+    return [*said, (tr("{count} flows so far", count=figures.count(link.flows)), "dim")]

@@ -20,6 +20,7 @@ from lab.dashboard.timeline import Fold, Timeline
 from lab.journal.ending import ending
 from lab.journal.event import Event
 from lab.journal.picture.run import RunPicture
+from lab.locale import tr
 from lab.runtime.api import RunStatus
 from lab.system.model import System
 
@@ -213,7 +214,7 @@ class ShownRun:
         )
         match status.state:
             case "failed":
-                self._trouble = f"The run failed: {status.reason}"
+                self._trouble = tr("The run failed: {reason}", reason=status.reason)
             case "ready" if status.reason:  # the journal cannot be written: what is shown falls behind
                 self._trouble = f"{status.reason[0].upper()}{status.reason[1:]}"
             case _:
@@ -222,13 +223,16 @@ class ShownRun:
     def _last_word(self) -> str:
         if not self.live:
             return (
-                "The recording ends here. , goes back; q leaves."
+                tr("The recording ends here. , goes back; q leaves.")
                 if self.timeline.count
-                else ("The recording is empty. q leaves.")
+                else (tr("The recording is empty. q leaves."))
             )
         end, at = ending(self.picture.notes), figures.clock(self.timeline.last)
         if end.state == "failed":
-            return f"The run failed at {at}: {end.reason}. This is its last picture; q leaves."
+            return tr("The run failed at {at}: {reason}. This is its last picture; q leaves.", at=at, reason=end.reason)
         if end.state == "stopped":
-            return f"The run has ended at {at}. This is its last picture; q leaves."
-        return f"The runtime is gone. This is the last picture, of {figures.clock(self.picture.now)}; q leaves."
+            return tr("The run has ended at {at}. This is its last picture; q leaves.", at=at)
+        return tr(
+            "The runtime is gone. This is the last picture, of {clock}; q leaves.",
+            clock=figures.clock(self.picture.now),
+        )

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.faults.fault import Value
+from lab.locale import mark
 
 Scope = Literal["link", "pair", "process"]
 Unit = Literal["time", "rate", "bytes", "number", "word"]
 Traffic = Literal["", "deliveries", "publishes"]
+TRAFFIC = (mark("deliveries"), mark("publishes"))
 Counts = Literal["victims", "cut connections"]
 Effect = Literal["slow", "hold", "mute", "cut", "shut", "hang", "content"]
 """What a fault does to a link or a process.

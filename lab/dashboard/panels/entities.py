@@ -9,6 +9,7 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, note, right, row
 from lab.journal.event import Event, Flow
 from lab.journal.picture.entity import EntityPicture
+from lab.locale import tr
 from lab.system.entity import Mood
 from lab.system.model import System
 
@@ -100,7 +101,9 @@ def _title(system: System) -> str:
 
 
 def _empty(view: View) -> str:
-    return f"No {_title(view.system)} yet. A service reports one with a log line whose event is 'state'."
+    return tr(
+        "No {title} yet. A service reports one with a log line whose event is 'state'.", title=_title(view.system)
+    )
 
 
 def _side(view: View, width: int, height: int) -> list[Row]:
@@ -131,7 +134,7 @@ def _fate(view: View) -> Row:
 PANEL = Panel(
     name="entities",
     title=_title,
-    help="where each of them stands",
+    help=tr("where each of them stands"),
     fold=Sagas,
     items=board,
     identity=lambda entity: (entity.entity, entity.id),

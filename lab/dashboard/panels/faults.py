@@ -9,6 +9,7 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, row
 from lab.faults.catalogue import KINDS, toll
 from lab.journal.picture.fault import FaultPicture
+from lab.locale import mark, tr
 
 
 def _items(view: View) -> Sequence[FaultPicture]:
@@ -17,8 +18,8 @@ def _items(view: View) -> Sequence[FaultPicture]:
 
 def fault_row(fault: FaultPicture, view: View, width: int) -> Row:
     left = fault.remaining(view.now)
-    when = fault.ended or ("until healed" if left is None else f"{left:.0f} s left")
-    hit = toll(fault.kind, fault.victims) + (" yet" if not fault.victims and not fault.ended else "")
+    when = tr(fault.ended) or (tr("until healed") if left is None else tr("{left:.0f} s left", left=left))
+    hit = toll(fault.kind, fault.victims) + (tr(" yet") if not fault.victims and not fault.ended else "")
     style = "dim" if fault.ended else "warn"
     return clip(
         row(
@@ -26,8 +27,8 @@ def fault_row(fault: FaultPicture, view: View, width: int) -> Row:
             (fit(when, 12) + " ", style),
             (fault.text.replace("->", "→"), "text" if not fault.ended else "dim"),
             (f"  {hit}", "dim"),
-            (f"  by {fault.owner}" if fault.owner else "", "dim"),
-            (f"  last: {fault.hits[-1]}" if fault.hits and fault.hits[-1] else "", "dim"),
+            (tr("  by {owner}", owner=fault.owner) if fault.owner else "", "dim"),
+            (tr("  last: {hit}", hit=fault.hits[-1]) if fault.hits and fault.hits[-1] else "", "dim"),
         ),
         width,
     )
@@ -35,8 +36,8 @@ def fault_row(fault: FaultPicture, view: View, width: int) -> Row:
 
 def _empty(view: View) -> str:
     if not view.live:
-        return "Nothing was disturbed up to this moment of the recording."
-    return "Nothing is disturbed. Select a link and press l for latency, or a process and k to kill it."
+        return tr("Nothing was disturbed up to this moment of the recording.")
+    return tr("Nothing is disturbed. Select a link and press l for latency, or a process and k to kill it.")
 
 
 def _detail(fault: FaultPicture, view: View) -> tuple[str, list[Row]]:
@@ -45,16 +46,19 @@ def _detail(fault: FaultPicture, view: View) -> tuple[str, list[Row]]:
     rows = detail.pairs(
         [
             ("fault", fault.text),
-            ("what", kind.summary if kind else ""),
-            ("client sees", kind.promise if kind else ""),
+            ("what", tr(kind.summary) if kind else ""),
+            (tr("client sees"), tr(kind.promise) if kind else ""),
             ("by", fault.owner),
-            ("began at", f"{fault.since:.1f} s"),
-            ("state", fault.ended or ("until healed" if left is None else f"active, {left:.0f} s left")),
-            ("hit", toll(fault.kind, fault.victims) + ("" if fault.ended else " so far")),
+            (tr("began at"), f"{fault.since:.1f} s"),
+            (
+                "state",
+                tr(fault.ended) or (tr("until healed") if left is None else tr("active, {left:.0f} s left", left=left)),
+            ),
+            ("hit", toll(fault.kind, fault.victims) + ("" if fault.ended else tr(" so far"))),
         ]
     )
     rows += [row((f" {'':<14} {hit}", "dim")) for hit in fault.hits]
-    return f"fault {fault.id}", rows + _victims(fault, view)
+    return tr("fault {id}", id=fault.id), rows + _victims(fault, view)
 
 
 def _victims(fault: FaultPicture, view: View) -> list[Row]:
@@ -62,27 +66,31 @@ def _victims(fault: FaultPicture, view: View) -> list[Row]:
     rows: list[Row] = []
     verdict = view.picture.verdicts.of.get(fault.id)
     if verdict is not None and view.system.entities:
-        said = bars.verdict_words(verdict, view.picture) if verdict.settled else "not settled yet"
+        said = bars.verdict_words(verdict, view.picture) if verdict.settled else tr("not settled yet")
         rows += [(), *detail.pairs([("verdict", said)])]
         for took, kind, ident in verdict.slowest:
-            rows += detail.pairs([("late", f"{kind} {ident} took {figures.age(took)}")])
+            rows += detail.pairs(
+                [("late", tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))]
+            )
         for kind, ident in sorted(verdict.waiting):
             rows += detail.pairs([("waiting", f"{kind} {ident}")])
     struck = dict.fromkeys(reversed(fault.struck))
     for entity in view.picture.entities.values():
         if entity.correlation in struck:
-            rows += detail.pairs([("hit", f"{entity.entity} {entity.id} is {entity.state}")])
+            rows += detail.pairs(
+                [("hit", tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))]
+            )
     return rows
 
 
 PANEL = Panel(
     name="faults",
-    title="faults",
-    help="what is disturbed, and what it hit",
+    title=mark("faults"),
+    help=tr("what is disturbed, and what it hit"),
     items=_items,
     identity=lambda fault: fault.id,
     row=fault_row,
     detail=_detail,
     empty=_empty,
-    says=lambda view: row((f"{len(view.picture.active_faults())} active", "dim")),
+    says=lambda view: row((tr("{count} active", count=len(view.picture.active_faults())), "dim")),
 )

@@ -11,6 +11,7 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.dashboard.sampling import Sample
 from lab.journal.event import TRAFFIC, Event, Flow
+from lab.locale import mark, tr
 from lab.system.links import ends
 from lab.system.model import CLIENT
 
@@ -82,9 +83,9 @@ def flow_row(flow: Flow, view: View, width: int) -> Row:  # noqa: ARG001 - the s
 def _mark(flow: Flow) -> tuple[str, str]:
     words = []
     if flow.outcome != "ok":
-        words.append(f"{glyphs.OUTCOME[flow.outcome]} {flow.outcome}")
+        words.append(f"{glyphs.OUTCOME[flow.outcome]} {tr(flow.outcome)}")
     if flow.redelivered:
-        words.append("↻ redelivered")
+        words.append(tr("↻ redelivered"))
     if flow.faults:
         words.append("!" + ",".join(flow.faults))
     style = "bad" if flow.outcome in ("error", "lost", "refused") else "warn" if words else "text"
@@ -99,22 +100,29 @@ def _status_style(flow: Flow) -> str:
 
 def _empty(view: View) -> str:
     if view.filter_text and view.picture.flow_count:
-        return f"Nothing matches the filter '{view.filter_text}'. / changes it, Esc clears it."
+        return tr(
+            "Nothing matches the filter '{filter_text}'. / changes it, Esc clears it.", filter_text=view.filter_text
+        )
     if view.picture.flow_count:
-        return "No flow since. Nothing crosses the wires at the moment."
-    return "No flow yet: nothing has crossed a wire. The services may still be starting."
+        return tr("No flow since. Nothing crosses the wires at the moment.")
+    return tr("No flow yet: nothing has crossed a wire. The services may still be starting.")
 
 
 def _says(view: View) -> Row:
-    said = row((f"filter: {view.filter_text}  ", "accent")) if view.filter_text else ()
+    said = row((tr("filter: {filter_text}  ", filter_text=view.filter_text), "accent")) if view.filter_text else ()
     if view.held:
-        return (*said, ("■ paused, all shown", "warn"))
+        return (*said, (tr("■ paused, all shown"), "warn"))
     flows: Flows = view.fold
     hidden, mostly = flows.sample.hidden(view.now)
     if hidden < 0.5:
         return said
-    where = f", mostly {mostly.replace('->', '→')}" if mostly else ""
-    return (*said, (f"{figures.rate(hidden)} hidden (", "dim"), ("Space", "key"), (f" shows all){where}", "dim"))
+    where = tr(", mostly {link}", link=mostly.replace("->", "→")) if mostly else ""
+    return (
+        *said,
+        (tr("{rate} hidden", rate=figures.rate(hidden)) + " (", "dim"),
+        ("Space", "key"),
+        (tr(" shows all){where}", where=where), "dim"),
+    )
 
 
 def _detail(flow: Flow, view: View) -> tuple[str, list[Row]]:
@@ -127,7 +135,7 @@ def _side(view: View, width: int, height: int) -> list[Row]:
     asked = [flow for flow in flows.recent if flow.source == CLIENT or not flow.source]
     if not asked:
         return []
-    lines = [row((" latest requests", "title"))]
+    lines = [row((tr(" latest requests"), "title"))]
     for flow in asked[:-height:-1]:
         style = _mark(flow)[1]
         op_room = max(10, width - len(flow.status) - 10)
@@ -142,8 +150,8 @@ def _side(view: View, width: int, height: int) -> list[Row]:
 
 PANEL = Panel(
     name="flows",
-    title="flows",
-    help="what was seen on the wires",
+    title=mark("flows"),
+    help=tr("what was seen on the wires"),
     fold=Flows,
     items=_items,
     identity=lambda flow: flow.seq,

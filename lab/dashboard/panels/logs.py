@@ -10,6 +10,7 @@ from lab.dashboard.flow_filter import Test
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, row
 from lab.journal.event import Event, Log
+from lab.locale import mark, tr
 
 RECENT = 2_000
 COPIED = 200
@@ -66,29 +67,33 @@ def log_row(log: Log, view: View, width: int) -> Row:  # noqa: ARG001 - the shap
 def _empty(view: View) -> str:
     logs: Logs = view.fold
     if not logs.recent:
-        return "No process has written a line yet."
+        return tr("No process has written a line yet.")
     if view.filter_text:
-        return f"Nothing matches the filter '{view.filter_text}'. / changes it, Esc clears it."
-    return f"{view.selection} has not written a line yet. Select a link to see everybody's lines."
+        return tr(
+            "Nothing matches the filter '{filter_text}'. / changes it, Esc clears it.", filter_text=view.filter_text
+        )
+    return tr(
+        "{selection} has not written a line yet. Select a link to see everybody's lines.", selection=view.selection
+    )
 
 
 def _says(view: View) -> Row:
-    said = row((f"filter: {view.filter_text}  ", "accent")) if view.filter_text else ()
+    said = row((tr("filter: {filter_text}  ", filter_text=view.filter_text), "accent")) if view.filter_text else ()
     if view.held:
-        return (*said, ("■ paused, all shown", "warn"))
-    return (*said, (f"of {_who(view) or 'all'}", "dim"))
+        return (*said, (tr("■ paused, all shown"), "warn"))
+    return (*said, (tr("of {who}", who=_who(view) or tr("all")), "dim"))
 
 
 def _detail(log: Log, view: View) -> tuple[str, list[Row]]:
     said = [row((f" {log.message or log.event}", "text")), ()]
     pairs = detail.pairs([("level", log.level), ("event", log.event), *log.data.items()])
-    return f"{log.source} says", said + pairs + detail.story_of(log.correlation, view)
+    return tr("{source} says", source=log.source), said + pairs + detail.story_of(log.correlation, view)
 
 
 PANEL = Panel(
     name="logs",
-    title="logs",
-    help="what the processes say; of the selected one only, if it is a process",
+    title=mark("logs"),
+    help=tr("what the processes say; of the selected one only, if it is a process"),
     fold=Logs,
     items=_items,
     identity=lambda log: log.seq,

@@ -9,6 +9,7 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, row
 from lab.journal.event import Note
 from lab.journal.picture.verdict import Verdict
+from lab.locale import mark, tr
 
 STYLES = {"warning": "warn", "error": "bad"}
 
@@ -36,18 +37,21 @@ def _row(item: Note | Verdict, view: View, width: int) -> Row:
 def _detail(item: Note | Verdict, view: View) -> tuple[str, list[Row]]:
     rows: list[Row] = [row((" ", "text"), _words(item, view))]
     if isinstance(item, Verdict):
-        slow = [("late", f"{kind} {ident} took {figures.age(took)}") for took, kind, ident in item.slowest]
+        slow = [
+            ("late", tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))
+            for took, kind, ident in item.slowest
+        ]
         rows += [(), *detail.pairs([*slow, *(("waiting", " ".join(key)) for key in sorted(item.waiting))])]
     return figures.clock(_when(item)), rows
 
 
 PANEL = Panel(
     name="notes",
-    title="notes",
-    help="what the scenario told, and what each fault came to",
+    title=mark("notes"),
+    help=tr("what the scenario told, and what each fault came to"),
     items=_items,
     identity=lambda item: (type(item).__name__, _when(item)),
     row=_row,
     detail=_detail,
-    empty=lambda _: "Nothing has been said yet.",
+    empty=lambda _: tr("Nothing has been said yet."),
 )

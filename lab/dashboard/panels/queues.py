@@ -8,6 +8,7 @@ from lab.dashboard import detail, figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, note, right, row, squeeze
 from lab.journal.picture.queue import QueuePicture, Queues
+from lab.locale import mark, tr
 from lab.system.kinds import relays
 from lab.system.links import ends
 
@@ -30,8 +31,8 @@ def _by_need(view: View) -> list[QueuePicture]:
 def _heading(view: View, width: int) -> list[Row]:
     if not _items(view):
         return []
-    more = "  consumers  again  last minute" if width >= WIDE else ""
-    return [row((f" {fit('queue', _name(width))} ready  unacked{more}", "dim"))]
+    more = right(tr("consumers"), 11) + right(tr("again"), 7) + "  " + tr("last minute") if width >= WIDE else ""
+    return [row((f" {fit(tr('queue'), _name(width))} ready  unacked{more}", "dim"))]
 
 
 def _name(width: int) -> int:
@@ -63,19 +64,24 @@ def queue_row(queue: QueuePicture, view: View, width: int) -> Row:  # noqa: ARG0
 
 def _empty(view: View) -> str:
     if not any(relays(engine.kind) for engine in view.system.engines):
-        return "This system has no message broker, so there are no queues."
-    return "No queue seen yet. Queues appear when a service declares or consumes one."
+        return tr("This system has no message broker, so there are no queues.")
+    return tr("No queue seen yet. Queues appear when a service declares or consumes one.")
 
 
 def _detail(queue: QueuePicture, view: View) -> tuple[str, list[Row]]:  # noqa: ARG001 - the shape of every detail
     holders = ", ".join(f"{ends(link)[0]} {sum(held.values())}" for (link, _), held in queue.held.open.items() if held)
     return queue.name, detail.pairs(
         [
-            ("ready", "the broker has not said yet" if queue.ready is None else queue.ready),
+            ("ready", tr("the broker has not said yet") if queue.ready is None else queue.ready),
             ("unacked", f"{queue.unacked}  {f'({holders})' if holders else ''}"),
             ("consumers", queue.consumers),
             ("delivered", queue.delivered),
-            ("again", f"{queue.redelivered} of them were redelivered" if queue.redelivered else ""),
+            (
+                "again",
+                tr("{redelivered} of them were redelivered", redelivered=queue.redelivered)
+                if queue.redelivered
+                else "",
+            ),
         ]
     )
 
@@ -86,7 +92,7 @@ def _side(view: View, width: int, height: int) -> list[Row]:
         return note(_empty(view), width)[:height]
     kept = [queue for queue in known if not _idle(queue)][: max(0, height - 2)]
     folded = len(known) - len(kept)
-    rest = [row((f" and {folded} more", "dim"))] if folded else []
+    rest = [row((tr(" and {folded} more", folded=folded), "dim"))] if folded else []
     return [*_heading(view, width), *(queue_row(queue, view, width) for queue in kept), *rest]
 
 
@@ -97,8 +103,8 @@ def _idle(queue: QueuePicture) -> bool:
 
 PANEL = Panel(
     name="queues",
-    title="queues",
-    help="what waits at the broker",
+    title=mark("queues"),
+    help=tr("what waits at the broker"),
     fold=Queues,
     items=_items,
     identity=lambda queue: queue.name,
