@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from lab.dashboard import bars, control, detail, map_view, selection
+from lab.dashboard.card import card, is_due
 from lab.dashboard.desk import Desk
 from lab.dashboard.flow_filter import HELP, BadFilter
 from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide, fitting, table
@@ -86,6 +87,7 @@ class RunScreen(Screen[None]):
         """The system that the chart is of."""
         self._message: tuple[str, str, float] = ("", "text", 0.0)
         self._asking = ""
+        self._carded = False
         self._does: dict[Action, Callable[[Key, str], None]] = {
             "fault": self._disturb,
             "process": self._disturb,
@@ -151,6 +153,7 @@ class RunScreen(Screen[None]):
         if self.desk.system is not self._drawn:
             self._lay_out(self.size.width, self.size.height)
         if self.is_current:
+            self._show_card()
             self.draw(clock)
 
     def say(self, text: str, style: str = "note") -> None:
@@ -279,6 +282,16 @@ class RunScreen(Screen[None]):
             desk.set_filter(f"link:{desk.selection}")
             desk.show(stream)
             self.say(tr("only the flows of this link; Esc clears the filter"), "dim")
+
+    def _show_card(self) -> None:
+        """The end of a scenario is a card, shown once, when nobody is typing or looking at what was before."""
+        run = self.run
+        if self._carded or self._asking or run.held or not is_due(run.picture):
+            return
+        self._carded = True
+        named = (note.data.get("scenario") for note in run.picture.notes if note.data.get("scenario"))
+        scenario = str(next(named, run.about.scenario))
+        self._page(f"{scenario} is over", card(run.picture, run.system, scenario))
 
     def _page(self, title: str, rows: Sequence[Row]) -> None:
         self.app.push_screen(Pages(title, rows, ascii=self.ascii))

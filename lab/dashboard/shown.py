@@ -107,8 +107,12 @@ class ShownRun:
             state = "ended"
         elif not self.live:
             state = "replay"
+        elif not timeline.following:
+            state = "earlier"
+        elif self._about.run == "starting" and ending(self.picture.notes).state == "ready":
+            state = "live"  # so says the journal; the runtime has not been asked yet
         else:
-            state = self._about.run if timeline.following else "earlier"
+            state = self._about.run
         behind = 0.0 if self.over else self._about.behind
         return replace(self._about, state=state, speed=None if self.live else timeline.speed, behind=behind)
 

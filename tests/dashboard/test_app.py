@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ async def until(condition: Callable[[], object]) -> None:
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_the_first_look_has_everything(size: tuple[int, int]) -> None:
     async with opened(FakeRun(some()), size) as (app, _):
-        await until(lambda: "engines embedded" in shown(app, "top"))
+        await until(lambda: "engines embedded" in shown(app, "top") and "● live" in shown(app, "top"))
         screen = shown(app)
         for name in ("users", "orders", "broker", "payments", "notifications", "mail", "client"):
             assert name in shown(app, "map")
@@ -150,6 +151,46 @@ async def test_when_a_fault_is_over_the_screen_says_what_it_did() -> None:
         assert "order o-slow took 4.5 s" in shown(app, "page")
         await pilot.press("escape", "7")
         assert "f1 is over (latency payments→payment_provider 3s)" in shown(app, "list")
+
+
+async def test_a_scenario_ends_with_a_card(tmp_path: Path) -> None:
+    for name in ("happy", "slow-provider"):
+        (tmp_path / f"{name}.toml").touch()
+    text = "latency payments->payment_provider 3s"
+    slow, ended = shop.state("o-slow", "pending", "req-1"), shop.state("o-slow", "confirmed", "req-1")
+    slow.t, ended.t = 2.0, 6.5
+
+    def told(t: float, words: str, **data: object) -> Note:
+        return Note(t=t, topic="scenario", text=words, data=data)
+
+    run = FakeRun(
+        [
+            told(0.5, "A slow provider", scenario="happy"),
+            told(1.0, "Which orders wait, and where?"),
+            fault_change(text, t=1.0, id="f1", change="added"),
+            slow,
+            fault_change(text, t=5.0, id="f1", change="healed"),
+            ended,
+            told(9.0, "Every order has ended."),
+        ]
+    )
+    async with opened(run, system=replace(shop.SYSTEM, scenarios=str(tmp_path))) as (app, pilot):
+        assert app.screen is screen_of(app)
+        run.feed(told(9.5, "the scenario is over", over=True))
+        await until(lambda: "happy is over" in shown(app, "page"))
+        card = " ".join(shown(app, "page").split())
+        for words in (
+            "Which orders wait, and where?",
+            "1 order late (slowest 4.5 s), none lost.",
+            "order 1 confirmed",
+            "Every order has ended.",
+            "lab run day3 --scenario slow-provider",
+        ):
+            assert words in card
+        await pilot.press("escape")
+        assert app.screen is screen_of(app)
+        await pilot.pause(0.3)
+        assert app.screen is screen_of(app)
 
 
 async def test_freeze_again_thaws_and_heal_all_thaws_too() -> None:
