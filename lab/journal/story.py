@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -214,8 +215,9 @@ def chain(events: Sequence[Flow | Log], declared: Sequence[Entity] = ()) -> list
     told: list[Step] = []
     arrivals: list[_Arrival] = []
     published: dict[str, int] = {}
-    unconfirmed: dict[tuple[str, str], int] = {}
-    delivered: dict[tuple[str, str, str], tuple[int, _Arrival]] = {}
+    unconfirmed: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
+    delivered: defaultdict[tuple[str, str, str], deque[tuple[int, _Arrival]]] = defaultdict(deque)
+    """What waits for its answer, the oldest first: one message may be published and delivered more than once."""
     left: set[tuple[str, ...]] = set()
     """Which messages were delivered from which queue, or published where."""
 
@@ -236,19 +238,25 @@ def chain(events: Sequence[Flow | Log], declared: Sequence[Entity] = ()) -> list
             if flow.message and not step.mark and (flow.message, flow.queue) in left:
                 step = replace(step, mark="again")
             left.add((flow.message, flow.queue))
-            delivered[flow.message, flow.source, flow.queue] = len(told), arrivals[-1]
+            open_ = delivered[flow.message, flow.source, flow.queue]
+            if step.mark == "redelivered":  # the broker has taken back what it had delivered
+                open_.clear()
+            open_.append((len(told), arrivals[-1]))
         elif step.kind == "publish":
             sent = (flow.message, flow.link, flow.exchange, flow.routing_key)
             if flow.message and not step.mark and sent in left:
                 step = replace(step, mark="again")
             left.add(sent)
-            published[flow.message] = unconfirmed[flow.message, flow.source] = len(told)
+            published[flow.message] = len(told)
+            unconfirmed[flow.message, flow.source].append(len(told))
         elif step.kind == "settle":
             asked = None
             if flow.back:  # the broker answers the publisher
-                asked = unconfirmed.get((flow.message, flow.source))
-            elif (flow.message, flow.source, flow.queue) in delivered:
-                asked, arrival = delivered[flow.message, flow.source, flow.queue]
+                waiting = unconfirmed[flow.message, flow.source]
+                if waiting:  # what it returns it confirms as well
+                    asked = waiting.popleft() if flow.role == "ack" else waiting[0]
+            elif open_ := delivered[flow.message, flow.source, flow.queue]:
+                asked, arrival = open_.popleft()
                 arrival.until = step.t
             if asked is not None:
                 depth = told[asked].depth + 1

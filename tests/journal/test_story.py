@@ -162,6 +162,24 @@ def test_a_message_published_again_has_a_confirm_and_deliveries_of_its_own() -> 
     assert results == once * 2
 
 
+def test_answers_belong_to_the_oldest_of_several_deliveries_and_publishes_of_one_message() -> None:
+    tape = Tape()
+    mail = {"queue": "mail"}
+    for t in (1.0, 1.1):
+        tape.amqp(t, "payments", "publish paid", "m1", "req-1")
+    for t in (1.2, 1.3):
+        tape.amqp(t, "mail", "deliver mail", "m1", "req-1", **mail)
+    for t in (1.4, 1.6):
+        tape.amqp(t, "payments", "confirm", "m1", status="confirmed")
+    for t in (1.5, 1.7):
+        tape.amqp(t, "mail", "ack", "m1", status="acked", **mail)
+    results = [(step.what, *_rounded(step)) for step in story(tape.events, "req-1").steps]
+    assert results == [
+        *(("publish paid", "confirmed", 400.0), ("publish paid", "confirmed", 500.0)),
+        *(("deliver mail (queue mail)", "acked", 300.0), ("deliver mail (queue mail)", "acked", 400.0)),
+    ]
+
+
 def test_a_message_that_its_sender_sent_twice_comes_again_and_only_the_brokers_flag_says_redelivered() -> None:
     tape = Tape()
     mail = {"routing_key": "payment.approved", "queue": "mail"}
