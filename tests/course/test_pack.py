@@ -10,7 +10,7 @@ import pytest
 from lab.course.exercise import Exercise
 from lab.course.manifest import load
 from lab.course.pack import pack
-from lab.course.variants import Variant, lay_out, variants
+from lab.course.variants import NOT_COPIED, Variant, lay_out, variants
 from tests.course import TOY
 
 SOLUTION, WRONG = Variant("solution"), Variant("wrong", wrong="forgets-the-name")
@@ -19,7 +19,7 @@ SOLUTION, WRONG = Variant("solution"), Variant("wrong", wrong="forgets-the-name"
 @pytest.fixture
 def exercise(tmp_path: Path) -> Exercise:
     folder = tmp_path / "day9" / "greeting"
-    shutil.copytree(TOY, folder)
+    shutil.copytree(TOY, folder, ignore=NOT_COPIED)
     return load(folder)
 
 
