@@ -175,7 +175,7 @@ def create_app(run: Run) -> FastAPI:
 
     @serve(endpoints.STOP, status_code=202)
     async def stop() -> dict[str, str]:
-        """End the run in good order; this answers before it has ended."""
+        """Shut the run down cleanly; this answers before it has ended."""
         run.stop(tr("stopped on request"))
         return {"state": "stopping"}
 

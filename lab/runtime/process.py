@@ -12,13 +12,13 @@ from collections.abc import Callable
 from lab.journal.event import Process
 from lab.locale import tr
 from lab.runtime.api import ProcessStatus, State
+from lab.runtime.blockers import blockers, why
 from lab.runtime.family import Family
 from lab.runtime.logs import Stream
 from lab.runtime.output import Output
 from lab.runtime.readiness import Answer
 from lab.runtime.spawn import Child, Program, SpawnError, in_words
-from lab.runtime.waiting import blockers, why
-from lab.runtime.yard import Peer, Spec, Yard
+from lab.runtime.surroundings import Peer, Spec, Surroundings
 from lab.system.model import Wait
 
 STEADY = 10.0
@@ -47,16 +47,16 @@ class ActionError(Exception):
 class ManagedProcess:
     """The life of one process. `live()` runs until `end()`; the actions may be called at any time in between."""
 
-    def __init__(self, spec: Spec, yard: Yard) -> None:
+    def __init__(self, spec: Spec, around: Surroundings) -> None:
         self.spec = spec
         self.state: State = "pending"
         self.reason = ""
-        self.since = yard.now()
+        self.since = around.now()
         self.restarts = 0
         self.child: Child | None = None
         self.tail: deque[str] = deque(maxlen=TAIL)
         self.ever_ready = False
-        self._yard = yard
+        self._around = around
         self._over = False
         self._wanted = spec.start == "with-run"
         self._again = False
@@ -91,7 +91,7 @@ class ManagedProcess:
     async def end(self) -> None:
         """The run is over: SIGTERM, then after the run's grace SIGKILL, to the whole group."""
         self._over = True
-        self._yard.pulse.beat()
+        self._around.pulse.beat()
         if self.child:
             self._enter("stopping")
             await self._end(self.child)
@@ -104,7 +104,7 @@ class ManagedProcess:
         self._wanted = self._again = True
         if self.child is None:
             self._enter("pending")  # at once: who sees it stopped from now on knows that it has ended again
-        self._yard.pulse.beat()
+        self._around.pulse.beat()
 
     def stop(self) -> None:
         """Have it ended in the orderly way; it stays stopped until somebody starts it."""
@@ -148,7 +148,7 @@ class ManagedProcess:
         """Have it stopped in the orderly way and started again at once, also after it was given up."""
         self._ours()
         self._wanted = self._again = True
-        self._yard.pulse.beat()
+        self._around.pulse.beat()
         if self.child:
             self._enter("stopping", "restart")
             self._ending = asyncio.create_task(self._end(self.child))
@@ -183,13 +183,13 @@ class ManagedProcess:
         """`RabbitMQ 3.10.8 is booting (10 s; usually 5-24 s)`, told anew every few seconds."""
         if not self.spec.boot:
             return ""
-        waited = int((self._yard.now() - self._began) // TOLD * TOLD)
+        waited = int((self._around.now() - self._began) // TOLD * TOLD)
         return tr("{title} is booting ({waited} s; {boot})", title=self.spec.title, waited=waited, boot=self.spec.boot)
 
     def _reason(self) -> str:
         if self.state != "pending":
             return self.reason
-        return why(self._blockers(), tr(" (since {now:.1f} s)", now=self._yard.now() - self.since)) or self.reason
+        return why(self._blockers(), tr(" (since {now:.1f} s)", now=self._around.now() - self.since)) or self.reason
 
     # -- waiting
 
@@ -199,7 +199,7 @@ class ManagedProcess:
             await self._until(lambda: self._halted() or self._blockers() != waiting_for, TOLD)
 
     def _blockers(self) -> list[tuple[Peer, State]]:
-        return blockers(self.spec, self._yard)
+        return blockers(self.spec, self._around)
 
     def serves(self, wait: Wait) -> bool:
         """Whether somebody who waits in this way need not wait any longer."""
@@ -219,17 +219,17 @@ class ManagedProcess:
         return self._over or not self._wanted
 
     async def _wait_for_slow_start(self) -> None:
-        began = self._yard.now()
+        began = self._around.now()
         slowed = False
-        while not self._halted() and (delay := self._yard.slow_start(self.spec.name)) > 0:
+        while not self._halted() and (delay := self._around.slow_start(self.spec.name)) > 0:
             slowed = True
-            left = began + delay - self._yard.now()
+            left = began + delay - self._around.now()
             if left <= 0:
                 break
             self._enter("starting", tr("slow start: held back for {delay:g} s", delay=delay))
             await self._until(self._halted, min(left, 0.1))
         if slowed:
-            self._yard.slowed(self.spec.name)
+            self._around.slowed(self.spec.name)
 
     # -- one life
 
@@ -241,12 +241,12 @@ class ManagedProcess:
             return problem, 1
         self._enter("starting")
         try:
-            child = self.child = await self._yard.spawn(program())
+            child = self.child = await self._around.spawn(program())
         except (SpawnError, OSError) as error:
             return tr("cannot start {error}", error=error), None
-        self._yard.born(self.spec.name, child.pid)
+        self._around.born(self.spec.name, child.pid)
         family = self._family = Family(child.pid)
-        self._began = self._yard.now()
+        self._began = self._around.now()
         self._enter("starting", self._boot(), always=True)
         output = Output(self._wrote, self._note, self.spec.output)
         await output.read(child)
@@ -269,10 +269,10 @@ class ManagedProcess:
 
     def _wrote(self, stream: Stream, line: bytes) -> None:
         self.tail.append(line.decode("utf-8", "backslashreplace"))
-        self._yard.line(self.spec.name, stream, line)
+        self._around.line(self.spec.name, stream, line)
 
     def _note(self, text: str) -> None:
-        self._yard.notice(self.spec.name, text)
+        self._around.notice(self.spec.name, text)
 
     async def _weigh(self, family: Family, limit: int) -> None:
         """Kill it once it uses more than `limit` MiB."""
@@ -289,11 +289,11 @@ class ManagedProcess:
 
     async def _watch(self, child: Child) -> None:
         probe = self.spec.probe()
-        began = self._yard.now()
+        began = self._around.now()
         while not child.exited.done():
             if self.state not in ("frozen", "stopping"):
                 self._judge(await probe())
-            waited = self._yard.now() - began
+            waited = self._around.now() - began
             await asyncio.sleep(CALM if self.state in UP else min(EAGER + waited / 10, PATIENT))
 
     async def _watch_only(self) -> None:
@@ -314,7 +314,7 @@ class ManagedProcess:
         else:
             self.ever_ready = True
             if self._ready_since is None:
-                self._ready_since = self._yard.now()
+                self._ready_since = self._around.now()
             self._enter(answer.state, answer.reason)
 
     # -- the end, and what then
@@ -329,7 +329,7 @@ class ManagedProcess:
             self._enter("stopped", tr("stopped on request: {ended}", ended=ended), code=code)
             return
         failed = code != 0 or self._deliberate
-        if self._ready_since is not None and self._yard.now() - self._ready_since >= STEADY:
+        if self._ready_since is not None and self._around.now() - self._ready_since >= STEADY:
             self._deaths = 0
         self._deaths += not self._deliberate
         if code is None:
@@ -352,7 +352,7 @@ class ManagedProcess:
         if self._family:
             self._family.signal_group(self.spec.stop)
         self._signal(signal.SIGCONT)
-        done, _ = await asyncio.wait([child.exited], timeout=self._yard.grace)
+        done, _ = await asyncio.wait([child.exited], timeout=self._around.grace)
         if not done:
             self._signal(signal.SIGKILL)
             await asyncio.wait([child.exited])
@@ -379,9 +379,9 @@ class ManagedProcess:
         if state == self.state and reason == self.reason and not always:
             return
         if state != self.state:
-            self.since = self._yard.now()
+            self.since = self._around.now()
         self.state, self.reason = state, reason
-        self._yard.emit(
+        self._around.emit(
             Process(
                 source=self.spec.name,
                 state=state,
@@ -393,13 +393,13 @@ class ManagedProcess:
                 tail=tuple(self.tail) if state == "failed" else (),
             )
         )
-        self._yard.pulse.beat()
+        self._around.pulse.beat()
 
     async def _until(self, condition: Callable[[], bool], timeout: float | None = None) -> None:
         """Wait until `condition` holds or the time is up; it is looked at whenever something changed."""
         try:
             async with asyncio.timeout(timeout):
                 while not condition():
-                    await self._yard.pulse.wait()
+                    await self._around.pulse.wait()
         except TimeoutError:
             return

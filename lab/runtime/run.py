@@ -36,9 +36,9 @@ from lab.runtime.provisions import Provisions
 from lab.runtime.runs import READY, RunFile, write
 from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
+from lab.runtime.surroundings import Surroundings
 from lab.runtime.warmup import ForkServerProcess
 from lab.runtime.wiring import Wiring
-from lab.runtime.yard import Yard
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import Link, Service
 from lab.wire.balancer import Balancer
@@ -56,7 +56,7 @@ START_LIMIT = 90.0
 
 
 class Run:
-    """Everything that lives during one run. `live()` starts it, waits for `stop()`, and ends it in good order."""
+    """Everything that lives during one run. `live()` starts it, waits for `stop()`, and shuts it down cleanly."""
 
     def __init__(self, folder: Path, file: RunFile, fork_server: ForkServerProcess) -> None:
         self.folder = folder
@@ -83,7 +83,7 @@ class Run:
         self._remember(RUNTIME, os.getpid())
         self._remember("fork server", self._forks.pid)
         self._wiring = self._wire()
-        self._yard = Yard(
+        self._around = Surroundings(
             spawn=self._forks.spawn,
             now=self.journal.now,
             emit=self.journal.append,
@@ -95,7 +95,7 @@ class Run:
             slowed=self.faults.slowed,
         )
         self.supervisor = Supervisor(
-            specs.specs(self._wiring, self._ports, self._first_load), self._yard, self.system.instances
+            specs.specs(self._wiring, self._ports, self._first_load), self._around, self.system.instances
         )
         self.faults.supervisor = self.supervisor
         self.provisions = Provisions(self._wiring, self.supervisor)
@@ -274,7 +274,7 @@ class Run:
                 self._fail(tr("{name} failed: {reason}", name=failed[0].spec.name, reason=failed[0].reason))
                 if give_up:
                     return
-            await self._yard.pulse.wait()
+            await self._around.pulse.wait()
         self.state, self.reason = "ready", ""
         with contextlib.suppress(OSError):
             (self.folder / READY).touch()

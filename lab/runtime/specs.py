@@ -12,8 +12,8 @@ from lab.locale import tr
 from lab.runtime.ports import Ports, in_use
 from lab.runtime.readiness import at_once
 from lab.runtime.spawn import Program
+from lab.runtime.surroundings import Spec
 from lab.runtime.wiring import Wiring
-from lab.runtime.yard import Spec
 from lab.system.model import CLIENT, Engine, Service
 
 LOAD = "load"

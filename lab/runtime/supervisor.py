@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lab.runtime.api import Action, ProcessStatus
 from lab.runtime.process import ActionError, ManagedProcess
-from lab.runtime.yard import Spec, Yard
+from lab.runtime.surroundings import Spec, Surroundings
 from lab.system.refusal import Unknown
 
 SAMPLE = 1.0
@@ -17,11 +17,11 @@ class Supervisor:
     """Owns a ManagedProcess for each Spec. Who waits for whom is in the specs' `needs`; `instances` gives the processes
     that the name of a service stands for."""
 
-    def __init__(self, specs: Iterable[Spec], yard: Yard, instances: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, specs: Iterable[Spec], around: Surroundings, instances: Callable[[str], Sequence[str]]) -> None:
         self._instances = instances
-        self._yard = yard
-        self.processes = {spec.name: ManagedProcess(spec, yard) for spec in specs}
-        yard.peers.update(self.processes)
+        self._around = around
+        self.processes = {spec.name: ManagedProcess(spec, around) for spec in specs}
+        around.peers.update(self.processes)
         self._lives: list[asyncio.Task[None]] = []
         self._sampler: asyncio.Task[None] | None = None
 

@@ -29,7 +29,7 @@ class Live(Protocol):
         """Whether nothing more will be written."""
 
     def stop(self) -> None:
-        """Ask it to end in good order."""
+        """Ask it to shut down cleanly."""
 
     def kill(self) -> None:
         """End it at once, with everything that belongs to it."""

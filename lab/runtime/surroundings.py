@@ -24,7 +24,7 @@ class Spec:
 
     `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
     is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
-    for what takes long enough to wonder, and `title` what is starting; `stop` asks it to end in good order.
+    for what takes long enough to wonder, and `title` what is starting; `stop` asks it to shut down cleanly.
     `memory` (MiB) and `output` (MB) are what one life of it may use and write.
     """
 
@@ -75,7 +75,7 @@ class Peer(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Yard:
+class Surroundings:
     """What surrounds a process: who starts it, who else is there, and whom it tells what happens. `grace` is the time
     that it has to end when it is asked to, in seconds.
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from lab.locale import tr
 from lab.runtime.api import State
-from lab.runtime.yard import Peer, Spec, Yard
+from lab.runtime.surroundings import Peer, Spec, Surroundings
 
 TELLING = ("starting", "backoff", "stopped")
 """States whose reason says more than their name."""
 
 
-def blockers(spec: Spec, yard: Yard) -> list[tuple[Peer, State]]:
+def blockers(spec: Spec, around: Surroundings) -> list[tuple[Peer, State]]:
     """The providers that keep it waiting, and how each of them is."""
-    peers = [(yard.peers[name], wait) for name, wait in spec.needs]
+    peers = [(around.peers[name], wait) for name, wait in spec.needs]
     return [(peer, peer.state) for peer, wait in peers if not peer.serves(wait)]
 
 
