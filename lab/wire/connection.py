@@ -185,7 +185,7 @@ class Connection:
         return self._decided()
 
     def failed(self, error: Exception, now: float) -> Sequence[Action]:
-        """The session cannot read on: that is said once; the bytes go on as they are."""
+        """The session cannot read on. That is journaled once, and the bytes go on as they are."""
         self._now = now
         self._undecoded(error)
         return self._decided()
@@ -382,7 +382,7 @@ class Connection:
         self._pump(to)
 
     def _pump(self, to: Side) -> None:
-        """Let leave what may leave towards `to`."""
+        """Send on what may leave towards `to` now."""
         lane = self._sockets[to].lane
         for action in lane.pump(self._now):
             if isinstance(action, End):

@@ -1,4 +1,4 @@
-"""The port of a tap: open, refusing, or leaving callers to hang in their connect. It is the same port throughout."""
+"""The port of a tap, the same throughout: it accepts callers, refuses them, or lets them hang in connect."""
 
 from __future__ import annotations
 

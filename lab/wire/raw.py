@@ -1,4 +1,4 @@
-"""A connection of which only bytes and time are known: plain TCP, SQL, and whatever turned out not to decode."""
+"""A connection that is not decoded: plain TCP, SQL, and whatever turned out to be another protocol."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lab.wire.session import Effect, Send, Side, Strike
 class RawSession:
     """One Flow `connection` when it ends, with the bytes of both directions.
 
-    There are no messages in it, so a fault for chosen messages (a share, a count) takes each run of bytes from the
-    client, as it arrives, for one message with the op `bytes`.
+    It has no messages. A fault on chosen messages (a share, a count) therefore treats each piece that arrives from the
+    client as one message with the op `bytes`.
     """
 
     rewrites = False

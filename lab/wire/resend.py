@@ -1,4 +1,4 @@
-"""A request sent a second time: on a connection of its own, its answer read to nobody."""
+"""A request sent a second time, on a connection of its own. Nobody gets its answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE = 30.0
 
 
 class Resend(asyncio.Protocol):
-    """The copy's connection. Its exchange is told as a `duplicate` with the faults that made it."""
+    """The connection of the copy. The exchange is journaled as a `duplicate` with the faults that caused it."""
 
     def __init__(self, session: Session, copy: Again, tell: Callable[[Flow], None], now: Callable[[], float]) -> None:
         self._session = session

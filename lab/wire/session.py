@@ -59,8 +59,8 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Send `data` to the provider on a connection of its own and read its answer to nobody (a duplicated request).
-    The exchange is journaled as `duplicate` with these `faults`."""
+    """Send `data` to the provider on a connection of its own and discard the answer (a duplicated request). That
+    exchange is journaled as `duplicate` with these `faults`."""
 
     data: bytes
     faults: tuple[str, ...] = ()
@@ -125,8 +125,8 @@ Effect = Send | Again | Reset | Stall | Mute | Close | Wake | Seen | GiveUp
 
 Strike = Callable[[Collection[str], str], Fault | None]
 """strike(kinds, op) -> the fault of one of these kinds that hits a message with this op now, or None. Asking is
-hitting: the draw is made, the victim counted and journaled, so ask once a message and only for what is then done.
-Chance in its parameters is drawn too: the `delay` of a latency with jitter is the one for this message."""
+hitting: the draw is made and the victim is counted and journaled. So ask once for each message, and only for what is
+then done. Chance in its parameters is drawn too: the `delay` of a latency with jitter is the one for this message."""
 
 
 class Undecodable(Exception):

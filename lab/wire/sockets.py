@@ -11,9 +11,9 @@ from typing import Protocol, cast
 from lab.journal.event import Flow
 from lab.wire.actions import Action, End, Probe, Read, Write
 from lab.wire.connection import Connection
+from lab.wire.half_close import held_by_peer
 from lab.wire.linkfaults import Change, LinkFaults
 from lab.wire.listener import linger_zero
-from lab.wire.peers import held_by_peer
 from lab.wire.session import Address, Again, Side
 
 

@@ -1,4 +1,4 @@
-"""One tap alone, in front of anybody's own service: no System, no runtime."""
+"""One tap in front of any service, without a System and without the runtime (`lab tap`)."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def ok(answer_id: int) -> Handler:
 
 
 def declared(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
-    """The broker names the queue, also where the client left that to it."""
+    """The broker names the queue, even if the client left the name to it."""
     channel.queue, _ = short_string(data, pos)
     flow = _answered(channel, wire.QUEUE_DECLARE_OK, now)
     if flow is not None:
@@ -133,7 +133,7 @@ def declared(_connection: Connection, channel: Channel, data: bytes, pos: int, n
 
 
 def consuming(_connection: Connection, channel: Channel, data: bytes, pos: int, now: float, flows: list[Flow]) -> None:
-    """The broker names the consumer, also where the client left that to it."""
+    """The broker names the consumer, even if the client left the name to it."""
     manual = not channel.calls or channel.calls[0].manual
     flow = _answered(channel, wire.BASIC_CONSUME_OK, now)
     if flow is not None:

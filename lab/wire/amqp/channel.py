@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from lab.journal.event import Flow
 
 REMEMBERED = 20_000
-"""Unanswered publishes and deliveries are remembered up to so many a channel; then the older half is forgotten."""
+"""How many unanswered publishes and deliveries a channel remembers; beyond that it forgets the older half."""
 
 T = TypeVar("T")
 
@@ -45,8 +45,8 @@ class Delivered:
 
 
 class Content:
-    """A message on its way through the tap: its method was read, header and body may be to come. `finish` is called
-    when it is complete; `manual` says that a delivery wants an ack."""
+    """A message on its way through the tap. Its method was read; its header and body may still be to come. `finish`
+    is called when it is complete; `manual` says that a delivery wants an ack."""
 
     __slots__ = ("crc", "finish", "flow", "frames", "left", "manual", "since", "tag")
 
@@ -135,7 +135,7 @@ class Channel:
         self.forgotten_publishes = self.forgotten_deliveries = 0
         self.consumers: dict[bytes, Consumer] = {}
         self.queue = ""
-        """The queue declared last, which an empty name means."""
+        """The queue that was declared last. An empty name means this one."""
         self.calls: deque[Call] = deque()
         self.sending: Content | None = None
         self.receiving: Content | None = None

@@ -146,7 +146,7 @@ def settle(channel: Channel, frame: bytes, now: float, strike: Strike, out: Outg
 
 
 _UNKNOWN = (1 << 63) - 1
-"""A delivery tag that no broker has got to."""
+"""A delivery tag that no broker ever reaches."""
 
 
 def let_go(channel: Channel, now: float, out: Outgoing, strike: Strike, op: str | None = None) -> None:
@@ -185,7 +185,7 @@ def _hand_over(
 
 
 def _pass_on(to: Side, data: bytes, op: str, flows: list[Flow], strike: Strike, out: Outgoing) -> None:
-    """Send `data`, which is `op` and comes to these flows, unless a fault of the link has it otherwise."""
+    """Send `data`, which has this `op` and gives these flows, unless a fault on the link decides otherwise."""
     fault = strike(ON_MESSAGES, op)
     if fault is None:
         out.send(to, data)
@@ -206,7 +206,7 @@ def _duplicate(flow: Flow, fault: Fault) -> Flow:
 
 
 def _poisoned(frames: list[bytes], flow: Flow, fault: Fault) -> list[bytes]:
-    """The message with another first octet in its body; header and sizes stay true."""
+    """The message with its body's first octet replaced; header and sizes stay true."""
     flow.status = "poisoned"
     flow.outcome = "error"
     flow.faults = (*flow.faults, fault.id)

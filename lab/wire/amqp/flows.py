@@ -17,8 +17,8 @@ _ROLES: dict[str, Role] = {"ack": "ack", "nack": "nack", "reject": "nack", "conf
 
 
 def unanswered(channel: Channel, status: str, closed: bool) -> list[Flow]:
-    """The Flows of what is open on a channel that ends; `status` says why. The broker takes its deliveries back: who
-    `closed` the channel gave them back, else their acks are lost."""
+    """The Flows of what is open on a channel that ends; `status` says why. The broker takes its deliveries back:
+    if the channel was `closed` they were given back, otherwise their acks are lost."""
     flows = [answer("confirm", published.flow, status, None) for published in channel.pending.values()]
     flows += [call.flow for call in channel.calls]
     held = dict.fromkeys(channel.unacked.values())  # a copy stands for the same
@@ -193,7 +193,7 @@ def settled(method: int) -> Handler:
 def recovered(
     _connection: Connection, channel: Channel, _data: bytes, _pos: int, now: float, flows: list[Flow]
 ) -> None:
-    """The broker takes back everything unacked, to deliver it anew."""
+    """The broker takes back everything unacked and delivers it again."""
     flows.extend(settlement("nack", delivered, True, now) for delivered in channel.settle(0, True))
 
 

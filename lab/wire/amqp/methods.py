@@ -1,4 +1,4 @@
-"""Which handler reads which AMQP method, by the side that says it. Methods that are not here are nobody's Flow."""
+"""Which handler reads which AMQP method, by the side that sends it. A method that is not listed gives no Flow."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from lab.wire.session import Effect, Reset, Seen, Send, Side, Wake
 
 
 class Outgoing:
-    """Collects effects. `over` says that the connection was cut: nothing counts after that."""
+    """Collects effects. `over` says that the connection was cut, and nothing after that counts."""
 
     def __init__(self) -> None:
         self.over = False

@@ -23,7 +23,7 @@ LONGEST_FRAME = 1 << 20
 """Method and header frames are at most this long (brokers allow 128 KiB); a longer one is not AMQP."""
 
 LONGEST_HELD = 8 << 20
-"""A message with a longer body is not kept until it is whole: faults on messages pass it over."""
+"""A message with a longer body is not held until it is whole, and faults on messages skip it."""
 
 _SETTLES = (wire.BASIC_ACK, wire.BASIC_NACK, wire.BASIC_REJECT)
 _CONTENT = {
@@ -37,7 +37,7 @@ _CONTENT = {
 
 
 class Lane:
-    """What one side has said so far, as far as it is unfinished."""
+    """What is unfinished of what one side has said so far."""
 
     __slots__ = ("gone", "greeted", "handlers", "other", "owed", "side", "skip", "skipped", "tail")
 
@@ -49,7 +49,7 @@ class Lane:
         self.tail = b""
         """The beginning of a frame."""
         self.gone = 0
-        """So many bytes of it were forwarded already."""
+        """How many bytes of it were forwarded already."""
         self.skip = 0
         """Bytes of a body frame, its end included, that are still to pass."""
         self.skipped: Channel | None = None

@@ -1,7 +1,7 @@
 """Where HTTP/1.1 messages begin and end in a stream of bytes.
 
-httptools parses whole messages but tells no positions, and cannot be told that the answer to a HEAD has no body. So it
-is given the heads only, and the body that a head announces is counted here.
+httptools parses whole messages, but it tells no positions and cannot know that the answer to a HEAD has no body. So it
+gets the heads only, and the bytes of a body are counted here.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Reader:
         return self._body is None and not self._raw and not self._heads.pending
 
     def become_raw(self) -> None:
-        """From now on the bytes are not HTTP any more, by agreement."""
+        """Both sides have agreed to leave HTTP: the rest is raw bytes."""
         self._raw = True
 
     def feed(self, data: bytes) -> Iterator[Part]:
-        """To be read to its end; each part before the next is looked for, as `asked` depends on it."""
+        """Take the parts one by one, and all of them: what `asked` says may change between two."""
         pos, size = 0, len(data)
         while pos < size:
             if self._raw:
@@ -99,7 +99,7 @@ class Reader:
         return pending
 
     def _begin(self, head: Head) -> bool:
-        """Get ready for the body that the head announces. Whether there is none."""
+        """Prepare for the body that the head announces. True if there is none."""
         if self._asked is None:
             bare = not head.chunked and not head.length
         else:
@@ -120,7 +120,7 @@ class Reader:
             self._body = self._skip_all
         return False
 
-    # Each of these skips what it can of a body, and says up to where and whether that was its end.
+    # Each of these skips as much of a body as there is. It returns the position after it and whether the body is over.
 
     def _skip_length(self, data: bytes, pos: int) -> tuple[int, bool]:
         end = min(len(data), pos + self._skip)

@@ -55,7 +55,7 @@ class Head:
 
 
 class _Sink:
-    """All that is asked of httptools is whether the bytes are HTTP, and whether it too sees the head's end."""
+    """httptools only says whether the bytes are HTTP, and whether the head ends for it, too."""
 
     def __init__(self) -> None:
         self.complete = False

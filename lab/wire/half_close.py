@@ -1,6 +1,6 @@
-"""Whether the other end of a connection is still somebody's: a FIN alone does not tell a half-close from a close.
+"""Whether a program still holds the other end of a connection. A FIN alone does not tell a half-close from a close.
 
-On one machine the system knows: a socket that its program closed belongs to no inode any more.
+The system knows it of its own sockets: one that its program closed has no inode any more.
 """
 
 from __future__ import annotations
