@@ -40,6 +40,7 @@ A system of your own is a TOML file: your commands, and the links between them.
   run = "python -m orders"      # your command; it gets HOST, PORT and the address of each link
   ready = "/readyz"             # a path that answers 200, "tcp" (the port is open) or "started"
   endpoints = ["http", "grpc"]  # if it listens on more than PORT: GRPC_PORT. A link says to = "orders:grpc"
+  replicas = 3                  # orders-1, orders-2 ... over one database, behind a balancer
 
   [engine.redis]
   kind = "redis"                # the lab starts it
