@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.dashboard import bars, detail
+from lab.dashboard import bars
 from lab.dashboard.rows import Row, row
 from lab.journal.picture.run import RunPicture
 from lab.system.model import System
@@ -23,10 +23,9 @@ def card(picture: RunPicture, system: System, scenario: str) -> list[Row]:
     rows += [(), row((" what was seen", "title"))]
     for verdict in picture.verdicts.of.values():
         rows.append(row((f"   {bars.verdict_words(verdict, picture)}", "note")))
-    ended = [
-        (kind, f"{count} {state}") for kind, counts in picture.entity_counts.items() for state, count in counts.items()
-    ]
-    rows += detail.pairs(("  " + kind, said) for kind, said in ended)
+    for kind, counts in picture.entity_counts.items():
+        ended = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        rows.append(row((f"   {kind}s: {ended}", "text")))
     rows += [(), row((" what proves it", "title"))]
     rows += [row((f"   {text}", "text")) for text in told[-1:]]
     rows.append(row("   The lists of faults, notes and flows keep everything; Space and , go back in time."))

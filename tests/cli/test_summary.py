@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from lab.cli.run import summary
 from lab.cli.run.summary import summarise
 from lab.journal.event import Load
 from lab.journal.picture.run import RunPicture
@@ -30,3 +32,17 @@ def test_every_request_is_accounted_for(
     picture.apply(load)
     summarise(picture, list_runs()[0])
     assert line in capsys.readouterr().out
+
+
+def test_states_are_painted_and_what_services_wrote_in_them_is_only_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(summary, "paint", lambda text, style: f"<{style}>{text}</>")
+    record()
+    picture = RunPicture(SHOP)
+    picture.entity_counts = {"order": Counter({"confirmed\x1b[2J": 2})}
+    summarise(picture, list_runs()[0])
+    said = capsys.readouterr().out
+    assert ">2 confirmed\\x1b[2J</>" in said
+    assert "\x1b" not in said

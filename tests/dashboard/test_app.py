@@ -182,7 +182,7 @@ async def test_a_scenario_ends_with_a_card(tmp_path: Path) -> None:
         for words in (
             "Which orders wait, and where?",
             "1 order late (slowest 4.5 s), none lost.",
-            "order 1 confirmed",
+            "orders: 1 confirmed",
             "Every order has ended.",
             "lab run day3 --scenario slow-provider",
         ):

@@ -39,7 +39,7 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     rows = [_link(link) for link in summary.links if link.flows]
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
-        out(visible(line))
+        out(line)
     again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
     out(paint(again, "dim"))
 
@@ -62,8 +62,8 @@ def _lines(picture: RunPicture) -> Iterator[str]:
     if engines:
         yield tr("Engines: {engines}", engines=", ".join(engines))
     for kind, states in summary.entities.items():
-        yield f"{kind.capitalize()}s: " + ", ".join(
-            paint(f"{count} {state}", MOODS[picture.mood(kind, state)]) for state, count in states.items()
+        yield f"{visible(kind.capitalize())}s: " + ", ".join(
+            paint(visible(f"{count} {state}"), MOODS[picture.mood(kind, state)]) for state, count in states.items()
         )
     if summary.load:
         load = summary.load
@@ -84,8 +84,8 @@ def _lines(picture: RunPicture) -> Iterator[str]:
         yield tr(
             "Fault {id} by {owner}: {text}; {toll}, {ended}",
             id=fault.id,
-            owner=fault.owner,
-            text=fault.text,
+            owner=visible(fault.owner),
+            text=visible(fault.text),
             toll=toll(fault.kind, fault.victims),
             ended=tr(fault.ended),
         )
