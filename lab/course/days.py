@@ -26,10 +26,10 @@ from pkgutil import resolve_name
 
 import lab
 from lab.course.day import ONLY, Day
-from lab.course.tables import Reader, Unreadable, parse
 from lab.locale import LANGUAGES, language
 from lab.system.model import System
 from lab.system.refusal import Unknown
+from lab.system.tables import Reader, Unreadable, parse
 
 FILE, FORMAT = "day.toml", 1
 TOP = ("format", "title", "about", "shapes", "panels")

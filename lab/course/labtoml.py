@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.course.tables import Reader, Table, Unreadable, parse
 from lab.locale import LANGUAGES, mark, tr
 from lab.system.refusal import Refusal
+from lab.system.tables import Reader, Table, Unreadable, parse
 
 NAME = "lab.toml"
 FORMAT = 1

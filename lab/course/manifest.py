@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService
 from lab.course.exercise import engines as known_engines
-from lab.course.tables import Reader, Table, Unreadable, parse
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, WrongService
 from lab.system.model import CLIENT
+from lab.system.tables import Reader, Table, Unreadable, parse
 from lab.system.validate import GIVEN, NAME, VARIABLE
 
 FORMAT = 1

@@ -16,7 +16,6 @@ language (`say.en`, `say.uz`); so does the title.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from lab.faults.text import FaultError, parse
 from lab.locale import language, tr
+from lab.system import tables
 from lab.system.names import instead
 
 ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
@@ -75,9 +75,9 @@ def names(folder: Path) -> list[str]:
 def load(path: Path) -> Scenario:
     """The scenario of a file. Raises InvalidScenario; OSError if the file cannot be read."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidScenario(f"{path.name}: {error}") from None
+        data = tables.parse(path)
+    except tables.Unreadable as error:
+        raise InvalidScenario(str(error)) from None
     table = _Table(data, path.name)
     table.only("title", "duration", "rate", "step")
     duration = table.number("duration", required=True)

@@ -28,7 +28,6 @@ confirmed = "good"
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from lab.system.entity import Entity
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import HTTP, Engine, Journey, Link, Request, Service, System
 from lab.system.names import did_you_mean
+from lab.system.tables import Unreadable, parse
 from lab.system.validate import InvalidSystem, validate
 
 TOP = ("name", "title", "scenarios", "service", "engine", "link", "journey", "entity")
@@ -56,9 +56,9 @@ def load(path: str | Path) -> System:
     """The System of a TOML file, validated. Raises InvalidSystem naming file, table and key; OSError if unreadable."""
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSystem([str(error)], f"{path.name}: ") from None
+        data = parse(path)
+    except Unreadable as error:
+        raise InvalidSystem([error.problem], f"{path.name}: ") from None
     reader = _Reader(path)
     system = reader.system(data)
     if reader.problems:

@@ -18,19 +18,25 @@ AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 class Unreadable(ValueError):
-    """The file is not TOML, or no text. The message has the line."""
+    """The file is not TOML, or no text. The message has the file and the line, `problem` only the line."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.problem = problem
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """The file's tables. Raises Unreadable, OSError."""
+    """The file's tables; a byte order mark before them is none of their business. Raises Unreadable, OSError."""
     text = path.read_bytes()
     try:
-        return tomllib.loads(text.decode())
+        return tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        raise Unreadable(tr("{name}: line {line} is not UTF-8 text", name=path.name, line=line)) from None
+        raise Unreadable(path.name, tr("line {line} is not UTF-8 text", line=line)) from None
     except tomllib.TOMLDecodeError as error:
-        raise Unreadable(f"{path.name}: {_with_line(str(error), text.decode())}") from None
+        raise Unreadable(path.name, _with_line(str(error), text.decode("utf-8-sig"))) from None
+    except RecursionError:
+        raise Unreadable(path.name, tr("it is nested too deep")) from None
 
 
 class Reader:
