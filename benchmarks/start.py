@@ -1,10 +1,11 @@
-"""What the fork server saves: a FastAPI + SQLAlchemy + pika + redis service from start to open port, both ways.
+"""What must start quickly: a service from the fork server, and the command itself.
 
     python -m benchmarks.start [--rounds 7]
 
 Each round starts the same service once as `python -m` and once from a warm fork server, and ends it. The best and the
 median of each way are printed, with the memory that is the process' own (not shared with the fork server or another
-process), which is what one more service costs.
+process), which is what one more service costs. Then `lab --help` in each language beside a bare Typer program, in turn:
+it may take 1.3 times as long.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import psutil
 
+from lab.locale import LANGUAGES, VARIABLE
 from lab.runtime.preload import groups
 from lab.runtime.spawn import ForkClient, Program
 from lab.runtime.warmup import ForkServerProcess, fork_off
@@ -70,6 +72,18 @@ uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warn
 """
 
 
+BARE = """
+import typer
+
+app = typer.Typer()
+app.command("a")(lambda: None)
+app.command("b")(lambda: None)
+app(["--help"])
+"""
+HELPS = 3
+"""Starts of each command a round; they are short."""
+
+
 @dataclass
 class Series:
     title: str
@@ -86,6 +100,7 @@ def main() -> None:
     server = fork_off(groups(), None)  # first: whatever it forks comes out here, too
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare(Path(folder), server, began, rounds))
+    helped(rounds * HELPS)
 
 
 async def compare(folder: Path, server: ForkServerProcess, began: float, rounds: int) -> None:
@@ -107,6 +122,27 @@ async def compare(folder: Path, server: ForkServerProcess, began: float, rounds:
         own = statistics.median(series.own)
         print(f"{series.title:<20} {best:>6.0f} ms {median:>6.0f} ms {own:>7.1f} MiB")
     print(f"the fork server itself: warm after {warm:.1f} s, {size:.0f} MiB")
+
+
+def helped(rounds: int) -> None:
+    """Measure and print how long help takes in each language, and how many times as long as a bare program's."""
+    bare = Series("a bare Typer program")
+    series = {language: Series(f"lab --help, {language}") for language in LANGUAGES}
+    for _ in range(rounds):
+        bare.seconds.append(_help(["-c", BARE], LANGUAGES[0]))
+        for language, each in series.items():
+            each.seconds.append(_help(["-m", "lab", "--help"], language))
+    for each in (bare, *series.values()):
+        best, median = min(each.seconds), statistics.median(each.seconds)
+        times = f"{best / min(bare.seconds):.2f} x, {median / statistics.median(bare.seconds):.2f} x"
+        print(f"{each.title:<20} {best * 1000:>6.0f} ms {median * 1000:>6.0f} ms   {times}")
+
+
+def _help(words: list[str], language: str) -> float:
+    began = time.perf_counter()
+    env = {**os.environ, VARIABLE: language}
+    subprocess.run([sys.executable, *words], env=env, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
 
 
 def _plain_start(folder: Path, series: Series) -> None:

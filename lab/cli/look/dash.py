@@ -19,7 +19,7 @@ def dash(run: RunToo = None, run_id: LiveRunId = None) -> None:
         raise Failure(
             tr("a dashboard needs a terminal"),
             why=tr("Input, output or errors of this command go somewhere else, or TERM is dumb."),
-            next="lab ps, or lab logs -f",
+            next=tr("lab ps, or lab logs -f"),
             code=exits.MISSING,
         )
     from lab.cli import which_run

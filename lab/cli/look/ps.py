@@ -75,7 +75,7 @@ def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
     restarts = trn("restarted {count} time", "restarted {count} times", process.restarts) if process.restarts else ""
     return (
         process.name,
-        process.state,
+        tr(process.state),
         span(max(0.0, elapsed - process.since)),
         str(process.pid or "-"),
         f"{process.cpu:.0f} %",

@@ -57,7 +57,7 @@ def trace(
         raise Failure(
             tr('nothing in this run belongs to "{ident}"', ident=ident),
             why=tr("An id is an order's id, a correlation id (X-Request-ID) or a message id."),
-            next="lab trace, which lists the latest orders",
+            next=tr("lab trace, which lists the latest orders"),
         ) from None
     if as_json:
         import msgspec
