@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.wire.http.session import COPY_LIMIT, HttpSession
@@ -277,3 +277,44 @@ def test_one_way_loses_the_answer_to_the_chosen_request_and_no_earlier_one() -> 
     kinds = [effect for effect in dialogue.effects if isinstance(effect, (Send, Mute)) and effect != Send(S, GET)]
     assert kinds.index(Mute("f1")) > kinds.index(Send(C, OK[:-2]))
     assert dialogue.to[S] == GET + POST
+
+
+FIELDS = [
+    b"Host: x",
+    b"X-Request-ID: r-1",
+    b"x-request-id:",
+    b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    b"Content-Length: 2",
+    b"content-length:  2 ",
+    b"Transfer-Encoding: chunked",
+    b"Upgrade: h2c",
+    b"Connection: close",
+    b"X-Content-Length: 9",
+]
+LINES = [b"GET /a", b"POST /a?q=1&token=x", b"HEAD /a", b"PUT " + b"/a" * 150, b"GET http://h/a", b"OPTIONS *"]
+STATUSES = [b"200 OK", b"204 No Content", b"304 Not Modified", b"404 ", b"503 Busy", b"99 Odd"]
+BODIES = [b"", b"hi", b"2\r\nhi\r\n0\r\n\r\n"]
+
+
+@settings(max_examples=600)
+@given(
+    st.sampled_from(LINES),
+    st.sampled_from(STATUSES),
+    *[st.lists(st.sampled_from(FIELDS), max_size=4)] * 2,
+    *[st.sampled_from(BODIES)] * 2,
+)
+def test_a_glance_sees_what_a_closer_look_sees(
+    line: bytes, status: bytes, asked: list[bytes], told: list[bytes], upload: bytes, body: bytes
+) -> None:
+    request = b"\r\n".join([line + b" HTTP/1.1", *asked, b"", upload])
+    answer = b"\r\n".join([b"HTTP/1.1 " + status, *told, b"", body])
+
+    def flows(said: list[Said]) -> list[tuple[object, ...]] | str:
+        session = HttpSession()
+        try:
+            return seen([*observed(session, said), *session.closed(S, 9.0)])
+        except Undecodable:
+            return "undecodable"
+
+    pieces = [(side, bytes([byte])) for side, data in ((C, request), (S, answer)) for byte in data]
+    assert flows([(C, request), (S, answer)]) == flows(pieces)

@@ -28,7 +28,7 @@ def request(data: bytes) -> tuple[str, str] | None:
             return None
     elif low.find(_ENCODING) >= 0:
         return None
-    at = low.find(_REQUEST_ID) + 15
+    at = low.rfind(_REQUEST_ID) + 15
     if at > 14 and (ident := data[at : low.find(b"\r\n", at)].strip()):
         return line[1].decode(), ident.decode("latin-1")
     return (line[1].decode(), "") if _uncorrelated(low) else None
@@ -55,4 +55,6 @@ def _fits(low: bytes, size: int) -> bool:
     """Whether the head `low` announces a body that makes `size` bytes of message with it."""
     at = low.find(_LENGTH) + 17
     digits = low[at : low.find(b"\r\n", at)].strip()
-    return at > 16 and digits.isdigit() and len(low) + int(digits) == size and low.find(_ENCODING) < 0
+    if at < 17 or not digits.isdigit() or len(low) + int(digits) != size:
+        return False
+    return low.find(_ENCODING) < 0 and low.find(_LENGTH, at) < 0
