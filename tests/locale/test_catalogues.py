@@ -82,6 +82,15 @@ def uzbek() -> Iterator[tuple[str, str]]:
             yield str(file.relative_to(ROOT)), text
 
 
+def taught() -> Iterator[tuple[str, str]]:
+    """All Uzbek of the exercises, with its place."""
+    for file in sorted(ROOT.glob("exercises/**/*.uz.md")):
+        yield str(file.relative_to(ROOT)), file.read_text(encoding="utf-8")
+    for file in sorted(ROOT.glob("exercises/**/*.toml")):
+        for text in in_uzbek(tomllib.loads(file.read_text(encoding="utf-8"))):
+            yield str(file.relative_to(ROOT)), text
+
+
 def in_uzbek(data: Any) -> Iterator[str]:
     if isinstance(data, dict):
         for name, value in data.items():
@@ -101,14 +110,26 @@ def prose(text: str) -> str:
 
 
 UZBEK = [(place, prose(text)) for place, text in uzbek()]
+TAUGHT = [(place, prose(text)) for place, text in taught()]
 
 
 @pytest.mark.parametrize("word", GLOSSARY["uz"]["never"])
 def test_words_that_the_glossary_forbids_are_not_said(word: str) -> None:
-    """Each is the beginning of a word, so that its endings are found too; with ! at its end it is the whole word."""
+    assert with_word(word, UZBEK) == []
+
+
+@pytest.mark.xfail(reason="the exercises' texts are being written anew", strict=False)
+@pytest.mark.parametrize("word", GLOSSARY["uz"]["never"])
+def test_words_that_the_glossary_forbids_are_not_taught(word: str) -> None:
+    assert with_word(word, TAUGHT) == []
+
+
+def with_word(word: str, texts: list[tuple[str, str]]) -> list[str]:
+    """Places of the texts in which the word is said. It is the beginning of one, so that its endings are found too;
+    with ! at its end it is the whole word."""
     end = r"(?!\w)" if word.endswith("!") else ""
     pattern = re.compile(rf"(?<![\w‘’]){re.escape(word.rstrip('!'))}{end}", re.IGNORECASE)
-    assert [place for place, text in UZBEK if pattern.search(text)] == []
+    return [place for place, text in texts if pattern.search(text)]
 
 
 @pytest.mark.parametrize("term", GLOSSARY["uz"]["terms"])
@@ -129,7 +150,7 @@ def test_terms_are_said_as_the_glossary_says(term: str) -> None:
 def test_uzbek_is_written_with_its_own_signs() -> None:
     """o‘ and g‘ with U+2018, the tutuq sign with U+2019; the straight apostrophe is for code."""
     wrong = re.compile(r"(?<!\w)[btyqkhsmrdj]*[OoGg]’(?=[a-z])|[OoGg]['`](?=\w)|[A-Za-z‘·]'(?=[a-z])|[ʻʼ´]")
-    assert {place: found for place, text in UZBEK if (found := wrong.findall(text))} == {}
+    assert {place: found for place, text in (*UZBEK, *TAUGHT) if (found := wrong.findall(text))} == {}
 
 
 def test_what_is_compiled_is_what_babel_reads() -> None:
