@@ -34,7 +34,7 @@ LONGEST = (
     "engines/amqp/test_blocked.py",
     "engines/test_tiers.py",
     "engines/amqp/test_process.py",
-    "engines/amqp/test_log.py",
+    "engines/amqp/core/test_log.py",
     "e2e/test_terminal.py",
     "dashboard/test_terminal.py",
     "chassis/test_messaging.py",

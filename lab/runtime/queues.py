@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from lab.engines.amqp import methods
-from lab.engines.amqp.frames import METHOD, PROTOCOL_HEADER, FrameReader, method_frame
-from lab.engines.amqp.table import text
+from lab.engines.amqp.core.table import text
+from lab.engines.amqp.protocol import methods
+from lab.engines.amqp.protocol.frames import METHOD, PROTOCOL_HEADER, FrameReader, method_frame
 from lab.journal.event import Queue
 
 EVERY = 1.0

@@ -50,7 +50,7 @@ def broker(
         return
     import asyncio
 
-    from lab.engines.amqp.loop import new_loop
+    from lab.engines.amqp.protocol.loop import new_loop
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         code = runner.run(_serve(port, data))
@@ -64,8 +64,8 @@ async def _serve(port: int, data: Path | None) -> int:
     import signal
 
     from lab.cli.broker.running import own_folder
-    from lab.engines.amqp.log import StoreInUse
-    from lab.engines.amqp.server import Server
+    from lab.engines.amqp.core.log import StoreInUse
+    from lab.engines.amqp.protocol.server import Server
 
     folder = (data or own_folder()).absolute()
     asked = asyncio.get_running_loop().create_future()

@@ -33,7 +33,7 @@ OfRun = Annotated[
 class Broker:
     """A broker that was found: how people call it, its URL past every tap, and what an embedded one tells of itself.
 
-    `tier` is that of its engine; `status` is as lab.engines.amqp.status describes it.
+    `tier` is that of its engine; `status` is as lab.engines.amqp.protocol.status describes it.
     """
 
     name: str
@@ -104,7 +104,7 @@ def _ask(folder: Path) -> dict[str, Any] | None:
     import os
     import socket
 
-    from lab.engines.amqp.status import LONGEST_SOCKET_PATH, SOCKET_NAME
+    from lab.engines.amqp.protocol.status import LONGEST_SOCKET_PATH, SOCKET_NAME
 
     path = (folder / SOCKET_NAME).absolute()
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:

@@ -7,10 +7,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from lab.engines.amqp.broker import MEMORY_LIMIT
-from lab.engines.amqp.log import StoreInUse
-from lab.engines.amqp.loop import new_loop
-from lab.engines.amqp.server import Server
+from lab.engines.amqp.core.broker import MEMORY_LIMIT
+from lab.engines.amqp.core.log import StoreInUse
+from lab.engines.amqp.protocol.loop import new_loop
+from lab.engines.amqp.protocol.server import Server
 
 
 def main() -> int:

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pamqp import body, commands, header
 
-from lab.engines.amqp.spill import Spill
 from tests.brokers import EmbeddedBroker
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import Inbox, ready
@@ -146,19 +143,3 @@ def test_small_replies_that_nobody_reads_block_the_replier(client: Client) -> No
         replier.send(1, commands.Queue.Declare(0, "", exclusive=True))
         replier.expect(commands.Queue.DeclareOk)
     eventually(lambda: told(client.broker)["memory"] == 0)
-
-
-@given(st.lists(st.tuples(st.binary(min_size=1, max_size=50), st.integers(0, 10)), max_size=40))
-def test_the_spill_against_a_dictionary(steps: list[tuple[bytes, int]]) -> None:
-    spill = Spill(None, file_bytes=100)
-    held = []
-    for content, choice in steps:
-        held.append((spill.put(content), content))
-        if choice < len(held):
-            place, expected = held.pop(choice)
-            assert spill.get(place) == expected
-            spill.release(place)
-    for place, expected in held:
-        assert spill.get(place) == expected
-        spill.release(place)
-    assert len(spill._handles) <= 1, "files of released bodies are closed"

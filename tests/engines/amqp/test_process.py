@@ -17,7 +17,7 @@ import psutil
 import pytest
 from pamqp import body, commands, header
 
-from lab.engines.amqp.status import SOCKET_NAME
+from lab.engines.amqp.protocol.status import SOCKET_NAME
 from tests.brokers import EmbeddedBroker, PrivateBroker, free_port
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import fetch, publish

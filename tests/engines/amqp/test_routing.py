@@ -8,8 +8,6 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from lab.engines.amqp.exchange import headers_match
-from lab.engines.amqp.table import Field
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import fetch, ready
 from tests.waiting import eventually
@@ -185,9 +183,3 @@ def test_binding_twice_is_binding_once(client: Client) -> None:
     channel.queue_bind(queue, exchange, "a.*")
     channel.queue_bind(queue, exchange, "#")
     assert arrived(channel, exchange, "a.b", [queue]) == [1]
-
-
-def test_a_whole_number_equals_its_fraction() -> None:
-    """As on RabbitMQ; pika knows no fractions, so the rule itself is asked."""
-    assert headers_match({"a": Field("d", 1.0)}, {"a": Field("I", 1)})
-    assert not headers_match({"a": Field("d", 1.0)}, {"a": Field("t", True)})

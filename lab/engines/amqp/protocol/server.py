@@ -1,0 +1,278 @@
+"""The broker on sockets: the one file that knows asyncio. It drives the core and the log's group commit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from lab.engines.amqp.core.broker import MEMORY_LIMIT, Broker
+from lab.engines.amqp.core.log import Log
+from lab.engines.amqp.core.recovery import restore
+from lab.engines.amqp.core.spill import Spill
+from lab.engines.amqp.core.syncer import Syncer
+from lab.engines.amqp.protocol.clients import Clients
+from lab.engines.amqp.protocol.connection import Connection
+from lab.engines.amqp.protocol.open_files import allow_many
+from lab.engines.amqp.protocol.status import LONGEST_SOCKET_PATH, SOCKET_NAME, status
+
+WRITE_BUFFER = 1 << 18
+"""Octets the transport may hold for a client before deliveries to it pause."""
+READ_PAUSE = 1 << 24
+"""Octets that may wait for a client before nothing more is read from it."""
+RETRY_WRITE = 1.0
+"""Seconds until a refused disk write is tried again."""
+
+
+class Server:
+    """Sockets, timers and the log around one Broker."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        say: Callable[[str], None],
+        vhosts: tuple[str, ...] = (),
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
+        """Reads the folder's log. Raises StoreInUse, OSError."""
+        self.loop = asyncio.get_running_loop()
+        self._folder = folder
+        self.log = None if folder is None else Log(folder, say=say)
+        self.broker = Broker(self.log, spill=Spill(folder), now=self.loop.time(), memory_limit=memory_limit)
+        self.clients = Clients(self.broker)
+        for vhost in vhosts:
+            self.broker.add_vhost(vhost)
+        if self.log is not None:
+            restore(self.broker, self.log.saved)
+            self.log.saved = type(self.log.saved)()
+        self.say = say
+        self.url = ""
+        """Where clients connect to, once it listens."""
+        self.links: dict[Connection, Link] = {}
+        self._listeners: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._syncer: Syncer | None = None
+        self._syncing = False
+        self._disk_refused = False
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens on `host`, and on ::1 beside 127.0.0.1 where the machine has it; the port. Raises OSError."""
+        allow_many()
+        listener = await self.loop.create_server(lambda: Link(self), host, port, backlog=1024)
+        self._listeners.append(listener)
+        port = listener.sockets[0].getsockname()[1]
+        self.url = f"amqp://guest:guest@{f'[{host}]' if ':' in host else host}:{port}"
+        if host in ("127.0.0.1", "localhost") and socket.has_ipv6:
+            try:
+                self._listeners.append(await self.loop.create_server(lambda: Link(self), "::1", port, backlog=1024))
+            except OSError:
+                pass  # no IPv6 on this machine, or its port is taken: 127.0.0.1 is what was promised
+        self.after()
+        return port
+
+    async def tell_status(self) -> None:
+        """Answers on a Unix socket in the data folder with `url` and what `status` tells. Raises OSError."""
+        if self._folder is None:
+            return
+        path = self._folder / SOCKET_NAME
+        path.unlink(missing_ok=True)
+        if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+            self.say(f"{path} is too long a name for a socket: the status cannot be asked")
+            return
+        self._listeners.append(await self.loop.create_unix_server(lambda: _Teller(self), str(path)))
+        path.chmod(0o600)
+
+    def told_to_stop(self) -> asyncio.Event:
+        """Set by SIGTERM or SIGINT from now on."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, stop.set)
+        return stop
+
+    async def stop(self) -> None:
+        """Closes every connection and the log."""
+        for listener in self._listeners:
+            listener.close()
+        self.broker.now = self.loop.time()
+        self.clients.shut_down()
+        self._send()
+        if self._syncer is not None:
+            self._syncer.close()
+        if self.log is not None:
+            self.log.close()
+
+    def after(self) -> None:
+        """To be called after everything that happened to the broker: writes, sends, sets the clock."""
+        log = self.log
+        if log is not None and log.pending and not self._syncing:
+            # While the disk works on the file's last page, a write to it would wait and everybody with it.
+            self._write(log)
+        if self.clients.changed:
+            self._send()
+        when = self.broker.next_timer
+        if when is not None and (self._timer is None or when < self._timer_at):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = when
+            self._timer = self.loop.call_at(when, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        # Timers may fire a shade early; what is due by the timer's own time is due.
+        self.broker.now = max(self.loop.time(), self._timer_at)
+        self.broker.tick()
+        self.after()
+
+    def _send(self) -> None:
+        changed = self.clients.changed
+        while changed:
+            connection, _ = changed.popitem()
+            link = self.links.get(connection)
+            if link is not None:
+                link.send()
+
+    def _write(self, log: Log) -> None:
+        try:
+            log.flush()
+        except OSError as error:
+            if not self._disk_refused:
+                self._disk_refused = True
+                self.broker.alarms.add("disk")
+                self.say(f"cannot write to {log.folder}: {error.strerror}; confirms wait until it can")
+            self.loop.call_later(RETRY_WRITE, self.after)
+            return
+        if self._disk_refused:
+            self._disk_refused = False
+            self.broker.end_alarm("disk")
+            self.say("the disk takes writes again")
+        if self.broker.awaiting and not self._syncing:
+            self._sync(log)
+
+    def _sync(self, log: Log) -> None:
+        """Group commit: one fsync at a time in a thread; all that was told meanwhile waits for the next."""
+        if self._syncer is None:
+            self._syncer = Syncer(self._safe_in_thread)
+        self._syncing = True
+        self._syncer.order(*log.sync_handle())
+
+    def _safe_in_thread(self, position: int, error: OSError | None) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._synced, position, error)
+        except RuntimeError:
+            pass  # the loop has ended: nobody waits for a confirm any more
+
+    def _synced(self, position: int, error: OSError | None) -> None:
+        self._syncing = False
+        if error is not None:
+            self.say(f"cannot sync the log: {error.strerror}; confirms wait until it can")
+            self.loop.call_later(RETRY_WRITE, self._sync_again)
+            return
+        self.broker.now = self.loop.time()
+        self.broker.safe(position)
+        self.after()
+        self._sync_again()
+
+    def _sync_again(self) -> None:
+        if self.log is not None and self.broker.awaiting and not self._syncing and not self._disk_refused:
+            self._sync(self.log)
+
+
+class _Teller(asyncio.Protocol):
+    """Somebody asks for the status."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        writer = cast(asyncio.Transport, transport)
+        told = {"url": self._server.url, **status(self._server.clients)}
+        writer.write(json.dumps(told).encode() + b"\n")
+        writer.close()
+
+
+class Link(asyncio.Protocol):
+    """One socket and its Connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._transport: asyncio.Transport
+        self._connection: Connection
+        self._resume_soon = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(WRITE_BUFFER)
+        handle = transport.get_extra_info("socket")
+        if handle is not None:
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = transport.get_extra_info("peername") or ("?", 0)
+        self._server.broker.now = self._server.loop.time()
+        self._connection = Connection(self._server.clients, f"{peer[0]}:{peer[1]}")
+        self._server.links[self._connection] = self
+
+    def data_received(self, data: bytes) -> None:
+        server = self._server
+        server.broker.now = server.loop.time()
+        try:
+            self._connection.receive(data)
+        except Exception:
+            server.say(f"a defect of the broker, met by {self._connection.name}:\n{traceback.format_exc()}")
+            self._connection.crashed()
+        server.after()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        server = self._server
+        server.broker.now = server.loop.time()
+        server.links.pop(self._connection, None)
+        self._connection.lost()
+        server.after()
+
+    def resume_writing(self) -> None:
+        self._more()
+
+    def send(self) -> None:
+        """Writes what the connection has to say; closes the socket when that was all."""
+        transport = self._transport
+        data = self._connection.take_output()
+        if transport.is_closing():
+            return
+        if data:
+            transport.write(data)
+        if self._connection.closed:
+            transport.close()
+            return
+        self._choose_reading()
+        if self._connection.room <= 0 and not self._resume_soon:
+            # Room is given back in a later turn of the loop, so that one greedy consumer does not hold the others.
+            self._resume_soon = True
+            self._server.loop.call_soon(self._more)
+        elif self._connection.room > 0:
+            self._connection.written(transport.get_write_buffer_size())
+
+    def _more(self) -> None:
+        self._resume_soon = False
+        if self._transport.is_closing():
+            return
+        server = self._server
+        server.broker.now = server.loop.time()
+        self._connection.written(self._transport.get_write_buffer_size())
+        self._choose_reading()
+        server.after()
+
+    def _choose_reading(self) -> None:
+        """Reads unless the client is blocked, or leaves too much unread itself."""
+        connection = self._connection
+        wanted = (
+            not connection.blocked and not connection.held and self._transport.get_write_buffer_size() <= READ_PAUSE
+        )
+        if wanted != self._transport.is_reading():
+            (self._transport.resume_reading if wanted else self._transport.pause_reading)()
