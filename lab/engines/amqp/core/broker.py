@@ -7,6 +7,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.consumer import Publisher
 from lab.engines.amqp.core.message import Entry, Message
@@ -14,9 +15,15 @@ from lab.engines.amqp.core.spill import Spill
 from lab.engines.amqp.core.store import Forgetful, Store
 from lab.engines.amqp.core.vhost import VirtualHost
 
+if TYPE_CHECKING:
+    from lab.engines.amqp.core.records import SavedMessage
+
 MEMORY_LIMIT = 1 << 30
 SPILL_AT_LEAST = 256
 """Octets of a body worth a place on disk."""
+
+GiveUp = Callable[[str, "Message | SavedMessage", Exception], None]
+"""Takes a message that the broker cannot handle: the name of its queue, the message, and why."""
 
 
 class Broker:
@@ -29,10 +36,12 @@ class Broker:
         spill: Spill | None = None,
         wall: Callable[[], float] = time.time,
         now: float = 0.0,
+        give_up: GiveUp | None = None,
         memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self.now = now
         """Monotonic seconds."""
+        self.give_up = give_up or _raise
         self.wall = wall
         self.store: Store = store or Forgetful()
         self.vhosts: dict[str, VirtualHost] = {}
@@ -131,3 +140,8 @@ class Broker:
         touched = self.awaiting
         while touched and touched[0][0] <= position:
             touched.popleft()[1]()
+
+
+def _raise(queue: str, message: Message | SavedMessage, error: Exception) -> None:
+    del queue, message
+    raise error

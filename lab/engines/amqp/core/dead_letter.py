@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from lab.engines.amqp.core.message import Message, address_of
 from lab.engines.amqp.core.properties import with_changes
-from lab.engines.amqp.core.table import Field, Table, as_text, text, texts
+from lab.engines.amqp.core.table import Field, Table, as_text, is_integer, text, texts
+
+MOST = 2**63 - 1
+"""The highest count that an `x-death` entry holds."""
 
 
 def dead_lettered(message: Message, queue: str, reason: str, exchange: str, key: str | None, time: int) -> Message:
@@ -26,7 +29,7 @@ def dead_lettered(message: Message, queue: str, reason: str, exchange: str, key:
             entry["original-expiration"] = Field("S", message.properties.expiration)
     else:
         deaths.remove(entry)
-        entry = {**entry, "count": Field("l", entry["count"].value + 1)}
+        entry = {**entry, "count": Field("l", min(_count(entry) + 1, MOST))}
     changed = dict(headers)
     changed["x-death"] = Field("A", [Field("F", each) for each in (entry, *deaths)])
     if "x-first-death-reason" not in headers:
@@ -55,6 +58,12 @@ def _deaths(headers: Table) -> list[Table]:
     if field is None or field.tag != "A":
         return []
     return [each.value for each in field.value if each.tag == "F"]
+
+
+def _count(death: Table) -> int:
+    """How often, by an entry that a publisher may have made up."""
+    field = death.get("count")
+    return max(0, int(field.value)) if field is not None and is_integer(field) else 0
 
 
 def _is(death: Table, queue: str, reason: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.engines.amqp.core.arguments import queue_rules
 from lab.engines.amqp.core.broker import Broker
+from lab.engines.amqp.core.errors import AmqpError
 from lab.engines.amqp.core.exchange import Binding, Exchange
 from lab.engines.amqp.core.message import Entry, Message
 from lab.engines.amqp.core.queue import Queue
@@ -11,7 +12,10 @@ from lab.engines.amqp.core.records import Saved
 
 
 def restore(broker: Broker, saved: Saved) -> None:
-    """Fills a new broker; messages that expired meanwhile go the way of all expired ones."""
+    """Fills a new broker; messages that expired meanwhile go the way of all expired ones.
+
+    What cannot be as it was is given up, message by message (`Broker.give_up`), and leaves the store.
+    """
     for (vhost_name, name), (kind, auto_delete, internal, arguments) in saved.exchanges.items():
         broker.add_vhost(vhost_name).exchanges[name] = Exchange(
             name, kind, durable=True, auto_delete=auto_delete, internal=internal, arguments=arguments
@@ -19,20 +23,27 @@ def restore(broker: Broker, saved: Saved) -> None:
     wall = broker.wall()
     for number, (vhost_name, name, auto_delete, arguments) in saved.queues.items():
         vhost = broker.add_vhost(vhost_name)
+        messages = saved.messages.pop(number, {})
+        try:
+            rules = queue_rules(name, vhost_name, arguments, durable=True, exclusive=False, auto_delete=auto_delete)
+        except AmqpError as error:
+            for message in messages.values():
+                broker.give_up(name, message, error)
+            broker.store.queue_deleted(vhost_name, name, number)
+            continue
         queue = Queue(
-            vhost,
-            name,
-            number,
-            queue_rules(name, vhost_name, arguments, durable=True, exclusive=False, auto_delete=auto_delete),
-            durable=True,
-            auto_delete=auto_delete,
-            owner=None,
-            arguments=arguments,
+            vhost, name, number, rules, durable=True, auto_delete=auto_delete, owner=None, arguments=arguments
         )
         vhost.add_queue(queue)
-        for position, message in sorted(saved.messages.pop(number, {}).items()):
+        for position, message in sorted(messages.items()):
+            try:
+                content = Message(message.address, message.header, message.body)
+            except (AmqpError, IndexError) as error:
+                broker.give_up(name, message, error)
+                broker.store.removed(number, position)
+                continue
             expires_at = None if message.expires is None else broker.now + max(0.0, message.expires - wall)
-            entry = Entry(Message(message.address, message.header, message.body), position, expires_at, True)
+            entry = Entry(content, position, expires_at, True)
             entry.redelivered = message.redelivered
             queue.restore(entry)
     for vhost_name, source, what, destination, key, arguments in saved.bindings.values():

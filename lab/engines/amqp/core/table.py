@@ -61,12 +61,19 @@ TYPE_NAMES = {
 """What RabbitMQ calls each type in its error texts."""
 
 
+DEEPEST = 100
+"""Levels of tables and arrays in each other; what is nested deeper is refused, since all that is read must be written
+again."""
+
+
 class BadTable(ValueError):
     """The bytes are no field table."""
 
 
-def decode_table(data: bytes, offset: int = 0) -> tuple[Table, int]:
-    """The table at `offset` with the offset behind it. Raises BadTable."""
+def decode_table(data: bytes, offset: int = 0, level: int = 0) -> tuple[Table, int]:
+    """The table at `offset` with the offset behind it; `level` says how deep it lies in others. Raises BadTable."""
+    if level > DEEPEST:
+        raise BadTable(f"nested more than {DEEPEST} levels deep")
     try:
         (size,) = _LONG.unpack_from(data, offset)
         offset += 4
@@ -77,7 +84,7 @@ def decode_table(data: bytes, offset: int = 0) -> tuple[Table, int]:
         while offset < end:
             length = data[offset]
             name = data[offset + 1 : offset + 1 + length].decode("utf-8", "surrogateescape")
-            table[name], offset = _decode_field(data, offset + 1 + length)
+            table[name], offset = _decode_field(data, offset + 1 + length, level)
         if offset != end:
             raise BadTable("table entries run over its end")
         return table, end
@@ -130,7 +137,7 @@ def same(one: Field | None, other: Field | None) -> bool:
     return one == other
 
 
-def _decode_field(data: bytes, offset: int) -> tuple[Field, int]:
+def _decode_field(data: bytes, offset: int, level: int) -> tuple[Field, int]:
     tag = chr(data[offset])
     offset += 1
     number = _NUMBERS.get(tag)
@@ -143,15 +150,17 @@ def _decode_field(data: bytes, offset: int) -> tuple[Field, int]:
             raise BadTable("string longer than its frame")
         return Field(tag, data[offset + 4 : end]), end
     if tag == "F":
-        table, end = decode_table(data, offset)
+        table, end = decode_table(data, offset, level + 1)
         return Field(tag, table), end
     if tag == "A":
+        if level == DEEPEST:
+            raise BadTable(f"nested more than {DEEPEST} levels deep")
         (size,) = _LONG.unpack_from(data, offset)
         offset += 4
         end = offset + size
         values = []
         while offset < end:
-            value, offset = _decode_field(data, offset)
+            value, offset = _decode_field(data, offset, level + 1)
             values.append(value)
         if offset != end:
             raise BadTable("array entries run over its end")

@@ -292,10 +292,13 @@ class VirtualHost:
             exchange = self.exchanges.get(rules.dead_letter_exchange or "")
             if exchange is None:
                 continue
-            dead = dead_letter.dead_lettered(
-                message, queue.name, reason, exchange.name, rules.dead_letter_key, int(self.broker.wall())
-            )
-            self._publish_dead(dead)
+            try:
+                dead = dead_letter.dead_lettered(
+                    message, queue.name, reason, exchange.name, rules.dead_letter_key, int(self.broker.wall())
+                )
+                self._publish_dead(dead)
+            except Exception as error:  # one message, or a defect that it meets, must not stop all others
+                self.broker.give_up(queue.name, message, error)
 
     def _publish_dead(self, message: Message) -> None:
         queues = self._route(message, copies_of(message, "CC"))

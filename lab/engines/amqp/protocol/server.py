@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from lab.engines.amqp.core import aside
 from lab.engines.amqp.core.broker import MEMORY_LIMIT, Broker
 from lab.engines.amqp.core.log import Log
 from lab.engines.amqp.core.recovery import restore
@@ -45,7 +46,13 @@ class Server:
         self.loop = asyncio.get_running_loop()
         self._folder = folder
         self.log = None if folder is None else Log(folder, say=say)
-        self.broker = Broker(self.log, spill=Spill(folder), now=self.loop.time(), memory_limit=memory_limit)
+        self.broker = Broker(
+            self.log,
+            spill=Spill(folder),
+            now=self.loop.time(),
+            give_up=aside.into(folder, say),
+            memory_limit=memory_limit,
+        )
         self.clients = Clients(self.broker)
         for vhost in vhosts:
             self.broker.add_vhost(vhost)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.engines.amqp.core.table import BadTable, Field, Table, decode_table, encode_table
+from lab.engines.amqp.core.table import DEEPEST, BadTable, Field, Table, decode_table, encode_table
 
 names = st.text(alphabet="abc.-_é", max_size=20)
 fields: st.SearchStrategy[Field] = st.recursive(
@@ -45,3 +46,19 @@ def test_no_bytes_break_the_table_reader(data: bytes) -> None:
         decode_table(data)
     except BadTable:
         pass
+
+
+@pytest.mark.parametrize("tag", ["A", "F"])
+@pytest.mark.parametrize("levels", [1, DEEPEST, DEEPEST + 1, 700, 50_000])
+def test_what_is_read_can_be_written(tag: str, levels: int) -> None:
+    """Headers nested 700 deep were read once and could not be written when their message died."""
+    value = b"V"
+    for _ in range(levels):
+        inner = b"\x01a" + value if tag == "F" else value
+        value = tag.encode() + len(inner).to_bytes(4, "big") + inner
+    data = (len(value) + 2).to_bytes(4, "big") + b"\x01h" + value
+    if levels > DEEPEST:
+        with pytest.raises(BadTable, match="deep"):
+            decode_table(data)
+    else:
+        assert encode_table(decode_table(data)[0]) == data
