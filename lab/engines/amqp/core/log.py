@@ -174,13 +174,16 @@ class Log:
         self._write()
 
     def sync_handle(self) -> tuple[int, int]:
-        """(file descriptor, position): an fsync of it makes all up to the position safe. To be closed after."""
+        """(file descriptor, position): an fsync of it makes all up to the position safe. To be closed after.
+
+        Raises OSError when the process may have no more descriptors.
+        """
         return os.dup(self._fd), self.position - self._buffered
 
     def close(self) -> None:
         """Writes and syncs everything. Raises OSError."""
         try:
-            self.flush()
+            self._write()
             os.fsync(self._fd)
         finally:
             os.close(self._fd)
@@ -189,22 +192,20 @@ class Log:
     def _write(self) -> None:
         if not self._buffer:
             return
-        data = memoryview(b"".join(self._buffer))
+        data = b"".join(self._buffer)
         start = self._sizes[self._file]
         try:
-            rest = data
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            _write_all(self._fd, data)
         except OSError:
             os.ftruncate(self._fd, start)
-            self._buffer = [bytes(data)]
+            self._buffer = [data]
             raise
         self._buffer = []
         self._buffered = 0
         self._sizes[self._file] = start + len(data)
 
     def _append(self, payload: bytes) -> int:
-        record = HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+        record = _record(payload)
         size = len(record)
         self._buffer.append(record)
         self._buffered += size
@@ -232,22 +233,26 @@ class Log:
         return self.folder / f"{file:08d}.log"
 
     def _open_next(self) -> None:
-        """Starts the next file with the whole topology."""
+        """Starts the next file with the whole topology. Raises OSError; the present file goes on then."""
+        file = max(self._sizes, default=0) + 1
+        path = self._path(file)
+        told = [*self._topology.values(), b"N" + LONG.pack(self._number)]
+        head = MAGIC + b"".join(_record(payload) for payload in told)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(handle, head)
+            _sync_folder(self.folder)
+            if self._fd >= 0:
+                os.fsync(self._fd)
+        except OSError:
+            os.close(handle)
+            path.unlink(missing_ok=True)
+            raise
         if self._fd >= 0:
-            os.fsync(self._fd)
             os.close(self._fd)
-        self._file = max(self._sizes, default=0) + 1
-        self._fd = os.open(self._path(self._file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.write(self._fd, MAGIC)
-        self._sizes[self._file] = len(MAGIC)
-        self._live_bytes[self._file] = 0
-        kept, self._buffer = self._buffer, []
-        for record in self._topology.values():
-            self._append(record)
-        self._append(b"N" + LONG.pack(self._number))
-        self._buffer += kept
-        self._write()
-        _sync_folder(self.folder)
+        self._fd, self._file = handle, file
+        self._sizes[file] = len(head)
+        self._live_bytes[file] = 0
 
     def _clean(self) -> None:
         """Removes the oldest files while they hold nothing alive, or while most of all that is stored is dead."""
@@ -392,6 +397,16 @@ class Log:
             self._topology[record] = payload
         elif kind == b"N":
             self._number = max(self._number, LONG.unpack_from(payload, 1)[0])
+
+
+def _record(payload: bytes) -> bytes:
+    return HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -68,7 +68,8 @@ class Server:
         self._timer_at = 0.0
         self._syncer: Syncer | None = None
         self._syncing = False
-        self._disk_refused = False
+        self._retry: asyncio.TimerHandle | None = None
+        """Set while the disk refuses, until it is asked again."""
 
     async def start(self, host: str, port: int) -> int:
         """Listens on `host`, and on ::1 beside 127.0.0.1 where the machine has it; the port. Raises OSError."""
@@ -113,15 +114,20 @@ class Server:
         self._send()
         if self._syncer is not None:
             self._syncer.close()
+        if self._retry is not None:
+            self._retry.cancel()
         if self.log is not None:
-            self.log.close()
+            try:
+                self.log.close()
+            except OSError as error:
+                self.say(f"cannot write the last to {self._folder}: {error.strerror}")
 
     def after(self) -> None:
         """To be called after everything that happened to the broker: writes, sends, sets the clock."""
         log = self.log
-        if log is not None and log.pending and not self._syncing:
+        if log is not None and not self._syncing and self._retry is None:
             # While the disk works on the file's last page, a write to it would wait and everybody with it.
-            self._write(log)
+            self._save(log)
         if self.clients.changed:
             self._send()
         when = self.broker.next_timer
@@ -146,29 +152,27 @@ class Server:
             if link is not None:
                 link.send()
 
-    def _write(self, log: Log) -> None:
+    def _save(self, log: Log) -> None:
+        """Writes what was told, if anything was, and has it synced.
+
+        Group commit: one fsync at a time in a thread; all that is told meanwhile waits for the next.
+        """
         try:
             log.flush()
+            if self.broker.awaiting:
+                self._sync(log)
         except OSError as error:
-            if not self._disk_refused:
-                self._disk_refused = True
-                self.broker.alarms.add("disk")
-                self.say(f"cannot write to {log.folder}: {error.strerror}; confirms wait until it can")
-            self.loop.call_later(RETRY_WRITE, self.after)
+            self._disk_refuses(error)
             return
-        if self._disk_refused:
-            self._disk_refused = False
-            self.broker.end_alarm("disk")
-            self.say("the disk takes writes again")
-        if self.broker.awaiting and not self._syncing:
-            self._sync(log)
+        if not self._syncing:
+            self._disk_serves()
 
     def _sync(self, log: Log) -> None:
-        """Group commit: one fsync at a time in a thread; all that was told meanwhile waits for the next."""
+        handle, position = log.sync_handle()
         if self._syncer is None:
             self._syncer = Syncer(self._safe_in_thread)
         self._syncing = True
-        self._syncer.order(*log.sync_handle())
+        self._syncer.order(handle, position)
 
     def _safe_in_thread(self, position: int, error: OSError | None) -> None:
         try:
@@ -179,17 +183,29 @@ class Server:
     def _synced(self, position: int, error: OSError | None) -> None:
         self._syncing = False
         if error is not None:
-            self.say(f"cannot sync the log: {error.strerror}; confirms wait until it can")
-            self.loop.call_later(RETRY_WRITE, self._sync_again)
+            self._disk_refuses(error)
             return
+        self._disk_serves()
         self.broker.now = self.loop.time()
         self.broker.safe(position)
         self.after()
-        self._sync_again()
 
-    def _sync_again(self) -> None:
-        if self.log is not None and self.broker.awaiting and not self._syncing and not self._disk_refused:
-            self._sync(self.log)
+    def _disk_refuses(self, error: OSError) -> None:
+        """Confirms wait, and publishers are blocked and told; the disk is asked again after a while."""
+        if "disk" not in self.broker.alarms:
+            self.broker.alarms.add("disk")
+            self.say(f"cannot write to {self._folder}: {error.strerror}; confirms wait until it can")
+        self._retry = self.loop.call_later(RETRY_WRITE, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.broker.now = self.loop.time()
+        self.after()
+
+    def _disk_serves(self) -> None:
+        if "disk" in self.broker.alarms:
+            self.broker.end_alarm("disk")
+            self.say("the disk takes writes again")
 
 
 class _Teller(asyncio.Protocol):

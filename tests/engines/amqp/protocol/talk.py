@@ -38,9 +38,9 @@ class Talk:
     def names(self) -> list[str]:
         return [each.name for each in self.hear()]
 
-    def open(self, heartbeat: int = 0) -> Talk:
+    def open(self, heartbeat: int = 0, capabilities: dict[str, bool] | None = None) -> Talk:
         self.say_bytes(PROTOCOL_HEADER)
-        properties: Any = {"capabilities": {"consumer_cancel_notify": True}}
+        properties: Any = {"capabilities": capabilities or {"consumer_cancel_notify": True}}
         self.say((0, commands.Connection.StartOk(properties, "PLAIN", "\0guest\0guest", "en_US")))
         self.say((0, commands.Connection.TuneOk(2047, 131072, heartbeat)), (0, commands.Connection.Open("/")))
         self.say((1, commands.Channel.Open()))
