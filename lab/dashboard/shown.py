@@ -144,9 +144,11 @@ class ShownRun:
         """Take in what has come up to the head of time; the events that were taken in."""
         timeline = self.timeline
         elapsed = None if self._ahead is None or self.over else clock + self._ahead
-        passed = elapsed is not None and timeline.head >= elapsed
-        if self.live and passed and not (timeline.following or timeline.paused):
-            timeline.follow()
+        if elapsed is not None and not timeline.following and timeline.head >= elapsed:  # after now there is nothing
+            if timeline.paused:
+                timeline.head = elapsed
+            else:
+                timeline.follow()
         events = timeline.advance(clock, BUDGET)
         now = elapsed if timeline.following else timeline.head
         # Rates fall and countdowns go on while nothing happens, as long as the run is there.

@@ -89,8 +89,9 @@ class Wiring:
         return {**self.inherited(), **given, **links, **service.env, **self.overrides.get(instance, {})}
 
     def client_urls(self) -> dict[str, str]:
-        """The addresses on which visitors reach the services, by service."""
-        links = (link for link in self.system.links if link.source == CLIENT and link.protocol == HTTP)
+        """The addresses on which visitors reach the services, by service: its usual endpoint, if they reach several."""
+        links = [link for link in self.system.links if link.source == CLIENT and link.protocol == HTTP]
+        links.sort(key=lambda link: link.endpoint in ("", HTTP))  # of a service's links the last one is taken
         return {link.target: self.url(link) for link in links}
 
     def inherited(self) -> dict[str, str]:

@@ -285,6 +285,19 @@ async def test_a_live_run_can_be_looked_at_as_it_was_before() -> None:
         assert "● live" in shown(app, "top")
 
 
+async def test_no_step_goes_beyond_now() -> None:
+    run = FakeRun(some(30))
+    async with opened(run) as (app, pilot):
+        desk = screen_of(app).desk
+        await until(lambda: bool(screen_of(app).run.vitals))  # the run has told its time
+        await pilot.press("space", *["full_stop"] * 20)
+        await pilot.pause(0.3)
+        assert desk.picture.now < 60
+        await pilot.press("end")
+        await pilot.pause(0.3)
+        assert desk.picture.now < 60
+
+
 async def test_whoever_disturbs_a_run_sees_it_as_it_is_now() -> None:
     run = FakeRun(some(12))
     async with opened(run) as (app, pilot):

@@ -45,3 +45,21 @@ def test_a_consumer_is_told_the_tap_in_the_providers_url(target: str, protocol: 
     taps = {} if target == "file" else {(link.id, "user-one"): 9000}
     wiring = Wiring(system, Path("/run"), LAUNCHES, {"user-one": {"http": 1}, "other": {"http": 2}}, taps)
     assert wiring.url(link) == url
+
+
+@pytest.mark.parametrize("endpoints", [("", "admin"), ("admin", ""), ("http", "admin"), ("admin", "http")])
+def test_visitors_go_to_the_usual_endpoint_if_they_reach_several(endpoints: tuple[str, str]) -> None:
+    links = tuple(Link(source="client", target="shop", protocol="http", endpoint=endpoint) for endpoint in endpoints)
+    system = System(name="toy", services=(Service(name="shop", module="x", endpoints=("http", "admin")),), links=links)
+    taps = {(link.id, "client"): 9000 + (link.endpoint == "admin") for link in links}
+    wiring = Wiring(system, Path("/run"), {}, {"shop": {"http": 1, "admin": 2}}, taps)
+    assert wiring.client_urls() == {"shop": "http://127.0.0.1:9000"}
+
+
+def test_visitors_go_to_another_endpoint_if_they_reach_only_that() -> None:
+    link = Link(source="client", target="shop", protocol="http", endpoint="admin")
+    system = System(
+        name="toy", services=(Service(name="shop", module="x", endpoints=("http", "admin")),), links=(link,)
+    )
+    wiring = Wiring(system, Path("/run"), {}, {"shop": {"http": 1, "admin": 2}}, {(link.id, "client"): 9001})
+    assert wiring.client_urls() == {"shop": "http://127.0.0.1:9001"}
