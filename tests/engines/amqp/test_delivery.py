@@ -134,6 +134,27 @@ def test_prefetch_for_a_whole_channel(client: Client) -> None:
     assert len(one.got) + len(other.got) == 8
 
 
+def test_a_channels_prefetch_goes_round_its_queues(client: Client) -> None:
+    """None is served until it is empty while the others wait, as a worker of several queues would suffer it."""
+    channel = client.channel()
+    queues = [client.queue(channel, f"q{number}") for number in range(3)]
+    idle = [client.queue(channel, f"idle{number}") for number in range(3)]
+    for queue in queues:
+        publish(channel, queue, *[queue] * 60)
+    channel.basic_qos(prefetch_count=2, global_qos=True)
+    got: list[str] = []
+
+    def take(taker: BlockingChannel, method: Any, _: Any, body: bytes) -> None:
+        got.append(body.decode())
+        taker.basic_ack(method.delivery_tag)
+
+    for queue in [queues[0], *idle, *queues[1:]]:
+        channel.basic_consume(queue, take)
+    eventually(lambda: (channel.connection.process_data_events(0.01), len(got) >= 90)[1])
+    shares = Counter(got[:90])
+    assert all(shares[queue] >= 15 for queue in queues), shares
+
+
 def test_prefetch_is_shared_fairly_with_a_busy_consumer(client: Client) -> None:
     """A consumer that does not ack holds only its prefetch; the other gets all the rest."""
     publisher = client.channel()

@@ -28,6 +28,15 @@ def test_another_protocol_is_answered_with_ours(amqp_broker: PrivateBroker, gree
         assert wire.read() is None
 
 
+def test_the_header_of_0_9_is_taken(amqp_broker: PrivateBroker) -> None:
+    """Clients older than 0-9-1 begin so; two of Perl's still do."""
+    with Wire(amqp_broker.port) as wire:
+        for octet in b"AMQP\x01\x01\x00\x09":
+            wire.raw(bytes([octet]))
+        start = wire.expect(commands.Connection.Start)
+        assert (start.version_major, start.version_minor) == (0, 9)
+
+
 def test_the_offer(amqp_broker: PrivateBroker) -> None:
     with Wire(amqp_broker.port) as wire:
         for octet in HEADER:

@@ -301,9 +301,14 @@ class Channel:
         self.deliveries.give_all_back()
 
     def wake(self) -> None:
-        """Something changed in favour of all its consumers."""
+        """Something changed in favour of all its consumers: round robin, or the first would be served until it has
+        nothing left."""
+        deliveries = self.deliveries
         for consumer in list(self.consumers.values()):
+            before = deliveries.tag
             consumer.wake()
+            if deliveries.tag != before and self.consumers.pop(consumer.tag, None) is consumer:
+                self.consumers[consumer.tag] = consumer  # behind all others, for the next time
 
     # modes
 

@@ -87,9 +87,9 @@ class Connection:
         self._last_received = self.broker.now
         if self.state is State.PROTOCOL:
             self._early += data
-            if len(self._early) < 8 and frames.PROTOCOL_HEADER.startswith(self._early[:8]):
+            if len(self._early) < 8 and any(each.startswith(self._early) for each in frames.PROTOCOL_HEADERS):
                 return
-            if self._early[:8] != frames.PROTOCOL_HEADER:
+            if self._early[:8] not in frames.PROTOCOL_HEADERS:
                 self.write(frames.PROTOCOL_HEADER)
                 self._stop()
                 return
@@ -137,7 +137,10 @@ class Connection:
         self.room = ROOM - 2 * waiting
         if had_none and self.room > 0:
             for channel in list(self.channels.values()):
+                before = channel.deliveries.tag
                 channel.wake()
+                if channel.deliveries.tag != before:
+                    self.channels[channel.number] = self.channels.pop(channel.number)  # round robin, as in a channel
             self.broker.settle()
             if self.held:
                 held, self.held = self.held, []

@@ -20,6 +20,8 @@ HEARTBEAT = 8
 END = b"\xce"
 HEARTBEAT_FRAME = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+PROTOCOL_HEADERS = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09")
+"""What a client may begin with; the second is that of AMQP 0-9, which RabbitMQ treats as 0-9-1 and so is here."""
 OVERHEAD = 8
 """Octets of a frame beside its payload."""
 

@@ -111,6 +111,24 @@ def test_deliveries_pause_when_the_socket_takes_no_more(clients: Clients) -> Non
     assert writer.ready("q") == 0
 
 
+def test_channels_of_one_connection_share_its_room(clients: Clients) -> None:
+    reader, writer = Talk(clients).open(), Talk(clients).open()
+    reader.say((2, commands.Channel.Open()), (3, commands.Channel.Open()))
+    queues = ["a", "b", "c"]
+    for queue in queues:
+        reader.say((1, commands.Queue.Declare(0, queue)))
+        for _ in range(60):
+            writer.publish(queue, queue.encode() * 100_000)
+    for channel, queue in enumerate(queues, 1):
+        reader.connection.receive(frame.marshal(commands.Basic.Consume(0, queue, queue, no_ack=True), channel))
+    got = ""
+    while len(got) < 90:
+        data = reader.connection.take_output()
+        got += "".join(queue * (data.count(queue.encode() * 100_000)) for queue in queues)
+        reader.connection.written(0)
+    assert all(got.count(queue) >= 24 for queue in queues), got
+
+
 @pytest.mark.parametrize("left", [False, True])
 def test_publishers_go_on_as_soon_as_a_reader_made_room(left: bool) -> None:
     """Nothing else need happen on the broker: that the reader reads, or is gone, is enough."""
