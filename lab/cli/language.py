@@ -70,8 +70,16 @@ def translate(command: Any) -> None:
                 setattr(part, field, tr(text))
     usage = command.get_usage
     command.get_usage = lambda ctx: usage(ctx).replace("Usage:", tr("Usage:"), 1)
+    option = command.get_help_option
+    command.get_help_option = lambda ctx: _translated(option(ctx))
     for inner in getattr(command, "commands", {}).values():
         translate(inner)
+
+
+def _translated(option: Any) -> Any:
+    if option is not None:
+        option.help = tr(option.help)
+    return option
 
 
 @contextmanager

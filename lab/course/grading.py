@@ -73,7 +73,7 @@ class NotGraded(Refusal):
     SAID = {  # noqa: RUF012
         "engine": tr("an engine is missing"),
         "start": tr("the grading could not begin"),
-        "broken off": "the grading stopped unexpectedly",
+        "broken off": tr("the grading stopped unexpectedly"),
     }
 
     def __init__(self, reason: str, why: str = "") -> None:

@@ -141,7 +141,7 @@ class _Lines(Reader):
 
     def problem(self, place: str, what: str) -> None:
         number = self._line(place)
-        super().problem("", f"{f'line {number}: ' if number else ''}{place.strip()}: {what}")
+        super().problem("", f"{tr('line {number}: ', number=number) if number else ''}{place.strip()}: {what}")
 
     def _line(self, place: str) -> int | None:
         lines = self._text.splitlines()
@@ -190,7 +190,7 @@ def _entry(reader: Reader, place: str, entry: Table) -> Entry:
     run, build = reader.need(place, entry, "run", str), reader.get(place, entry, "build", str, "")
     try:
         if run and not shlex.split(run):
-            reader.problem(f"{place} run", "says nothing")
+            reader.problem(f"{place} run", tr("says nothing"))
     except ValueError as error:
-        reader.problem(f"{place} run", f"{run!r} is no command: {str(error).lower()}")
+        reader.problem(f"{place} run", tr("{run!r} is no command: {problem}", run=run, problem=str(error).lower()))
     return Entry(dir=reader.need(place, entry, "dir", str), run=run, build=build)

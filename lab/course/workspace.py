@@ -99,7 +99,7 @@ class Incomplete(Refusal):
             else tr("{name} has no table for {service}.", name=labtoml.NAME, service=name)
             for name, folder in missing.items()
         )
-        super().__init__(tr("{id} lacks {missing}", id=exercise.id, missing=" and ".join(missing)), why)
+        super().__init__(tr("{id} lacks {missing}", id=exercise.id, missing=tr(" and ").join(missing)), why)
         self.exercise = exercise
 
 

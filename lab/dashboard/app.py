@@ -9,7 +9,10 @@ from typing import Protocol, runtime_checkable
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.screen import Screen
+
+from lab.locale import mark, tr
 
 
 @runtime_checkable
@@ -17,6 +20,13 @@ class Commanding(Protocol):
     """A screen that has something to offer in the command palette."""
 
     def commands(self) -> Iterable[SystemCommand]: ...
+
+
+OF_TEXTUAL = {
+    mark("Theme"): mark("change the colours of the screen"),
+    mark("Screenshot"): mark("save the screen as an SVG image"),
+}
+"""Textual's own commands that are of use here, and what each does."""
 
 
 class DashboardApp(App[None]):
@@ -41,9 +51,14 @@ class DashboardApp(App[None]):
         """What the screen offers, and of Textual's own what is of use here."""
         if isinstance(screen, Commanding):
             yield from screen.commands()
-        yield from (
-            command for command in super().get_system_commands(screen) if command.title in ("Theme", "Screenshot")
-        )
+        for command in super().get_system_commands(screen):
+            if command.title in OF_TEXTUAL:
+                yield command._replace(title=tr(command.title), help=tr(OF_TEXTUAL[command.title]))
+
+    def action_command_palette(self) -> None:
+        """As Textual does it, with the hint in the language that is spoken."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=tr("Search for commands…"), id="--command-palette"))
 
     def _leave_on_signals(self) -> None:
         """A closed terminal or a TERM ends the app in good order, and the terminal is given back."""

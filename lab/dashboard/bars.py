@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.dashboard import figures
 from lab.dashboard.keys import Key
-from lab.dashboard.rows import Row, clip, row, width_of, wrap
+from lab.dashboard.rows import Row, clip, fit, row, width_of, wrap
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.verdict import Verdict
 from lab.journal.plain import check_words
@@ -23,6 +23,8 @@ STATES = (mark("live"), mark("paused"), mark("replay"), mark("earlier"), mark("e
 """What is shown of a run, beside the states that it has itself."""
 WARN_FOR = 15.0
 """Seconds for which a warning of the lab's own stands where the scenario speaks."""
+SHORTEST = 4
+"""Columns that the name of a list keeps where the lists' names do not all fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,23 @@ def verdict_words(verdict: Verdict, picture: RunPicture) -> str:
 
 
 def tabs(titles: Sequence[str], current: int, right: Row, width: int) -> Row:
-    """`1 flows  2 orders ...` with the current one marked, and what is to say about it at the right."""
+    """`1 flows  2 orders ...` with the current one marked, and what is to say about it at the right. Where they do not
+    all fit, the longest of the others are cut."""
+    room = width - sum(len(f" {number} ") for number in range(1, len(titles) + 1))
+
+    def taken(longest: int) -> int:
+        return sum(len(title) if number == current else min(len(title), longest) for number, title in enumerate(titles))
+
+    longest = max(map(len, titles), default=0)
+    while longest > SHORTEST and taken(longest) > room:
+        longest -= 1
     line: Row = ()
     for number, title in enumerate(titles):
-        line += row((f" {number + 1} ", "key"), (title, "select" if number == current else "dim"))
-    room = width - width_of(line)
-    shown = clip(right, max(0, room - 2)) if room > 8 else ()
-    return (*line, (" " * max(1, room - width_of(shown) - 1), "text"), *shown)
+        shown = title if number == current or len(title) <= longest else fit(title, longest)
+        line += row((f" {number + 1} ", "key"), (shown, "select" if number == current else "dim"))
+    left = width - width_of(line)
+    said = clip(right, max(0, left - 2)) if left > 8 else ()
+    return clip((*line, (" " * max(0, left - width_of(said) - 1), "text"), *said), width)
 
 
 def keys_line(keys: Iterable[Key], width: int, always: Sequence[Key] = ()) -> Row:

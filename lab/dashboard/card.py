@@ -7,6 +7,7 @@ from pathlib import Path
 from lab.dashboard import bars
 from lab.dashboard.rows import Row, row
 from lab.journal.picture.run import RunPicture
+from lab.locale import tr
 from lab.system.model import System
 
 
@@ -18,19 +19,19 @@ def is_due(picture: RunPicture) -> bool:
 
 def card(picture: RunPicture, system: System, scenario: str) -> list[Row]:
     told = [note.text for note in picture.notes if note.topic == "scenario" and not note.data.get("over")]
-    rows: list[Row] = [row((" what was asked", "title"))]
+    rows: list[Row] = [row((tr(" what was asked"), "title"))]
     rows += [row((f"   {text}", "text")) for text in told if "?" in text]
-    rows += [(), row((" what was seen", "title"))]
+    rows += [(), row((tr(" what was seen"), "title"))]
     for verdict in picture.verdicts.of.values():
         rows.append(row((f"   {bars.verdict_words(verdict, picture)}", "note")))
     for kind, counts in picture.entity_counts.items():
         ended = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        rows.append(row((f"   {kind}s: {ended}", "text")))
-    rows += [(), row((" what proves it", "title"))]
+        rows.append(row((f"   {tr('{entity}s', entity=kind)}: {ended}", "text")))
+    rows += [(), row((tr(" what proves it"), "title"))]
     rows += [row((f"   {text}", "text")) for text in told[-1:]]
-    rows.append(row("   The lists of faults, notes and flows keep everything; Space and , go back in time."))
+    rows.append(row(tr("   The lists of faults, notes and flows keep everything; Space and , go back in time.")))
     if following := _next(system, scenario):
-        rows += [(), row((" what to play next", "title"))]
+        rows += [(), row((tr(" what to play next"), "title"))]
         rows.append(row((f"   lab run {system.name} --scenario {following}", "key")))
     return rows
 

@@ -13,7 +13,7 @@ from lab.journal.event import Flow, Log
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.story import NoStory, story
 from lab.journal.telling import lines
-from lab.locale import mark, tr
+from lab.locale import tr
 
 if TYPE_CHECKING:
     from lab.dashboard.panel import View
@@ -53,38 +53,15 @@ def story_of(ident: str, view: View) -> list[Row]:
     return [(), *(((" ", "text"), *((text, _ROLES[role]) for text, role in line)) for line in lines(told))]
 
 
-LABELS = (
-    mark("what"),
-    mark("role"),
-    mark("tier"),
-    mark("state"),
-    mark("why"),
-    mark("restarts"),
-    mark("link"),
-    mark("by"),
-    mark("hit"),
-    mark("verdict"),
-    mark("waiting"),
-    mark("delivered"),
-    mark("consumers"),
-    mark("again"),
-    mark("level"),
-    mark("event"),
-)
-"""What stands before the values of a detail."""
-
-
 def pairs(pairs: Iterable[tuple[str, object]]) -> list[Row]:
-    """A row for each name and value; empty values are left out."""
+    """A row for each name, in the language that is spoken, and value; empty values are left out."""
     return [
-        row((f" {tr(name):<14} ", "dim"), (str(value), "text"))
-        for name, value in pairs
-        if value not in ("", None, (), {})
+        row((f" {name:<14} ", "dim"), (str(value), "text")) for name, value in pairs if value not in ("", None, (), {})
     ]
 
 
 def fields(flow: Flow) -> list[Row]:
-    """Everything that is known of one flow."""
+    """Everything that is known of one flow, under the names that the filter knows."""
     skipped = {"kind", "seq", "source", "target"}
     known = {name: value for name, value in msgspec.to_builtins(flow).items() if name not in skipped}
     if "ms" in known:
@@ -99,20 +76,23 @@ def of_process(process: ProcessPicture, view: View) -> tuple[str, list[Row]]:
     summaries.update({engine.name: engine.summary for engine in system.engines})
     rows = pairs(
         [
-            ("what", tr(summaries.get(process.name, ""))),
-            ("role", process.role),
-            ("tier", process.tier),
-            ("state", tr("{state} since {age}", state=tr(process.state), age=figures.age(view.now - process.since))),
-            ("why", process.reason),
+            (tr("what"), tr(summaries.get(process.name, ""))),
+            (tr("role"), tr(process.role)),
+            (tr("tier"), process.tier),
+            (
+                tr("state"),
+                tr("{state} since {age}", state=tr(process.state), age=figures.age(view.now - process.since)),
+            ),
+            (tr("why"), process.reason),
             ("pid", process.pid),
             (tr("exit code"), process.code),
-            ("restarts", process.restarts or ""),
+            (tr("restarts"), process.restarts or ""),
             *((tr("breaker {name}", name=name), how) for name, how in process.breakers.items()),
         ]
     )
     for link in system.links:
         if process.name in (link.source, link.target):
-            rows += pairs([("link", f"{link.id.replace('->', ' → ')}  {link.protocol}  {tr(link.summary)}")])
+            rows += pairs([(tr("link"), f"{link.id.replace('->', ' → ')}  {link.protocol}  {tr(link.summary)}")])
     said = (event.message for event in view.recent() if isinstance(event, Log) and event.source == process.name)
     tail = process.tail or tuple(said)[-LAST_LINES:]
     rows += [(), row((tr(" its last lines") if tail else tr(" it has not written a line yet"), "dim"))]

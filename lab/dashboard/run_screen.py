@@ -107,7 +107,7 @@ class RunScreen(Screen[None]):
             "move": lambda _, name: self._arrow(name),
             "zoom": lambda *_: self._toggle("-zoomed"),
             "side": lambda *_: self._toggle("-alone"),
-            "help": lambda *_: self._page("Keys", help_rows(self.keys)),
+            "help": lambda *_: self._page(tr("Keys"), help_rows(self.keys)),
             "palette": lambda *_: self.app.action_command_palette(),
             "panel": lambda key, _: self.desk.show(self._panel(key.panel)),
             "filter": self._type_filter,
@@ -291,7 +291,7 @@ class RunScreen(Screen[None]):
         self._carded = True
         named = (note.data.get("scenario") for note in run.picture.notes if note.data.get("scenario"))
         scenario = str(next(named, run.about.scenario))
-        self._page(f"{scenario} is over", card(run.picture, run.system, scenario))
+        self._page(tr("{scenario} is over", scenario=scenario), card(run.picture, run.system, scenario))
 
     def _page(self, title: str, rows: Sequence[Row]) -> None:
         self.app.push_screen(Pages(title, rows, ascii=self.ascii))

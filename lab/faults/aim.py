@@ -52,7 +52,7 @@ def aimed(fault: Fault, system: System) -> Fault:
             tr(
                 "{name} is for {protocols}, and {id} speaks {protocol}; there you have {able}",
                 name=kind.name,
-                protocols=" and ".join(kind.protocols),
+                protocols=tr(" and ").join(kind.protocols),
                 id=found.id,
                 protocol=found.protocol,
                 able=", ".join(able),

@@ -219,9 +219,14 @@ def _change(event: Process | EngineState | FaultChange | Note | Check) -> str:
             return tr("FAULT {id} is over after {hit}: {text}", id=event.id, hit=hit, text=event.text)
         case Note():
             level = "" if event.level == "info" else f"{tr(event.level).upper()}: "
-            return level + (tr("the run is {state}", state=tr(event.text)) if "state" in event.data else event.text)
+            return level + note_words(event)
         case Check():
             return check_words(event)
+
+
+def note_words(note: Note) -> str:
+    """What the note says; the run's own states are words of the lab."""
+    return tr("the run is {state}", state=tr(note.text)) if "state" in note.data else note.text
 
 
 def check_words(check: Check) -> str:

@@ -34,7 +34,7 @@ class LaunchError(Refusal):
     """The run could not be started."""
 
     def __init__(self, why: str) -> None:
-        super().__init__("the run could not be started", why)
+        super().__init__(tr("the run could not be started"), why)
 
 
 class DiskFull(LaunchError):

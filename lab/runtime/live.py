@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab.journal import ending
+from lab.locale import tr, trn
 from lab.runtime import runs
 from lab.runtime.api import ControlError, RunStatus
 from lab.runtime.client import Control
@@ -103,12 +104,12 @@ class LiveRun:
         while not self.ended():
             waited = time.monotonic() - began
             if waited > STOP_SECONDS:
-                say(f"{self.record.id} does not stop; ending it at once")
+                say(tr("{id} does not stop; ending it at once", id=self.record.id))
                 self.kill()
                 return
             if waited > SILENCE and not told:
                 told = True
-                say(f"{self.record.id} is stopping; each of its processes gets 5 s")
+                say(tr("{id} is stopping; each of its processes gets 5 s", id=self.record.id))
             time.sleep(POLL)
 
     def wait_ready(self, say: Say) -> bool:
@@ -137,11 +138,11 @@ class LiveRun:
         record = self.record
         end = ending.read(record.journal)
         if end.state == "failed":
-            return RunFailed(record.id, f"{record.id} failed", end.reason)
+            return RunFailed(record.id, tr("{id} failed", id=record.id), end.reason)
         if why := self._unwritten or _unwritten(end, record.folder):
-            return NotRecorded(record.id, f"the recording of {record.id} is incomplete", why)
+            return NotRecorded(record.id, tr("the recording of {id} is incomplete", id=record.id), why)
         if end.state != "stopped":
-            what = f"{record.id} stopped unexpectedly: its runtime was killed, or it crashed"
+            what = tr("{id} stopped unexpectedly: its runtime was killed, or it crashed", id=record.id)
             return RunCrashed(record.id, what, _log(record))
         return None
 
@@ -151,19 +152,27 @@ def _news(status: RunStatus, ready: set[str], *, quiet: bool) -> list[str]:
     new = [process.name for process in status.processes if process.state == "ready" and process.name not in ready]
     ready.update(new)
     if new or not quiet:
-        return [f"{name} is ready" for name in new]
+        return [tr("{name} is ready", name=name) for name in new]
     awaited = [process for process in status.processes if process.state in ("starting", "backoff")]
-    return [f"waiting for {process.name}: {process.reason or process.state}" for process in awaited]
+    return [
+        tr("waiting for {name}: {why}", name=process.name, why=process.reason or tr(process.state))
+        for process in awaited
+    ]
 
 
 def _unwritten(end: ending.Ending, folder: Path) -> str:
     """Why something is missing in the journal of a run that is over; empty if nothing is."""
     if end.lost:
-        return f"{end.lost} events could not be written; the figures are of the others"
-    return f"its end is missing: {full}" if end.state != "stopped" and (full := runs.disk_full(folder)) else ""
+        return trn(
+            "{count} event could not be written; the figures are of the others",
+            "{count} events could not be written; the figures are of the others",
+            end.lost,
+        )
+    full = runs.disk_full(folder) if end.state != "stopped" else ""
+    return tr("its end is missing: {full}", full=full) if full else ""
 
 
 def _log(record: RunRecord) -> str:
     """Where the runtime's own complaints are, if it had any."""
     log = record.folder / "runtime.log"
-    return f"its own words are in {log}" if log.exists() and log.stat().st_size else ""
+    return tr("its own words are in {log}", log=log) if log.exists() and log.stat().st_size else ""

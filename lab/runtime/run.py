@@ -192,8 +192,9 @@ class Run:
     async def _begin(self) -> None:
         self._tell("starting", state="starting")
         if names := dropped(os.environ):
-            why = "a service that needs one is given it by env in its declaration"
-            self._tell(f"variables of your shell that services do not get: {', '.join(names)}; {why}")
+            why = tr("a service that needs one is given it by env in its declaration")
+            left = tr("variables of your shell that services do not get: {names}", names=", ".join(names))
+            self._tell(f"{left}; {why}")
         for name, launch in self._wiring.launches.items():
             self.journal.append(EngineState(source=name, tier=launch.tier, state="chosen", detail=launch.title))
         for link in self.system.links:

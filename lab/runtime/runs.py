@@ -149,7 +149,11 @@ def disk_full(folder: Path) -> str:
         left = shutil.disk_usage(folder).free
     except OSError:
         return ""
-    return f"the disk is full ({left // 1024} KiB are free in {folder})" if left < FULL else ""
+    return (
+        tr("the disk is full ({left} KiB are free in {folder})", left=left // 1024, folder=folder)
+        if left < FULL
+        else ""
+    )
 
 
 def clean_leftovers() -> list[str]:

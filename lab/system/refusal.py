@@ -53,7 +53,7 @@ class Unknown(Refusal):
         self.word = word
         self.known = tuple(known)
         if close := close_to(word, self.known):
-            why = tr("Did you mean {close}?", close=" or ".join(close))
+            why = tr("Did you mean {close}?", close=tr(" or ").join(close))
         elif self.known:
             why = tr("There are: {known}", known=", ".join(sorted(self.known)))
         else:

@@ -13,6 +13,7 @@ from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.faults.text import FaultError, parse
 from lab.journal.event import Event, Note
+from lab.locale import tr
 from lab.system.model import Link
 from lab.wire.session import Address
 from lab.wire.tap import Tap
@@ -45,7 +46,18 @@ async def serve(
     tap = Tap(link=link, protocol=protocol, upstream=upstream, plan=plan, emit=emit, now=now)
     await tap.start(*listen)
     try:
-        emit(Note(text=f"{protocol} tap on {listen[0]}:{tap.port} -> {upstream[0]}:{upstream[1]}", topic="run"))
+        emit(
+            Note(
+                text=tr(
+                    "{protocol} tap on {host}:{port} -> {provider}",
+                    protocol=protocol,
+                    host=listen[0],
+                    port=tap.port,
+                    provider=f"{upstream[0]}:{upstream[1]}",
+                ),
+                topic="run",
+            )
+        )
         for fault in wanted:
             plan.add(fault, now())
         while True:
@@ -62,9 +74,14 @@ def aimed(text: str, link: Link, protocol: str) -> Fault:
     named = re.fullmatch(r"[\w.-]+(->|:)[\w.-]+", first)
     fault = parse(text if named else f"{kind} {link.id} {rest}")
     if KINDS[fault.kind].scope != "link":
-        raise FaultError(f"{fault.kind} needs a whole system; a tap alone has one link")
+        raise FaultError(tr("{kind} needs a whole system; a tap alone has one link", kind=fault.kind))
     if not fits(fault.kind, protocol):
         raise FaultError(
-            f"{fault.kind} is for {' and '.join(KINDS[fault.kind].protocols)}, and this tap speaks {protocol}"
+            tr(
+                "{kind} is for {protocols}, and this tap speaks {protocol}",
+                kind=fault.kind,
+                protocols=tr(" and ").join(KINDS[fault.kind].protocols),
+                protocol=protocol,
+            )
         )
     return replace(fault, target=link.id, duration=fault.duration if re.search(r"\sfor\s", text) else None)

@@ -35,6 +35,8 @@ def status(as_json: Json = False) -> None:
         _json(here, all_of_it)
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+    states = max(len(tr(STATES[row.state])) for row in all_of_it.rows) + 1
+    tries = max(len(_tries(row)) for row in all_of_it.rows) + 2
     for day, group in groupby(all_of_it.rows, key=lambda row: row.exercise.day):
         of_day = list(group)
         passed = sum(row.stands.passed for row in of_day)
@@ -43,19 +45,22 @@ def status(as_json: Json = False) -> None:
             + paint(tr("  {passed} of {count} passed", passed=passed, count=len(of_day)), "dim")
         )
         for row in of_day:
-            _line(row, language(), width)
+            _line(row, language(), width, states, tries)
     out(tr("\n{points} of {best} points", points=all_of_it.points, best=all_of_it.best))
     if following := all_of_it.next:
         verb = "check" if following.begun else "start"
         out(tr("next: lab {verb} {number}", verb=verb, number=following.exercise.number))
 
 
-def _line(row: Row, language: str, width: int) -> None:
+def _tries(row: Row) -> str:
+    return trn("{count} try", "{count} tries", row.stands.attempts) if row.stands.attempts else ""
+
+
+def _line(row: Row, language: str, width: int, of_states: int, of_tries: int) -> None:
     exercise, stands = row.exercise, row.stands
     points = f"{row.points}/{exercise.best}"
-    tries = trn("{count} try", "{count} tries", stands.attempts) if stands.attempts else ""
-    state = paint(tr(STATES[row.state]).ljust(9), ROLES[row.state])
-    head = f"  {paint(exercise.number.ljust(5), 'name')}{state}{points:>6}  {tries:<9}"
+    state = paint(tr(STATES[row.state]).ljust(of_states), ROLES[row.state])
+    head = f"  {paint(exercise.number.ljust(5), 'name')}{state}{points:>6}  {_tries(row):<{of_tries}}"
     title = exercise.title[language]
     if width < NARROW:
         out(f"{head.rstrip()}\n       {title}")

@@ -62,8 +62,12 @@ def _lines(picture: RunPicture) -> Iterator[str]:
     if engines:
         yield tr("Engines: {engines}", engines=", ".join(engines))
     for kind, states in summary.entities.items():
-        yield f"{visible(kind.capitalize())}s: " + ", ".join(
-            paint(visible(f"{count} {state}"), MOODS[picture.mood(kind, state)]) for state, count in states.items()
+        yield (
+            tr("{entity}s", entity=visible(kind)).capitalize()
+            + ": "
+            + ", ".join(
+                paint(visible(f"{count} {state}"), MOODS[picture.mood(kind, state)]) for state, count in states.items()
+            )
         )
     if summary.load:
         load = summary.load

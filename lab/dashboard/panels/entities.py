@@ -82,7 +82,7 @@ def entity_row(entity: EntityPicture, view: View, width: int) -> Row:
         (f"{sign} {fit(entity.state, 9)} ", style),
     )
     if mood == "going-on":
-        word = "stuck" if waited >= STUCK else ""
+        word = tr("stuck") if waited >= STUCK else ""
         line += ((right(figures.age(waited), 6) + " ", "dim"), (word + " " if word else "", "bad"))
     else:
         line += ((right(figures.ms((entity.since - entity.born) * 1000), 6) + " ", "dim"),)
@@ -97,7 +97,7 @@ def entity_row(entity: EntityPicture, view: View, width: int) -> Row:
 
 def _title(system: System) -> str:
     """`orders` where that is what the system counts first."""
-    return f"{system.entities[0].name}s" if system.entities else "entities"
+    return tr("{entity}s", entity=system.entities[0].name) if system.entities else tr("entities")
 
 
 def _empty(view: View) -> str:
@@ -122,10 +122,10 @@ def _fate(view: View) -> Row:
     verdicts = view.picture.verdicts
     lost = verdicts.lost(view.now)
     counts = [
-        (len(verdicts.waiting), "waiting", "text"),
-        (verdicts.late, "late", "warn"),
-        (lost, "lost", "bad"),
-        (verdicts.doubled, "doubled", "bad"),
+        (len(verdicts.waiting), tr("waiting"), "text"),
+        (verdicts.late, tr("late"), "warn"),
+        (lost, tr("lost"), "bad"),
+        (verdicts.doubled, tr("doubled"), "bad"),
     ]
     parts = [(f"{count} {word}", style if count else "dim") for count, word, style in counts]
     return tuple(part for pair in parts for part in (pair, (" · ", "dim")))[:-1]

@@ -45,16 +45,16 @@ def _detail(fault: FaultPicture, view: View) -> tuple[str, list[Row]]:
     left = fault.remaining(view.now)
     rows = detail.pairs(
         [
-            ("fault", fault.text),
-            ("what", tr(kind.summary) if kind else ""),
+            (tr("fault"), fault.text),
+            (tr("what"), tr(kind.summary) if kind else ""),
             (tr("client sees"), tr(kind.promise) if kind else ""),
-            ("by", fault.owner),
+            (tr("by"), fault.owner),
             (tr("began at"), f"{fault.since:.1f} s"),
             (
-                "state",
+                tr("state"),
                 tr(fault.ended) or (tr("until healed") if left is None else tr("active, {left:.0f} s left", left=left)),
             ),
-            ("hit", toll(fault.kind, fault.victims) + ("" if fault.ended else tr(" so far"))),
+            (tr("hit"), toll(fault.kind, fault.victims) + ("" if fault.ended else tr(" so far"))),
         ]
     )
     rows += [row((f" {'':<14} {hit}", "dim")) for hit in fault.hits]
@@ -67,18 +67,18 @@ def _victims(fault: FaultPicture, view: View) -> list[Row]:
     verdict = view.picture.verdicts.of.get(fault.id)
     if verdict is not None and view.system.entities:
         said = bars.verdict_words(verdict, view.picture) if verdict.settled else tr("not settled yet")
-        rows += [(), *detail.pairs([("verdict", said)])]
+        rows += [(), *detail.pairs([(tr("verdict"), said)])]
         for took, kind, ident in verdict.slowest:
             rows += detail.pairs(
-                [("late", tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))]
+                [(tr("late"), tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))]
             )
         for kind, ident in sorted(verdict.waiting):
-            rows += detail.pairs([("waiting", f"{kind} {ident}")])
+            rows += detail.pairs([(tr("waiting"), f"{kind} {ident}")])
     struck = dict.fromkeys(reversed(fault.struck))
     for entity in view.picture.entities.values():
         if entity.correlation in struck:
             rows += detail.pairs(
-                [("hit", tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))]
+                [(tr("hit"), tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))]
             )
     return rows
 

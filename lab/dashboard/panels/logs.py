@@ -86,7 +86,7 @@ def _says(view: View) -> Row:
 
 def _detail(log: Log, view: View) -> tuple[str, list[Row]]:
     said = [row((f" {log.message or log.event}", "text")), ()]
-    pairs = detail.pairs([("level", log.level), ("event", log.event), *log.data.items()])
+    pairs = detail.pairs([(tr("level"), log.level), (tr("event"), log.event), *log.data.items()])
     return tr("{source} says", source=log.source), said + pairs + detail.story_of(log.correlation, view)
 
 

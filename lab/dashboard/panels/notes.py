@@ -9,6 +9,7 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, row
 from lab.journal.event import Note
 from lab.journal.picture.verdict import Verdict
+from lab.journal.plain import note_words
 from lab.locale import mark, tr
 
 STYLES = {"warning": "warn", "error": "bad"}
@@ -27,7 +28,7 @@ def _when(item: Note | Verdict) -> float:
 def _words(item: Note | Verdict, view: View) -> tuple[str, str]:
     if isinstance(item, Verdict):
         return bars.verdict_words(item, view.picture), "note"
-    return item.text, STYLES.get(item.level, "text" if item.topic == "scenario" else "dim")
+    return note_words(item), STYLES.get(item.level, "text" if item.topic == "scenario" else "dim")
 
 
 def _row(item: Note | Verdict, view: View, width: int) -> Row:
@@ -38,10 +39,10 @@ def _detail(item: Note | Verdict, view: View) -> tuple[str, list[Row]]:
     rows: list[Row] = [row((" ", "text"), _words(item, view))]
     if isinstance(item, Verdict):
         slow = [
-            ("late", tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))
+            (tr("late"), tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))
             for took, kind, ident in item.slowest
         ]
-        rows += [(), *detail.pairs([*slow, *(("waiting", " ".join(key)) for key in sorted(item.waiting))])]
+        rows += [(), *detail.pairs([*slow, *((tr("waiting"), " ".join(key)) for key in sorted(item.waiting))])]
     return figures.clock(_when(item)), rows
 
 

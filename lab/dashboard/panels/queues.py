@@ -74,10 +74,10 @@ def _detail(queue: QueuePicture, view: View) -> tuple[str, list[Row]]:  # noqa: 
         [
             ("ready", tr("the broker has not said yet") if queue.ready is None else queue.ready),
             ("unacked", f"{queue.unacked}  {f'({holders})' if holders else ''}"),
-            ("consumers", queue.consumers),
-            ("delivered", queue.delivered),
+            (tr("consumers"), queue.consumers),
+            (tr("delivered"), queue.delivered),
             (
-                "again",
+                tr("again"),
                 tr("{redelivered} of them were redelivered", redelivered=queue.redelivered)
                 if queue.redelivered
                 else "",

@@ -98,7 +98,7 @@ class Processes:
                     raise CannotTell(why_not(statuses[name]))
             return all(statuses[name].state in UP for name in names)
 
-        if not wait(healthy, tr("{names} to become healthy", names=" and ".join(names)), within):
+        if not wait(healthy, tr("{names} to become healthy", names=tr(" and ").join(names)), within):
             statuses = self.statuses()
             sick = next(statuses[name] for name in names if statuses[name].state not in UP)
             raise CannotTell(why_not(sick))
@@ -110,7 +110,7 @@ class Processes:
             statuses = self.statuses()
             return all(statuses[name].pid is None for name in names)
 
-        return wait(dead, tr("{names} to end", names=" and ".join(names)), within)
+        return wait(dead, tr("{names} to end", names=tr(" and ").join(names)), within)
 
     def gone(self, name: str, within: float = PATIENCE) -> None:
         """Return when it has ended. Raises RuntimeError."""

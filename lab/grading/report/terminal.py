@@ -147,7 +147,7 @@ class _Page:
         self._told("why", said(finding.why, language))
         for number, name in enumerate(finding.looks_like):
             title = said(report.misconceptions.get(name, {}), language)
-            shown, command = f"“{title}”" if title else name, f"lab explain {name}"
+            shown, command = label("titled", language, title=title) if title else name, f"lab explain {name}"
             if self._hang + cell_len(shown) + 2 + cell_len(command) <= self._sheet.width:
                 self._label("" if number else "like", [(f"{shown}  ", "warn"), (command, "name")])
             else:

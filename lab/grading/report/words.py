@@ -20,6 +20,7 @@ LABELS: Mapping[str, str] = {
     "story": mark("story"),
     "why": mark("why it matters"),
     "like": mark("looks like"),
+    "titled": mark("“{title}”"),
     "try": mark("try it"),
     "prints_url": mark("prints the address for URL"),
     "replay": mark("replay"),
