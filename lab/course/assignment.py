@@ -12,6 +12,7 @@ from lab.grading.model import Assignment, Build
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
 from lab.system.model import CLIENT, Engine, Link, Service, System
+from lab.system.refusal import Unknown
 
 ANY_PORT = "127.0.0.1:0"
 """Where a stub is until the grader has started it."""
@@ -34,8 +35,10 @@ class Source:
 def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[str, Source]:
     """The services of `folder` (a starter or a solution), which has one folder a service.
 
-    Raises KeyError for a language in which the exercise says nothing of how to run.
+    Raises Unknown for a language in which the exercise does not say how its services are run.
     """
+    if language not in exercise.run:
+        raise Unknown("language", language, exercise.run)
     command = exercise.run[language]
     return {
         service.name: Source(
@@ -48,7 +51,7 @@ def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[
 
 
 def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment:
-    """What the grader is given. `programs` has a Source for every service of the exercise, else KeyError."""
+    """What the grader is given. `programs` must have a Source for every service of the exercise."""
     return Assignment(
         id=exercise.id,
         title=exercise.title,

@@ -12,6 +12,7 @@ from lab.course.exercise import Exercise
 from lab.course.manifest import load
 from lab.system.model import System
 from lab.system.order import start_order
+from lab.system.refusal import Unknown
 from tests.course import TOY
 
 MANY = """
@@ -105,3 +106,8 @@ def test_stored_programs_are_built_and_run_as_the_exercise_says(exercise: Exerci
         ("greeter", "no-such-tool build"),
         ("orders", "no-such-tool build"),
     ]
+
+
+def test_a_language_without_a_command_is_refused(exercise: Exercise) -> None:
+    with pytest.raises(Unknown, match='there is no language "cobol"'):
+        sources(exercise, exercise.folder / "solution", "cobol")

@@ -17,7 +17,7 @@ from lab.grading.bench import Bench
 from lab.grading.bench.processes import GRACE
 from lab.grading.bench.wait import PATIENCE
 from lab.grading.checking.expect import CannotTell, warn
-from lab.grading.instruments.http import Http
+from lab.grading.instruments.http import Http, NoService
 from lab.journal.event import Flow, Log
 from lab.locale import tr
 from lab.neighbours.stub import Stub
@@ -107,7 +107,7 @@ class SystemUnderTest:
 
     def ready(self, name: str) -> dict[str, Any] | None:
         """The body of its `/readyz`, with the HTTP status as `http_status`; None if it does not answer."""
-        client = Http({name: self._bench.direct[name]}, name, random.Random())
+        client = Http({name: _of(self._bench.direct, name)}, name, random.Random())
         try:
             answer = client.get("/readyz", timeout=3.0)
         finally:
@@ -136,13 +136,20 @@ class SystemUnderTest:
         return self._service(name).env
 
     def url(self, name: str) -> str:
-        """Where clients reach it: the tap's address."""
-        return self._bench.urls[name]
+        """Where clients reach it: the tap's address. Raises NoService."""
+        return _of(self._bench.urls, name)
 
     def _service(self, name: str) -> Service:
         service = self._bench.assignment.system.service(name)
-        assert service is not None, name
+        if service is None:
+            raise NoService(name, self._bench.assignment.learners)
         return service
+
+
+def _of(urls: Mapping[str, str], service: str) -> str:
+    if service not in urls:
+        raise NoService(service, urls)
+    return urls[service]
 
 
 class FaultBox:
@@ -311,7 +318,7 @@ def metrics(bench: Bench) -> Callable[[str], Metrics]:
     from lab.grading.instruments.metrics import read_metrics
 
     def scrape(service: str) -> Metrics:
-        return read_metrics(bench.direct[service])
+        return read_metrics(_of(bench.direct, service))
 
     return scrape
 

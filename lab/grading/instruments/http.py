@@ -89,6 +89,13 @@ class Answer:
         )
 
 
+class NoService(LookupError):
+    """A check names a service that its exercise does not have; the message says which there are."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"the exercise has no service {name!r}; it has {', '.join(known)}")
+
+
 class Http:
     """A client of one service; `http["orders"]` is a client of another. Every request has a connection of its own, so
     that no earlier one can affect it.
@@ -107,8 +114,9 @@ class Http:
         )
 
     def __getitem__(self, service: str) -> Http:
+        """Raises NoService."""
         if service not in self._urls:
-            raise KeyError(f"the exercise has no service {service!r}; it has {', '.join(self._urls)}")
+            raise NoService(service, self._urls)
         other = object.__new__(Http)
         other._urls, other._service, other._rng = self._urls, service, self._rng
         other._agent, other._client = self._agent, self._client

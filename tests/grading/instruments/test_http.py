@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.grading import drip
-from lab.grading.instruments.http import Http
+from lab.grading.instruments.http import Http, NoService
 from lab.neighbours.users import Users
 
 CROWD, ROUNDS = 16, 20
@@ -51,6 +51,11 @@ def test_nobody_listens(http: Http, users: Users) -> None:
     answer = http.post("/users", json={"name": "Aziz"})
     assert (answer.status, answer.outcome) == (None, "failed")
     assert answer.curl.startswith("curl -i -X POST ")
+
+
+def test_a_service_that_the_exercise_does_not_have_is_named_with_those_it_has(http: Http) -> None:
+    with pytest.raises(NoService, match="no service 'orders'; it has users"):
+        http["orders"]
 
 
 def test_a_request_too_long_to_paste_is_no_command(http: Http) -> None:
