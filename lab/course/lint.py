@@ -66,27 +66,38 @@ def _briefs(exercise: Exercise) -> Iterator[str]:
             yield f"{name}: missing, or no text"
             continue
         if len(texts.sections(text)) < texts.PARTS:
-            yield f"{name}: has fewer than {texts.PARTS} sections: hook, explanation, what will be tested, notes"
+            yield f"{name}: has fewer than {texts.PARTS} sections: the story, explanation, what will be tested, notes"
         for behaviour in exercise.behaviours:
             if not re.search(rf"\b{re.escape(behaviour.id)}\b", text):
                 yield f"{name}: does not name {behaviour.id}"
 
 
 def _hints(exercise: Exercise) -> Iterator[str]:
+    orders = set()
     for language in LANGUAGES:
         name = f"hints.{language}.md"
         try:
-            hints = texts.hints(exercise.folder, language)
+            topics = texts.hints(exercise.folder, language)
         except (OSError, UnicodeDecodeError):
             yield f"{name}: missing, or no text"
             continue
-        if len(hints) != texts.HINTS:
-            yield f"{name}: has {len(hints)} hints, not {texts.HINTS}"
-        for number, hint in enumerate(hints, 1):
-            if not hint.question.endswith("?"):
-                yield f"{name}: the title of hint {number} is no question"
-            if not hint.text:
-                yield f"{name}: hint {number} says nothing"
+        orders.add(tuple(topic.behaviours for topic in topics))
+        covered = [behaviour for topic in topics for behaviour in topic.behaviours]
+        for behaviour in exercise.behaviours:
+            if not behaviour.gold and behaviour.id not in covered:
+                yield f"{name}: no hint is on {behaviour.id}"
+        for ident in sorted({ident for ident in covered if covered.count(ident) > 1}):
+            yield f"{name}: {ident} has two topics"
+        for ident in sorted(set(covered) - {behaviour.id for behaviour in exercise.behaviours}):
+            yield f"{name}: has hints on {ident}, which is no behaviour of {exercise.id}"
+        for topic in topics:
+            on = ", ".join(topic.behaviours)
+            if len(topic.steps) != texts.STEPS or not all(topic.steps):
+                yield f"{name}: has {len(topic.steps)} hints on {on}, not {texts.STEPS}, or an empty one"
+            elif not topic.steps[0].endswith("?"):
+                yield f"{name}: the first hint on {on} is no question"
+    if len(orders) > 1:
+        yield "hints: the topics differ from one language to the other"
 
 
 def _checks(exercise: Exercise) -> Iterator[str]:

@@ -68,7 +68,7 @@ class Standing:
     """How the learner stands with one exercise.
 
     `failures` counts honest ones: whole gradings of different code in which a behaviour failed. `gold` is the most
-    gold behaviours of a pass; `failing` are those of the last attempt. `hints` are opened.
+    gold behaviours of a pass; `failing` are those of the last attempt. So many `hints` are open.
     """
 
     attempts: int = 0
@@ -127,13 +127,17 @@ class Progress:
         with self._engine.begin() as connection:
             connection.execute(opened)
 
+    def hints(self, exercise: str) -> frozenset[int]:
+        """The numbers of the hints that are open."""
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(select(HINTS.c.number).where(HINTS.c.exercise == exercise)))
+
     def standing(self, exercise: str, *, untouched: Collection[str] = ()) -> Standing:
         """How it stands. Failures of an `untouched` starter, by its fingerprint, are nobody's."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 select(ATTEMPTS).where(ATTEMPTS.c.exercise == exercise).order_by(ATTEMPTS.c.id)
             ).all()
-            hints = connection.scalars(select(HINTS.c.number).where(HINTS.c.exercise == exercise)).all()
         passes = [row for row in rows if row.passed]
         return Standing(
             attempts=len(rows),
@@ -141,7 +145,7 @@ class Progress:
             passed=bool(passes),
             gold=max((row.gold for row in passes), default=0),
             failing=tuple(json.loads(rows[-1].failing)) if rows else (),
-            hints=max(hints, default=0),
+            hints=len(self.hints(exercise)),
             last=rows[-1].at if rows else "",
         )
 

@@ -6,19 +6,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-HINTS = 3
-"""So many steps every exercise has, each opened after the one before."""
+STEPS = 3
+"""Hints on a topic: a question, where to look, nearly the code. Each is opened after the one before."""
 PARTS = 4
-"""Sections of a brief: hook, explanation, what will be tested, notes."""
+"""Sections of a brief: the story, explanation, what will be tested, notes."""
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
+_ITEM = re.compile(r"^\d+\.\s+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
-    """One step of help: the question a learner may have, and what to think about."""
+class Topic:
+    """Help with some behaviours, by their ids, in steps."""
 
-    question: str
-    text: str
+    behaviours: tuple[str, ...]
+    steps: tuple[str, ...]
 
 
 def brief(folder: Path, language: str) -> str:
@@ -26,15 +27,18 @@ def brief(folder: Path, language: str) -> str:
     return (folder / f"brief.{language}.md").read_text(encoding="utf-8")
 
 
-def hints(folder: Path, language: str) -> tuple[Hint, ...]:
-    """The hints in their order. Raises OSError."""
+def hints(folder: Path, language: str) -> tuple[Topic, ...]:
+    """The topics in their order. Raises OSError."""
     return parse_hints((folder / f"hints.{language}.md").read_text(encoding="utf-8"))
 
 
-def parse_hints(text: str) -> tuple[Hint, ...]:
-    """Every `## question` with what stands below it."""
+def parse_hints(text: str) -> tuple[Topic, ...]:
+    """Every `## C1, C4` with the numbered list below it."""
     pieces = _HEADING.split(text)
-    return tuple(Hint(question, below.strip()) for question, below in zip(pieces[1::2], pieces[2::2], strict=True))
+    return tuple(
+        Topic(tuple(name.strip() for name in heading.split(",")), tuple(map(str.strip, _ITEM.split(below)[1:])))
+        for heading, below in zip(pieces[1::2], pieces[2::2], strict=True)
+    )
 
 
 def sections(text: str) -> tuple[str, ...]:

@@ -115,14 +115,27 @@ def test_a_hint_in_a_fresh_workspace_is_not_spent(tmp_path: Path, monkeypatch: p
 @pytest.mark.usefixtures("place")
 def test_hints_open_one_after_the_other() -> None:
     assert lab("hint", "--step", "2").exit_code == 2
-    assert "hint 1 of 3: Who came in?" in lab("hint").stdout
-    assert "hint 1 of 3: Who came in?" in lab("hint", "--step", "1").stdout
-    assert "hint 2 of 3" in lab("hint", "9.1").stdout
-    assert "hint 3 of 3" in lab("hint").stdout
+    first = lab("hint").stdout
+    assert "hint 1 of 3 on C1" in first
+    assert "Who came in?" in first
+    assert "Who came in?" in lab("hint", "--step", "1").stdout
+    assert "hint 2 of 3 on C1" in lab("hint", "9.1").stdout
+    assert "hint 3 of 3 on C1" in lab("hint").stdout
     last = lab("hint")
-    assert "hint 3 of 3" in last.stdout
-    assert "All hints are open" in last.stdout
+    assert "hint 3 of 3 on C1" in last.stdout
+    assert "All hints on C1 are open" in last.stdout
     assert lab("hint", "--step", "4").exit_code == 2
+
+
+def test_the_first_behaviour_that_failed_says_what_a_hint_is_on(place: Path) -> None:
+    lab("hint")
+    lab("hint")
+    note(place, report("pass", "fail"))
+    assert "hint 1 of 3 on C2" in lab("hint").stdout
+    note(place, report("fail"))
+    assert "hint 3 of 3 on C1" in lab("hint").stdout
+    assert "Look at the path." in lab("hint", "--about", "C1", "--step", "2").stdout
+    assert lab("hint", "--about", "C9").exit_code == 2
 
 
 def test_the_solution_is_shut_until_it_was_earned(place: Path) -> None:

@@ -144,7 +144,9 @@ def test_titles_are_read_without_the_rest(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(titles()) == [("day9.1", "A greeting")]
 
 
-def test_hints_are_questions_with_what_stands_below() -> None:
+def test_hints_are_steps_on_behaviours() -> None:
     hints = texts.hints(TOY, "en")
-    assert [hint.question for hint in hints] == ["Who came in?", "What do you say to them?", "In which language?"]
-    assert hints[2].text == "Read the environment once, at the start."
+    assert [topic.behaviours for topic in hints] == [("C1",), ("C2",)]
+    assert hints[1].steps == ("In which language?", "Look at the environment.", "Read it once, at the start.")
+    (two,) = texts.parse_hints("## C1, C3\n\n1. Why?\n2. `a`\n   goes on\n")
+    assert (two.behaviours, two.steps) == (("C1", "C3"), ("Why?", "`a`\n   goes on"))

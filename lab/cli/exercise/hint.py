@@ -1,4 +1,4 @@
-"""`lab hint`: help in three steps."""
+"""`lab hint`: help with what failed, in three steps."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from lab.cli.options import LastExercise
 from lab.cli.output import out, paint
 from lab.locale import language, tr
 
-EXAMPLES = ("lab hint", "lab hint day5.3", "lab hint day5.3 --step 1")
+EXAMPLES = ("lab hint", "lab hint day5.3", "lab hint day5.3 --about C4", "lab hint day5.3 --step 1")
 
 
 def hint(
     exercise: LastExercise = None,
     step: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show a hint that is open already.")] = None,
+    about: Annotated[
+        str | None, typer.Option(metavar="ID", help="A behaviour, such as C2, instead of the first that failed.")
+    ] = None,
 ) -> None:
     """Open the next hint.
 
-    There are three, each a question and what to think about.
+    It is on the first behaviour that failed. There are three on each: a question, where to look, nearly the code.
     """
     from lab.cli.exercise import learner
     from lab.course import hints
@@ -29,30 +32,28 @@ def hint(
     if exercise is None:
         here.programs(asked)  # nobody needs a hint, unasked for by name, for what is not started: it would be spent
     with learner.progress(here) as so_far:
-        opened = hints.open_one(asked, language(), so_far, step)
-    shown, number, count = opened.hint, opened.number, opened.count
+        opened = hints.open_one(asked, language(), so_far, step, about)
+    number, count, on = opened.number, opened.count, ", ".join(opened.behaviours)
     out(
         paint(
-            tr(
-                "{id} hint {number} of {count}: {question}",
-                id=asked.id,
-                number=number,
-                count=count,
-                question=shown.question,
-            ),
+            tr("{id} hint {number} of {count} on {behaviours}", id=asked.id, number=number, count=count, behaviours=on),
             "title",
         )
     )
-    out(f"\n{shown.text}\n")
+    out(f"\n{opened.text}\n")
+    command = f"lab hint {asked.number}" + (f" --about {about}" if about else "")
     if opened.again:
         out(
             paint(
-                tr("All hints are open. To see the first again: lab hint {number} --step 1", number=asked.number), "dim"
+                tr(
+                    "All hints on {behaviours} are open. To see the first again: {command}",
+                    behaviours=on,
+                    command=f"{command} --step 1",
+                ),
+                "dim",
             )
         )
-    elif opened.after:
-        out(
-            paint(tr("Next: {question}  lab hint {number}", question=opened.after.question, number=asked.number), "dim")
-        )
+    elif number < count:
+        out(paint(tr("The next hint: {command}", command=command), "dim"))
     else:
         out(paint(tr("This was the last one; see lab solution {number}", number=asked.number), "dim"))
