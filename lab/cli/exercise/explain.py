@@ -14,7 +14,7 @@ from lab.cli.failure import unknown
 from lab.cli.output import out, paint
 from lab.locale import language, tr
 
-EXAMPLES = ("lab explain no-dedup",)
+EXAMPLES = ("lab explain half_open_flood",)
 WIDEST = 88
 
 
