@@ -146,7 +146,7 @@ def misconceptions(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 @_quietly
 def topics(_: typer.Context) -> Iterable[tuple[str, str]]:
-    from lab.cli.guide import TOPICS
+    from lab.cli.topics import TOPICS
 
     return ((name, about) for name, (about, _) in TOPICS.items())
 

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from lab.system.model import System
 
+if TYPE_CHECKING:
+    from lab.dashboard.control import LiveRun
+
 # Textual reads this when it is imported. The screen changes ten times a second; more frames would only cost.
 os.environ.setdefault("TEXTUAL_FPS", "30")
-
-
-class LiveRun(Protocol):
-    """A run that is going on, as the screen needs it."""
-
-    @property
-    def journal(self) -> Path: ...
-
-    @property
-    def socket(self) -> Path:
-        """Where its control API answers, or will once it has started."""
-
-    @property
-    def system(self) -> System: ...
-
-    def ended(self) -> bool:
-        """Whether its runtime is gone, so that nothing more will be written."""
 
 
 def run_live(live: LiveRun, *, stop_on_quit: bool) -> int:

@@ -1,12 +1,14 @@
-"""What the screen asks of a live run's control API, and how a key's decision is carried out there."""
+"""What the screen needs of a live run and asks of its control API, and how a key's decision is carried out there."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
 from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus
+from lab.system.model import System
 
 OWNER = "you"
 """Who the faults of the keys belong to."""
@@ -21,6 +23,23 @@ PAST = {
     "thaw": tr("thawed"),
     "restart": tr("restarted"),
 }
+
+
+class LiveRun(Protocol):
+    """A run that is going on, as the screen needs it."""
+
+    @property
+    def journal(self) -> Path: ...
+
+    @property
+    def socket(self) -> Path:
+        """Where its control API answers, or will once it has started."""
+
+    @property
+    def system(self) -> System: ...
+
+    def ended(self) -> bool:
+        """Whether its runtime is gone, so that nothing more will be written."""
 
 
 class Controls(Protocol):

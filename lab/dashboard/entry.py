@@ -7,20 +7,16 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
-from lab.dashboard.control import Controls
+from lab.dashboard.control import Controls, LiveRun
 from lab.dashboard.glyphs import wants_ascii
 from lab.dashboard.run_screen import RunScreen
 from lab.dashboard.shown import ShownRun
 from lab.journal import query
 from lab.journal.event import to_line
 from lab.system.model import System
-
-if TYPE_CHECKING:
-    from lab.dashboard import LiveRun
 
 PACED = 2.0
 """Seconds of a recorded run that are played in their own time before its picture is taken."""

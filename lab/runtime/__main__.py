@@ -40,6 +40,7 @@ def main() -> None:
 
 async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProcess) -> int:
     from lab.runtime import runs
+    from lab.runtime.control import ControlServer
     from lab.runtime.run import Run
 
     run = Run(folder, runs.claim(folder), fork_server)
@@ -54,7 +55,7 @@ async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProce
             run.stop(tr("whoever started it is gone"))
 
         loop.add_reader(lifeline, starter_gone)
-    await run.live()
+    await run.live(ControlServer)
     return 1 if run.state == "failed" else 0
 
 

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -23,7 +23,6 @@ from lab.journal.journal import Journal
 from lab.locale import tr
 from lab.runtime import specs
 from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
-from lab.runtime.control import ControlServer
 from lab.runtime.faults import Faults
 from lab.runtime.identity import identity
 from lab.runtime.inherited import dropped
@@ -53,6 +52,15 @@ RATE = 5.0
 """Journeys a second where neither the reader nor the scenario says."""
 START_LIMIT = 90.0
 """Seconds that a run which nobody steers may take to become ready."""
+
+
+class Server(Protocol):
+    """Answers at the run's control socket."""
+
+    def start(self) -> None:
+        """Listen. Raises OSError."""
+
+    async def close(self) -> None: ...
 
 
 class Run:
@@ -100,12 +108,15 @@ class Run:
         self.faults.supervisor = self.supervisor
         self.provisions = Provisions(self._wiring, self.supervisor)
 
-    async def live(self) -> None:
-        """Start everything, wait until `stop()`, and end it all. Raises OSError, EngineUnavailable before the start."""
-        control: ControlServer | None = None
+    async def live(self, serve: Callable[[Run, Path], Server]) -> None:
+        """Start everything, wait until `stop()`, and end it all. `serve` makes what answers at the run's socket.
+
+        Raises OSError, EngineUnavailable before the start.
+        """
+        control: Server | None = None
         try:
             await self._begin()
-            control = ControlServer(self, Path(self.file.socket))
+            control = serve(self, Path(self.file.socket))
             control.start()
             await self._stopped.wait()
         finally:
