@@ -20,7 +20,7 @@ from lab.cli.output import is_screen, out, paint, size
 from lab.locale import tr
 
 if TYPE_CHECKING:
-    from lab.engines.launch import EngineReport
+    from lab.engines.recipe import EngineReport
 
 EXAMPLES = ("lab doctor", "lab doctor --json")
 LEAST_ROOM = 200 * 1024**2

@@ -44,8 +44,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     traces: bool = False
 
 
-class Step(msgspec.Struct, frozen=True, tag="step"):
-    """The grading went one step further."""
+class Reached(msgspec.Struct, frozen=True, tag="reached"):
+    """The grading has come to this stage."""
 
     stage: Stage
 
@@ -64,7 +64,8 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     why: str
 
 
-Message = Step | Done | Refused
+Said = Reached | Done | Refused
+"""A line of the process that grades."""
 
 
 class NotGraded(Refusal):
@@ -113,13 +114,13 @@ class Grading:
         self.close()
 
     def grade(self, task: Task, tell: Watcher = lambda _: None) -> Done:
-        """Grade it, and `tell` every step as it is made. Raises NotGraded."""
+        """Grade it, and `tell` every stage as it is reached. Raises NotGraded."""
         with contextlib.suppress(BrokenPipeError):
             self._lifeline.write(encode(task) + b"\n")
             self._lifeline.flush()
         for line in self._told:
-            match decode(line, Message):
-                case Step(stage):
+            match decode(line, Said):
+                case Reached(stage):
                     tell(stage)
                 case Done() as done:
                     return done

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from lab import interrupt
 
 if TYPE_CHECKING:
-    from lab.course.grading import Message, Refused
+    from lab.course.grading import Refused, Said
     from lab.grading.stage import Stage, Watcher
 
 EVERY = 0.1
@@ -30,7 +30,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(2, 1)  # what a check prints is no message
 
-    from lab.course.grading import Done, Step, Task, decode, encode
+    from lab.course.grading import Done, Reached, Task, decode, encode
     from lab.grading.grade import grade
 
     line = sys.stdin.buffer.readline()
@@ -39,9 +39,9 @@ def main() -> None:
     threading.Thread(target=_end_with_asker, daemon=True).start()
     task: Task = decode(line, Task)
 
-    def say(message: Message) -> None:
+    def say(said: Said) -> None:
         with suppress(BrokenPipeError):  # then nobody reads any more, and the end of stdin says so, too
-            out.write(encode(message) + b"\n")
+            out.write(encode(said) + b"\n")
 
     present = traces() if task.traces else set()
     try:
@@ -50,7 +50,7 @@ def main() -> None:
             seed=task.seed,
             records=Path(task.records),
             tiers=task.tiers,
-            on_event=_paced(lambda stage: say(Step(stage))),
+            on_event=_paced(lambda stage: say(Reached(stage))),
             first=task.first,
             only=task.only,
             stop_at_first=task.stop_at_first,
@@ -95,7 +95,7 @@ def _paced(tell: Watcher) -> Watcher:
 def _refused(problem: Exception) -> Refused | None:
     """What the lab could not do; None for a mistake of ours."""
     from lab.course.grading import Refused
-    from lab.engines.launch import EngineUnavailable
+    from lab.engines.recipe import EngineUnavailable
     from lab.runtime.launch import LaunchError
     from lab.system.validate import InvalidSystem
 

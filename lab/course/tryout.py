@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab.course.assignment import Source, assignment
 from lab.course.exercise import Exercise
-from lab.engines.launch import EngineUnavailable
+from lab.engines.recipe import EngineUnavailable
 from lab.grading.bench import Bench
 from lab.grading.build import build_all
 from lab.grading.checking.expect import CannotTell

@@ -9,7 +9,7 @@ from pkgutil import resolve_name
 from types import ModuleType
 from urllib.parse import urlsplit
 
-from lab.engines.launch import EngineReport, EngineUnavailable, Launch, Place, Tier, TierReport
+from lab.engines.recipe import EngineReport, EngineUnavailable, Place, Recipe, Tier, TierReport
 from lab.locale import tr
 from lab.system.kinds import EngineKind, engine_kinds
 from lab.system.model import Engine
@@ -41,13 +41,13 @@ def choose(name: str, tiers: Mapping[str, str], env: Mapping[str, str] = os.envi
     return "url", url
 
 
-def launch(engine: Engine, tiers: Mapping[str, str], place: Place, env: Mapping[str, str] = os.environ) -> Launch:
+def recipe(engine: Engine, tiers: Mapping[str, str], place: Place, env: Mapping[str, str] = os.environ) -> Recipe:
     """How to run `engine`. Raises EngineUnavailable."""
     kind = engine_kinds()[engine.kind]
     tier, url = choose(kind.name, tiers, env)
     if tier == "url":
         return _elsewhere(kind, url)
-    made: Launch = getattr(_tiers(kind), tier)(place)
+    made: Recipe = getattr(_tiers(kind), tier)(place)
     return made
 
 
@@ -78,12 +78,12 @@ def _tiers(kind: EngineKind) -> ModuleType:
     return import_module(kind.tiers)
 
 
-def _elsewhere(kind: EngineKind, url: str) -> Launch:
+def _elsewhere(kind: EngineKind, url: str) -> Recipe:
     host, port = _address(kind, url)
     parts = urlsplit(url)
     login, at, _ = parts.netloc.rpartition("@")
     tapped = parts._replace(netloc=f"{login}{at}{{address}}").geturl()
-    return Launch(tier="url", title=_hide(url), url=tapped, host=host, port=port, ready=resolve_name(kind.ready))
+    return Recipe(tier="url", title=_hide(url), url=tapped, host=host, port=port, ready=resolve_name(kind.ready))
 
 
 def _address(kind: EngineKind, url: str) -> tuple[str, int]:

@@ -32,7 +32,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Recipe:
     """How one engine runs. Exactly one of `module` and `argv` is set, or neither: then nothing is started, because the
     engine is a file (SQLite) or runs elsewhere (a URL).
 

@@ -32,8 +32,8 @@ class Task(msgspec.Struct, frozen=True):
     rate: float = 5.0
 
 
-class Order(msgspec.Struct, frozen=True):
-    """A line on stdin."""
+class NewRate(msgspec.Struct, frozen=True):
+    """A line on stdin: the journeys a second from now on."""
 
     rate: float
 
@@ -55,23 +55,23 @@ async def generate(task: Task) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, generator.stop)
-    threading.Thread(target=_listen, args=(loop, generator), name="orders", daemon=True).start()
+    threading.Thread(target=_listen, args=(loop, generator), name="rates", daemon=True).start()
     await generator.run()
 
 
 def _listen(loop: asyncio.AbstractEventLoop, generator: Generator) -> None:
-    """Take orders from stdin until it ends. A line that is none is answered on stderr and changes nothing.
+    """Take new rates from stdin until it ends. A line that is none is answered on stderr and changes nothing.
 
     Unbuffered, for a thread that sits in sys.stdin holds its lock, and the interpreter cannot end without that.
     """
     for line in io.FileIO(0, closefd=False):
         try:
-            order = msgspec.json.decode(line, type=Order)
+            new = msgspec.json.decode(line, type=NewRate)
         except msgspec.DecodeError as error:
-            sys.stderr.write(f"not an order: {line.decode(errors='replace').strip()} ({error})\n")
+            sys.stderr.write(f"not a rate: {line.decode(errors='replace').strip()} ({error})\n")
             continue
         try:
-            loop.call_soon_threadsafe(generator.set_rate, order.rate)
+            loop.call_soon_threadsafe(generator.set_rate, new.rate)
         except RuntimeError:  # the loop has closed: we are on our way out
             return
 

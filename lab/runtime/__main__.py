@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     fork_server = fork_off(options.warm, options.lifeline)  # it goes on with its imports while we do ours
 
-    from lab.engines.launch import EngineUnavailable
+    from lab.engines.recipe import EngineUnavailable
     from lab.faults.scenario import InvalidScenario
 
     try:

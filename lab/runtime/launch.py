@@ -96,7 +96,7 @@ def begin(system: System, options: RunOptions) -> Launching:
     """Start the runtime of a run of `system`.
 
     The run lives as long as this process (or until `release`), unless `options.detach`. Raises InvalidSystem,
-    lab.engines.launch.EngineUnavailable and LaunchError.
+    lab.engines.recipe.EngineUnavailable and LaunchError.
     """
     from lab.engines.catalog import choose
 

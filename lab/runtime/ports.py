@@ -6,7 +6,7 @@ import errno
 import random
 import socket
 
-from lab.engines.launch import HOST
+from lab.engines.recipe import HOST
 from lab.locale import tr
 
 RANGE = range(20_000, 30_000)

@@ -42,10 +42,10 @@ class Provisions:
             raise ActionError(
                 tr("{name} is not started by the lab and keeps no data of its own in the run's folder", name=name)
             )
-        launch = self._wiring.launches.get(name)
-        if launch is not None and launch.tier != "embedded":
+        recipe = self._wiring.recipes.get(name)
+        if recipe is not None and recipe.tier != "embedded":
             raise ActionError(
-                tr("{name} is {title}: only the data of an embedded engine can be wiped", name=name, title=launch.title)
+                tr("{name} is {title}: only the data of an embedded engine can be wiped", name=name, title=recipe.title)
             )
         for user in processes:
             if user.state not in DEAD:

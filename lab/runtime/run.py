@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import msgspec
 
 from lab.engines import catalog
-from lab.engines.launch import Place
+from lab.engines.recipe import Place
 from lab.faults import scenario
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
@@ -158,7 +158,7 @@ class Run:
             scenario=self.options.scenario,
             folder=str(self.folder),
             pid=os.getpid(),
-            tiers={name: launch.tier for name, launch in self._wiring.launches.items()},
+            tiers={name: recipe.tier for name, recipe in self._wiring.recipes.items()},
             processes=self.supervisor.status(),
             links=tuple(self._link_status(link) for link in self.system.links),
             faults=self.faults.status(),
@@ -179,17 +179,17 @@ class Run:
 
     def _wire(self) -> Wiring:
         """Choose tiers and ports. Raises EngineUnavailable, OSError."""
-        launches = {}
+        recipes = {}
         for engine in self.system.engines:
             users = self._users(engine.name)
             data = self.folder / "data" / engine.name
             data.mkdir(parents=True, exist_ok=True)
             place = Place(data=data, port=self._ports.take, users=users, scratch=lambda: scratch(self.folder))
-            launches[engine.name] = catalog.launch(engine, self.options.tiers, place)
-            self._paths += [str(path) for path in launches[engine.name].paths]
+            recipes[engine.name] = catalog.recipe(engine, self.options.tiers, place)
+            self._paths += [str(path) for path in recipes[engine.name].paths]
         here = [service for service in self.system.services if service.address is None]
         ports = {instance: self._endpoints(service) for service in here for instance in service.instances}
-        return Wiring(self.system, self.folder, launches, ports, {})
+        return Wiring(self.system, self.folder, recipes, ports, {})
 
     def _endpoints(self, service: Service) -> dict[str, int]:
         """The port of each endpoint: the one that the service's own variables fix, or a free one."""
@@ -206,8 +206,8 @@ class Run:
             why = tr("a service that needs one is given it by env in its declaration")
             left = tr("variables of your shell that services do not get: {names}", names=", ".join(names))
             self._tell(f"{left}; {why}")
-        for name, launch in self._wiring.launches.items():
-            self.journal.append(EngineState(source=name, tier=launch.tier, state="chosen", detail=launch.title))
+        for name, recipe in self._wiring.recipes.items():
+            self.journal.append(EngineState(source=name, tier=recipe.tier, state="chosen", detail=recipe.title))
         for link in self.system.links:
             if self._wiring.providers(link):
                 await self._open_taps(link)
@@ -245,7 +245,7 @@ class Run:
         return self.supervisor.processes[name].state in UP
 
     def _probe_queues(self, name: str, watch: type[QueueProbe]) -> None:
-        tier = self._wiring.launches[name].tier
+        tier = self._wiring.recipes[name].tier
 
         def told(queues: dict[str, Queue]) -> None:
             self.journal.append(EngineState(source=name, tier=tier, state="running", queues=queues))

@@ -40,20 +40,20 @@ def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -
 
 
 def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
-    launch = wiring.launches[engine.name]
+    recipe = wiring.recipes[engine.name]
     folder = wiring.folder / "data" / engine.name
 
     def program() -> Program:
-        env = {**wiring.inherited(), **launch.env}
-        return Program(module=launch.module, argv=launch.argv, env=env, cwd=str(folder), after=launch.after)
+        env = {**wiring.inherited(), **recipe.env}
+        return Program(module=recipe.module, argv=recipe.argv, env=env, cwd=str(folder), after=recipe.after)
 
     def prepare() -> str:
-        own = [port for port in (launch.port, *launch.ports) if port is not None]
+        own = [port for port in (recipe.port, *recipe.ports) if port is not None]
         for port in own:
             ports.release(port)
         return next(filter(None, map(_taken, own)), "")
 
-    runs_here = launch.module is not None or bool(launch.argv)
+    runs_here = recipe.module is not None or bool(recipe.argv)
     return Spec(
         name=engine.name,
         role="engine",
@@ -62,9 +62,9 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
         restart=engine.restart,
         prepare=prepare,
         url=partial(wiring.direct, engine.name),
-        title=launch.title,
-        boot=launch.boot,
-        stop=launch.stop,
+        title=recipe.title,
+        boot=recipe.boot,
+        stop=recipe.stop,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from lab.engines.launch import HOST, Launch
+from lab.engines.recipe import HOST, Recipe
 from lab.runtime.inherited import inherited
 from lab.runtime.readiness import Probe, all_of, at_once, engine, http, started, tcp
 from lab.runtime.spawn import Program
@@ -24,7 +24,7 @@ class Wiring:
 
     system: System
     folder: Path
-    launches: Mapping[str, Launch]
+    recipes: Mapping[str, Recipe]
     ports: dict[str, dict[str, int]]
     taps: dict[tuple[str, str], int]
     overrides: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -36,28 +36,28 @@ class Wiring:
 
     def providers(self, link: Link) -> dict[str, tuple[str, int]]:
         """Where the link's taps lead, by instance; nothing for a link that is no connection (a SQLite file)."""
-        if launch := self.launches.get(link.target):
-            return {link.target: (launch.host, launch.port)} if launch.port is not None else {}
+        if recipe := self.recipes.get(link.target):
+            return {link.target: (recipe.host, recipe.port)} if recipe.port is not None else {}
         return {name: self._address(name, link.endpoint) for name in self.system.instances(link.target)}
 
     def url(self, link: Link, consumer: str = "") -> str:
         """What the consumer, or this instance of it, is told: its tap's address in the provider's URL, and the link's
         suffix."""
-        launch = self.launches.get(link.target)
-        pattern = launch.url if launch else protocols()[link.protocol].url
+        recipe = self.recipes.get(link.target)
+        pattern = recipe.url if recipe else protocols()[link.protocol].url
         tap = self.taps.get((link.id, consumer or self.consumers(link)[0]))
         address = f"{HOST}:{tap}" if tap is not None else ""
         user = link.source
-        if launch is not None and launch.port is not None:
+        if recipe is not None and recipe.port is not None:
             user = user.replace("-", "_")
         url = pattern.replace("{address}", address).replace("{user}", user)
         return _join(url, link.suffix)
 
     def direct(self, name: str) -> str:
         """The provider's own address, past every tap, for people and for the lab's own probes."""
-        if launch := self.launches.get(name):
-            address = f"{launch.host}:{launch.port}" if launch.port else ""
-            return launch.url.replace("{address}", address).replace("{user}", "<service>")
+        if recipe := self.recipes.get(name):
+            address = f"{recipe.host}:{recipe.port}" if recipe.port else ""
+            return recipe.url.replace("{address}", address).replace("{user}", "<service>")
         host, port = self._address(name)
         return f"http://{host}:{port}"
 
@@ -106,10 +106,10 @@ class Wiring:
         return http(*self._address(instance, HTTP), service.ready)
 
     def engine_probe(self, name: str) -> Probe:
-        launch = self.launches[name]
-        if launch.ready is None or launch.port is None:
+        recipe = self.recipes[name]
+        if recipe.ready is None or recipe.port is None:
             return at_once
-        return engine(launch.ready, launch.host, launch.port)
+        return engine(recipe.ready, recipe.host, recipe.port)
 
     def data(self, name: str) -> Path:
         """The working folder of a process, with what it keeps in files; the database of a service is in its own."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.engines import catalog
-from lab.engines.launch import EngineUnavailable, Place
+from lab.engines.recipe import EngineUnavailable, Place
 from lab.engines.redis import tiers as redis_engine
 from lab.engines.sql import tiers as sql
 from lab.system.model import Engine
@@ -62,9 +62,9 @@ def test_a_missing_engine_says_how_to_get_it(kind: str, package: str) -> None:
 
 def test_a_url_keeps_its_login_and_path_behind_the_tap(tmp_path: Path) -> None:
     engine = Engine(name="broker", kind="amqp")
-    launch = catalog.launch(engine, {"amqp": "amqp://me:secret@box/v"}, place(tmp_path), {})
-    assert (launch.host, launch.port, launch.url) == ("box", 5672, "amqp://me:secret@{address}/v")
-    assert "secret" not in launch.title
+    recipe = catalog.recipe(engine, {"amqp": "amqp://me:secret@box/v"}, place(tmp_path), {})
+    assert (recipe.host, recipe.port, recipe.url) == ("box", 5672, "amqp://me:secret@{address}/v")
+    assert "secret" not in recipe.title
 
 
 @pytest.mark.usefixtures("bare")

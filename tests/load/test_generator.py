@@ -1,4 +1,4 @@
-"""The generator as the runtime runs it: a process with LAB_LOAD, orders on stdin, reports on stdout."""
+"""The generator as the runtime runs it: a process with LAB_LOAD, rates on stdin, reports on stdout."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.engines.launch import EngineUnavailable
+from lab.engines.recipe import EngineUnavailable
 from lab.journal.event import Note
 from lab.runtime import runs
 from lab.runtime.api import RunOptions

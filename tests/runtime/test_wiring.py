@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from lab.engines.launch import Launch
+from lab.engines.recipe import Recipe
 from lab.runtime.wiring import Wiring
 from lab.system.model import Engine, Link, Service, System
 
 LAUNCHES = {
-    "amqp": Launch(tier="embedded", title="", url="amqp://guest:guest@{address}", port=1),
-    "cloud": Launch(tier="url", title="", url="amqp://me:secret@{address}/v?a=1", host="box", port=1),
-    "redis": Launch(tier="embedded", title="", url="redis://{address}", port=1),
-    "file": Launch(tier="embedded", title="", url="sqlite:////data/{user}/{user}.db"),
-    "postgres": Launch(tier="native", title="", url="postgresql+psycopg://lab@{address}/{user}", port=1),
+    "amqp": Recipe(tier="embedded", title="", url="amqp://guest:guest@{address}", port=1),
+    "cloud": Recipe(tier="url", title="", url="amqp://me:secret@{address}/v?a=1", host="box", port=1),
+    "redis": Recipe(tier="embedded", title="", url="redis://{address}", port=1),
+    "file": Recipe(tier="embedded", title="", url="sqlite:////data/{user}/{user}.db"),
+    "postgres": Recipe(tier="native", title="", url="postgresql+psycopg://lab@{address}/{user}", port=1),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.engines.amqp.kind import KIND
 from lab.engines.amqp.ready import greets
-from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
+from lab.engines.recipe import HOST, EngineUnavailable, Place, Recipe
 from lab.locale import tr
 
 URL = "amqp://guest:guest@{address}"
@@ -25,9 +25,9 @@ disk_free_limit.absolute = 50MB
 """
 
 
-def embedded(place: Place) -> Launch:
+def embedded(place: Place) -> Recipe:
     port = place.port()
-    return Launch(
+    return Recipe(
         tier="embedded",
         title="lab broker",
         url=URL,
@@ -38,7 +38,7 @@ def embedded(place: Place) -> Launch:
     )
 
 
-def native(place: Place) -> Launch:
+def native(place: Place) -> Recipe:
     """A node with its own name, ports, data, cookie and name server (epmd), all in the engine's process group."""
     server, epmd = find(), shutil.which("epmd")
     if server is None or epmd is None:
@@ -68,7 +68,7 @@ def native(place: Place) -> Launch:
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
     }
     script = f"{shlex.quote(epmd)} -address {HOST} -port {names} & exec {shlex.quote(server)}"
-    return Launch(
+    return Recipe(
         tier="native",
         title=version() or "RabbitMQ",
         url=URL,

@@ -15,7 +15,7 @@ from fakeredis._clients._tcp_server import TCPFakeRequestHandler
 from fakeredis._helpers import SimpleError
 from redis import ResponseError
 
-from lab.engines.launch import HOST
+from lab.engines.recipe import HOST
 
 
 class Handler(TCPFakeRequestHandler):

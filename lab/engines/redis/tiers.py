@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from lab.engines.launch import HOST, EngineUnavailable, Launch, Place
+from lab.engines.recipe import HOST, EngineUnavailable, Place, Recipe
 from lab.engines.redis.kind import KIND
 from lab.locale import tr
 
 URL = "redis://{address}"
 
 
-def embedded(place: Place) -> Launch:
+def embedded(place: Place) -> Recipe:
     port = place.port()
-    return Launch(
+    return Recipe(
         tier="embedded",
         title="fakeredis",
         url=URL,
@@ -25,7 +25,7 @@ def embedded(place: Place) -> Launch:
     )
 
 
-def native(place: Place) -> Launch:
+def native(place: Place) -> Recipe:
     server = find()
     if server is None:
         raise EngineUnavailable(
@@ -42,7 +42,7 @@ def native(place: Place) -> Launch:
         "loglevel": "warning",
     }
     argv = (server, *(word for name, value in settings.items() for word in (f"--{name}", value)))
-    return Launch(tier="native", title=version() or "Redis", url=URL, argv=argv, port=port)
+    return Recipe(tier="native", title=version() or "Redis", url=URL, argv=argv, port=port)
 
 
 def find() -> str | None:

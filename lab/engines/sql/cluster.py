@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.engines.launch import HOST
 from lab.engines.lifetime import die_with_parent
+from lab.engines.recipe import HOST
 from lab.locale import tr
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from lab.engines.launch import EngineUnavailable, Launch, Place
+from lab.engines.recipe import EngineUnavailable, Place, Recipe
 from lab.engines.sql.kind import KIND
 from lab.engines.sql.ready import accepts_sessions
 from lab.locale import tr
@@ -17,12 +17,12 @@ from lab.locale import tr
 INSTALLED = ("/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt")
 
 
-def embedded(place: Place) -> Launch:
+def embedded(place: Place) -> Recipe:
     url = f"sqlite:///{place.data.parent}/{{user}}/{{user}}.db"
-    return Launch(tier="embedded", title="SQLite", url=url, ready=None)
+    return Recipe(tier="embedded", title="SQLite", url=url, ready=None)
 
 
-def native(place: Place) -> Launch:
+def native(place: Place) -> Recipe:
     programs = find()
     if programs is None:
         raise EngineUnavailable(tr("no PostgreSQL server is installed; to get it: {native}", native=KIND.native))
@@ -35,7 +35,7 @@ def native(place: Place) -> Launch:
     argv = ["--programs", programs, "--port", str(port), "--data", str(data)]
     for user in place.users:
         argv += ["--database", database(user)]
-    return Launch(
+    return Recipe(
         tier="native",
         title=version() or "PostgreSQL",
         url="postgresql+psycopg://lab@{address}/{user}",

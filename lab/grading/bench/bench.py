@@ -51,7 +51,7 @@ class Bench:
     def __init__(self, assignment: Assignment, *, seed: int, tiers: Mapping[str, str]) -> None:
         """Begin the run; see `await_engines` for the rest of its start.
 
-        Raises lab.runtime.launch.LaunchError, lab.engines.launch.EngineUnavailable, InvalidSystem, OSError.
+        Raises lab.runtime.launch.LaunchError, lab.engines.recipe.EngineUnavailable, InvalidSystem, OSError.
         """
         from lab.grading.bench.processes import GRACE
 

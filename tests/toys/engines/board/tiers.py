@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lab.engines.launch import Launch, Place
+from lab.engines.recipe import Place, Recipe
 
 
-def embedded(place: Place) -> Launch:
+def embedded(place: Place) -> Recipe:
     port = place.port()
-    return Launch(
+    return Recipe(
         tier="embedded",
         title="the board",
         url="{address}",
