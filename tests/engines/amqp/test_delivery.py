@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import Counter
 from typing import Any
@@ -351,7 +352,9 @@ def test_direct_reply_to(client: Client) -> None:
     asker.basic_publish("", queue, b"how?", pika.BasicProperties(reply_to="amq.rabbitmq.reply-to", correlation_id="7"))
     _, properties, _ = eventually(lambda: (found := server.basic_get(queue, auto_ack=True))[0] and found)
     address = properties.reply_to
-    assert address.startswith("amq.rabbitmq.reply-to.")
+    where, key = address.removeprefix("amq.rabbitmq.reply-to.").split(".")
+    assert base64.b64decode(where)
+    assert len(base64.b64decode(key)) == 16
     assert server.queue_declare(address, passive=True).method.consumer_count == 1
     server.basic_publish("", address, b"so!")
     assert replies.wait(1) == ["so!"]

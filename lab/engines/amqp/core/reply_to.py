@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from base64 import b64encode
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 PSEUDO_QUEUE = "amq.rabbitmq.reply-to"
 HELD_IN_MEMORY = 1 << 24
 """Octets of replies that wait in memory for one client; beyond, their bodies wait on disk."""
+
+
+def new_address() -> str:
+    """A name that nobody guesses, of RabbitMQ's form: the prefix, where the client is and a key, both in base64."""
+    where, key = secrets.token_bytes(12), secrets.token_bytes(16)
+    return f"{PSEUDO_QUEUE}.{b64encode(where).decode()}.{b64encode(key).decode()}"
 
 
 class ReplyInbox:

@@ -16,7 +16,7 @@ from lab.engines.amqp.core.errors import (
 )
 from lab.engines.amqp.core.exchange import Binding, Exchange
 from lab.engines.amqp.core.queue import Queue
-from lab.engines.amqp.core.reply_to import PSEUDO_QUEUE, ReplyInbox
+from lab.engines.amqp.core.reply_to import PSEUDO_QUEUE, ReplyInbox, new_address
 from lab.engines.amqp.core.vhost import server_name
 from lab.engines.amqp.protocol import frames, methods
 from lab.engines.amqp.protocol import methods as m
@@ -233,7 +233,7 @@ class Channel:
             raise precondition("reply consumer already set")
         if not method.no_ack:
             raise precondition("reply consumer cannot acknowledge")
-        self.inbox = ReplyInbox(self.vhost, server_name(f"{PSEUDO_QUEUE}."), QueueRules())
+        self.inbox = ReplyInbox(self.vhost, new_address(), QueueRules())
         consumer = self.consumers[tag] = ChannelConsumer(self, self.inbox, tag, no_ack=True)
         self.inbox.opened(consumer)
         self._reply(method.nowait, m.BasicConsumeOk(tag))
