@@ -246,3 +246,11 @@ def test_a_long_row_is_broken_between_words_below_its_second_column() -> None:
     ]
     assert broken(line, 200) == [line]
     assert text_of(broken(row("x" * 25), 10)).split() == ["x" * 10, "x" * 8, "x" * 7]
+
+
+def test_the_counts_of_what_is_lost_fit_a_narrow_side() -> None:
+    """What is 0 makes room, from the left; nothing is cut within a word."""
+    seen = view("entities", folds(*events()))
+    wide, narrow = (text_of(find("entities").side(seen, width, 10)).split("\n")[2] for width in (60, 34))
+    assert wide == " 1 waiting · 0 late · 0 lost · 0 doubled"
+    assert narrow == " 1 waiting · 0 lost · 0 doubled"

@@ -11,6 +11,9 @@ from lab.faults.catalogue import KINDS, toll
 from lab.journal.picture.fault import FaultPicture
 from lab.locale import mark, tr
 
+WHEN = max(len(tr(word)) for word in (mark("until healed"), mark("healed"), mark("expired")))
+"""Columns for how long a fault still lasts."""
+
 
 def _items(view: View) -> Sequence[FaultPicture]:
     return sorted(view.picture.faults.values(), key=lambda fault: (bool(fault.ended), -fault.since))
@@ -24,7 +27,7 @@ def fault_row(fault: FaultPicture, view: View, width: int) -> Row:
     return clip(
         row(
             (f" {'○' if fault.ended else '!'} {fit(fault.id, 4)} ", style),
-            (fit(when, 12) + " ", style),
+            (fit(when, WHEN) + " ", style),
             (fault.text.replace("->", "→"), "text" if not fault.ended else "dim"),
             (f"  {hit}", "dim"),
             (tr("  by {owner}", owner=fault.owner) if fault.owner else "", "dim"),
