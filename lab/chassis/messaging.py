@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 from pika.exceptions import AMQPError
@@ -74,7 +74,10 @@ class Messaging:
     def transaction(self) -> Iterator[Transaction]:
         """A write transaction; what it announces goes out as soon as it has committed."""
         with self._database.write() as session:
-            yield Transaction(session, self._settings.service_name)
+            transaction = Transaction(session, self._settings.service_name)
+            yield transaction
+        for act in transaction.afterwards:
+            act()
         self._relay.notify()
 
     def router(self) -> APIRouter:
@@ -107,10 +110,15 @@ class Messaging:
 
 @dataclass(frozen=True)
 class Transaction:
-    """A database transaction that can also announce. `session` is SQLAlchemy's."""
+    """A database transaction that can also announce. `session` is SQLAlchemy's.
+
+    What is in `afterwards` is done as soon as it has committed, and before the relay is woken: a log line about it
+    comes before the line of whoever answers the announcement.
+    """
 
     session: Session
     service: str
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
 
     def announce(self, kind: str, data: BaseModel, *, entity: str) -> None:
         """Tell everybody that something of type `kind` happened to `entity`, if and when this commits."""

@@ -105,6 +105,22 @@ def embedded(broker: PrivateBroker, tmp_path: Path) -> Iterator[Bench]:
         yield Bench(broker, tmp_path, stack)
 
 
+def test_what_is_done_after_a_commit_is_done_before_anybody_hears_of_it(bench: Bench) -> None:
+    seen: list[str] = []
+    bench.service("a", {"happened": lambda event: seen.append("heard")})
+    producer = bench.service("producer")
+    with producer.transaction() as transaction:
+        transaction.announce(bench.type("happened"), Fact(n=1), entity="1")
+        transaction.afterwards.append(lambda: seen.append("committed"))
+        seen.append("wrote")
+    eventually(lambda: "heard" in seen)
+    assert seen == ["wrote", "committed", "heard"]
+    with pytest.raises(ZeroDivisionError), producer.transaction() as transaction:
+        transaction.afterwards.append(lambda: seen.append("committed"))
+        raise ZeroDivisionError
+    assert seen == ["wrote", "committed", "heard"]
+
+
 def test_an_event_reaches_each_subscriber_once_with_its_correlation_id(bench: Bench) -> None:
     got: list[tuple[str, int, str]] = []
 

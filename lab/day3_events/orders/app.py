@@ -83,7 +83,6 @@ def create_app(settings: Settings) -> FastAPI:
                 saga.place(transaction, order)
         except IntegrityError:
             raise Problem(409, "duplicate_ref", f"There is an order with the ref {request.ref} already.") from None
-        saga.tell_state(order)
         return OrderView.model_validate(order)
 
     @app.get("/orders/{order_id}")
@@ -109,7 +108,6 @@ def create_app(settings: Settings) -> FastAPI:
             order = _find(transaction.session, order_id, lock=True)
             if not saga.settle(transaction, order, "cancelled", "cancelled_by_customer"):
                 raise Problem(409, "not_pending", f"Order {order_id} is {order.status} already.")
-        saga.tell_state(order)
         return OrderView.model_validate(order)
 
     @app.get("/customers/{user_id}")

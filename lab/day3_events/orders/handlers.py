@@ -60,7 +60,5 @@ class Handlers:
                 settled = saga.settle(transaction, order, "confirmed")
             else:
                 settled = saga.settle(transaction, order, "cancelled", result.reason or "payment_declined")
-        if settled:
-            saga.tell_state(order)
-        else:
+        if not settled:
             log.info("%s came too late: order %s is %s", event.type, order.id, order.status, extra={"event": "late"})

@@ -37,6 +37,7 @@ def place(transaction: Transaction, order: Order) -> None:
     transaction.session.flush()
     fact = OrderCreated(order_id=order.id, user_id=order.user_id, amount=order.amount)
     transaction.announce("order.created", fact, entity=order.id)
+    transaction.afterwards.append(lambda: _tell_state(order))
 
 
 def settle(transaction: Transaction, order: Order, status: Status, reason: str = "") -> bool:
@@ -46,11 +47,12 @@ def settle(transaction: Transaction, order: Order, status: Status, reason: str =
     order.status, order.reason = status, reason
     fact = OrderSettled(order_id=order.id, user_id=order.user_id, amount=order.amount, reason=reason)
     transaction.announce(f"order.{status}", fact, entity=order.id)
+    transaction.afterwards.append(lambda: _tell_state(order))
     return True
 
 
-def tell_state(order: Order) -> None:
-    """Write the line that makes the state visible from outside. Call it after the commit: before it, it is a hope."""
+def _tell_state(order: Order) -> None:
+    """Write the line that makes the state visible from outside. It is for after the commit: before it, it is a hope."""
     log.info(
         "order %s is %s",
         order.id,
