@@ -225,8 +225,10 @@ def _change(event: Process | EngineState | FaultChange | Note | Check) -> str:
 
 
 def note_words(note: Note) -> str:
-    """What the note says; the run's own states are words of the lab."""
-    return tr("the run is {state}", state=tr(note.text)) if "state" in note.data else note.text
+    """What the note says; the run's own states are words of the lab. What went wrong is said in whole words."""
+    if "state" in note.data and note.level == "info":
+        return tr("the run is {state}", state=tr(note.text))
+    return note.text
 
 
 def check_words(check: Check) -> str:

@@ -131,6 +131,8 @@ def test_the_same_state_is_told_again_only_for_another_reason_after_a_while() ->
 
 def test_the_run_itself_is_spoken_of_as_such() -> None:
     assert told([Note(text="ready", topic="run", data={"state": "ready"})]) == ["the run is ready"]
+    failed = Note(text="pay failed: exited with code 1", topic="run", level="error", data={"state": "failed"})
+    assert told([failed]) == ["ERROR: pay failed: exited with code 1"]
 
 
 def test_access_logs_and_the_talk_around_messages_are_left_to_the_wire() -> None:
