@@ -47,6 +47,7 @@ HEADS = (
     mark("LEFT"),
     mark("BY"),
     mark("KIND"),
+    mark("PROPERTIES"),
     mark("TAKES"),
     mark("WHAT THE VICTIM SEES"),
     mark("WHAT"),

@@ -75,7 +75,7 @@ def _broker(name: str, told: Mapping[str, Any]) -> None:
 def _vhost(held: Mapping[str, Any]) -> None:
     _section(
         "queues",
-        ("QUEUE", "READY", "UNACKED", "CONSUMERS", "BYTES", "KIND"),
+        ("QUEUE", "READY", "UNACKED", "CONSUMERS", "BYTES", "PROPERTIES"),
         [
             (each["name"], *(str(each[key]) for key in ("ready", "unacked", "consumers", "bytes")), _kind(each))
             for each in held["queues"]
@@ -91,7 +91,7 @@ def _vhost(held: Mapping[str, Any]) -> None:
     ]
     _section(
         tr("exchanges but those that every broker has"),
-        ("EXCHANGE", "TYPE", "KIND"),
+        ("EXCHANGE", "TYPE", "PROPERTIES"),
         [(each["name"], each["type"], _kind(each)) for each in shown],
     )
     _section(
@@ -104,7 +104,7 @@ def _vhost(held: Mapping[str, Any]) -> None:
     )
     _section(
         "consumers",
-        ("CONSUMER", "QUEUE", "CONNECTION", "PREFETCH", "UNACKED", "KIND"),
+        ("CONSUMER", "QUEUE", "CONNECTION", "PREFETCH", "UNACKED", "PROPERTIES"),
         [
             (
                 *(each[key] for key in ("tag", "queue", "connection")),
