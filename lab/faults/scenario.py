@@ -16,22 +16,21 @@ language (`say.en`, `say.uz`); so does the title.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lab.faults.text import FaultError, parse
+from lab.faults.text import FaultError
+from lab.faults.text import parse as parse_fault
 from lab.locale import language, tr
-from lab.system import tables
 from lab.system.names import instead
+from lab.system.tables import Reader, Table, Unreadable, parse
 
 ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
 """What `act` may begin with; the name of a process or engine follows."""
 
 
 class InvalidScenario(ValueError):
-    """The file is not a scenario; the message names file, step and key, and says what was expected."""
+    """The file is not a scenario; each line of the message names file, step and key, and says what was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,142 +72,86 @@ def names(folder: Path) -> list[str]:
 
 
 def load(path: Path) -> Scenario:
-    """The scenario of a file. Raises InvalidScenario; OSError if the file cannot be read."""
+    """The scenario of a file. Raises InvalidScenario with every problem; OSError if the file cannot be read."""
     try:
-        data = tables.parse(path)
-    except tables.Unreadable as error:
+        data = parse(path)
+    except Unreadable as error:
         raise InvalidScenario(str(error)) from None
-    table = _Table(data, path.name)
-    table.only("title", "duration", "rate", "step")
-    duration = table.number("duration", required=True)
-    assert duration is not None
-    steps = data.get("step", [])
-    if not isinstance(steps, list):
-        raise InvalidScenario(tr("{name}: step: expected tables under [[step]]", name=path.name))
-    return Scenario(
-        name=path.stem,
-        title=table.said("title"),
-        duration=duration,
-        rate=table.number("rate"),
-        steps=_in_order(
-            [_cue(step, f"{path.name}: step[{place}]") for place, step in enumerate(steps)], path, duration
-        ),
-    )
+    reader = _Reader()
+    scenario = reader.scenario(path.stem, data)
+    if reader.problems:
+        raise InvalidScenario("\n".join(f"{path.name}: {problem}" for problem in reader.problems))
+    return scenario
 
 
-def _cue(data: Any, place: str) -> Cue:
-    if not isinstance(data, dict):
-        raise InvalidScenario(tr("{place}: expected a table under [[step]]", place=place))
-    table = _Table(data, place)
-    table.only("at", "say", "fault", "heal", "rate", "act")
-    at = table.number("at", required=True)
-    assert at is not None
-    step = Cue(
-        at=at,
-        say=table.said("say"),
-        fault=table.text("fault"),
-        heal=table.text("heal"),
-        rate=table.number("rate"),
-        act=table.text("act"),
-    )
-    if step.fault is not None:
-        try:
-            parse(step.fault)
-        except FaultError as error:
-            raise InvalidScenario(tr("{place}.fault: {error}", place=place, error=error)) from None
-    if step.act is not None:
-        action, _, name = step.act.partition(" ")
-        if action not in ACTIONS or not name.strip():
-            raise InvalidScenario(
-                tr(
-                    "{place}.act: expected {actions} and a name, not {act!r}",
-                    place=place,
-                    actions=" | ".join(ACTIONS),
-                    act=step.act,
+class _Reader(Reader):
+    """Turns the tables into a Scenario."""
+
+    def scenario(self, name: str, data: Table) -> Scenario:
+        self.known("", data, ("title", "duration", "rate", "step"))
+        duration = self.number("", data, "duration", required=True)
+        steps = [self.cue(f"[[step]] {i}", table) for i, table in self.rows("", data, "step")]
+        self.in_order(steps, duration)
+        return Scenario(
+            name=name,
+            title=self.said("", data, "title"),
+            duration=duration or 0.0,
+            rate=self.number("", data, "rate"),
+            steps=tuple(steps),
+        )
+
+    def cue(self, place: str, table: Table) -> Cue:
+        self.known(place, table, ("at", "say", "fault", "heal", "rate", "act"))
+        cue = Cue(
+            at=self.number(place, table, "at", required=True) or 0.0,
+            say=self.said(place, table, "say"),
+            fault=self.words_of(place, table, "fault"),
+            heal=self.words_of(place, table, "heal"),
+            rate=self.number(place, table, "rate"),
+            act=self.words_of(place, table, "act"),
+        )
+        if cue.fault is not None:
+            try:
+                parse_fault(cue.fault)
+            except FaultError as error:
+                self.problem(f"{place} fault", str(error))
+        if cue.act is not None:
+            action, _, name = cue.act.partition(" ")
+            if action not in ACTIONS or not name.strip():
+                self.problem(
+                    f"{place} act",
+                    tr("expected {actions} and a name, not {act!r}", actions=" | ".join(ACTIONS), act=cue.act),
                 )
-            )
-    return step
+        return cue
 
-
-def _in_order(steps: list[Cue], path: Path, duration: float) -> tuple[Cue, ...]:
-    before = 0.0
-    for place, step in enumerate(steps):
-        if step.at < before:
-            raise InvalidScenario(
-                tr(
-                    "{name}: step[{place}].at: {at:g} is before the step above it ({before:g})",
-                    name=path.name,
-                    place=place,
-                    at=step.at,
-                    before=before,
+    def in_order(self, cues: list[Cue], duration: float | None) -> None:
+        before = 0.0
+        for number, cue in enumerate(cues, 1):
+            place = f"[[step]] {number} at"
+            if cue.at < before:
+                self.problem(
+                    place, tr("{at:g} is before that of the step above it ({before:g})", at=cue.at, before=before)
                 )
-            )
-        if step.at > duration:
-            raise InvalidScenario(
-                tr(
-                    "{name}: step[{place}].at: {at:g} is after the end ({duration:g})",
-                    name=path.name,
-                    place=place,
-                    at=step.at,
-                    duration=duration,
-                )
-            )
-        before = step.at
-    return tuple(steps)
+            if duration is not None and cue.at > duration:
+                self.problem(place, tr("{at:g} is after the end ({duration:g})", at=cue.at, duration=duration))
+            before = cue.at
 
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A TOML table and its place in the file, so that errors say where they are."""
-
-    data: Mapping[str, Any]
-    place: str
-
-    def only(self, *keys: str) -> None:
-        for key in self.data:
-            if key not in keys:
-                raise InvalidScenario(
-                    tr("{place}: unknown key {key!r}{instead}", place=self.place, key=key, instead=instead(key, keys))
-                )
-
-    def number(self, key: str, *, required: bool = False) -> float | None:
-        value = self._get(key, required)
-        if value is None:
+    def number(self, place: str, table: Table, key: str, *, required: bool = False) -> float | None:
+        """A number that is not negative; None if it is missing or wrong."""
+        if key not in table and not required:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise InvalidScenario(
-                tr(
-                    "{place}.{key}: expected a number that is not negative, not {value!r}",
-                    place=self.place,
-                    key=key,
-                    value=value,
-                )
-            )
-        return float(value)
+        seen = len(self.problems)
+        value = self.need(place, table, key, float)
+        if value < 0:
+            self.problem(f"{place} {key}", tr("expected a number that is not negative"))
+        return value if len(self.problems) == seen else None
 
-    def text(self, key: str, *, required: bool = False) -> str | None:
-        value = self._get(key, required)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidScenario(
-                tr("{place}.{key}: expected a text, not {value!r}", place=self.place, key=key, value=value)
-            )
-        return value
+    def words_of(self, place: str, table: Table, key: str) -> str | None:
+        return self.need(place, table, key, str) if key in table else None
 
-    def said(self, key: str) -> str:
-        """A text for the reader in the reader's language: one text, or a text for each language (`say.en`,
-        `say.uz`)."""
-        value = self._get(key, required=True)
+    def said(self, place: str, table: Table, key: str) -> str:
+        """A text in the reader's language: one text for all, or a text for each language (`say.en`, `say.uz`)."""
+        value = table.get(key)
         if isinstance(value, dict):
-            value = value.get(language(), value.get("en"))
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidScenario(
-                tr("{place}.{key}: expected a text, not {value!r}", place=self.place, key=key, value=value)
-            )
-        return value
-
-    def _get(self, key: str, required: bool) -> Any:
-        if key not in self.data and required:
-            raise InvalidScenario(tr("{place}: {key} is missing", place=self.place, key=key))
-        return self.data.get(key)
+            table = {key: value.get(language(), value.get("en", ""))}
+        return self.need(place, table, key, str)

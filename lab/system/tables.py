@@ -69,16 +69,16 @@ class Reader:
     def need(self, place: str, table: Table, key: str, kind: type[T]) -> T:
         """The same for a key that must be there; an empty value counts as missing."""
         value = self.get(place, table, key, kind, kind())
-        if key not in table or value == "":
+        if table.get(key, "") == "":
             self.problem(f"{place} {key}", tr("missing"))
         return value
 
-    def words(self, place: str, table: Table, key: str) -> tuple[str, ...]:
-        """A list of strings; empty where it is missing."""
-        value = self.get(place, table, key, list, [])
-        if not all(isinstance(word, str) for word in value):
+    def words(self, place: str, table: Table, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list of strings; `default` where it is missing."""
+        value = table.get(key, list(default))
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
             self.problem(f"{place} {key}", tr("expected a list of strings"))
-            return ()
+            return default
         return tuple(value)
 
     def text(self, place: str, table: Table, key: str = "") -> dict[str, str]:
@@ -98,6 +98,14 @@ class Reader:
             if not isinstance(table, dict):
                 self.problem(f"[{key}.{name}]", tr("expected a table, got {given}", given=_name(type(table))))
         return {name: table for name, table in found.items() if isinstance(table, dict)}
+
+    def rows(self, place: str, table: Table, key: str) -> list[tuple[int, Table]]:
+        """The tables of a list, `[[key]]`, each with its number from 1, as people count."""
+        found = table.get(key, [])
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            self.problem(f"{place} {key}", tr("expected a list of tables, got {given}", given=_name(type(found))))
+            return []
+        return list(enumerate(found, 1))
 
     def problem(self, place: str, what: str) -> None:
         self.problems.append(f"{place.strip()}: {what}" if place.strip() else what)

@@ -78,23 +78,35 @@ STEP = 'title = "T"\nduration = 10\n[[step]]\nat = 1\nsay = "s"\n'
     ("text", "message"),
     [
         ("title = ", "trouble.toml: "),
-        ("duration = 10", "trouble.toml: title is missing"),
-        ('title = "T"', "trouble.toml: duration is missing"),
-        ('title = ""\nduration = 10', "trouble.toml.title: expected a text"),
-        ('title = "T"\nduration = -1', "trouble.toml.duration: expected a number that is not negative"),
-        ('title = "T"\nduration = true', "trouble.toml.duration: expected a number"),
-        ('title = "T"\nduration = 10\nlenght = 3', "unknown key 'lenght'"),
-        ('title = "T"\nduration = 10\nstep = 3', "trouble.toml: step: expected tables"),
-        ('title = "T"\nduration = 10\n[[step]]\nat = 1', "trouble.toml: step[0]: say is missing"),
-        (STEP + 'fualt = "kill x"', "step[0]: unknown key 'fualt'; did you mean \"fault\"?"),
-        (STEP + 'fault = "latencey a->b"', "step[0].fault: 'latencey' is not a fault"),
-        (STEP + 'act = "restart"', "step[0].act: expected"),
-        (STEP + 'act = "explode broker"', "step[0].act: expected"),
-        (STEP + '[[step]]\nat = 0.5\nsay = "s"', "step[1].at: 0.5 is before the step above it (1)"),
-        (STEP + '[[step]]\nat = 11\nsay = "s"', "step[1].at: 11 is after the end (10)"),
+        ("duration = 10", "trouble.toml: title: missing"),
+        ('title = "T"', "trouble.toml: duration: missing"),
+        ('title = ""\nduration = 10', "trouble.toml: title: missing"),
+        ('title = "T"\nduration = -1', "trouble.toml: duration: expected a number that is not negative"),
+        ('title = "T"\nduration = true', "trouble.toml: duration: expected a number, got true or false"),
+        ('title = "T"\nduration = 10\nlenght = 3', "lenght: no such key"),
+        ('title = "T"\nduration = 10\nstep = 3', "trouble.toml: step: expected a list of tables, got a whole number"),
+        ('title = "T"\nduration = 10\n[[step]]\nat = 1', "trouble.toml: [[step]] 1 say: missing"),
+        (STEP + 'fualt = "kill x"', '[[step]] 1 fualt: no such key; did you mean "fault"?'),
+        (STEP + 'fault = "latencey a->b"', "[[step]] 1 fault: 'latencey' is not a fault"),
+        (STEP + 'act = "restart"', "[[step]] 1 act: expected kill | terminate"),
+        (STEP + 'act = "explode broker"', "[[step]] 1 act: expected kill | terminate"),
+        (STEP + '[[step]]\nat = 0.5\nsay = "s"', "[[step]] 2 at: 0.5 is before that of the step above it (1)"),
+        (STEP + '[[step]]\nat = 11\nsay = "s"', "[[step]] 2 at: 11 is after the end (10)"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InvalidScenario) as error:
         load(write(tmp_path, text))
     assert message in str(error.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidScenario) as error:
+        load(write(tmp_path, 'duration = 10\n[[step]]\nat = "1"\nsay = "s"\n[[step]]\nat = 11\nact = "restart"\n'))
+    assert str(error.value).splitlines() == [
+        "trouble.toml: [[step]] 1 at: expected a number, got a string",
+        "trouble.toml: [[step]] 2 say: missing",
+        "trouble.toml: [[step]] 2 act: expected kill | terminate | freeze | thaw | restart and a name, not 'restart'",
+        "trouble.toml: [[step]] 2 at: 11 is after the end (10)",
+        "trouble.toml: title: missing",
+    ]

@@ -112,7 +112,7 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
             'redy = "/readyz"',
             'my-shop.toml: [service.orders] redy: no such key; did you mean "ready"?',
         ),
-        ('dir = "orders"', "dir = 3", "my-shop.toml: [service.orders] dir: expected a string, got a number"),
+        ('dir = "orders"', "dir = 3", "my-shop.toml: [service.orders] dir: expected a string, got a whole number"),
         ('dir = "orders"', 'dir = "gone"', "my-shop.toml: [service.orders] dir: there is no folder"),
         ('kind = "redis"', "", "my-shop.toml: [engine.redis] kind: missing"),
         ('kind = "redis"', 'kind = "rediss"', "my-shop.toml: [engine.redis] kind: 'rediss' is none of"),
