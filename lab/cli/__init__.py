@@ -19,7 +19,7 @@ def main() -> None:
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(errors="replace")  # a terminal without → prints ? instead of a traceback
         app(prog_name="lab")
-    except KeyboardInterrupt:  # while still importing; from then on the commands answer it themselves
+    except KeyboardInterrupt:  # still importing; later the commands handle it themselves
         from lab.cli import exits
 
         raise SystemExit(exits.INTERRUPTED) from None

@@ -29,7 +29,7 @@ class Root(TyperGroup):
             self.add_command(TyperCommand(name, help=entry.summary, rich_help_panel=entry.panel))
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        translate(self)  # with the options for completion, which come later than those of our own
+        translate(self)  # only now: Typer adds the options for completion after ours
         with complaining():
             return super().make_context(*args, **extra)
 
@@ -71,7 +71,7 @@ def _lab(
     version: Annotated[  # noqa: ARG001 - it acts in its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
-    lang: Annotated[  # noqa: ARG001 - it was heeded before anything that speaks was imported
+    lang: Annotated[  # noqa: ARG001 - lab.cli.language read it already, before any text was imported
         Literal["en", "uz"] | None, typer.Option(help="Language of everything the lab says: English or Uzbek.")
     ] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Which commands there are, and where. A command's file is imported when the command is asked for."""
+"""The table of commands and their modules. A command's module is imported when the command runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab config`: what the reader has settled for every command."""
+"""`lab config`: the reader's settings for every command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab doctor`: what this machine has, what the lab would take, and how to get the rest. It changes nothing."""
+"""`lab doctor`: what this machine has, what the lab would use, and how to get the rest. It changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROLES = {"ok": "good", "note": "dim", "problem": "bad"}
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing looked at. Only a `problem` keeps the lab from working; `fix` says what to do."""
+    """One finding. Only a `problem` keeps the lab from working; `fix` says what to do."""
 
     about: str
     state: Literal["ok", "note", "problem"]

@@ -31,7 +31,7 @@ LiveRunId = Annotated[
     ),
 ]
 RunToo = Annotated[str | None, typer.Argument(metavar="[RUN]", hidden=True, autocompletion=complete.runs)]
-"""Where a run is all that a command takes, its id alone is understood, too."""
+"""A command that takes only a run also accepts the id without `--run`."""
 
 ExerciseName = Annotated[
     str,
@@ -65,7 +65,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def one_run(argument: str | None, option: str | None) -> str | None:
-    """The run that was named, in either way."""
+    """The id of the run that was named, with `--run` or without."""
     if argument is not None and option is not None:
         raise typer.BadParameter(tr("name the run once"))
     return argument if argument is not None else option

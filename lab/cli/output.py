@@ -1,4 +1,4 @@
-"""How commands print: data on stdout, everything said to the reader meanwhile on stderr."""
+"""How commands print: data on stdout, messages to the reader on stderr."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ HEADS = (
     mark("QUEUE"),
     mark("NAME"),
 )
-"""What stands above the columns of tables."""
+"""The headings of table columns."""
 NARROWEST = 24
-"""Columns that the last column of a table keeps, however narrow the terminal."""
+"""The least width of a table's last column, however narrow the terminal."""
 
 
 def say(text: str) -> None:
@@ -73,7 +73,7 @@ def out(text: str = "") -> None:
 
 
 def coloured(stream: TextIO | None = None) -> bool:
-    """Whether colour may be used: a terminal that can, and nobody who asked for none (no-color.org)."""
+    """Whether colour may be used: the terminal has colours, and NO_COLOR is not set (no-color.org)."""
     stream = stream or sys.stdout
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 

@@ -1,4 +1,4 @@
-"""One line on stderr that says what is being waited for, drawn over itself in a terminal."""
+"""One line on stderr that says what the command waits for; a terminal redraws it in place."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Self
 from lab.cli.output import say
 
 SILENCE = 2.0
-"""Seconds after which a wait is told of where nothing can be drawn over."""
+"""Seconds after which a wait is mentioned outside a terminal."""
 
 
 class ProgressLine:
-    """Entered while something long goes on. Outside a terminal only long waits are said, each once."""
+    """Entered during a long wait. Outside a terminal it mentions only long waits, each once."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._draws = sys.stderr.isatty() and not quiet
@@ -30,7 +30,7 @@ class ProgressLine:
         self.clear()
 
     def show(self, text: str, *, seconds: float = 0.0) -> None:
-        """What goes on now; `seconds` is how long it has been waited for."""
+        """Show the present step; `seconds` is how long it has lasted."""
         if self._draws:
             room = max(20, shutil.get_terminal_size().columns - 1)
             waited = f" · {seconds:.0f} s" if seconds >= SILENCE else ""
@@ -43,7 +43,7 @@ class ProgressLine:
             say(f"  {text}")
 
     def clear(self) -> None:
-        """Take the line away, so that something else can be printed."""
+        """Clear the line, so that something else can be printed."""
         if self._shown:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()

@@ -76,7 +76,7 @@ OTHERS = {
 
 
 def failure(error: Exception) -> Failure | None:
-    """The Failure that says it; None for a mistake of ours."""
+    """The Failure for a refusal; None for an error of the lab itself."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, Refusal):

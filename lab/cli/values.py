@@ -1,4 +1,4 @@
-"""Values of options as people type them."""
+"""Parsers for option values."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def control(run_id: str | None) -> Iterator[Control]:
 
 
 def status(record: RunRecord) -> RunStatus | None:
-    """How a run is; None (and a word to the reader) if it does not answer."""
+    """The run's status; None, and a message, if it does not answer."""
     from lab.runtime.api import ControlError
     from lab.runtime.client import Control
 
@@ -96,7 +96,7 @@ def system_of(record: RunRecord) -> System:
 
 
 def clean() -> None:
-    """Remove what dead runs left behind, and say so."""
+    """Remove the leftovers of dead runs, and say so."""
     from lab.runtime.runs import clean_leftovers
 
     killed = clean_leftovers()

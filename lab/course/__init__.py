@@ -1,1 +1,1 @@
-"""What is taught, and how far one is."""
+"""The content of the course, and the learner's progress."""

@@ -15,11 +15,11 @@ from lab.system.model import CLIENT, Engine, Link, Service, System
 from lab.system.refusal import Unknown
 
 ANY_PORT = "127.0.0.1:0"
-"""Where a stub is until the grader has started it."""
+"""The address of a stub before the grader starts it."""
 MEMORY = 512
-"""MiB that a learner's service and its children may take."""
+"""MiB of memory that a learner's service and its children may use."""
 OUTPUT = 10
-"""MB that it may write to stdout and stderr before the rest is left out."""
+"""MB that a service may write to stdout and stderr; the rest is dropped."""
 PYTHON = ("python", "python3")
 
 
@@ -51,7 +51,7 @@ def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[
 
 
 def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment:
-    """What the grader is given. `programs` must have a Source for every service of the exercise."""
+    """The grader's input. `programs` must have a Source for every service of the exercise."""
     return Assignment(
         id=exercise.id,
         title=exercise.title,

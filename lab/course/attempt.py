@@ -16,12 +16,12 @@ from lab.grading.model import Report
 from lab.grading.stage import Stage, Watcher
 
 SEEDS = 10_000
-"""A seed that nobody chose is below this, so that it is easily typed again."""
+"""Random seeds are below this, so that they are easy to type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How it is graded: see Task, which says what each of these is."""
+    """How the attempt is graded; Task describes each field."""
 
     seed: int
     tiers: Mapping[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class How:
 
 
 def any_seed() -> int:
-    """A seed that nobody can have prepared for."""
+    """A random seed, so that nobody can prepare for it."""
     return secrets.randbelow(SEEDS - 1) + 1
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SPIN = "import os, sys, threading\nthreading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()\nwhile 1: 0"
-"""Ends when its standard input does, so that none outlives whoever started it."""
+"""The loop ends with its standard input, so that it never outlives its parent."""
 
 
 @contextmanager
 def busy_cores() -> Iterator[list[int]]:
-    """One busy loop a core until the end; their pids."""
+    """Run one busy loop per core while entered; yields their pids."""
     loops = [
         subprocess.Popen([sys.executable, "-c", SPIN], stdin=subprocess.PIPE, start_new_session=True)
         for _ in range(os.cpu_count() or 1)

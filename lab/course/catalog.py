@@ -1,4 +1,4 @@
-"""Which exercises there are: each is a folder `lab/exercises/dayN/<slug>/`, and nothing is registered."""
+"""Finds the exercises: each is a folder `lab/exercises/dayN/<slug>/`, and nothing is registered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"(?:day)?(\d+)(?:\.(\d+))?")
 
 
 class BrokenExercise(Refusal):
-    """The lab's own files of the exercise are wrong."""
+    """The lab's own files for the exercise are invalid."""
 
     def __init__(self, word: str, problems: Sequence[InvalidExercise]) -> None:
         super().__init__(

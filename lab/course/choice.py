@@ -1,4 +1,4 @@
-"""Which exercise a learner means who does not name one."""
+"""Chooses the exercise when the learner names none."""
 
 from __future__ import annotations
 

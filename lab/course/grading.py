@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PATIENCE = 30.0
-"""Seconds that a grading which is broken off gets to end its run."""
+"""Seconds that an interrupted grading has to end its run."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,14 +51,14 @@ class Reached(msgspec.Struct, frozen=True, tag="reached"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """It came to its end. `left` is what it left behind, in words, if that was asked for."""
+    """The grading has ended. `left` is what it left behind, in words, if that was asked for."""
 
     report: Report
     left: tuple[str, ...] = ()
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """It could not be made. `reason` is `engine` (one is missing), `start` or `broken off`."""
+    """The grading was not possible. `reason` is `engine` (one is missing), `start` or `broken off`."""
 
     reason: str
     why: str

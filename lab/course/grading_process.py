@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lab.grading.stage import Stage, Watcher
 
 EVERY = 0.1
-"""Seconds between two words about a wait that goes on."""
+"""Seconds between two messages about the same wait."""
 
 
 def main() -> None:
@@ -93,7 +93,7 @@ def _paced(tell: Watcher) -> Watcher:
 
 
 def _refused(problem: Exception) -> Refused | None:
-    """What the lab could not do; None for a mistake of ours."""
+    """The lab's refusal; None for an error of the lab itself."""
     from lab.course.grading import Refused
     from lab.engines.recipe import EngineUnavailable
     from lab.runtime.launch import LaunchError

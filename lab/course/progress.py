@@ -1,4 +1,4 @@
-"""How far a learner is: attempts and opened hints, in `.lab/progress.db`.
+"""The learner's progress: attempts and opened hints, in `.lab/progress.db`.
 
 The file can always be lost: the records of the gradings say again what it knows of attempts.
 """
@@ -26,11 +26,11 @@ from lab.system.refusal import Refusal
 FILE = "progress.db"
 VERSION = 1
 PATIENCE = 5.0
-"""Seconds that another command may keep the file to itself."""
+"""Seconds to wait while another command locks the file."""
 
 
 class NewerProgress(Refusal):
-    """The file was written by a later lab."""
+    """A newer lab wrote the file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -84,7 +84,7 @@ class Progress:
     """The progress of one workspace. `rebuilt` is where a corrupt file was put, if it had to be."""
 
     def __init__(self, own: Path) -> None:
-        """Open or make it. Raises NewerProgress, OSError."""
+        """Open or create the file. Raises NewerProgress, OSError."""
         self._own = own
         self.rebuilt: Path | None = None
         own.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ class Progress:
             connection.execute(noted)
 
     def open_hint(self, exercise: str, number: int) -> None:
-        """Remember that the learner has seen it."""
+        """Record that the learner has seen the hint."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         opened = insert(HINTS).values(exercise=exercise, number=number, at=at).on_conflict_do_nothing()
         with self._engine.begin() as connection:

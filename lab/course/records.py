@@ -15,10 +15,10 @@ from lab.grading.model import Report
 from lab.grading.report.record import Unreadable, read_report, report_json
 
 KEPT = 50
-"""So many of the latest gradings keep their logs; of older ones the report stays."""
+"""The number of latest gradings that keep their logs; older ones keep only the report."""
 REPORT, ATTEMPT = "report.json", "attempt.json"
 NOT_WRITTEN = frozenset({"__pycache__", ".venv", "node_modules", "bin", ".git", "target", "dist"})
-"""Folders that no learner writes by hand."""
+"""Folders that tools write, not learners."""
 _FOLDER = re.compile(r"(\d+)-(day\d+\.\d+)")
 
 
@@ -88,7 +88,7 @@ def written(folder: Path) -> list[Path]:
         if path.name in NOT_WRITTEN or path.name.endswith("_cache"):
             continue
         if path.is_symlink() and path.is_dir():
-            continue  # it may lead round in a circle
+            continue  # the link may form a cycle
         found += written(path) if path.is_dir() else [path] if path.is_file() else []
     return sorted(found)
 

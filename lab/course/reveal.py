@@ -1,4 +1,4 @@
-"""Our solution beside the learner's: when it may be seen, and what is different."""
+"""Our solution beside the learner's: when the learner may see it, and how the two differ."""
 
 from __future__ import annotations
 

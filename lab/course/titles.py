@@ -13,7 +13,7 @@ FILE = "exercise.toml"
 
 
 def folders(root: Path | None = None) -> list[Path]:
-    """Every folder that holds an exercise."""
+    """Every exercise's folder."""
     return sorted(path.parent for path in (root or ROOT).glob(f"day*/*/{FILE}"))
 
 

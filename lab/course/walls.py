@@ -16,7 +16,7 @@ ALLOWED = (*(f"lab.chassis.{module}" for module in PLUMBING), "lab.grading")
 
 
 def crossings(exercise: Exercise) -> Iterator[str]:
-    """Every import that goes where it may not, with its place."""
+    """Every forbidden import, with its place."""
     yield from _of(exercise, exercise.checks, ALLOWED[-1:])
     for path in sorted(exercise.folder.glob("s*/**/*.py")):
         yield from _of(exercise, path, ALLOWED[:-1])

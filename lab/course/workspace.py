@@ -26,7 +26,7 @@ from lab.system.refusal import Refusal
 OWN = ".lab"
 """The lab's folder in a workspace: progress, records of gradings, backups."""
 HARMLESS = frozenset({".git", ".gitignore", ".gitattributes", ".DS_Store", ".idea", ".vscode", OWN})
-"""What may be in a folder that counts as empty."""
+"""Entries that a folder may hold and still count as empty."""
 README = "README.md"
 IGNORED = f"{OWN}/\n__pycache__/\n.venv/\nnode_modules/\nbin/\n"
 ABOUT = mark("""\
@@ -115,7 +115,7 @@ class Workspace:
         return self.folder / OWN
 
     def home(self, exercise: Exercise) -> Path:
-        """The exercise's folder, whether it is there or not."""
+        """The exercise's folder, which may not exist yet."""
         return self.folder / exercise.day / f"{exercise.number}-{exercise.slug}"
 
     def dir(self, entry: Entry) -> Path:
@@ -131,7 +131,7 @@ class Workspace:
         }
 
     def programs(self, exercise: Exercise) -> dict[str, Source]:
-        """The same, all of them. Raises NotStarted, Incomplete."""
+        """All the learner's services for the exercise. Raises NotStarted, Incomplete."""
         found = self.sources(exercise)
         entries = self.toml.services.get(exercise.id, {})
         missing = [service.name for service in exercise.services if service.name not in found]
@@ -348,7 +348,7 @@ def _starter(exercise: Exercise, service: LearnerService, language: str) -> Path
 
 
 def _copy(source: Path | None, target: Path) -> None:
-    """All of it or nothing, so that half a copy is never taken for the learner's work."""
+    """Copy all or nothing, so that half a copy never passes for the learner's work."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".lab-") as scratch:
         whole = Path(scratch) / target.name
         if source is None:

@@ -1,4 +1,4 @@
-"""`lab broker`: the embedded AMQP broker alone, for anybody's programs and tests."""
+"""`lab broker`: the embedded AMQP broker alone, for the reader's own programs and tests."""
 
 from __future__ import annotations
 

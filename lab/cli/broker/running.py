@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
 
 PATIENCE = 3.0
-"""Seconds that a broker gets to tell its status."""
+"""Seconds that a broker has to answer with its status."""
 
 Data = Annotated[
     Path | None,
@@ -43,7 +43,7 @@ class Broker:
 
 
 def own_folder() -> Path:
-    """Where `lab broker` keeps its data unless it is told otherwise."""
+    """The default data folder of `lab broker`."""
     from lab.runtime.runs import home
 
     return home() / "broker"
@@ -99,7 +99,7 @@ def _of_run(record: RunRecord) -> Iterator[Broker]:
 
 
 def _ask(folder: Path) -> dict[str, Any] | None:
-    """What the broker on this folder tells; None if there is none. Raises Failure if it cannot be asked."""
+    """The status of the broker on this folder; None if there is no broker. Raises Failure if it cannot be asked."""
     import json
     import os
     import socket

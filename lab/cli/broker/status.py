@@ -127,7 +127,7 @@ def _vhost(held: Mapping[str, Any]) -> None:
 
 
 def _section(what: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table with a line of air before it; without rows a line that says what there is none of."""
+    """Print a blank line and the table; without rows, a line that says what is missing."""
     out()
     if rows:
         table(head, rows, {0: ["name"] * len(rows)})

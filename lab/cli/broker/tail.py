@@ -27,11 +27,11 @@ EXAMPLES = (
 )
 EVERY_KEY = "#"
 PREVIEW = 120
-"""Characters of a body that are shown, where no terminal's width says less."""
+"""Characters of a body that are shown at most; a narrow terminal shows fewer."""
 NARROWEST = 24
 URL_FORM = tr("write it like amqp://guest:guest@127.0.0.1:5672")
 WAITING = 10_000
-"""So many messages wait for a tail that prints too slowly; then the broker drops the oldest."""
+"""Messages that the broker keeps for a tail that prints too slowly; beyond that it drops the oldest."""
 
 
 def tail(
@@ -79,7 +79,7 @@ def _tail(url: str, exchange: str, key: str | None, found: brokers.Broker | None
     import pika
     from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosedByBroker
 
-    logging.getLogger("pika").setLevel(logging.CRITICAL)  # what goes wrong is said below, once
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # errors are reported once, below
     if not url.startswith(("amqp://", "amqps://")):
         raise typer.BadParameter(tr("--url is no AMQP URL; {url_form}", url_form=URL_FORM))
     where = _without_login(url)
@@ -192,7 +192,7 @@ def preview(body: bytes) -> str:
     try:
         text = visible(head.decode())
     except UnicodeDecodeError as problem:
-        if problem.start > len(head) - 4 and len(head) < len(body):  # only the cut is at fault
+        if problem.start > len(head) - 4 and len(head) < len(body):  # only the cut made it invalid
             text = visible(head[: problem.start].decode())
         else:
             text = f"0x{head.hex()}"
@@ -234,7 +234,7 @@ def _without_login(url: str) -> str:
 
 
 def _reason(problem: BaseException) -> str:
-    """What pika's wrapped errors have to say, the innermost one."""
+    """The message of the innermost of pika's wrapped errors."""
     while problem.args and isinstance(problem.args[0], BaseException):
         problem = problem.args[0]
     inner = getattr(problem, "exception", None)

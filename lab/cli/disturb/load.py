@@ -1,4 +1,4 @@
-"""`lab load`: how much traffic the run gets."""
+"""`lab load`: the run's traffic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab tap`: one tap alone, before anybody's own service."""
+"""`lab tap`: one tap alone, in front of a service of the reader's own."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def tap(
 
 
 class _Printer:
-    """Stamps the tap's events, keeps them, and prints them when it is told to."""
+    """Stamps and keeps the tap's events, and prints them on request."""
 
     def __init__(self, picture: RunPicture, *, as_json: bool) -> None:
         import time

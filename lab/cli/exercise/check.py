@@ -93,7 +93,7 @@ def check(
 
 
 def exit_code(reports: Sequence[Report]) -> int:
-    """What the reports come to, for scripts."""
+    """The exit code for the reports."""
     if any(report.broken for report in reports):
         return exits.MISSING
     return exits.OK if all(report.good for report in reports) else exits.FAILED
@@ -153,7 +153,7 @@ def _overview(reports: Sequence[Report]) -> None:
 
 
 def _writable(file: Path | None) -> None:
-    """Better said now than after the grading."""
+    """Warn before the grading, not after it."""
     if file is not None and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
         raise Failure(
             tr("{file} cannot be written", file=file),

@@ -1,4 +1,4 @@
-"""How a grading goes on, on one line."""
+"""The progress of a grading, on one line."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def hint(
     here = learner.workspace()
     asked = learner.chosen(here, exercise, graded=True)
     if exercise is None:
-        here.programs(asked)  # nobody needs a hint, unasked for by name, for what is not started: it would be spent
+        here.programs(asked)  # without a name, an exercise that is not started gets no hint: the hint would be spent
     with learner.progress(here) as so_far:
         opened = hints.open_one(asked, language(), so_far, step, about)
     number, count, on = opened.number, opened.count, ", ".join(opened.behaviours)

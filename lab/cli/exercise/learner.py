@@ -34,7 +34,7 @@ def progress(here: Workspace) -> Iterator[Progress]:
 
 
 def rebuilt(put_aside: Path) -> None:
-    """Say that the progress was made anew."""
+    """Say that the progress was rebuilt."""
     say(tr("Your progress could not be read; it was rebuilt from your results.\n  kept: {file}", file=put_aside))
 
 

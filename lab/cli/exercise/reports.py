@@ -18,7 +18,7 @@ WIDEST = 110
 
 
 def show(report: Report, language: str = "en", *, failures_last: bool = False) -> None:
-    """Print the report as this terminal takes it."""
+    """Print the report in this terminal's width and signs."""
     from lab.grading.report.terminal import render
 
     text = render(
@@ -33,18 +33,18 @@ def show(report: Report, language: str = "en", *, failures_last: bool = False) -
 
 
 def show_stability(reports: Sequence[Report], language: str = "en") -> None:
-    """Print what several gradings of the same services come to."""
+    """Print the summary of several gradings of the same services."""
     from lab.grading.report.terminal import stability
 
     out(stability(reports, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
 
 
 def width() -> int:
-    """Columns that this terminal has, as far as they are used."""
+    """This terminal's columns, up to the most that a report uses."""
     return min(shutil.get_terminal_size().columns, WIDEST)
 
 
 def speaks_unicode() -> bool:
-    """Whether stdout can carry signs like → and ─."""
+    """Whether stdout can encode signs like → and ─."""
     encoding = getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(False)
     return "utf" in encoding.lower()

@@ -44,7 +44,7 @@ def start(exercise: ExerciseName, language: Language = "") -> None:
 
 
 def tell(here: Workspace, begun: Exercise, done: Done) -> None:
-    """What was put there, and what to do with it."""
+    """Print what was created, and what to do with it."""
     out(f"{paint(f'{begun.id} {begun.title[language()]}', 'title')}")
     out(
         paint(
@@ -67,5 +67,5 @@ def tell(here: Workspace, begun: Exercise, done: Done) -> None:
 
 
 def shown(here: Workspace, exercise: Exercise) -> str:
-    """The exercise's folder as it is best typed."""
+    """The exercise's folder, relative to the workspace."""
     return here.home(exercise).relative_to(here.folder).as_posix()

@@ -67,7 +67,7 @@ def _tell(tryout: Tryout, language: str) -> None:
 
 
 def _follow(tryout: Tryout) -> None:
-    """Tell what happens until the run ends by itself, which it does not unless somebody stops it."""
+    """Narrate the run until somebody stops it."""
     import time
 
     from lab.journal.query import POLL, Tail, decode
@@ -76,7 +76,7 @@ def _follow(tryout: Tryout) -> None:
     run = LiveRun(tryout.record)
     with Tail(run.journal) as tail:
         while tail.lines():
-            pass  # what led up to here is not what the reader has done
+            pass  # earlier events are not the reader's doing
         while not run.ended():
             for event in decode(tail.lines()):
                 if words := told(event):

@@ -66,7 +66,7 @@ def _grade(watched: Exercise, how: How) -> Report:
     from lab.course.attempt import attempt
     from lab.course.grading import Grading
 
-    here = learner.workspace()  # read again: lab.toml may have been edited meanwhile
+    here = learner.workspace()  # reload: lab.toml may have changed meanwhile
     with GradingLine() as line, Grading() as grading:
         report = attempt(here, watched, how, grading, line.of(watched), learner.rebuilt)
     out()

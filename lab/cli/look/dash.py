@@ -1,4 +1,4 @@
-"""`lab dash`: the dashboard of a run that is going on."""
+"""`lab dash`: the dashboard of a live run."""
 
 from __future__ import annotations
 

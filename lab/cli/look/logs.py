@@ -1,4 +1,4 @@
-"""`lab logs`: what the services say of themselves."""
+"""`lab logs`: the log lines of the services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab ps`: what runs, and why what does not run is waiting."""
+"""`lab ps`: the processes of live runs, and why some are waiting."""
 
 from __future__ import annotations
 

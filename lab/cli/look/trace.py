@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = ("lab trace", "lab trace 5f3a9c1e", "lab trace 5f3a --run 0007-day3")
 LATEST = 10
 SHORTEST = 4
-"""Characters that are enough of an id, if only one begins with them."""
+"""The shortest prefix that may stand for an id."""
 
 
 def trace(
@@ -88,7 +88,7 @@ def _latest(found: dict[str, tuple[str, str]], declared: Sequence[Entity], as_js
 
 
 def _whole(events: list[Event], beginning: str) -> str:
-    """The one id that begins so, or what was typed."""
+    """The only id with this prefix, or the word as it was typed."""
     from lab.journal.story import idents
 
     if len(beginning) < SHORTEST:

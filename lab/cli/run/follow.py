@@ -1,4 +1,4 @@
-"""Reading a run to its end without a screen, and what Ctrl-C does meanwhile."""
+"""Reads a run to its end without a screen, and handles Ctrl-C meanwhile."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lab.locale import tr
 QUIET = 3.0
 """Seconds without a line after which the run is asked whether anything is wrong, such as a full disk."""
 GRACE = 10.0
-"""Seconds that a run gets to stop when its reader went away."""
+"""Seconds that a run has to stop once its reader has left."""
 
 
 class Live(Protocol):
-    """The run as its reader needs it."""
+    """The part of a run that its reader needs."""
 
     @property
     def journal(self) -> Path: ...
@@ -35,7 +35,7 @@ class Live(Protocol):
         """End it at once, with everything that belongs to it."""
 
     def trouble(self) -> str:
-        """What is wrong with it as a whole, if anything."""
+        """A problem of the whole run, or nothing."""
 
 
 def watch(run: Live, reader: Callable[[Sequence[bytes]], None]) -> bool:

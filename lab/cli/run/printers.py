@@ -1,4 +1,4 @@
-"""The two ways to print a run as it goes: plain lines with a summary at the end, and NDJSON."""
+"""The two ways to print a live run: plain lines with a summary at the end, and NDJSON."""
 
 from __future__ import annotations
 

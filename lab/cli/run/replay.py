@@ -1,4 +1,4 @@
-"""`lab replay`: a recorded run once more."""
+"""`lab replay`: a recorded run again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLES = (
     "lab replay --run 0007-day3 --json",
 )
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
-"""Seconds of sleep at a time: worth the call, and short enough that Ctrl-C is heard."""
+"""Seconds of one sleep: short enough that Ctrl-C acts at once."""
 
 
 def replay(
@@ -59,7 +59,7 @@ def replay(
 
 
 def _paced(path: Path, speed: float | None) -> Iterator[list[bytes]]:
-    """The journal's lines, each when its time has come; all of them at once without a speed."""
+    """The journal's lines, each at its own time; without a speed, all at once."""
     from lab.journal.query import Tail, decode
 
     began = time.monotonic()

@@ -97,7 +97,7 @@ def _state(record: RunRecord) -> str:
 
 
 def _kind(record: RunRecord) -> str:
-    """What stands where a run has no scenario."""
+    """The cell of a run without a scenario."""
     if record.kind == "grading":
         return tr("grading")
     return tr("never ready") if record.kind == "failed" and not record.alive else "-"
