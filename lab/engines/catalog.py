@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import resolve_name
 from types import ModuleType
 from urllib.parse import urlsplit
@@ -45,9 +46,17 @@ def recipe(engine: Engine, tiers: Mapping[str, str], place: Place, env: Mapping[
     """How to run `engine`. Raises EngineUnavailable."""
     kind = engine_kinds()[engine.kind]
     tier, url = choose(kind.name, tiers, env)
-    if tier == "url":
-        return _elsewhere(kind, url)
-    made: Recipe = getattr(_tiers(kind), tier)(place)
+    made: Recipe = _elsewhere(kind, url) if tier == "url" else getattr(_tiers(kind), tier)(place)
+    if place.python and (missing := _missing_driver(kind, urlsplit(made.url).scheme)):
+        raise EngineUnavailable(
+            tr(
+                "{name}: services in Python reach {title} with {missing}, which is not installed; to get it: {driver}",
+                name=kind.name,
+                title=made.title,
+                missing=missing,
+                driver=kind.driver,
+            )
+        )
     return made
 
 
@@ -65,13 +74,27 @@ def _report(kind: EngineKind, tiers: Mapping[str, str], env: Mapping[str, str]) 
     found = [TierReport(tier="embedded", available=True, detail=tr(kind.embedded))]
     if kind.native:
         version = _tiers(kind).version()
-        found.append(TierReport(tier="native", available=version is not None, detail=version or kind.native))
+        found.append(_native(kind, version))
     found.append(
         TierReport(
             tier="url", available=bool(url), detail=_hide(url) if url else tr("set {variable}", variable=kind.variable)
         )
     )
     return EngineReport(kind=kind.name, taken=taken, tiers=tuple(found), caveat=tr(kind.caveat))
+
+
+def _native(kind: EngineKind, version: str | None) -> TierReport:
+    missing = next((driver for scheme in kind.drivers if (driver := _missing_driver(kind, scheme))), "")
+    if version is None or not missing:
+        return TierReport(tier="native", available=version is not None, detail=version or kind.native)
+    detail = tr("{version}, but not {missing}: {driver}", version=version, missing=missing, driver=kind.driver)
+    return TierReport(tier="native", available=False, detail=detail)
+
+
+def _missing_driver(kind: EngineKind, scheme: str) -> str:
+    """The import that services in Python lack for such a URL, or nothing."""
+    needed = kind.drivers.get(scheme, "")
+    return needed if needed and find_spec(needed) is None else ""
 
 
 def _tiers(kind: EngineKind) -> ModuleType:

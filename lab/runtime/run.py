@@ -184,7 +184,13 @@ class Run:
             users = self._users(engine.name)
             data = self.folder / "data" / engine.name
             data.mkdir(parents=True, exist_ok=True)
-            place = Place(data=data, port=self._ports.take, users=users, scratch=lambda: scratch(self.folder))
+            place = Place(
+                data=data,
+                port=self._ports.take,
+                users=users,
+                python=any(one.module and not one.dir for one in self.system.services if one.name in users),
+                scratch=lambda: scratch(self.folder),
+            )
             recipes[engine.name] = catalog.recipe(engine, self.options.tiers, place)
             self._paths += [str(path) for path in recipes[engine.name].paths]
         here = [service for service in self.system.services if service.address is None]

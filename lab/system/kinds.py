@@ -8,7 +8,7 @@ A protocol is a folder `lab/wire/<name>/` with a PROTOCOL in `protocol.py`, a ki
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -47,6 +47,9 @@ class EngineKind:
     `embedded` is what the embedded tier runs, `caveat` what that does not prove. `ready` asks an engine at its address
     whether it serves.
 
+    `drivers` are the imports with which a service in Python reaches an engine, by the scheme of its URL, where the lab
+    does not bring them along; `driver` is the command that does.
+
     The fork server imports `server` for the embedded tier and `clients` for services in Python. With `files`, the
     embedded tier is a file for each service, and nothing crosses a wire. `options` is what an exercise's services get
     behind the URL, `queues` tells how deep an engine's queues are, and `instrument` is what checks look into it with.
@@ -63,6 +66,8 @@ class EngineKind:
     ready: str = "lab.engines.ready:listens"
     server: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    driver: str = ""
     files: bool = False
     options: str = ""
     queues: str = ""

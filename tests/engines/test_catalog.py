@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,31 @@ def test_doctor_names_the_version_it_found() -> None:
     report = next(report for report in catalog.doctor() if report.kind == "redis")
     assert report.tiers[1].available
     assert report.tiers[1].detail.startswith(("Redis ", "Valkey "))
+
+
+@pytest.fixture
+def without_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What README's own install gives: PostgreSQL may be there, but nothing that speaks with it."""
+    monkeypatch.setattr(catalog, "find_spec", lambda name: None if name == "psycopg" else object())
+    monkeypatch.setattr(sql, "find", lambda: "/usr/lib/postgresql/15/bin")
+    monkeypatch.setattr(sql, "version", lambda: "PostgreSQL 15.6")
+
+
+@pytest.mark.usefixtures("without_driver")
+@pytest.mark.parametrize("asked", ["native", "postgresql://box/shop"])
+def test_a_missing_driver_is_said_before_anything_starts(asked: str, tmp_path: Path) -> None:
+    engine = Engine(name="db", kind="sql")
+    with pytest.raises(EngineUnavailable, match=r"psycopg, which is not installed; .*pip install 'psycopg"):
+        catalog.recipe(engine, {"sql": asked}, replace(place(tmp_path), python=True), {})
+    # Programs in other languages bring a driver of their own.
+    assert catalog.recipe(engine, {"sql": asked}, place(tmp_path), {}).tier in ("native", "url")
+    assert catalog.recipe(engine, {}, replace(place(tmp_path), python=True), {}).tier == "embedded"
+
+
+@pytest.mark.usefixtures("without_driver")
+def test_doctor_does_not_promise_an_engine_that_services_cannot_reach() -> None:
+    native = next(
+        tier for one in catalog.doctor({}, {}) if one.kind == "sql" for tier in one.tiers if tier.tier == "native"
+    )
+    assert not native.available
+    assert native.detail == "PostgreSQL 15.6, but not psycopg: python3 -m pip install 'psycopg[binary]'"

@@ -20,5 +20,7 @@ KIND = EngineKind(
     ),
     native="apt install postgresql  |  brew install postgresql@17",
     clients=("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.dialects.sqlite", "sqlite3", "lab.chassis.database"),
+    drivers={"postgresql": "psycopg", "postgresql+psycopg": "psycopg"},
+    driver="python3 -m pip install 'psycopg[binary]'",
     files=True,
 )
