@@ -1,4 +1,4 @@
-"""Lint finds what an exercise lacks without running it: texts in each language, checks, folders.
+"""Lint finds what an exercise lacks without running it: texts in each language, checks, claims, folders.
 
 Each finding is a sentence; a complete exercise has none.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lab import neighbours
-from lab.course import texts
+from lab.course import claims, texts
 from lab.course.exercise import Exercise
 from lab.course.records import written
 from lab.course.variants import REMOVED, Variant, removed, variants
@@ -28,6 +28,7 @@ def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
         *_briefs(exercise),
         *_hints(exercise),
         *_checks(exercise),
+        *claims.gaps(exercise),
         *_programs(exercise),
         *_killed(exercise),
         *crossings(exercise),

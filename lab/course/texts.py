@@ -44,3 +44,9 @@ def parse_hints(text: str) -> tuple[Topic, ...]:
 def sections(text: str) -> tuple[str, ...]:
     """The headings of the second level."""
     return tuple(_HEADING.findall(text))
+
+
+def demands(brief: str) -> str:
+    """The sections of a brief that say what to build and what is tested: those between the story and the notes."""
+    pieces = _HEADING.split(brief)
+    return "\n\n".join(pieces[4::2][: PARTS - 2])

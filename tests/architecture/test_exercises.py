@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from lab.course import catalog
+from lab.course import catalog, claims
 from lab.course.lint import lint
 from lab.course.records import written
 from lab.course.titles import ROOT
@@ -13,10 +13,19 @@ SHORT = 10
 """A file with fewer lines may stand twice: a link would say no less than the file."""
 
 
+WITHOUT_CLAIMS = {
+    "day1.1", "day1.4", "day2.2", "day2.5", "day3.1", "day3.3",
+    "day3.5", "day4.2", "day4.3", "day5.1", "day5.3", "day5.5",
+}  # fmt: skip
+"""Exercises whose table of claims is not written yet."""
+
+
 def test_nothing_is_missing() -> None:
     known, broken = catalog.read()
     assert broken == []
-    assert {exercise.id: lint(exercise, known) for exercise in known} == {exercise.id: [] for exercise in known}
+    remainder = {exercise.id: [f"{claims.FILE}: missing"] for exercise in known if exercise.id in WITHOUT_CLAIMS}
+    found = {exercise.id: lint(exercise, known) for exercise in known}
+    assert {ident: lacks for ident, lacks in found.items() if lacks and lacks != remainder.get(ident)} == {}
 
 
 def test_a_file_that_several_programs_need_is_stored_once() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lab.course import gate
+from lab.course import claims, gate
 from lab.course.busy import busy_cores
 from lab.course.exercise import Exercise
 from lab.course.grading import Done
@@ -124,6 +124,27 @@ def test_what_is_complete_has_no_holes() -> None:
         ),
         (lambda folder: (folder / "solution.ada").mkdir(), "solution.ada: exercise.toml does not say how ada is run"),
         (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),
+        (lambda folder: (folder / "claims.toml").unlink(), "claims.toml: missing"),
+        (lambda folder: _claims(folder, "[[claims]]", "[claims"), "claims.toml: line 1"),
+        (lambda folder: _claims(folder, "answers 200", "answers 300"), '"answers 300" does not stand in brief.en.md'),
+        (lambda folder: _claims(folder, "Greet", "Gret"), 'no claim says "Greet them."'),
+        (lambda folder: _claims(folder, "says = ", "sais = "), "[[claims]] 1 sais: no such key; did you mean"),
+        (
+            lambda folder: _claims(folder, "explains = true", ""),
+            '"Greet them." is either proved, not proved, or',
+        ),
+        (
+            lambda folder: _claims(folder, 'broken_by = ["forgets-the-name"]', ""),
+            "needs both: what proves it",
+        ),
+        (lambda folder: _claims(folder, '["C1"]', '["C9"]'), "is proved by C9, which is no behaviour of day9.1"),
+        (lambda folder: _claims(folder, '["C1"]', '["C2"]'), "by forgets-the-name, which fails C1, and that does not"),
+        (lambda folder: _claims(folder, '["C1"]', '["C2"]'), "no claim is proved by C1"),
+        (
+            lambda folder: _claims(folder, '["always', '["never'),
+            "never-in-english, which is no wrong servic",
+        ),
+        (lambda folder: _claims(folder, '["always', '["never'), "no claim is broken by always-in-english"),
         (
             lambda folder: _edit(folder / "exercise.toml", "\n[title]", 'needs = ["day1.1"]\n[title]'),
             "needs day1.1, wh",
@@ -140,6 +161,42 @@ def test_what_is_missing_is_said(tmp_path: Path, change: Callable[[Path], object
     change(folder)
     exercise = load(folder)
     assert any(said in hole for hole in lint(exercise, [exercise]))
+
+
+def test_each_sentence_of_a_brief_is_to_be_met() -> None:
+    text = """
+Three things. Ids are opaque, and an unknown one is a
+404. `GET /a?b.c` says it, in 1.5 s.
+
+- **A wall.** Nobody passes,
+  not even by day. (So it is.)
+
+| what | how |
+| --- | :-: |
+| one. Two | 201 |
+
+### More
+
+```
+- code. Is read by nobody.
+```
+
+1. First:
+"""
+    assert sorted(claims.sentences(text)) == [
+        "(So it is.)",
+        "**A wall.**",
+        "First:",
+        "Ids are opaque, and an unknown one is a 404.",
+        "Nobody passes, not even by day.",
+        "Three things.",
+        "`GET /a?b.c` says it, in 1.5 s.",
+        "| one. Two | 201 |",
+    ]
+
+
+def _claims(folder: Path, old: str, new: str) -> None:
+    _edit(folder / "claims.toml", old, new)
 
 
 def _edit(path: Path, old: str, new: str) -> None:
