@@ -71,7 +71,7 @@ def _report(kind: EngineKind, tiers: Mapping[str, str], env: Mapping[str, str]) 
         taken, _ = choose(kind.name, tiers, env)
     except EngineUnavailable:
         taken = "embedded"
-    found = [TierReport(tier="embedded", available=True, detail=tr(kind.embedded))]
+    found = [_embedded(kind)]
     if kind.native:
         version = _tiers(kind).version()
         found.append(_native(kind, version))
@@ -81,6 +81,11 @@ def _report(kind: EngineKind, tiers: Mapping[str, str], env: Mapping[str, str]) 
         )
     )
     return EngineReport(kind=kind.name, taken=taken, tiers=tuple(found), caveat=tr(kind.caveat))
+
+
+def _embedded(kind: EngineKind) -> TierReport:
+    tried = getattr(_tiers(kind), "embedded_version", lambda: tr(kind.embedded))()
+    return TierReport(tier="embedded", available=tried is not None, detail=tried or kind.native)
 
 
 def _native(kind: EngineKind, version: str | None) -> TierReport:

@@ -38,8 +38,6 @@ class Recipe:
     """How one engine runs. Exactly one of `module` and `argv` is set, or neither: then nothing is started, because the
     engine is a file (SQLite) or runs elsewhere (a URL).
 
-    `after` names the import that takes most of `module`'s start; the fork server does it for it.
-
     `ready` asks it whether it serves; without it, it does. `url` is how clients reach it, with `{address}` for the host
     and port of a tap, and `{user}` for the service that asks (a database each). Without a `port` there is no connection
     to tap; `ports` are further ones of its own. `boot` says how long a start usually takes, where that is worth a word.
@@ -50,7 +48,6 @@ class Recipe:
     title: str
     url: str
     module: str | None = None
-    after: str = ""
     argv: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     host: str = HOST

@@ -64,12 +64,10 @@ def needed(system: System) -> list[str]:
 
 
 def imports(groups: Collection[str]) -> list[str]:
-    """The modules of these groups, in the order in which they are imported: first those for engines, which start
-    first."""
+    """The modules of these groups, in the order in which they are imported."""
     kinds = [kind for name, kind in engine_kinds().items() if name in groups]
     return [
         *(FOR_ALL if BASE in groups else ()),
-        *(module for kind in kinds for module in kind.server),
         *(FOR_SERVICES if WEB in groups else ()),
         *(module for kind in kinds for module in kind.clients),
     ]

@@ -45,7 +45,7 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
 
     def program() -> Program:
         env = {**wiring.inherited(), **recipe.env}
-        return Program(module=recipe.module, argv=recipe.argv, env=env, cwd=str(folder), after=recipe.after)
+        return Program(module=recipe.module, argv=recipe.argv, env=env, cwd=str(folder), after="")
 
     def prepare() -> str:
         own = [port for port in (recipe.port, *recipe.ports) if port is not None]

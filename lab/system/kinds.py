@@ -44,14 +44,15 @@ class EngineKind:
     `protocols` are those it speaks, the usual one first. `variable` may hold the URL of an engine that runs already;
     `schemes` are those that such a URL may have, with the port that each means. `tiers` is the module that says how one
     is started: `embedded(place)`, and `native(place)`, `find()` and `version()` if `native` says how to install it.
-    `embedded` is what the embedded tier runs, `caveat` what that does not prove. `ready` asks an engine at its address
+    `embedded` is what the embedded tier runs (where that is a program that a machine may fail to execute, the module's
+    `embedded_version()` tries it), `caveat` what that does not prove. `ready` asks an engine at its address
     whether it serves.
 
     `drivers` are the imports with which a service in Python reaches an engine, by the scheme of its URL, where the lab
     does not bring them along; `driver` is the command that does.
 
-    The fork server imports `server` for the embedded tier and `clients` for services in Python. With `files`, the
-    embedded tier is a file for each service, and nothing crosses a wire. `options` is what an exercise's services get
+    The fork server imports `clients` for services in Python. With `files`, the embedded tier is a file for each
+    service, and nothing crosses a wire. `options` is what an exercise's services get
     behind the URL, `queues` tells how deep an engine's queues are, and `instrument` is what checks look into it with.
     """
 
@@ -64,7 +65,6 @@ class EngineKind:
     caveat: str = ""
     native: str = ""
     ready: str = "lab.engines.ready:listens"
-    server: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     drivers: Mapping[str, str] = field(default_factory=dict)
     driver: str = ""

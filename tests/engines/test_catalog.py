@@ -69,6 +69,22 @@ def test_a_url_keeps_its_login_and_path_behind_the_tap(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bare")
+def test_the_embedded_redis_is_tried_before_it_is_promised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    store = Engine(name="store", kind="redis")
+    assert catalog.recipe(store, {}, place(tmp_path), {}).title.startswith("Valkey ")
+    broken = tmp_path / "valkey-server"
+    broken.write_bytes(b"of another machine")
+    broken.chmod(0o755)
+    monkeypatch.setattr(redis_engine, "bundled", lambda: str(broken))
+    monkeypatch.setattr(redis_engine, "find", lambda: None)
+    with pytest.raises(EngineUnavailable, match="does not run on this machine; to get one: apt install redis-server"):
+        catalog.recipe(store, {}, place(tmp_path), {})
+    report = next(report for report in catalog.doctor(env={}) if report.kind == "redis")
+    assert not report.tiers[0].available
+    assert "apt install redis-server" in report.tiers[0].detail
+
+
+@pytest.mark.usefixtures("bare")
 def test_doctor_tells_what_is_missing_and_what_embedded_does_not_prove() -> None:
     reports = {report.kind: report for report in catalog.doctor(env={"LAB_REDIS_URL": "redis://me:secret@box"})}
     assert set(reports) == {"redis", "amqp", "sql"}

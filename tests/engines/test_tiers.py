@@ -77,7 +77,7 @@ def test_redis(tier: str) -> None:
         eventually(lambda: {"SET greeting", "GET greeting"} <= set(flows(live)))
         restarted(live)
         client.set("again", "there")
-        assert client.get("again") == b"there"
+        assert client.mget("greeting", "again") == [b"hello", b"there"]
         client.close()
 
 

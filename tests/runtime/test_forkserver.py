@@ -148,8 +148,8 @@ async def test_a_warm_child_finds_the_heavy_imports_done(forks: Forks) -> None:
 
 
 async def test_a_child_waits_only_for_the_import_it_names(forks: Forks) -> None:
-    code = "import sys\nprint([name in sys.modules for name in ('fakeredis', 'sqlalchemy.orm')])"
-    engine, plain = await asyncio.gather(forks.python(code, after="fakeredis"), forks.shell("echo at once"))
+    code = "import sys\nprint([name in sys.modules for name in ('uvicorn', 'sqlalchemy.orm')])"
+    engine, plain = await asyncio.gather(forks.python(code, after="uvicorn"), forks.shell("echo at once"))
     assert not forks.client.warm.done()
     assert await output(plain.stdout) == "at once\n"
     assert await output(engine.stdout) == "[True, False]\n"
@@ -157,7 +157,7 @@ async def test_a_child_waits_only_for_the_import_it_names(forks: Forks) -> None:
 
 async def test_only_the_groups_that_were_asked_for_are_imported(tmp_path: Path) -> None:
     forks = Forks(tmp_path, groups=["base", "redis"])
-    code = "import sys\nprint([name in sys.modules for name in ('fakeredis', 'tenacity', 'sqlalchemy')])"
+    code = "import sys\nprint([name in sys.modules for name in ('redis', 'tenacity', 'sqlalchemy')])"
     assert await output((await forks.python(code, after=ALL)).stdout) == "[True, False, False]\n"
     await forks.client.close()
 

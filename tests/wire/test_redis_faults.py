@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -18,42 +14,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
 
 from lab.wire.session import Address
-from tests.waiting import eventually
+from tests.redis_servers import BOTH_SERVERS, redis_server
 from tests.wire.loops import in_both_loops
 from tests.wire.rig import Rig, tapped
 
 
-def _open(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextlib.contextmanager
-def _running(argv: list[str], port: int) -> Iterator[Address]:
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        eventually(lambda: _open(port))
-        yield "127.0.0.1", port
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture(scope="module", params=["embedded", pytest.param("redis-server", marks=pytest.mark.redis_server)])
+@pytest.fixture(scope="module", params=BOTH_SERVERS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    if request.param == "embedded":
-        code = f"import fakeredis; fakeredis.TcpFakeServer(('127.0.0.1', {port})).serve_forever()"
-        argv = [sys.executable, "-c", code]
-    else:
-        program = shutil.which("redis-server")
-        if program is None:
-            pytest.skip("redis-server is not installed")
-        folder = str(tmp_path_factory.mktemp("redis"))
-        argv = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-    with _running(argv, port) as address:
+    with redis_server(request.param, tmp_path_factory.mktemp("redis")) as address:
         yield address
 
 

@@ -1,1 +1,1 @@
-"""Redis: fakeredis in a process of its own, or a private redis-server or valkey-server from PATH."""
+"""Redis: a private Valkey from the wheel that the lab brings along, or a redis-server or valkey-server from PATH."""

@@ -11,14 +11,14 @@ KIND = EngineKind(
     variable="LAB_REDIS_URL",
     schemes={"redis": 6379},
     tiers="lab.engines.redis.tiers",
-    embedded="fakeredis",
+    embedded="Valkey",
     caveat=(
         mark(
-            "fakeredis keeps nothing over a restart, evicts nothing, and its speed and memory are not "
-            "those of Redis; commands off the beaten path may be missing"
+            "Valkey is the open fork of Redis 7.2, the same to clients; what Redis added since (its modules, "
+            "vector sets) is not there, and one node shows no replica, failover or cluster"
         )
     ),
     native="apt install redis-server  |  brew install redis",
-    server=("redis", "fakeredis"),
+    clients=("redis",),
     instrument="lab.grading.instruments.redis:opened",
 )

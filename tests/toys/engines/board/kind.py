@@ -12,6 +12,5 @@ KIND = EngineKind(
     tiers="lab.engines.board.tiers",
     embedded="a toy",
     caveat="notes are gone with the process",
-    server=("socketserver",),
     instrument="lab.engines.board.instrument:Board",
 )
