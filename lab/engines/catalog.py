@@ -14,6 +14,7 @@ from lab.engines.recipe import EngineReport, EngineUnavailable, Place, Recipe, T
 from lab.locale import tr
 from lab.system.kinds import EngineKind, engine_kinds
 from lab.system.model import Engine
+from lab.system.secrets import without_login
 
 
 def choose(name: str, tiers: Mapping[str, str], env: Mapping[str, str] = os.environ) -> tuple[Tier, str]:
@@ -77,7 +78,9 @@ def _report(kind: EngineKind, tiers: Mapping[str, str], env: Mapping[str, str]) 
         found.append(_native(kind, version))
     found.append(
         TierReport(
-            tier="url", available=bool(url), detail=_hide(url) if url else tr("set {variable}", variable=kind.variable)
+            tier="url",
+            available=bool(url),
+            detail=without_login(url) if url else tr("set {variable}", variable=kind.variable),
         )
     )
     return EngineReport(kind=kind.name, taken=taken, tiers=tuple(found), caveat=tr(kind.caveat))
@@ -111,7 +114,9 @@ def _elsewhere(kind: EngineKind, url: str) -> Recipe:
     parts = urlsplit(url)
     login, at, _ = parts.netloc.rpartition("@")
     tapped = parts._replace(netloc=f"{login}{at}{{address}}").geturl()
-    return Recipe(tier="url", title=_hide(url), url=tapped, host=host, port=port, ready=resolve_name(kind.ready))
+    return Recipe(
+        tier="url", title=without_login(url), url=tapped, host=host, port=port, ready=resolve_name(kind.ready)
+    )
 
 
 def _address(kind: EngineKind, url: str) -> tuple[str, int]:
@@ -134,17 +139,8 @@ def _address(kind: EngineKind, url: str) -> tuple[str, int]:
             tr(
                 "{name}: {hide!r} is not a URL like {example}://host:port",
                 name=kind.name,
-                hide=_hide(url),
+                hide=without_login(url),
                 example=example,
             )
         )
     return host, port or kind.schemes[parts.scheme]
-
-
-def _hide(url: str) -> str:
-    """The URL without its password."""
-    parts = urlsplit(url)
-    login, at, address = parts.netloc.rpartition("@")
-    if not at:
-        return url
-    return parts._replace(netloc=f"{login.split(':')[0]}@{address}").geturl()

@@ -15,7 +15,7 @@ from typing import IO
 from lab.grading.model import Build
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
-from lab.runtime.secrets import without_secrets
+from lab.system.secrets import without_secrets
 
 PATIENCE = 300.0
 """Seconds that a build may take."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from lab.runtime.secrets import SECRET
+from lab.system.secrets import without_secrets
 
 PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_.*|TZ|TERM|NO_COLOR|TMPDIR|TEMP|TMP|XDG_.*|SYSTEMROOT"
@@ -25,7 +25,7 @@ TELLING = re.compile(r".*_PROXY|.*_(URL|URI|DSN)", re.IGNORECASE)
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that are passed on to everything that a run starts."""
-    return {name: value for name, value in environment.items() if PASSED.fullmatch(name) and not SECRET.fullmatch(name)}
+    return without_secrets({name: value for name, value in environment.items() if PASSED.fullmatch(name)})
 
 
 def dropped(environment: Mapping[str, str]) -> list[str]:

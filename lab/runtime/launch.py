@@ -16,9 +16,9 @@ from lab.runtime import runs
 from lab.runtime.api import RunOptions
 from lab.runtime.preload import needed
 from lab.runtime.runs import RunRecord
-from lab.runtime.secrets import without_secrets
 from lab.system.model import System
 from lab.system.refusal import Refusal
+from lab.system.secrets import without_secrets
 from lab.system.validate import validate
 
 PATIENCE = 20.0

@@ -17,6 +17,7 @@ from lab.runtime.api import RunOptions
 from lab.runtime.identity import identity
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
+from lab.system.secrets import without_login
 
 KEPT = 20
 """So many runs are kept, and as many gradings; older dead ones are removed when a new one is made."""
@@ -233,12 +234,6 @@ def claim(folder: Path) -> RunFile:
     stays has none. Raises OSError."""
     pid = os.getpid()
     file = replace(load(folder), pid=pid, born=identity(pid) or "")
-    tiers = {kind: _bare(tier) for kind, tier in file.options.tiers.items()}
+    tiers = {kind: without_login(tier) for kind, tier in file.options.tiers.items()}
     write(folder / "run.json", replace(file, options=replace(file.options, tiers=tiers)))
     return file
-
-
-def _bare(tier: str) -> str:
-    """A URL without user, password and options; the name of a tier as it is."""
-    scheme, mark, rest = tier.partition("://")
-    return f"{scheme}{mark}{rest.partition('?')[0].rpartition('@')[2]}"

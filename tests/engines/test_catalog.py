@@ -91,7 +91,7 @@ def test_doctor_tells_what_is_missing_and_what_embedded_does_not_prove() -> None
     assert [tier.available for tier in reports["amqp"].tiers] == [True, False, False]
     assert "brew install rabbitmq" in reports["amqp"].tiers[1].detail
     assert reports["redis"].taken == "url"
-    assert reports["redis"].tiers[2].detail == "redis://me@box"
+    assert reports["redis"].tiers[2].detail == "redis://box"
     assert "one writer" in reports["sql"].caveat
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pika
+import psutil
 import pytest
 import redis
 import sqlalchemy
+from pika.exceptions import AMQPConnectionError
 
+from lab.cli.look.ps import ps
 from lab.engines.amqp import tiers as rabbitmq
 from lab.engines.redis import tiers as redis_engine
 from lab.engines.sql import tiers as sql
@@ -29,13 +33,8 @@ REDIS = [
         ],
     ),
 ]
-AMQP = [
-    "embedded",
-    pytest.param(
-        "native",
-        marks=[pytest.mark.rabbitmq, pytest.mark.skipif(rabbitmq.find() is None, reason="RabbitMQ is not installed")],
-    ),
-]
+RABBITMQ = [pytest.mark.rabbitmq, pytest.mark.skipif(rabbitmq.find() is None, reason="RabbitMQ is not installed")]
+AMQP = ["embedded", pytest.param("native", marks=RABBITMQ)]
 POSTGRES = [
     pytest.mark.postgres,
     pytest.mark.skipif(sql.find() is None, reason="PostgreSQL is not installed"),
@@ -159,6 +158,38 @@ def test_an_engine_by_url_is_tapped_but_not_started() -> None:
                 live.control.act("store", "kill")
             provider.control.stop()
             assert "refuses connections" in live.until("store", "degraded").reason
+
+
+@pytest.mark.parametrize("kind", [pytest.param("sql", marks=POSTGRES), pytest.param("amqp", marks=RABBITMQ)])
+def test_another_user_of_this_machine_is_not_let_in(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reaches PostgreSQL's port as its superuser can run programs as the learner."""
+    with started(system(kind), tiers={kind: "native"}) as live:
+        live.ready(90)
+        given = urlsplit(live.url("user-one->store"))
+        assert given.password
+        assert len(given.password) >= 32
+        refused: type[Exception] = sqlalchemy.exc.OperationalError if kind == "sql" else AMQPConnectionError
+        connect = pika_connection if kind == "amqp" else sql_connection
+        for login in ("lab:lab", "guest:guest", f"{given.username}:", f"{given.username}"):
+            with pytest.raises(refused):
+                connect(given._replace(netloc=f"{login}@{given.hostname}:{given.port}").geturl())
+        connect(given.geturl())
+        arguments = [psutil.Process(pid).cmdline() for pid in marked(live.record.folder)]
+        assert given.password not in str(arguments)
+        ps(as_json=True)
+        assert given.password not in capsys.readouterr().out
+        readable = [path for path in live.record.folder.glob("*.*") if given.password in path.read_text("latin1")]
+        assert not readable
+
+
+def pika_connection(url: str) -> None:
+    pika.BlockingConnection(pika.URLParameters(f"{url}/")).close()
+
+
+def sql_connection(url: str) -> None:
+    engine = sqlalchemy.create_engine(url)
+    engine.connect().close()
+    engine.dispose()
 
 
 def test_httpx_is_not_confused_by_a_tcp_link() -> None:

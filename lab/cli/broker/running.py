@@ -33,12 +33,14 @@ OfRun = Annotated[
 class Broker:
     """A broker that was found: how people call it, its URL past every tap, and what an embedded one tells of itself.
 
-    `tier` is that of its engine; `status` is as lab.engines.amqp.protocol.status describes it.
+    `tier` is that of its engine, `chosen_by` the option that takes it; `status` is as
+    lab.engines.amqp.protocol.status describes it.
     """
 
     name: str
     url: str
     tier: str
+    chosen_by: str
     status: dict[str, Any] | None = None
 
 
@@ -76,7 +78,7 @@ def find(data: Path | None, run_id: str | None) -> list[Broker]:
 
 def _alone(folder: Path) -> Broker | None:
     status = _ask(folder)
-    return Broker("lab broker", status["url"], "embedded", status) if status else None
+    return Broker("lab broker", status["url"], "embedded", f"--data {folder}", status) if status else None
 
 
 def _of_run(record: RunRecord) -> Iterator[Broker]:
@@ -85,15 +87,15 @@ def _of_run(record: RunRecord) -> Iterator[Broker]:
     run = which_run.status(record)
     if run is None:
         return
-    urls = {process.name: process.url for process in run.processes}
+    urls, chosen_by = {process.name: process.url for process in run.processes}, f"--run {record.id}"
     for engine in which_run.system_of(record).engines:
         if engine.kind != "amqp":
             continue
         name, tier = tr("{name} of {id}", name=engine.name, id=record.id), run.tiers.get(engine.name, "")
         if tier != "embedded":
-            yield Broker(name, urls.get(engine.name, ""), tier)
+            yield Broker(name, urls.get(engine.name, ""), tier, chosen_by)
         elif status := _ask(record.folder / "data" / engine.name):
-            yield Broker(name, status["url"], tier, status)
+            yield Broker(name, status["url"], tier, chosen_by, status)
         else:
             say(tr("{name} is down at this moment", name=name))
 

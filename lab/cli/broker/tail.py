@@ -65,9 +65,11 @@ def tail(
 
 
 def _only(found: list[brokers.Broker]) -> brokers.Broker:
+    from lab.system.secrets import without_login
+
     if len(found) > 1:
-        why = "\n".join(tr("{name} at {url}", name=broker.name, url=_without_login(broker.url)) for broker in found)
-        more = f"lab broker tail EXCHANGE --url {found[0].url}"
+        why = "\n".join(tr("{name} at {url}", name=broker.name, url=without_login(broker.url)) for broker in found)
+        more = f"lab broker tail EXCHANGE {found[0].chosen_by}"
         raise Failure(tr("which broker? Several are running"), why=why, next=more, code=exits.USAGE)
     return found[0]
 
@@ -79,10 +81,12 @@ def _tail(url: str, exchange: str, key: str | None, found: brokers.Broker | None
     import pika
     from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosedByBroker
 
+    from lab.system.secrets import without_login
+
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # errors are reported once, below
     if not url.startswith(("amqp://", "amqps://")):
         raise typer.BadParameter(tr("--url is no AMQP URL; {url_form}", url_form=URL_FORM))
-    where = _without_login(url)
+    where = without_login(url)
     try:
         parameters = pika.URLParameters(url if where.count("/") > 2 else f"{url}/")
     except (ValueError, TypeError) as problem:
@@ -226,11 +230,6 @@ def _cut(text: str, room: int, *, whole: bool = True) -> str:
 
 def _clock(time: datetime) -> str:
     return time.astimezone().strftime("%H:%M:%S.%f")[:-3]
-
-
-def _without_login(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _reason(problem: BaseException) -> str:

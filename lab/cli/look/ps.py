@@ -22,7 +22,8 @@ def ps(run_id: LiveRunId = None, as_json: Json = False) -> None:
     if as_json:
         import msgspec
 
-        out(msgspec.json.encode({"schema_version": 1, "runs": statuses}).decode())
+        bare = list(map(_without_logins, statuses))
+        out(msgspec.json.encode({"schema_version": 1, "runs": bare}).decode())
         return
     if not statuses:
         out(tr("No run is alive. Start one: lab run day3"))
@@ -86,7 +87,20 @@ def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
 
 def _where(url: str) -> str:
     """The URL without credentials; of a file only that it is one, because its path is long and `--json` has it."""
+    from lab.system.secrets import without_login
+
     scheme, _, rest = url.partition("://")
-    if rest.startswith("/"):
-        return tr("{scheme} files", scheme=scheme)
-    return f"{scheme}://{rest.rpartition('@')[2]}" if rest else url
+    return tr("{scheme} files", scheme=scheme) if rest.startswith("/") else without_login(url)
+
+
+def _without_logins(status: RunStatus) -> RunStatus:
+    """The status without the passwords of engines."""
+    from dataclasses import replace
+
+    from lab.system.secrets import without_login
+
+    return replace(
+        status,
+        processes=tuple(replace(one, url=without_login(one.url)) for one in status.processes),
+        links=tuple(replace(one, url=without_login(one.url)) for one in status.links),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 import shutil
 from pathlib import Path
@@ -22,6 +23,8 @@ log.console.level = warning
 log.connection.level = error
 log.file = false
 disk_free_limit.absolute = 50MB
+default_user = lab
+default_pass = {password}
 """
 
 
@@ -45,7 +48,8 @@ def native(place: Place) -> Recipe:
         raise EngineUnavailable(tr("no rabbitmq-server is on PATH; to get it: {native}", native=KIND.native))
     port, distribution, names = place.port(), place.port(), place.port()
     data = place.data
-    (data / "rabbitmq.conf").write_text(CONFIGURATION.format(host=HOST, port=port))
+    password = secrets.token_hex(16)  # every user of this machine reaches the port
+    (data / "rabbitmq.conf").write_text(CONFIGURATION.format(host=HOST, port=port, password=password))
     (data / "enabled_plugins").write_text("[].\n")
     (data / "environment").write_text("# instead of the machine's own rabbitmq-env.conf\n")
     env = {
@@ -71,7 +75,7 @@ def native(place: Place) -> Recipe:
     return Recipe(
         tier="native",
         title=version() or "RabbitMQ",
-        url=URL,
+        url=f"amqp://lab:{password}@{{address}}",
         argv=("/bin/sh", "-c", script),
         env=env,
         port=port,

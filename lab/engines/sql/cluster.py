@@ -3,7 +3,8 @@
 python -m lab.engines.sql.cluster --programs /usr/lib/postgresql/17/bin --port 5432 --data DIR --database orders
 
 PostgreSQL refuses to run as root: then everything is done as the user `postgres` or, where there is none, `nobody`.
-Nobody but this machine's loopback reaches it, so it asks for no password.
+Every user of this machine reaches its port, and its only role may run programs, so it asks for the password that it
+finds in the variable PASSWORD.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from lab.engines.lifetime import die_with_parent
 from lab.engines.recipe import HOST
+from lab.engines.sql.tiers import PASSWORD, ROLE
 from lab.locale import tr
 
 
@@ -27,10 +30,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--database", action="append", default=[])
     options = parser.parse_args()
+    password = os.environ.pop(PASSWORD)
     cluster = options.data / "cluster"
     _leave_root(options.data)
     if not (cluster / "PG_VERSION").exists():
-        _create(options.programs, cluster, options.database)
+        _create(options.programs, cluster, options.database, password)
     server = options.programs / "postgres"
     settings = {
         "listen_addresses": HOST,
@@ -60,8 +64,12 @@ def _leave_root(data: Path) -> None:
     die_with_parent(parent)
 
 
-def _create(programs: Path, cluster: Path, databases: list[str]) -> None:
-    _must([programs / "initdb", "-D", cluster, "-U", "lab", "--auth=trust", "--encoding=UTF8", "--no-sync"])
+def _create(programs: Path, cluster: Path, databases: list[str], password: str) -> None:
+    with NamedTemporaryFile("w", dir=cluster.parent) as file:  # as an argument everybody could read it
+        file.write(password)
+        file.flush()
+        access = ["--auth=scram-sha-256", f"--pwfile={file.name}"]
+        _must([programs / "initdb", "-D", cluster, "-U", ROLE, *access, "--encoding=UTF8", "--no-sync"])
     statements = "".join(f"CREATE DATABASE {name};\n" for name in databases)
     _must([programs / "postgres", "--single", "-j", "-D", cluster, "postgres"], statements.replace(";\n", ";\n\n"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from lab.engines.sql.kind import KIND
 from lab.engines.sql.ready import accepts_sessions
 from lab.locale import tr
 
+ROLE = "lab"
+PASSWORD = "LAB_SQL_PASSWORD"
+"""The variable in which the cluster finds the password of its role."""
 INSTALLED = ("/usr/lib/postgresql", "/usr/local/opt", "/opt/homebrew/opt")
 
 
@@ -32,15 +36,17 @@ def native(place: Place) -> Recipe:
         # PostgreSQL refuses root, and the user it runs as instead cannot enter root's folders.
         data = place.scratch()
         paths = (data,)
+    password = secrets.token_hex(16)
     argv = ["--programs", programs, "--port", str(port), "--data", str(data)]
     for user in place.users:
         argv += ["--database", database(user)]
     return Recipe(
         tier="native",
         title=version() or "PostgreSQL",
-        url="postgresql+psycopg://lab@{address}/{user}",
+        url=f"postgresql+psycopg://{ROLE}:{password}@{{address}}/{{user}}",
         module="lab.engines.sql.cluster",
         argv=tuple(argv),
+        env={PASSWORD: password},
         port=port,
         ready=accepts_sessions,
         boot=tr("usually 1-4 s"),

@@ -15,7 +15,7 @@ from typing import Any
 from lab.grading.structure import import_graph
 from lab.grading.structure.walls import Import, Structure, Table
 from lab.locale import tr
-from lab.runtime.secrets import without_secrets
+from lab.system.secrets import without_secrets
 
 PATIENCE = 60.0
 """Seconds that reading may take."""
