@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +18,7 @@ from lab.grading.bench.processes import GRACE
 from lab.grading.bench.wait import PATIENCE
 from lab.grading.checking.expect import CannotTell, warn
 from lab.grading.instruments.http import Http, NoService
+from lab.journal.deliveries import NEEDS_NO_ACK
 from lab.journal.event import Flow, Log
 from lab.locale import tr
 from lab.neighbours.stub import Stub
@@ -127,6 +128,12 @@ class SystemUnderTest:
         service = self._service(name).name
         return self._bench.record.folder / "data" / service / f"{service}.db"
 
+    def writing(self, name: str, within: float = 1.0) -> AbstractContextManager[bool | None]:
+        """Keep everybody else from writing to its database, see `lab.grading.instruments.database.writing`."""
+        from lab.grading.instruments.database import writing
+
+        return writing(self.database(name), within)
+
     def dir(self, name: str) -> Path:
         """The folder of its source."""
         return Path(self._service(name).dir or ".")
@@ -214,6 +221,23 @@ class Wire:
     def deliveries(self, link: str, queue: str, since: int = 0) -> list[Flow]:
         """The messages that the broker delivered from the queue, pushed or fetched."""
         return [flow for flow in self.flows(link, since=since) if flow.role == "delivery" and flow.queue == queue]
+
+    def acknowledged(self, link: str, messages: Iterable[str], since: int = 0) -> bool:
+        """Whether the consumer acknowledged one of the messages, or had it delivered so that it need not. A delivery
+        whose connection broke was not acknowledged, whatever became of the queue."""
+        idents = set(messages)
+        return any(
+            flow.message in idents and flow.outcome != "lost" and (_is_ack(flow) or _needs_no_ack(flow))
+            for flow in self.flows(link, since=since)
+        )
+
+
+def _is_ack(flow: Flow) -> bool:
+    return flow.role == "ack" and not flow.back
+
+
+def _needs_no_ack(flow: Flow) -> bool:
+    return flow.role == "delivery" and flow.status == NEEDS_NO_ACK
 
 
 class New:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from lab.grading import Http, behaviour, delay, eventually, expect, hold, stays, tr, within
+from lab.grading import Http, behaviour, delay, eventually, expect, hold, lost, status, stays, tr, within
 
 KEY = "order.created"
 QUEUE = "payments.order-created"
+
+AMOUNT, BEYOND = 25_000, 90_000
+"""The provider approves the one and declines the other."""
+FORGETFUL = 5.0
+"""Seconds after which a memory that is only meant for the next moment has forgotten."""
+AFTERWARDS = 2.0
+"""Seconds for which what came of a crash is looked at: what is repeated late shows."""
+LOST = 10.0
+"""Seconds after which an event that was given back is not on its way any more."""
+PATIENCE = 20.0
+"""Seconds within which a consumer that waits before it tries again has done so."""
 
 ENDLESS = 50
 """So often no sensible retry delivers one message within seconds."""
@@ -17,13 +29,31 @@ ENDLESS = 50
 @behaviour("C1")
 def check_five_times_the_same_event_is_one_charge(http, broker, stub, new):
     listening(broker)
-    event = created(broker, new)
+    event, declined = created(broker, new), created(broker, new, BEYOND)
+    undecided = created(broker, new)
+    cancelled = broker.event("order.cancelled", {"order_id": new.id("order"), "amount": AMOUNT})
+    broker.publish(cancelled)
     broker.publish(event)
     paid(http, event)
     for _ in range(4):
         broker.publish(event)
+    for _ in range(5):
+        broker.publish(declined)
     settle(http, broker, new)
     expect_one_payment(http, stub, event, tr("its event came five times"), code="recorded-twice")
+    expect_declined(http, stub, declined)
+    expect(
+        not payments(http, cancelled) and not asked_about(stub, cancelled),
+        tr("order {order}, of which only order.cancelled told, is not charged", order=order_of(cancelled)),
+        got=tr(
+            "{asked} requests to the provider, payments: {some}",
+            asked=len(asked_about(stub, cancelled)),
+            some=some(payments(http, cancelled)),
+        ),
+        code="not-an-order",
+        about=names(cancelled),
+    )
+    expect_decisions_only(http, broker, stub, undecided)
 
 
 @behaviour("C2")
@@ -40,12 +70,17 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
         http, stub, event, tr("its event came to both instances, one after the other"), code="not-shared"
     )
 
-    stub["payment"].will(delay(0.05), on="POST /charges")  # so that both copies are in hand at the same time
     events = [created(broker, new) for _ in range(15)]
+    held = stub["payment"].will(hold(), on="POST /charges")
     for event in events:
         broker.publish(event)
         broker.publish(event)
-    for event in events:
+    within(0.7, lambda: held.held > 1)  # both copies of the first event are in hand at the same time,
+    with system.writing("payments"):  # both wait for the database at the same time,
+        stub["payment"].will(delay(0.05), on="POST /charges")
+        held.release()
+        within(0.3, lambda: False)
+    for event in events:  # and the others come as they come
         paid(http, event)
     settle(http, broker, new)
     twice = [event for event in events if len(payments(http, event)) > 1]
@@ -68,12 +103,33 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
 @behaviour("C3")
 def check_duplicate_after_a_restart(system, http, broker, stub, new):
     listening(broker)
-    event = created(broker, new)
+    event, missed = created(broker, new), created(broker, new)
     broker.publish(event)
     paid(http, event)
-    broker.drained(QUEUE, quiet=1.0)  # a memory that is kept for less than a second is none either
-    system.restart("payments")
-    listening(broker)
+    since = time.monotonic()
+    broker.drained(QUEUE)
+    system.stop("payments")
+    broker.publish(missed)
+    kept = tr("the queue {queue} keeps what is published while payments and the broker are restarted", queue=QUEUE)
+    expect(
+        broker.exists(QUEUE),
+        kept,
+        got=tr("the queue went away together with its consumer"),
+        code="queue-gone",
+        about=names(missed),
+    )
+    broker.restart()
+    expect(
+        broker.exists(QUEUE),
+        kept,
+        got=tr("it is gone: it was not declared durable"),
+        code="queue-not-durable",
+        about=names(missed),
+    )
+    system.start("payments")
+    paid(http, missed)
+    # Duplicates come later than a short memory lasts.
+    stays(lambda: len(payments(http, event)) == 1, since + FORGETFUL - time.monotonic())
     broker.publish(event)
     settle(http, broker, new)
     expect_one_payment(http, stub, event, tr("its event came again after a restart"), code="forgot")
@@ -82,31 +138,108 @@ def check_duplicate_after_a_restart(system, http, broker, stub, new):
 @behaviour("C4")
 def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new):
     listening(broker)
-    event = created(broker, new)
-    held = stub["payment"].will(hold(), on="POST /charges")
-    broker.publish(event)
+    events = _killed_while_the_provider_is_asked(system, http, broker, stub, wire, new)
+    events += _killed_before_it_is_written(system, http, broker, stub, wire, new)
+    events += _answer_of_the_provider_is_lost(http, broker, stub, wire, new)
+    stays(lambda: all(len(payments(http, event)) == 1 for event in events), AFTERWARDS)
+    broker.drained(QUEUE)
+    for event in events:
+        expect_one_payment(
+            http, stub, event, tr("the service or its connection broke down meanwhile"), code="charged-again"
+        )
+
+
+def _killed_while_the_provider_is_asked(
+    system: Any, http: Http, broker: Any, stub: Any, wire: Any, new: Any
+) -> list[Any]:
+    """The first of three charges is in flight; an instance that works on several events may be done with the others."""
+    events = [created(broker, new) for _ in range(3)]
+    since = wire.mark()
+    first = order_of(events[0])
+    held = stub["payment"].will(hold(), on="POST /charges", where=lambda seen: asks_for(seen, first))
+    for event in events:
+        broker.publish(event)
     held.wait()
+    within(0.4, lambda: payments(http, events[1]))
     system.kill("payments")
+    _all_paid_after_the_kill(
+        system, http, broker, stub, wire, events, since, tr("the service was killed while it charged")
+    )
+    return events
+
+
+def _killed_before_it_is_written(system: Any, http: Http, broker: Any, stub: Any, wire: Any, new: Any) -> list[Any]:
+    """The provider has answered, and the database takes its time: who acknowledges now has written nothing yet."""
+    events = [created(broker, new) for _ in range(3)]
+    since = wire.mark()
+    held = stub["payment"].will(hold(), on="POST /charges")
+    for event in events:
+        broker.publish(event)
+    held.wait()
+    with system.writing("payments") as free:
+        expect(
+            free is not False,
+            tr("no transaction is open in the database of payments while the provider is asked"),
+            got=tr(
+                "nobody else could write for 1 s, until the provider answered order {order}", order=order_of(events[0])
+            ),
+            code="transaction-while-asking",
+            about=names(events[0]),
+        )
+        held.release()
+        within(1.0, lambda: wire.acknowledged("payments->amqp", [event["id"] for event in events], since))
+        if system.alive("payments"):
+            system.kill("payments")
+    _all_paid_after_the_kill(
+        system,
+        http,
+        broker,
+        stub,
+        wire,
+        events,
+        since,
+        tr("the service was killed after the provider’s answer, before the payment was written"),
+    )
+    return events
+
+
+def _all_paid_after_the_kill(
+    system: Any, http: Http, broker: Any, stub: Any, wire: Any, events: list[Any], since: int, when: str
+) -> None:
+    """What was in hand at the kill is charged after the restart, once."""
     killed = wire.mark()
+    within(3.0, lambda: not broker.consumers(QUEUE))  # the broker has noticed
     kept = broker.exists(QUEUE)
     stub["payment"].heal()
     system.start("payments")
     listening(broker)
+    for event in events:
+        if not within(LOST, lambda event=event: payments(http, event)):  # type: ignore[misc]
+            code, why = unpaid(wire, event, since, killed, kept)
+            expect(
+                False,
+                tr("order {order} is paid after the restart, although {when}", order=order_of(event), when=when),
+                got=why,
+                code=code,
+                about=names(event),
+            )
 
-    if not within(20.0, lambda: payments(http, event)):
-        code, why = lost(wire, event, killed, kept)
+
+def _answer_of_the_provider_is_lost(http: Http, broker: Any, stub: Any, wire: Any, new: Any) -> list[Any]:
+    event = created(broker, new)
+    since = wire.mark()
+    stub["payment"].will(lost(), on="POST /charges", times=1)
+    broker.publish(event)
+    if not within(PATIENCE, lambda: payments(http, event)):
+        code, why = unpaid(wire, event, since, wire.mark(), kept=True)
         expect(
             False,
-            tr(
-                "order {order}, in the middle of whose charge the service was killed, is paid after its restart",
-                order=order_of(event),
-            ),
+            tr("order {order} is paid, although the provider’s first answer was lost", order=order_of(event)),
             got=why,
             code=code,
             about=names(event),
         )
-    settle(http, broker, new)
-    expect_one_payment(http, stub, event, tr("the service was killed while it charged"), code="charged-again")
+    return [event]
 
 
 @behaviour("C5")
@@ -182,31 +315,26 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
     expect_one_payment(http, stub, event, tr("unreadable messages were before it"), code="recorded-twice")
 
 
-def lost(wire: Any, event: dict[str, Any], killed: int, kept: bool) -> tuple[str, str]:
-    """The code and the words for an event that had no effect after the kill, by what was seen of it on the wire."""
-    if any(flow.message == event["id"] for flow in wire.deliveries("payments->amqp", QUEUE, killed)):
-        return "redelivery-ignored", tr(
-            "no payment for 20 s, although the event was delivered again: it counted as done"
-        )
-    before = [flow for flow in wire.flows("payments->amqp") if flow.seq <= killed and flow.message == event["id"]]
-    if any((flow.role == "ack" and not flow.back) or flow.status == "no-ack" for flow in before):
+def unpaid(wire: Any, event: dict[str, Any], since: int, killed: int, kept: bool) -> tuple[str, str]:
+    """The code and the words for an event that had no effect after a kill, by what was seen of it on the wire."""
+    ident = [event["id"]]
+    if wire.acknowledged("payments->amqp", ident, since) and not wire.acknowledged("payments->amqp", ident, killed):
         return "event-lost", tr(
-            "no payment for 20 s, and the event was never delivered again: it had been acknowledged before the "
-            "work was done"
+            "no payment, and the event was never delivered again: it had been acknowledged before the work was done"
         )
+    if any(flow.message == event["id"] for flow in wire.deliveries("payments->amqp", QUEUE, killed)):
+        return "redelivery-ignored", tr("no payment, although the event was delivered again: it counted as done")
     if not kept:
-        return "queue-gone", tr(
-            "no payment for 20 s: the queue went away together with its consumer, and the event in it"
-        )
-    return "never-again", tr("no payment for 20 s, and the event was never delivered again")
+        return "queue-gone", tr("no payment: the queue went away together with its consumer, and the event in it")
+    return "never-again", tr("no payment, and the event was never delivered again")
 
 
 # -- the service and its provider
 
 
-def created(broker: Any, new: Any) -> dict[str, Any]:
+def created(broker: Any, new: Any, amount: int = AMOUNT) -> dict[str, Any]:
     """The event that tells of a new order."""
-    event: dict[str, Any] = broker.event(KEY, {"order_id": new.id("order"), "amount": 25_000})
+    event: dict[str, Any] = broker.event(KEY, {"order_id": new.id("order"), "amount": amount})
     return event
 
 
@@ -238,7 +366,8 @@ def paid(http: Http, event: dict[str, Any]) -> None:
 
 def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, code: str) -> None:
     """One payment here, one charge at the provider, one key: the order's id."""
-    order, items = order_of(event), payments(http, event)
+    order = order_of(event)
+    items = payments(http, event)
     expect(
         len(items) == 1,
         tr("order {order} has one payment, although {when}", order=order, when=when),
@@ -246,25 +375,77 @@ def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, 
         code=code,
         about=names(event),
     )
-    keys = [seen.key for seen in stub["payment"].seen if asks_for(seen, order)]
+    expect_keys(stub, event)
     charges = [charge for charge in stub["payment"].charges if charge["order_id"] == order]
-    expect(
-        set(keys) == {order},
-        tr("every charge of order {order} has the Idempotency-Key {order}", order=order),
-        got=tr(
-            "{count} requests and {charges} charges under {keys}",
-            count=len(keys),
-            charges=len(charges),
-            keys=", ".join(sorted(map(str, set(keys)))),
-        ),
-        code="charged-under-other-keys",
-        about=names(event),
-    )
     expect(
         len(charges) == 1,
         tr("order {order} is charged once, although {when}", order=order, when=when),
         got=tr("{count} charges: {some}", count=len(charges), some=some(charges)),
         code=code,
+        about=names(event),
+    )
+    expect_item(items[0], event, {"status": "approved", "charge_id": charges[0]["id"]})
+
+
+def expect_declined(http: Http, stub: Any, event: dict[str, Any]) -> None:
+    """A decision, too: one payment that says so, and no charge."""
+    items = payments(http, event)
+    expect(
+        len(items) == 1,
+        tr("order {order}, which the provider declined (402), has one payment", order=order_of(event)),
+        got=tr("{count} payments: {some}", count=len(items), some=some(items)),
+        code="recorded-twice" if items else "declined-not-written",
+        about=names(event),
+    )
+    expect_keys(stub, event)
+    expect_item(items[0], event, {"status": "declined"})
+
+
+def expect_item(item: Any, event: dict[str, Any], decision: dict[str, str]) -> None:
+    """A payment is as agreed."""
+    agreed = {"order_id": order_of(event), "amount": event["data"]["amount"], **decision}
+    expect(
+        isinstance(item, dict) and agreed.items() <= item.items(),
+        tr("the payment of order {order} is {agreed}", order=order_of(event), agreed=some([agreed])),
+        got=some([item]),
+        code="wrong-payment",
+        about=names(event),
+    )
+
+
+def expect_keys(stub: Any, event: dict[str, Any]) -> None:
+    """The provider was asked under the order's own key, and no other one."""
+    order, asked = order_of(event), asked_about(stub, event)
+    keys = {seen.key for seen in asked}
+    expect(
+        keys == {order},
+        tr("every charge of order {order} has the Idempotency-Key {order}", order=order),
+        got=tr("{count} requests under {keys}", count=len(asked), keys=", ".join(sorted(map(str, keys)))),
+        code="charged-under-other-keys",
+        about=names(event),
+    )
+
+
+def expect_decisions_only(http: Http, broker: Any, stub: Any, event: dict[str, Any]) -> None:
+    """A provider that fails has decided nothing."""
+    stub["payment"].will(status(500), on="POST /charges")
+    broker.publish(event)
+    if not within(10.0, lambda: asked_about(stub, event)):
+        return  # whether and how soon it is asked is the subject of other checks
+
+    def decided() -> list[Any]:
+        return [
+            item
+            for item in payments(http, event)
+            if not isinstance(item, dict) or item.get("status") in ("approved", "declined")
+        ]
+
+    within(0.7, decided)
+    expect(
+        not decided(),
+        tr("the provider answers 500: nothing is decided about order {order}", order=order_of(event)),
+        got=tr("payments: {some}", some=some(decided())),
+        code="undecided-written",
         about=names(event),
     )
 
@@ -273,6 +454,11 @@ def some(items: list[Any]) -> str:
     """The first two, and how many more there are."""
     more = tr(" and {count} more", count=len(items) - 2) if len(items) > 2 else ""
     return ", ".join(json.dumps(item, ensure_ascii=False) for item in items[:2]) + more
+
+
+def asked_about(stub: Any, event: dict[str, Any]) -> list[Any]:
+    """The requests to the provider about its order."""
+    return [seen for seen in stub["payment"].seen if asks_for(seen, order_of(event))]
 
 
 def asks_for(seen: Any, order: str) -> bool:

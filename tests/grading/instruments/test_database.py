@@ -1,0 +1,44 @@
+"""The instrument that keeps a service's writes waiting."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lab.grading.instruments.database import writing
+
+
+def _service(path: Path, mode: str) -> sqlite3.Connection:
+    made = sqlite3.connect(path, timeout=0, isolation_level=None)
+    made.execute(f"PRAGMA journal_mode={mode}")
+    made.execute("CREATE TABLE IF NOT EXISTS t (x)")
+    return made
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_nothing_is_written_meanwhile_and_everything_read(tmp_path: Path, mode: str) -> None:
+    with closing(_service(tmp_path / "s.db", mode)) as service:
+        with writing(tmp_path / "s.db") as held:
+            assert held is True
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                service.execute("INSERT INTO t VALUES (1)")
+            assert service.execute("SELECT count(*) FROM t").fetchone() == (0,)
+        service.execute("INSERT INTO t VALUES (1)")
+
+
+def test_a_transaction_of_the_service_that_does_not_end_is_told(tmp_path: Path) -> None:
+    with closing(_service(tmp_path / "s.db", "WAL")) as service:
+        service.execute("BEGIN IMMEDIATE")
+        with writing(tmp_path / "s.db", within=0.05) as held:
+            assert held is False
+        service.execute("ROLLBACK")
+
+
+def test_data_that_are_elsewhere_are_none_of_ours(tmp_path: Path) -> None:
+    with writing(tmp_path / "none.db") as held:
+        assert held is None
+    assert not (tmp_path / "none.db").exists()
+    (tmp_path / "text.db").write_text("a service that keeps its payments in a text file\n" * 100)
+    with writing(tmp_path / "text.db") as held:
+        assert held is None
