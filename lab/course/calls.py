@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^\s`]*)(?: (\{.*?\}))?`")
@@ -14,27 +14,42 @@ TOKEN = re.compile(r'"[^"]*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 SAMPLES: dict[str, Any] = {
     "email": "ada@example.org",
     "name": "Ada",
+    "ref": "web-1",
     "items": [{"sku": "tea", "qty": 1, "price": 9000}],
     "sku": "tea",
     "status": "cancelled",
     "template": "welcome",
 }
+QUERY = {"limit": "10"}
 NUMBERS = ("amount", "price", "qty", "total", "limit", "count", "stock")
 
 
-def curls(brief: str, base: str) -> Iterator[str]:
-    """A command for each call of the brief, once; `base` is the service's URL."""
+def curls(brief: str, urls: Mapping[str, str]) -> Iterator[str]:
+    """A command for each call of the brief, once. `urls` are the services'; a path that begins with the name of one of
+    them is meant for it, any other for the first."""
+    first = next(iter(urls.values()))
+    calls = [found for found in CALL.findall(brief) if not found[1].endswith("…") or found[1].endswith(("/…", "=…"))]
+    with_body = {(method, path) for method, path, body in calls if body}
     seen = set()
-    for method, path, body in CALL.findall(brief):
-        # A query that the brief leaves open ends with its `=`.
-        path = re.sub(r"=(?=&|$)", "=1", VARIABLE.sub("1", path))
-        command = f"curl -i {'' if method == 'GET' else f'-X {method} '}{shlex.quote(base.rstrip('/') + path)}"
+    for method, path, body in calls:
+        if not body and (method, path) in with_body:
+            continue
+        base = urls.get(re.split("[/?]", path)[1], first).rstrip("/")
+        command = f"curl -i {'' if method == 'GET' else f'-X {method} '}{shlex.quote(base + _filled(path))}"
         if body:
             data = json.dumps(sample(body), ensure_ascii=False)
             command += f" -H 'Content-Type: application/json' -d {shlex.quote(data)}"
         if command not in seen:
             seen.add(command)
             yield command
+
+
+def _filled(path: str) -> str:
+    """The path with values; a first page has no cursor."""
+    where, _, query = VARIABLE.sub("1", path).partition("?")
+    pairs = [pair.partition("=")[::2] for pair in query.split("&") if pair]
+    asked = "&".join(f"{name}={value or QUERY.get(name, '1')}" for name, value in pairs if name != "cursor" or value)
+    return f"{where}?{asked}" if asked else where
 
 
 def sample(text: str) -> Any:
@@ -65,7 +80,7 @@ def _value(tokens: list[str], key: str) -> Any:
 def _fields(tokens: list[str]) -> dict[str, Any]:
     found = {}
     while tokens and (token := tokens.pop(0)) != "}":
-        name = token.strip('"')
+        name = token.strip('"').removesuffix("?")  # may be left out
         if not re.fullmatch(r"\w+", name):
             continue
         if tokens[:1] == [":"]:
@@ -78,5 +93,5 @@ def _fields(tokens: list[str]) -> dict[str, Any]:
 
 def _guess(name: str) -> Any:
     if name in NUMBERS:
-        return 1000
+        return 2 if name == "qty" else 1000
     return SAMPLES.get(name, "1" if name.endswith("id") else "text")

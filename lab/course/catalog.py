@@ -46,6 +46,12 @@ def named(word: str) -> Exercise:
     return found
 
 
+def carried(exercise: Exercise) -> list[Exercise]:
+    """The exercise, after those whose services go on in it."""
+    earlier = [named(service.carries) for service in exercise.services if service.carries]
+    return [*{one.id: one for each in earlier for one in carried(each)}.values(), exercise]
+
+
 def several(word: str, *, but: Sequence[InvalidExercise] = ()) -> list[Exercise]:
     """Those meant by `day5`, `5`, `all` or by the name of one; none if that is one of `but`. Raises Unknown,
     BrokenExercise."""

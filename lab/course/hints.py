@@ -33,14 +33,20 @@ class Opened:
 
 
 def open_one(
-    exercise: Exercise, language: str, progress: Progress, number: int | None = None, about: str | None = None
+    exercise: Exercise,
+    language: str,
+    progress: Progress,
+    number: int | None = None,
+    about: str | None = None,
+    tongue: str = "",
 ) -> Opened:
     """The hint of that number, or the next one, which is open from then on.
 
-    It is on the topic of the behaviour `about`, or else of the first behaviour that failed in the last grading.
+    It speaks to those who write in `tongue`, and is on the topic of the behaviour `about`, or else of the first
+    behaviour that failed in the last grading.
     Raises HintNotOpen, OSError.
     """
-    topics = texts.hints(exercise.folder, language)
+    topics = texts.hints(exercise.folder, language, tongue)
     place = _place(exercise, topics, progress, about)
     topic = topics[place]
     before = _opened(place, progress.hints(exercise.id))

@@ -62,10 +62,11 @@ def _briefs(exercise: Exercise) -> Iterator[str]:
     for language in LANGUAGES:
         name = f"brief.{language}.md"
         try:
-            text = texts.brief(exercise.folder, language)
+            text = texts.written(exercise.folder, "brief", language)
         except (OSError, UnicodeDecodeError):
             yield f"{name}: missing, or no text"
             continue
+        yield from (f"{name}: speaks to [{tongue}], a language that is not known" for tongue in texts.strangers(text))
         if len(texts.sections(text)) < texts.PARTS:
             yield f"{name}: has fewer than {texts.PARTS} sections: the story, explanation, what will be tested, notes"
         for behaviour in exercise.behaviours:
@@ -79,6 +80,7 @@ def _hints(exercise: Exercise) -> Iterator[str]:
         name = f"hints.{language}.md"
         try:
             topics = texts.hints(exercise.folder, language)
+            heard = {tongue: texts.hints(exercise.folder, language, tongue) for tongue in texts.TONGUES}
         except (OSError, UnicodeDecodeError):
             yield f"{name}: missing, or no text"
             continue
@@ -97,6 +99,10 @@ def _hints(exercise: Exercise) -> Iterator[str]:
                 yield f"{name}: has {len(topic.steps)} hints on {on}, not {texts.STEPS}, or an empty one"
             elif not topic.steps[0].endswith("?"):
                 yield f"{name}: the first hint on {on} is no question"
+        for tongue, those in heard.items():
+            for topic in those:
+                if len(topic.steps) != texts.STEPS:
+                    yield f"{name}: on {', '.join(topic.behaviours)} a hint says nothing to those who write {tongue}"
     if len(orders) > 1:
         yield "hints: the topics differ from one language to the other"
 

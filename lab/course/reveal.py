@@ -51,15 +51,21 @@ def must_be_open(exercise: Exercise, stands: Standing) -> None:
         raise SolutionNotOpen(exercise, stands)
 
 
+def comparable(exercise: Exercise, language: str) -> bool:
+    """Whether there is a solution of ours in that language."""
+    return stored(exercise, Variant("solution", language))
+
+
 def difference(exercise: Exercise, mine: Mapping[str, Source], language: str) -> Iterator[str]:
     """A unified diff from the learner's files to ours, line by line; nothing where they are the same.
 
-    Ours is in the learner's language where there is one, else in Python.
+    Ours is in the learner's language where there is one, else in Python; then it is shown whole, for there is nothing
+    of theirs that it could be compared with.
     """
-    solution = Variant("solution", language)
-    with prepared(exercise, solution if stored(exercise, solution) else Variant("solution")) as ours:
+    alike = comparable(exercise, language)
+    with prepared(exercise, Variant("solution", language) if alike else Variant("solution")) as ours:
         for name, source in ours.items():
-            theirs = _files(mine[name].dir) if name in mine else {}
+            theirs = _files(mine[name].dir) if name in mine and alike else {}
             wanted = _files(source.dir)
             for path in sorted({*theirs, *wanted}):
                 if theirs.get(path) == wanted.get(path):

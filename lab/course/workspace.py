@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from lab.course import labtoml, texts
 from lab.course.assignment import Source
 from lab.course.exercise import Exercise, LearnerService
 from lab.course.labtoml import Entry, LabToml
+from lab.course.texts import TONGUES
+from lab.course.titles import ROOT
 from lab.course.variants import NOT_COPIED
 from lab.locale import LANGUAGES, mark, speaking, tr
 from lab.locale import language as spoken
@@ -28,6 +30,8 @@ OWN = ".lab"
 HARMLESS = frozenset({".git", ".gitignore", ".gitattributes", ".DS_Store", ".idea", ".vscode", OWN})
 """Entries that a folder may hold and still count as empty."""
 README = "README.md"
+CONTRACT = "CONTRACT.md"
+"""What every service keeps to; each brief leads there."""
 IGNORED = f"{OWN}/\n__pycache__/\n.venv/\nnode_modules/\nbin/\n"
 ABOUT = mark("""\
 # My services for the lab
@@ -40,6 +44,10 @@ One folder a day, one folder an exercise. `lab.toml` says how each service is bu
     lab watch           grade it each time you save
     lab hint            the next hint
 """)
+
+
+WRITTEN_IN: Mapping[str, str] = {"go": "go.mod", "node": "package.json", "python": "*.py"}
+"""By which file a program's language is known."""
 
 
 class NoWorkspace(Refusal):
@@ -141,6 +149,18 @@ class Workspace:
             raise Incomplete(exercise, {name: self.dir(entries[name]) if name in entries else None for name in missing})
         return found
 
+    def tongue(self, exercise: Exercise) -> str:
+        """The programming language of the learner's services for the exercise: what their files say, else lab.toml."""
+        folders = [source.dir for source in self.sources(exercise).values()]
+        files = WRITTEN_IN.items()
+        found = (
+            name
+            for folder in folders
+            for name, file in files
+            if any(folder.glob(file)) or any(folder.glob(f"*/{file}"))
+        )
+        return next(found, self.toml.language)
+
     def started(self, exercises: Sequence[Exercise]) -> tuple[list[Exercise], list[Exercise]]:
         """Of several those that are started here, and the others. Raises NoneStarted if there is none of the former,
         NotStarted if only one was named, Incomplete."""
@@ -172,8 +192,8 @@ class Done:
     made: list[str] = field(default_factory=list)
     carried: list[tuple[str, str]] = field(default_factory=list)
     """Services that go on from an earlier exercise: (service, exercise)."""
-    empty: list[str] = field(default_factory=list)
-    """Services for which there is no starter in the learner's language."""
+    empty: list[tuple[str, Entry]] = field(default_factory=list)
+    """Services for which there is no starter in the learner's language, and what `lab.toml` says of them now."""
     backup: Path | None = None
 
 
@@ -232,9 +252,15 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
     language = language or workspace.toml.language
     done, home = Done(), workspace.home(exercise)
     home.mkdir(parents=True, exist_ok=True)
-    if not (home / README).exists() or _in_another_language(home / README, exercise):
-        write(home / README, readme(exercise, spoken()))
-        done.made.append(_shown(workspace, home / README))
+    brief = home / README
+    if not brief.exists() or _still_ours(
+        brief, lambda said_in: [readme(exercise, said_in, one) for one in ("", *TONGUES)]
+    ):
+        _tell(workspace, brief, readme(exercise, spoken(), language), done)
+    if not (contract := workspace.folder / CONTRACT).exists() or _still_ours(
+        contract, lambda said_in: [rules(said_in)]
+    ):
+        _tell(workspace, contract, rules(spoken()), done)
     entries = workspace.toml.services.get(exercise.id, {})
     for service in exercise.services:
         known = entries.get(service.name)
@@ -248,10 +274,16 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
     return done
 
 
-def _in_another_language(file: Path, exercise: Exercise) -> bool:
-    """Whether it is the brief as it was put there, in a language that is not spoken now."""
+def _still_ours(file: Path, texts: Callable[[str], list[str]]) -> bool:
+    """Whether the file is as it was put there: one of the `texts` in one of the languages."""
     said = file.read_text(encoding="utf-8")
-    return said != readme(exercise, spoken()) and any(said == readme(exercise, other) for other in LANGUAGES)
+    return any(said in texts(said_in) for said_in in LANGUAGES)
+
+
+def _tell(workspace: Workspace, file: Path, text: str, done: Done) -> None:
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        write(file, text)
+        done.made.append(_shown(workspace, file))
 
 
 def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
@@ -275,11 +307,21 @@ def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
     return done
 
 
-def readme(exercise: Exercise, language: str) -> str:
-    """The brief, with a title above it if it has none."""
-    brief = texts.brief(exercise.folder, language).strip()
+def readme(exercise: Exercise, language: str, tongue: str = "") -> str:
+    """The brief for those who write in `tongue`, with a title above it if it has none, and the way to the contract."""
+    brief = texts.brief(exercise.folder, language, tongue).strip()
     title = "" if brief.startswith("# ") else f"# {exercise.number} {exercise.title[language]}\n\n"
-    return f"{title}{brief}\n"
+    with speaking(language):
+        every = tr(
+            "What every service keeps to (addresses, health, SIGTERM, log lines): {contract}",
+            contract=f"[{CONTRACT}](../../{CONTRACT})",
+        )
+    return f"{title}{brief}\n- {every}\n"
+
+
+def rules(language: str) -> str:
+    """What every service keeps to. Raises OSError."""
+    return texts.contract(ROOT, language)
 
 
 def add_entry(workspace: Workspace, exercise: str, service: str, entry: Entry) -> None:
@@ -335,7 +377,7 @@ def _put(
     if earlier:
         done.carried.append((service.name, service.carries))
     elif begin is None:
-        done.empty.append(service.name)
+        done.empty.append((service.name, entry))
     _copy(begin, folder)
     done.made.append(f"{relative}/")
     return entry

@@ -150,3 +150,29 @@ def test_hints_are_steps_on_behaviours() -> None:
     assert hints[1].steps == ("In which language?", "Look at the environment.", "Read it once, at the start.")
     (two,) = texts.parse_hints("## C1, C3\n\n1. Why?\n2. `a`\n   goes on\n")
     assert (two.behaviours, two.steps) == (("C1", "C3"), ("Why?", "`a`\n   goes on"))
+
+
+SPOKEN = """\
+- for all
+- [python] `with`
+  goes on
+- [go] `defer`
+
+## C1
+
+1. Why?
+2. [python] `a`
+2. [go] `b`
+"""
+
+
+def test_an_item_speaks_to_those_who_write_its_language() -> None:
+    assert texts.spoken_to("go", SPOKEN).startswith("- for all\n- `defer`\n\n## C1\n\n1. Why?\n2. `b`")
+    assert texts.spoken_to("python", SPOKEN).startswith("- for all\n- `with`\n  goes on\n\n## C1")
+    assert "- Python: `with`\n  goes on\n- Go: `defer`\n" in texts.spoken_to("java", SPOKEN)
+
+
+@pytest.mark.parametrize(("tongue", "second"), [("go", "`b`"), ("java", "Python: `a`\nGo: `b`")])
+def test_a_step_is_one_whomever_it_speaks_to(tongue: str, second: str) -> None:
+    (topic,) = texts.parse_hints(texts.spoken_to(tongue, SPOKEN))
+    assert topic.steps == ("Why?", second)

@@ -76,6 +76,14 @@ def test_what_is_complete_has_no_holes() -> None:
         (lambda folder: _edit(folder / "brief.en.md", "C2", "C9"), "brief.en.md: does not name C2"),
         (lambda folder: _edit(folder / "brief.en.md", "## Notes", "Notes"), "brief.en.md: has fewer than 4 sections"),
         (lambda folder: _edit(folder / "hints.en.md", "3. Say", "Say"), "hints.en.md: has 2 hints on C1, not 3"),
+        (
+            lambda folder: _edit(folder / "hints.en.md", "3. Say", "3. [go] Say"),
+            "hints.en.md: on C1 a hint says nothing to",
+        ),
+        (
+            lambda folder: _edit(folder / "brief.en.md", "## Notes", "## Notes\n- [perl] x"),
+            "brief.en.md: speaks to [perl]",
+        ),
         (lambda folder: _edit(folder / "hints.uz.md", "kirdi?", "kirdi"), "hints.uz.md: the first hint on C1 is no"),
         (lambda folder: _edit(folder / "hints.uz.md", "## C1", "## C2"), "hints.uz.md: no hint is on C1"),
         (lambda folder: _edit(folder / "hints.uz.md", "## C1", "## C2"), "hints.uz.md: C2 has two topics"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_outside_there_is_none(tmp_path: Path) -> None:
 
 def test_an_exercise_begins_with_its_text_and_its_starter(place: Workspace) -> None:
     done = workspace.start(place, EXERCISE)
-    assert done.made == [f"{HOME}/README.md", f"{HOME}/greeter/", "lab.toml"]
+    assert done.made == [f"{HOME}/README.md", "CONTRACT.md", f"{HOME}/greeter/", "lab.toml"]
     files = everything(place.folder / HOME)
     assert files["README.md"].decode().startswith("# 9.1 A greeting\n\n## Hook")
     assert files["greeter/greeter/app.py"] == (TOY / "starter/greeter/greeter/app.py").read_bytes()
@@ -125,20 +126,39 @@ def test_a_brief_follows_the_language_unless_somebody_has_written_in_it(place: W
     brief = place.folder / HOME / "README.md"
     workspace.start(place, EXERCISE)
     with speaking("uz"):
-        assert workspace.start(again(place), EXERCISE).made == [f"{HOME}/README.md"]
+        assert workspace.start(again(place), EXERCISE).made == [f"{HOME}/README.md", "CONTRACT.md"]
         assert brief.read_text().startswith("# 9.1 Salomlashish")
         assert workspace.start(again(place), EXERCISE).made == []
         brief.write_text(f"{brief.read_text()}\nMine.\n")
-    assert workspace.start(again(place), EXERCISE).made == []
+    assert workspace.start(again(place), EXERCISE).made == ["CONTRACT.md"]
     assert brief.read_text().endswith("Mine.\n")
 
 
 def test_another_language_begins_with_an_empty_folder_and_its_command(place: Workspace) -> None:
     done = workspace.start(place, EXERCISE, "shell")
-    assert done.empty == ["greeter"]
+    assert [(service, entry.build) for service, entry in done.empty] == [("greeter", "no-such-tool build")]
     assert not everything(place.folder / HOME / "greeter")
     entry = again(place).toml.services["day9.1"]["greeter"]
     assert (entry.build, entry.run) == ("no-such-tool build", "./greeter")
+
+
+def test_each_brief_leads_to_the_contract(place: Workspace) -> None:
+    workspace.start(place, EXERCISE)
+    brief = (place.folder / HOME / "README.md").read_text()
+    (link,) = re.findall(r"\(([./]+CONTRACT\.md)\)", brief)
+    contract = (place.folder / HOME / link).read_text()
+    assert all(word in contract for word in ("sqlite:///", "?heartbeat=5", "/readyz", "SIGTERM"))
+
+
+@pytest.mark.parametrize(("file", "tongue"), [("go.mod", "go"), ("package.json", "node"), ("app/main.py", "python")])
+def test_the_language_of_a_service_is_what_its_files_say(place: Workspace, file: str, tongue: str) -> None:
+    workspace.start(place, EXERCISE, "shell")
+    here = again(place)
+    assert here.tongue(EXERCISE) == here.toml.language
+    path = place.folder / HOME / "greeter" / file
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert Workspace(here.folder, replace(here.toml, language="cobol")).tongue(EXERCISE) == tongue
 
 
 def test_a_service_goes_on_from_an_earlier_exercise(place: Workspace) -> None:

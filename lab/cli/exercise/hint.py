@@ -32,7 +32,7 @@ def hint(
     if exercise is None:
         here.programs(asked)  # without a name, an exercise that is not started gets no hint: the hint would be spent
     with learner.progress(here) as so_far:
-        opened = hints.open_one(asked, language(), so_far, step, about)
+        opened = hints.open_one(asked, language(), so_far, step, about, here.tongue(asked))
     number, count, on = opened.number, opened.count, ", ".join(opened.behaviours)
     out(
         paint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.cli.options import LastExercise
-from lab.cli.output import out, paint
+from lab.cli.output import out, paint, say
 from lab.locale import tr
 
 EXAMPLES = ("lab solution day5.3", "lab solution day5.3 | less")
@@ -23,7 +23,10 @@ def solution(
     asked = learner.chosen(here, exercise, graded=True)
     with learner.progress(here) as so_far:
         reveal.must_be_open(asked, reveal.standing(so_far, asked))
-    lines = list(reveal.difference(asked, here.sources(asked), here.toml.language))
+    written_in = here.tongue(asked)
+    lines = list(reveal.difference(asked, here.sources(asked), written_in))
+    if not reveal.comparable(asked, written_in):
+        say(tr("There is no solution in your language yet; this is ours in Python. The brief's rules are the same."))
     if not lines:
         out(tr("Your solution is the same as ours, line by line."))
     for line in lines:

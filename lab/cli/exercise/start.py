@@ -55,8 +55,11 @@ def tell(here: Workspace, begun: Exercise, done: Done) -> None:
         out(f"  {path}")
     for service, earlier in done.carried:
         out(tr("  {service} continues your {earlier}", service=service, earlier=earlier))
-    for service in done.empty:
-        out(tr("  {service} starts empty: write it, and say in lab.toml how it is built and run", service=service))
+    for service, entry in done.empty:
+        out(tr("  {service} starts empty: there is no starter in your language yet", service=service))
+        for what, command in ((tr("built with"), entry.build), (tr("run with"), entry.run)):
+            if command:
+                out(tr("    {what} {command}, unless lab.toml says otherwise", what=what, command=command))
     if missing := [need for need in begun.needs if not here.toml.services.get(need)]:
         out(paint(tr("worth doing before: {missing}", missing=", ".join(missing)), "warn"))
     out(tr("\n  read {folder}/README.md, then:", folder=shown(here, begun)))

@@ -49,20 +49,21 @@ def try_(
 
 
 def _tell(tryout: Tryout, language: str) -> None:
-    from lab.course import texts
+    from lab.course import catalog, texts
     from lab.course.calls import curls
 
     tried, run = tryout.exercise, tryout.record.id
-    first = tryout.urls[tried.services[0].name]
+    urls = {service.name: tryout.urls[service.name] for service in tried.services}
     out(paint(tr("{id} {title} is running as {run}.", id=tried.id, title=tried.title[language], run=run), "title"))
     for service in tried.services:
         out(f"  {service.name:<12} {tryout.urls[service.name]}")
     for name, url in tryout.around.items():
         out(paint(f"  {name:<12} {url}", "dim"))
     out()
-    for line in curls(texts.brief(tried.folder, "en"), first):
+    briefs = "\n".join(texts.brief(told.folder, "en") for told in catalog.carried(tried))
+    for line in dict.fromkeys([*curls(briefs, urls), f"curl -i {next(iter(urls.values()))}/readyz"]):
         out(f"  {line}")
-    out(f"  curl -i {first}/readyz\n")
+    out()
     say(tr("Ctrl-C ends it. In another terminal: lab dash --run {run}", run=run))
 
 
