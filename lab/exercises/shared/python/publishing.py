@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 import pika
@@ -11,6 +12,12 @@ from pika.exceptions import AMQPError
 from .events import CONTENT_TYPE, Event
 
 EXCHANGE = "shop.events"
+CONFIRM = 3.0
+"""Seconds that a confirm may take."""
+
+
+class NotConfirmed(AMQPError):
+    """No confirm came in time: whether the broker has the event, nobody knows."""
 
 
 class Publisher:
@@ -35,11 +42,22 @@ class Publisher:
             message_id=event.id,
             correlation_id=event.correlationid,
         )
-        self._channel.basic_publish(EXCHANGE, event.type, event.model_dump_json().encode(), properties)
+        with self._in_time():
+            self._channel.basic_publish(EXCHANGE, event.type, event.model_dump_json().encode(), properties)
 
     def idle(self, seconds: float) -> None:
         """Wait without letting the connection die: heartbeats are answered only while pika is at work."""
         self._connection.process_data_events(time_limit=seconds)
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """pika would wait for a confirm for ever. Only its inner event loop can break that off."""
+        loop = self._connection._impl.ioloop
+        alarm = loop.call_later(CONFIRM, _too_late)
+        try:
+            yield
+        finally:
+            loop.remove_timeout(alarm)
 
     def __enter__(self) -> Publisher:
         return self
@@ -49,6 +67,10 @@ class Publisher:
     ) -> None:
         with suppress(AMQPError, OSError):
             self._connection.close()
+
+
+def _too_late() -> None:
+    raise NotConfirmed(f"no confirm within {CONFIRM:g} s")
 
 
 def _parameters(url: str, name: str) -> pika.URLParameters:
