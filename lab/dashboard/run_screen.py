@@ -14,15 +14,14 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from lab.dashboard import bars, control, detail, map_view, selection
+from lab.dashboard import control, detail, frame, map_view
 from lab.dashboard.card import card, is_due
 from lab.dashboard.desk import Desk
 from lab.dashboard.flow_filter import HELP, BadFilter
-from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide, fitting, table
-from lab.dashboard.layout import Chart, arrange, nodes
+from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide, table
 from lab.dashboard.pages import Pages, help_rows
 from lab.dashboard.panel import Panel
-from lab.dashboard.rows import Row, note, row, selected
+from lab.dashboard.rows import Row, row
 from lab.dashboard.shown import ShownRun
 from lab.dashboard.surface import Surface
 from lab.journal.picture.link import LinkPicture
@@ -30,20 +29,10 @@ from lab.locale import tr
 from lab.system.model import System
 
 FLUSHES_PER_SECOND = 10
-WIDE = 100
-"""Columns from which the short forms of panels stand beside the list."""
-TALL = 22
 MESSAGE_FOR = 6.0
 """Seconds for which an answer to a key stays in the foot."""
 JUMP = 10.0
 SLOWEST, FASTEST = 0.25, 32.0
-
-ALWAYS: tuple[Action, ...] = ("open", "help", "quit")
-"""What the foot names at any size."""
-OFTEN: tuple[Action, ...] = (
-    "heal", "more", "less", "pause", "back", "on", "faster", "slower", "filter", "type", "zoom", "side",
-)  # fmt: skip
-"""What it names besides, as far as there is room."""
 
 
 class RunScreen(Screen[None]):
@@ -58,7 +47,7 @@ class RunScreen(Screen[None]):
     #lower { height: 1fr; }
     #tabs { height: 1; background: $panel; }
     #list { width: 1fr; height: 1fr; }
-    #side { width: 47; height: 1fr; border-left: solid $panel; }
+    #side { width: SIDE; height: 1fr; border-left: solid $panel; }
     #said { height: 1; }
     #faults { height: 1; background: $panel; }
     #keys { height: 1; background: $panel; }
@@ -69,7 +58,7 @@ class RunScreen(Screen[None]):
     RunScreen.-asking #ask { display: block; }
     RunScreen.-asking #said { display: none; }
     RunScreen.-zoomed #map { display: none; }
-    """
+    """.replace("SIDE", str(frame.SIDE))
     # Every key of the table, and nothing else, so that help and palette cannot say anything untrue.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(name, f"press('{name}')", show=False)
@@ -81,7 +70,7 @@ class RunScreen(Screen[None]):
         self.run = run
         self.desk = Desk(run)
         self.ascii = ascii
-        self.chart: Chart | None = None
+        self.plan = frame.plan(self.desk, 0, 0)
         self.keys = table(run.live, [(panel.name, panel.titled(run.system), panel.help) for panel in run.panels])
         self._drawn: System = self.desk.system
         """The system that the chart is of."""
@@ -166,23 +155,26 @@ class RunScreen(Screen[None]):
         width = self.size.width
         if not width or not self.is_mounted:
             return
-        run, picture = self.run, self.desk.picture
-        self._surface("top").show([bars.top(run.about, picture, width)])
+        desk = self.desk
+        self._surface("top").show(frame.top(desk, width))
         story = self._surface("story")
-        first = bars.WELCOME if run.live else bars.RECORDING
-        story.show(bars.story(picture, run.banner, width, max(1, story.size.height), first))
+        story.show(frame.story(desk, width, story.size.height))
         if not self.has_class("-zoomed"):
-            self._draw_map(clock)
-        self._draw_list()
+            self._surface("map").show(frame.map_rows(desk, self.plan, clock))
+        self._surface("tabs").show(frame.tabs(desk, width))
+        lines = self._surface("list")
+        lines.show(frame.list_rows(desk, *lines.size))
         if not (self.has_class("-narrow") or self.has_class("-alone")):
-            self._draw_side()
-        self._draw_foot(clock, width)
+            side = self._surface("side")
+            side.show(frame.side(desk, *side.size))
+        text, style, until = self._message
+        self._surface("said").show([row((f" {text}", style))] if clock < until else frame.said(desk, width))
+        self._surface("faults").show(frame.faults(desk, self.keys, width))
+        self._surface("keys").show(frame.often(desk, self.keys, width))
 
     def items(self) -> tuple[str, ...]:
         """Everything that can be selected, in order."""
-        if self.chart is not None:
-            return map_view.items_of(self.chart)
-        return (*nodes(self.desk.system), *(link.id for link in self.desk.system.links))
+        return self.plan.items
 
     def commands(self) -> Iterable[SystemCommand]:
         """Each key of the table can be found by its name, too; looking round is done by keys alone."""
@@ -257,8 +249,8 @@ class RunScreen(Screen[None]):
                 desk.move(dy)
             else:
                 desk.move(dx * max(1, self._surface("list").size.height - 1))
-        elif self.chart is not None:
-            self._select(map_view.step(self.chart, desk.selection, dx, dy))
+        elif self.plan.chart is not None:
+            self._select(map_view.step(self.plan.chart, desk.selection, dx, dy))
         else:
             items = self.items()
             at = items.index(desk.selection) if desk.selection in items else 0
@@ -305,8 +297,8 @@ class RunScreen(Screen[None]):
         desk.cursor = None
 
     def on_click(self, event: events.Click) -> None:
-        if event.widget is self._surface("map") and self.chart is not None:
-            self._select(map_view.at(self.chart, event.x, event.y) or self.desk.selection)
+        if event.widget is self._surface("map") and self.plan.chart is not None:
+            self._select(map_view.at(self.plan.chart, event.x, event.y) or self.desk.selection)
             self.draw()
 
     def _select(self, item: str) -> None:
@@ -359,86 +351,10 @@ class RunScreen(Screen[None]):
 
     def _lay_out(self, width: int, height: int) -> None:
         self._drawn = self.desk.system
-        self.set_class(width < WIDE, "-narrow")
-        story = 2 if height >= TALL else 1
-        room = height - 1 - story - 3
-        tall = max(3, round(room * 0.52))
-        self.chart = arrange(self.desk.system, width, tall)
-        if self.chart is None:
-            self.chart = arrange(self.desk.system, width, max(3, room - 6))
-        items = len(self.items())
-        used = self.chart.height if self.chart is not None else max(2, min(items, room // 2))
-        if self.chart is not None and self.chart.height > tall:
-            used = self.chart.height
-        self._surface("story").styles.height = story
-        self._surface("map").styles.height = used
-
-    def _draw_map(self, clock: float) -> None:
-        surface = self._surface("map")
-        scene = self.desk.scene(clock)
-        if self.chart is not None:
-            surface.show(map_view.draw(self.chart, scene))
-        else:
-            surface.show(map_view.listing(scene, self.items(), self.size.width, surface.size.height))
-
-    def _draw_list(self) -> None:
-        desk, surface = self.desk, self._surface("list")
-        panel, panels = desk.panel, self.run.panels
-        view = desk.view(panel)
-        width, height = surface.size
-        titles = [each.titled(self.run.system) for each in panels]
-        says = panel.says(view)
-        self._surface("tabs").show([bars.tabs(titles, panels.index(panel), says, self.size.width)])
-        heading = panel.heading(view, width)
-        room = max(0, height - len(heading))
-        items = desk.items()
-        at = desk.position(items)
-        first = max(0, len(items) - room) if panel.stream else 0
-        if at is not None:
-            first = max(0, min(at - room // 2, len(items) - room))
-        rows = [panel.row(item, view, width) for item in items[first : first + room]]
-        if at is not None:
-            rows = [selected(line, width) if first + n == at else line for n, line in enumerate(rows)]
-        surface.show(heading + (rows or note(panel.empty(view), width)))
-
-    def _draw_side(self) -> None:
-        """The short forms of the panels that have one, one below the other; the first takes what the others leave."""
-        surface = self._surface("side")
-        width, height = surface.size
-        forms = []
-        for panel in self.run.panels:
-            view = self.desk.view(panel)
-            if panel.side(view, width, height):
-                forms.append((panel, view))
-        # What the list shows at length need not stand beside it, unless there is nothing else.
-        forms = [form for form in forms if form[0] is not self.desk.panel] or forms
-        rows: list[Row] = []
-        for number, (panel, view) in reversed(list(enumerate(forms))):
-            free = height - len(rows) - bool(rows)
-            room = free if number == 0 else min(free, height // len(forms) - 1)
-            form = panel.side(view, width, room)[: max(0, room)]
-            gap = free - len(form) + bool(rows) if number == 0 else bool(rows)
-            rows = [*form, *([()] * gap if rows else []), *rows]
-        surface.show(rows or note(tr("Nothing to show beside the list yet."), width))
-
-    def _draw_foot(self, clock: float, width: int) -> None:
-        desk = self.desk
-        text, style, until = self._message
-        if clock < until:
-            self._surface("said").show([row((f" {text}", style))])
-        else:
-            said = selection.says(desk.selection, desk.picture, desk.view(desk.panel).vitals)
-            self._surface("said").show([bars.selection_line(desk.selection, said, width)])
-        by_action = {key.action: key for key in self.keys}
-        if self.run.live:
-            offered = fitting(self.keys, desk.selection, desk.system, desk.picture)
-        else:
-            offered = [key for key in self.keys if key.group == "time"]
-        self._surface("faults").show([bars.keys_line(offered, width)])
-        often = [by_action[action] for action in OFTEN if action in by_action]
-        if not self.run.live:
-            often = [key for key in often if key.group != "time"]
-        self._surface("keys").show([bars.keys_line(often, width, [by_action[action] for action in ALWAYS])])
+        self.set_class(width < frame.WIDE, "-narrow")
+        self.plan = frame.plan(self.desk, width, height)
+        self._surface("story").styles.height = self.plan.story
+        self._surface("map").styles.height = self.plan.map
 
     def _surface(self, name: str) -> Surface:
         return self.query_one(f"#{name}", Surface)

@@ -40,7 +40,7 @@ def shown(app: DashboardApp, *names: str) -> str:
 
 
 def chart_of(app: DashboardApp) -> Chart:
-    chart = screen_of(app).chart
+    chart = screen_of(app).plan.chart
     assert chart is not None
     return chart
 

@@ -1,0 +1,162 @@
+"""Frame: what stands on the screen of a run, as Rows for each of its parts. Nothing here knows how they get there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lab.dashboard import bars, map_view, selection
+from lab.dashboard.desk import Desk
+from lab.dashboard.keys import Action, Key, fitting
+from lab.dashboard.layout import Chart, arrange, nodes
+from lab.dashboard.rows import BLANK, Row, note, selected, width_of
+from lab.locale import tr
+
+WIDE = 100
+"""Columns from which the short forms of panels stand beside the list."""
+TALL = 22
+SIDE = 47
+"""Columns of the side, with the line to its left."""
+FOOT = 3
+"""Rows below the lists: what is selected, the faults that fit, the keys."""
+
+ALWAYS: tuple[Action, ...] = ("open", "help", "quit")
+"""What the foot names at any size."""
+OFTEN: tuple[Action, ...] = (
+    "heal", "more", "less", "pause", "back", "on", "faster", "slower", "filter", "type", "zoom", "side",
+)  # fmt: skip
+"""What it names besides, as far as there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rows the parts get, where the screen is so wide and so high. Without a chart the map is a list."""
+
+    width: int
+    height: int
+    story: int
+    map: int
+    chart: Chart | None
+    items: tuple[str, ...]
+    """Everything that can be selected, in order."""
+
+
+def plan(desk: Desk, width: int, height: int) -> Plan:
+    story = 2 if height >= TALL else 1
+    room = height - 1 - story - FOOT
+    tall = max(3, round(room * 0.52))
+    chart = arrange(desk.system, width, tall) or arrange(desk.system, width, max(3, room - 6))
+    if chart is not None:
+        return Plan(width, height, story, chart.height, chart, map_view.items_of(chart))
+    items = (*nodes(desk.system), *(link.id for link in desk.system.links))
+    return Plan(width, height, story, max(2, min(len(items), room // 2)), None, items)
+
+
+def top(desk: Desk, width: int) -> list[Row]:
+    return [bars.top(desk.run.about, desk.picture, width)]
+
+
+def story(desk: Desk, width: int, height: int) -> list[Row]:
+    first = bars.WELCOME if desk.run.live else bars.RECORDING
+    return bars.story(desk.picture, desk.run.banner, width, max(1, height), first)
+
+
+def map_rows(desk: Desk, plan: Plan, clock: float) -> list[Row]:
+    scene = desk.scene(clock)
+    if plan.chart is not None:
+        return map_view.draw(plan.chart, scene)
+    return map_view.listing(scene, plan.items, plan.width, plan.map)
+
+
+def tabs(desk: Desk, width: int) -> list[Row]:
+    panels = desk.run.panels
+    titles = [each.titled(desk.run.system) for each in panels]
+    return [bars.tabs(titles, panels.index(desk.panel), desk.panel.says(desk.view(desk.panel)), width)]
+
+
+def list_rows(desk: Desk, width: int, height: int) -> list[Row]:
+    """The current panel's list, with the cursor's line in it."""
+    panel = desk.panel
+    view = desk.view(panel)
+    heading = panel.heading(view, width)
+    room = max(0, height - len(heading))
+    items = desk.items()
+    at = desk.position(items)
+    first = max(0, len(items) - room) if panel.stream else 0
+    if at is not None:
+        first = max(0, min(at - room // 2, len(items) - room))
+    rows = [panel.row(item, view, width) for item in items[first : first + room]]
+    if at is not None:
+        rows = [selected(line, width) if first + n == at else line for n, line in enumerate(rows)]
+    return heading + (rows or note(panel.empty(view), width))
+
+
+def side(desk: Desk, width: int, height: int) -> list[Row]:
+    """The short forms of the panels that have one, one below the other; the first takes what the others leave."""
+    forms = []
+    for panel in desk.run.panels:
+        view = desk.view(panel)
+        if panel.side(view, width, height):
+            forms.append((panel, view))
+    # What the list shows at length need not stand beside it, unless there is nothing else.
+    forms = [form for form in forms if form[0] is not desk.panel] or forms
+    rows: list[Row] = []
+    for number, (panel, view) in reversed(list(enumerate(forms))):
+        free = height - len(rows) - bool(rows)
+        room = free if number == 0 else min(free, height // len(forms) - 1)
+        form = panel.side(view, width, room)[: max(0, room)]
+        gap = free - len(form) + bool(rows) if number == 0 else bool(rows)
+        rows = [*form, *([()] * gap if rows else []), *rows]
+    return rows or note(tr("Nothing to show beside the list yet."), width)
+
+
+def said(desk: Desk, width: int) -> list[Row]:
+    """What is selected."""
+    words = selection.says(desk.selection, desk.picture, desk.view(desk.panel).vitals)
+    return [bars.selection_line(desk.selection, words, width)]
+
+
+def faults(desk: Desk, keys: Sequence[Key], width: int) -> list[Row]:
+    """The keys that act on what is selected; of a recording those that act on time."""
+    if desk.run.live:
+        offered: Iterable[Key] = fitting(keys, desk.selection, desk.system, desk.picture)
+    else:
+        offered = [key for key in keys if key.group == "time"]
+    return [bars.keys_line(offered, width)]
+
+
+def often(desk: Desk, keys: Sequence[Key], width: int) -> list[Row]:
+    """The other keys."""
+    by_action = {key.action: key for key in keys}
+    offered = [by_action[action] for action in OFTEN if action in by_action]
+    if not desk.run.live:
+        offered = [key for key in offered if key.group != "time"]
+    return [bars.keys_line(offered, width, [by_action[action] for action in ALWAYS])]
+
+
+def whole(desk: Desk, keys: Sequence[Key], width: int, height: int) -> list[Row]:
+    """All of it as it is before anything has happened and anything was pressed, `height` rows."""
+    space = plan(desk, width, height)
+    lower = max(0, height - 1 - space.story - space.map - 1 - FOOT)
+    beside = SIDE if width >= WIDE else 0
+    lists = _exactly(list_rows(desk, width - beside, lower), lower)
+    if beside:
+        column = _exactly(side(desk, beside - 1, lower), lower)
+        lists = [
+            (*left, (" " * (width - beside - width_of(left)), "text"), ("│", "dim"), *right)
+            for left, right in zip(lists, column, strict=True)
+        ]
+    return [
+        *top(desk, width),
+        *_exactly(story(desk, width, space.story), space.story),
+        *_exactly(map_rows(desk, space, 0.0), space.map),
+        *tabs(desk, width),
+        *lists,
+        *said(desk, width),
+        *faults(desk, keys, width),
+        *often(desk, keys, width),
+    ][:height]
+
+
+def _exactly(rows: Sequence[Row], height: int) -> list[Row]:
+    return [*rows[:height], *[BLANK] * (height - len(rows))]
