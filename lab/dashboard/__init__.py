@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from lab.system.model import System
 
 if TYPE_CHECKING:
-    from lab.dashboard.control import LiveRun
+    from lab.dashboard.control import Left, LiveRun
 
 # Textual reads this when it is imported. The screen changes ten times a second; more frames would only cost.
 os.environ.setdefault("TEXTUAL_FPS", "30")
 
 
-def run_live(live: LiveRun, *, stop_on_quit: bool) -> int:
-    """Show a live run until the person leaves. Returns the exit code.
+def run_live(live: LiveRun, *, stop_on_quit: bool) -> Left:
+    """Show a live run until the person leaves.
 
-    The run may still be starting. With `stop_on_quit` it is asked to stop once the terminal is given back. If it goes
-    away meanwhile, its last picture stays.
+    The run may still be starting. With `stop_on_quit` it is asked to stop once the terminal is given back; it does so
+    after this returns. If it goes away meanwhile, its last picture stays.
     """
     from lab.dashboard import entry
 

@@ -22,6 +22,8 @@ class Commanding(Protocol):
     def commands(self) -> Iterable[SystemCommand]: ...
 
 
+INTERRUPTED = 130
+
 OF_TEXTUAL = {
     mark("Theme"): mark("change the colours of the screen"),
     mark("Screenshot"): mark("save the screen as an SVG image"),
@@ -37,7 +39,7 @@ class DashboardApp(App[None]):
     CSS = """
     Screen { background: $background; }
     """
-    BINDINGS = [Binding("ctrl+c", "quit", "Quit", show=False, priority=True)]  # noqa: RUF012 - as Textual declares it
+    BINDINGS = [Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True)]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, first: Screen[None]) -> None:
         super().__init__()
@@ -46,6 +48,10 @@ class DashboardApp(App[None]):
     def on_mount(self) -> None:
         self._leave_on_signals()
         self.push_screen(self.first)
+
+    def action_interrupt(self) -> None:
+        """Leave, and say by the exit code that it was Ctrl-C."""
+        self.exit(return_code=INTERRUPTED)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the screen offers, and of Textual's own what is of use here."""

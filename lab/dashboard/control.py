@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
+from lab.journal.picture.run import RunPicture
 from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus
 from lab.system.model import System
@@ -40,6 +42,17 @@ class LiveRun(Protocol):
 
     def ended(self) -> bool:
         """Whether its runtime is gone, so that nothing more will be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a live run was when the person left its screen: the exit code that says how they left, its last picture,
+    what was wrong with it as a whole, and whether it had `begun`: else it ended before anything happened."""
+
+    code: int
+    picture: RunPicture
+    trouble: str = ""
+    begun: bool = True
 
 
 class Controls(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 from lab.dashboard.flow_filter import Test, compile_filter
+from lab.dashboard.keys import table
 from lab.dashboard.layout import on_the_wire
 from lab.dashboard.map_view import Scene
 from lab.dashboard.panel import Panel, View
@@ -38,6 +39,7 @@ class Desk:
         self.selection = next(
             iter([link.id for link in self.system.links] + [service.name for service in self.system.services]), ""
         )
+        self.keys = table(run.live, [(panel.name, panel.titled(run.system), panel.help) for panel in run.panels])
         self.panel = run.panels[0]
         self.in_list = False
         """Whether arrows move in the list; else they move on the map."""

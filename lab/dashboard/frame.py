@@ -116,25 +116,25 @@ def said(desk: Desk, width: int) -> list[Row]:
     return [bars.selection_line(desk.selection, words, width)]
 
 
-def faults(desk: Desk, keys: Sequence[Key], width: int) -> list[Row]:
+def faults(desk: Desk, width: int) -> list[Row]:
     """The keys that act on what is selected; of a recording those that act on time."""
     if desk.run.live:
-        offered: Iterable[Key] = fitting(keys, desk.selection, desk.system, desk.picture)
+        offered: Iterable[Key] = fitting(desk.keys, desk.selection, desk.system, desk.picture)
     else:
-        offered = [key for key in keys if key.group == "time"]
+        offered = [key for key in desk.keys if key.group == "time"]
     return [bars.keys_line(offered, width)]
 
 
-def often(desk: Desk, keys: Sequence[Key], width: int) -> list[Row]:
+def often(desk: Desk, width: int) -> list[Row]:
     """The other keys."""
-    by_action = {key.action: key for key in keys}
+    by_action = {key.action: key for key in desk.keys}
     offered = [by_action[action] for action in OFTEN if action in by_action]
     if not desk.run.live:
         offered = [key for key in offered if key.group != "time"]
     return [bars.keys_line(offered, width, [by_action[action] for action in ALWAYS])]
 
 
-def whole(desk: Desk, keys: Sequence[Key], width: int, height: int) -> list[Row]:
+def whole(desk: Desk, width: int, height: int) -> list[Row]:
     """All of it as it is before anything has happened and anything was pressed, `height` rows."""
     space = plan(desk, width, height)
     lower = max(0, height - 1 - space.story - space.map - 1 - FOOT)
@@ -153,8 +153,8 @@ def whole(desk: Desk, keys: Sequence[Key], width: int, height: int) -> list[Row]
         *tabs(desk, width),
         *lists,
         *said(desk, width),
-        *faults(desk, keys, width),
-        *often(desk, keys, width),
+        *faults(desk, width),
+        *often(desk, width),
     ][:height]
 
 

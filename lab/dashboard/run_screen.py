@@ -18,11 +18,10 @@ from lab.dashboard import control, detail, frame, map_view
 from lab.dashboard.card import card, is_due
 from lab.dashboard.desk import Desk
 from lab.dashboard.flow_filter import HELP, BadFilter
-from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide, table
+from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide
 from lab.dashboard.pages import Pages, help_rows
 from lab.dashboard.panel import Panel
 from lab.dashboard.rows import Row, row
-from lab.dashboard.shown import ShownRun
 from lab.dashboard.surface import Surface
 from lab.journal.picture.link import LinkPicture
 from lab.locale import tr
@@ -57,7 +56,8 @@ class RunScreen(Screen[None]):
     RunScreen.-narrow #side, RunScreen.-alone #side { display: none; }
     RunScreen.-asking #ask { display: block; }
     RunScreen.-asking #said { display: none; }
-    RunScreen.-zoomed #map { display: none; }
+    RunScreen.-zoomed #story, RunScreen.-zoomed #map, RunScreen.-zoomed #side { display: none; }
+    RunScreen.-zoomed #said, RunScreen.-zoomed #faults { display: none; }
     """.replace("SIDE", str(frame.SIDE))
     # Every key of the table, and nothing else, so that help and palette cannot say anything untrue.
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,13 +65,12 @@ class RunScreen(Screen[None]):
         for name in dict.fromkeys([*(name for key in KEYS for name in key.names), *DIGITS])
     ]
 
-    def __init__(self, run: ShownRun, *, ascii: bool = False) -> None:
+    def __init__(self, desk: Desk, *, ascii: bool = False) -> None:
         super().__init__()
-        self.run = run
-        self.desk = Desk(run)
+        self.desk = desk
+        self.run = run = desk.run
         self.ascii = ascii
         self.plan = frame.plan(self.desk, 0, 0)
-        self.keys = table(run.live, [(panel.name, panel.titled(run.system), panel.help) for panel in run.panels])
         self._drawn: System = self.desk.system
         """The system that the chart is of."""
         self._message: tuple[str, str, float] = ("", "text", 0.0)
@@ -96,7 +95,7 @@ class RunScreen(Screen[None]):
             "move": lambda _, name: self._arrow(name),
             "zoom": lambda *_: self._toggle("-zoomed"),
             "side": lambda *_: self._toggle("-alone"),
-            "help": lambda *_: self._page(tr("Keys"), help_rows(self.keys)),
+            "help": lambda *_: self._page(tr("Keys"), help_rows(self.desk.keys)),
             "palette": lambda *_: self.app.action_command_palette(),
             "panel": lambda key, _: self.desk.show(self._panel(key.panel)),
             "filter": self._type_filter,
@@ -164,13 +163,13 @@ class RunScreen(Screen[None]):
         self._surface("tabs").show(frame.tabs(desk, width))
         lines = self._surface("list")
         lines.show(frame.list_rows(desk, *lines.size))
-        if not (self.has_class("-narrow") or self.has_class("-alone")):
+        if self._surface("side").display:
             side = self._surface("side")
             side.show(frame.side(desk, *side.size))
         text, style, until = self._message
         self._surface("said").show([row((f" {text}", style))] if clock < until else frame.said(desk, width))
-        self._surface("faults").show(frame.faults(desk, self.keys, width))
-        self._surface("keys").show(frame.often(desk, self.keys, width))
+        self._surface("faults").show(frame.faults(desk, width))
+        self._surface("keys").show(frame.often(desk, width))
 
     def items(self) -> tuple[str, ...]:
         """Everything that can be selected, in order."""
@@ -178,7 +177,7 @@ class RunScreen(Screen[None]):
 
     def commands(self) -> Iterable[SystemCommand]:
         """Each key of the table can be found by its name, too; looking round is done by keys alone."""
-        for key in self.keys:
+        for key in self.desk.keys:
             if key.group != "looking" or key.action in ("zoom", "side", "help"):
                 yield SystemCommand(f"{key.name}  ({key.shown})", key.help, partial(self.action_press, key.names[0]))
 
@@ -186,7 +185,7 @@ class RunScreen(Screen[None]):
         """A key was pressed, by Textual's name of it."""
         if self._asking and name == "escape":
             self._drop_line()
-        elif (key := next((key for key in self.keys if name in key.names), None)) is not None:
+        elif (key := next((key for key in self.desk.keys if name in key.names), None)) is not None:
             self._does[key.action](key, name)
         elif (key := next((key for key in KEYS if name in key.names), None)) is not None:
             self.say(tr("This is a recording: {name} is for live runs.", name=key.name), "warn")

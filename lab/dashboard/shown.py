@@ -80,7 +80,7 @@ class ShownRun:
         self._controls: Controls | None = None
         self._gone = gone
         self._about = about
-        self._trouble = ""
+        self.trouble = ""
         """What is wrong with the run as a whole, as its runtime says."""
         self._ahead: float | None = None
         """The live run's time minus the monotonic clock's, once the run has told it."""
@@ -121,7 +121,7 @@ class ShownRun:
         """The loud line: what is wrong with the run, or that this is its end."""
         if self.over:
             return self._last_word() if self.timeline.ended else ""
-        return self._trouble
+        return self.trouble
 
     @property
     def stillborn(self) -> bool:
@@ -220,11 +220,11 @@ class ShownRun:
         )
         match status.state:
             case "failed":
-                self._trouble = tr("The run failed: {reason}", reason=status.reason)
+                self.trouble = tr("The run failed: {reason}", reason=status.reason)
             case "ready" if status.reason:  # the journal cannot be written: what is shown falls behind
-                self._trouble = f"{status.reason[0].upper()}{status.reason[1:]}"
+                self.trouble = f"{status.reason[0].upper()}{status.reason[1:]}"
             case _:
-                self._trouble = ""
+                self.trouble = ""
 
     def _last_word(self) -> str:
         if not self.live:

@@ -96,8 +96,11 @@ class Tail:
             self._file.seek(offset)
 
     def close(self) -> None:
+        """Let go of the file; `lines` opens it again."""
         if self._file is not None:
+            self._start = self._file.tell()
             self._file.close()
+            self._file = None
 
     def __enter__(self) -> Tail:
         return self

@@ -69,6 +69,10 @@ class Launching:
         except BaseException:
             release(self.id)
             raise
+        return self.record()
+
+    def record(self) -> RunRecord:
+        """The run as its folder tells it now. Raises UnknownRun."""
         return runs.find(self.id)
 
     def ended(self, within: float = 0.0) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
+from lab.dashboard.desk import Desk
 from lab.dashboard.run_screen import RunScreen
 from lab.dashboard.shown import ShownRun
 from lab.journal.event import Event, FaultChange, Load, Note, Process, to_line
@@ -101,7 +102,7 @@ class FakeRun:
 
 def dashboard(run: FakeRun, system: System = shop.SYSTEM, *, ascii: bool = False) -> DashboardApp:
     shown = ShownRun(run.journal, system, About(system.name, system.title), lambda: run, run.gone)
-    return DashboardApp(RunScreen(shown, ascii=ascii))
+    return DashboardApp(RunScreen(Desk(shown), ascii=ascii))
 
 
 def screen_of(app: DashboardApp) -> RunScreen:

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from lab.dashboard import picture_of
 from lab.dashboard.app import DashboardApp
 from lab.dashboard.bars import About
+from lab.dashboard.desk import Desk
 from lab.dashboard.layout import Chart
 from lab.dashboard.rows import text_of
 from lab.dashboard.run_screen import RunScreen
@@ -475,11 +476,16 @@ async def test_resizing_changes_the_map() -> None:
         await until(lambda: chart_of(app).size == "compact")
 
 
-async def test_zoom_gives_the_list_the_screen() -> None:
-    async with opened(FakeRun(some(4)), NARROW) as (app, pilot):
-        before = screen_of(app).query_one("#list", Surface).size.height
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_zoom_gives_the_list_the_whole_screen(size: tuple[int, int]) -> None:
+    async with opened(FakeRun(some(4)), size) as (app, pilot):
+        lines = screen_of(app).query_one("#list", Surface)
+        before = lines.size
         await pilot.press("z")
-        await until(lambda: screen_of(app).query_one("#list", Surface).size.height > before + 5)
+        await until(lambda: lines.size == (size[0], size[1] - 3))  # the run, the lists' names and the keys
+        assert "q quit" in shown(app, "keys")
+        await pilot.press("z")
+        await until(lambda: lines.size == before)
 
 
 async def test_foreign_text_is_only_text() -> None:
@@ -536,7 +542,7 @@ async def test_a_mouse_click_selects() -> None:
 async def replayed(events: list[Event]) -> AsyncIterator[tuple[DashboardApp, ShownRun, Pilot[None]]]:
     recorded = FakeRun(events)
     run = ShownRun(recorded.journal, shop.SYSTEM, About("day3"))
-    app = DashboardApp(RunScreen(run))
+    app = DashboardApp(RunScreen(Desk(run)))
     async with app.run_test(size=WIDE) as pilot:
         yield app, run, pilot
 

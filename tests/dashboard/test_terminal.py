@@ -40,7 +40,7 @@ from lab.dashboard import run_live
 from tests.dashboard.served import Folder
 Path(sys.argv[2]).write_text(str(os.getpid()))
 end_with_terminal()
-sys.exit(run_live(Folder(Path(sys.argv[1])), stop_on_quit=True))
+sys.exit(run_live(Folder(Path(sys.argv[1])), stop_on_quit=True).code)
 """
 
 
@@ -126,7 +126,7 @@ def test_it_shows_the_run_and_gives_the_terminal_back(terminal: Terminal, journa
 def test_control_c_leaves_too(terminal: Terminal, journal: Path) -> None:
     pid = start(terminal, journal)
     terminal.say("C-c")
-    eventually(lambda: "LEFT-" in terminal.screen(), timeout=10)
+    eventually(lambda: "LEFT-130" in terminal.screen(), timeout=10)
     assert terminal.flag("alternate_on") == "0"
     assert gone(pid)
 

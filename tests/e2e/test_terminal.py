@@ -69,13 +69,32 @@ def terminal(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Terminal]:
 
 
 @pytest.mark.parametrize("terminal", [(120, 40), (80, 24)], indirect=True)
-def test_run_opens_the_dashboard_and_q_stops_everything(terminal: Terminal, lab: Lab) -> None:
+def test_q_gives_the_prompt_back_while_everything_stops(terminal: Terminal, lab: Lab) -> None:
     terminal.type(f"{LAB} run day3 --scenario happy; echo ended with $?", "Enter")
     terminal.shows("day3", "orders", "payments", "broker", "confirm")
     mine = lab.at_work()
     terminal.type("q")
+    terminal.shows("Run 0001-day3: ", "exchanges", "0001-day3 is stopping", "ended with 0")
+    eventually(lambda: not alive(mine), 15)
+    assert lab("ps").stdout.strip() == "No run is alive. Start one: lab run day3"
+
+
+def test_ctrl_c_in_the_dashboard_is_130_and_leaves_nothing_behind(terminal: Terminal, lab: Lab) -> None:
+    terminal.type(f"{LAB} run day3; echo ended with $?", "Enter")
+    terminal.shows("day3", "orders", "payments", "broker", "confirm")
+    mine = lab.at_work()
+    terminal.type("", "C-c")
+    terminal.shows("0001-day3 is stopping", "ended with 130")
+    eventually(lambda: not alive(mine), 15)
+
+
+def test_a_run_that_somebody_else_stopped_is_told_as_stopped(terminal: Terminal, lab: Lab) -> None:
+    terminal.type(f"{LAB} run day3; echo ended with $?", "Enter")
+    terminal.shows("day3", "orders", "payments", "broker", "confirm")
+    assert lab("down").returncode == 0
+    terminal.shows("The run has ended")
+    terminal.type("q")
     terminal.shows("0001-day3 is stopped", "ended with 0")
-    assert not alive(mine)
 
 
 def test_a_runtime_that_is_killed_is_told_after_the_screen(terminal: Terminal, lab: Lab) -> None:

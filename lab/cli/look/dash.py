@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from lab.cli import exits
 from lab.cli.failure import Failure
 from lab.cli.options import LiveRunId, RunToo, one_run
-from lab.cli.output import is_screen
+from lab.cli.output import is_screen, leave
 from lab.locale import tr
 
 EXAMPLES = ("lab dash", "lab dash --run 0007-day3")
@@ -29,8 +27,8 @@ def dash(run: RunToo = None, run_id: LiveRunId = None) -> None:
 
     live = LiveRun(which_run.alive(one_run(run, run_id)))
     end_with_terminal()
-    code = run_live(live, stop_on_quit=False)
+    left = run_live(live, stop_on_quit=False)
     if live.ended() and (bad := live.bad_end()):
         which_run.clean()
         raise bad
-    raise typer.Exit(code)
+    leave(left.code)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lab.cli.options import RunId, RunToo, one_run
-from lab.cli.output import is_screen
+from lab.cli.output import is_screen, leave
 from lab.locale import tr
 
 EXAMPLES = (
@@ -46,7 +46,7 @@ def replay(
         from lab.dashboard import run_replay
 
         end_with_terminal()
-        raise typer.Exit(run_replay(path, system, speed or 1.0))
+        leave(run_replay(path, system, speed or 1.0))
     from lab.cli.run.printers import Json, Plain
     from lab.cli.run.summary import summarise
 

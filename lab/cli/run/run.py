@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.options import Engines
-from lab.cli.output import is_screen, out, paint, say
+from lab.cli.output import is_screen, leave, out, paint, say
 from lab.locale import tr
 
 if TYPE_CHECKING:
@@ -82,7 +82,6 @@ def run(
     launching = begin(system, options)
     if screen:
         _on_screen(launching)
-        return
     from lab.runtime.live import LiveRun
 
     live = LiveRun(launching.answer(on_progress=say))
@@ -151,29 +150,31 @@ def _detached(live: LiveRun) -> None:
     out(tr("  lab dash    watch it\n  lab ps      its processes\n  lab down    stop it"))
 
 
-def _on_screen(launching: Launching) -> None:
-    """Show the run from its very beginning; when the person leaves, stop it and sum it up."""
+def _on_screen(launching: Launching) -> NoReturn:
+    """Show the run from its very beginning; when the person leaves, it is asked to stop, and summed up.
+
+    The prompt is back meanwhile: the runtime is a process of its own and needs nobody to end in good order.
+    """
     from lab.cli.hangup import end_with_terminal
     from lab.dashboard import run_live
 
     end_with_terminal()
-    try:
-        code = run_live(launching, stop_on_quit=True)
-    finally:
-        from lab.cli import which_run
-        from lab.cli.run.summary import summarise
-        from lab.journal.picture.run import RunPicture
-        from lab.journal.query import read
-        from lab.runtime.live import LiveRun
+    left = run_live(launching, stop_on_quit=True)
+    from lab.cli import which_run
+    from lab.cli.run.summary import summarise
+    from lab.runtime.live import LiveRun
 
-        live = LiveRun(launching.answer(on_progress=say))
-        live.stop()
-        live.wait_ended(say)
+    if not left.begun:
+        launching.answer(on_progress=say)  # or the reason why it cannot
+    record = launching.record()
+    summarise(left.picture, record)
+    if not left.trouble and not launching.ended():
+        say(tr("{id} is stopping. lab ps shows it until it has ended.", id=record.id))
+        leave(left.code)
+    live = LiveRun(record)
+    live.wait_ended(say)
     which_run.clean()
     if bad := live.bad_end():
         raise bad
-    say(tr("{id} is stopped.", id=live.record.id))
-    picture = RunPicture(live.system)
-    picture.apply_all(read(live.journal))
-    summarise(picture, live.record)
-    raise typer.Exit(code)
+    say(tr("{id} is stopped.", id=record.id))
+    leave(left.code)
