@@ -6,12 +6,12 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.consumer import Publisher
 from lab.engines.amqp.core.message import Entry, Message
-from lab.engines.amqp.core.spill import Spill
+from lab.engines.amqp.core.spill import SPILL_AT_LEAST, Spill
 from lab.engines.amqp.core.store import Forgetful, Store
 from lab.engines.amqp.core.vhost import VirtualHost
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from lab.engines.amqp.core.records import SavedMessage
 
 MEMORY_LIMIT = 1 << 30
-SPILL_AT_LEAST = 256
-"""Octets of a body worth a place on disk."""
 
-GiveUp = Callable[[str, "Message | SavedMessage", Exception], None]
-"""Takes a message that the broker cannot handle: the name of its queue, the message, and why."""
+GiveUp = Callable[[str, "Sequence[Message | SavedMessage]", Exception], None]
+"""Takes messages that the broker cannot handle: the name of their queue, the messages, and why."""
 
 
 class Broker:
@@ -84,7 +82,7 @@ class Broker:
 
     def set_aside(self, entry: Entry) -> None:
         """Writes the body of a message that must wait to disk, if it is worth a place there."""
-        if entry.size < SPILL_AT_LEAST:
+        if entry.size < SPILL_AT_LEAST or entry.place is not None:
             return
         message = entry.message
         try:
@@ -142,6 +140,6 @@ class Broker:
             touched.popleft()[1]()
 
 
-def _raise(queue: str, message: Message | SavedMessage, error: Exception) -> None:
-    del queue, message
+def _raise(queue: str, messages: Sequence[Message | SavedMessage], error: Exception) -> None:
+    del queue, messages
     raise error

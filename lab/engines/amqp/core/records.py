@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab.engines.amqp.core.exchange import Binding
 from lab.engines.amqp.core.queue import Queue
@@ -25,11 +26,13 @@ LONGEST_OF_OTHERS = 1 << 20
 """Octets of a payload that is no message's."""
 LONGEST_ADDRESS = 512
 """Octets of a message's address, two short strings."""
+DEAD = 2
+"""Stands for the `delivered` of a target that holds the message no more."""
 _HEADS = re.compile(rb"(?=.{8}[ABDMNQXbqx])", re.DOTALL)
 """Places that may be a record's: eight octets, then what its payload may begin with."""
 
 
-@dataclass
+@dataclass(slots=True)
 class SavedMessage:
     """A message of one queue as the log has it. `expires` is a wall clock time; None is never."""
 
@@ -38,6 +41,18 @@ class SavedMessage:
     body: bytes
     expires: float | None
     redelivered: bool
+    place: tuple[Path, int, int] | None = None
+    """(file, offset, octets) of a body that was left where it is, because a backlog may be larger than memory; `body`
+    is empty then."""
+
+    def whole_body(self) -> bytes:
+        """Raises OSError."""
+        if self.place is None:
+            return self.body
+        path, offset, size = self.place
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
 
 
 @dataclass
@@ -51,7 +66,7 @@ class Saved:
     bindings: dict[bytes, tuple[str, str, str, str, str, Table]] = field(default_factory=dict)
     """record -> (vhost, source, "queue" or "exchange", destination, routing key, arguments)"""
     messages: dict[int, dict[int, SavedMessage]] = field(default_factory=dict)
-    """queue number -> position -> message"""
+    """queue number -> position -> message; damage may have taken a number's queue"""
 
 
 def records(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -119,6 +134,10 @@ def is_torn(data: bytes, good: int) -> bool:
     size, _ = HEAD.unpack_from(rest)
     # Some file systems leave zeros where data was to come.
     return bool(len(rest.rstrip(b"\0")) <= HEAD.size + size)
+
+
+def record(payload: bytes) -> bytes:
+    return HEAD.pack(len(payload), zlib.crc32(payload)) + payload
 
 
 def message_record(targets: Sequence[bytes], content: bytes) -> bytes:

@@ -8,13 +8,13 @@ from lab.engines.amqp.core.errors import AmqpError
 from lab.engines.amqp.core.exchange import Binding, Exchange
 from lab.engines.amqp.core.message import Entry, Message
 from lab.engines.amqp.core.queue import Queue
-from lab.engines.amqp.core.records import Saved
+from lab.engines.amqp.core.records import Saved, SavedMessage
 
 
 def restore(broker: Broker, saved: Saved) -> None:
     """Fills a new broker; messages that expired meanwhile go the way of all expired ones.
 
-    What cannot be as it was is given up, message by message (`Broker.give_up`), and leaves the store.
+    What cannot be as it was is given up (`Broker.give_up`), and leaves the store. Raises OSError.
     """
     for (vhost_name, name), (kind, auto_delete, internal, arguments) in saved.exchanges.items():
         broker.add_vhost(vhost_name).exchanges[name] = Exchange(
@@ -27,8 +27,7 @@ def restore(broker: Broker, saved: Saved) -> None:
         try:
             rules = queue_rules(name, vhost_name, arguments, durable=True, exclusive=False, auto_delete=auto_delete)
         except AmqpError as error:
-            for message in messages.values():
-                broker.give_up(name, message, error)
+            _give_up(broker, name, number, messages, error)
             broker.store.queue_deleted(vhost_name, name, number)
             continue
         queue = Queue(
@@ -39,13 +38,17 @@ def restore(broker: Broker, saved: Saved) -> None:
             try:
                 content = Message(message.address, message.header, message.body)
             except (AmqpError, IndexError) as error:
-                broker.give_up(name, message, error)
-                broker.store.removed(number, position)
+                _give_up(broker, name, number, {position: message}, error)
                 continue
             expires_at = None if message.expires is None else broker.now + max(0.0, message.expires - wall)
             entry = Entry(content, position, expires_at, True)
             entry.redelivered = message.redelivered
+            if message.place is not None:
+                entry.place = broker.spill.keep(*message.place)
+                entry.size = message.place[2]
             queue.restore(entry)
+    for number, lost in saved.messages.items():
+        _give_up(broker, f"number {number}", number, lost, ValueError("the queue's declaration was lost by damage"))
     for vhost_name, source, what, destination, key, arguments in saved.bindings.values():
         vhost = broker.add_vhost(vhost_name)
         start = vhost.exchanges.get(source)
@@ -56,3 +59,10 @@ def restore(broker: Broker, saved: Saved) -> None:
         for queue in list(vhost.queues.values()):
             queue.dispatch()
     broker.settle()
+
+
+def _give_up(broker: Broker, queue: str, number: int, messages: dict[int, SavedMessage], error: Exception) -> None:
+    if messages:
+        broker.give_up(queue, list(messages.values()), error)
+    for position in messages:
+        broker.store.removed(number, position)

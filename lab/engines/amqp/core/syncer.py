@@ -14,13 +14,13 @@ class Syncer:
     def __init__(self, done: Callable[[int, OSError | None], None]) -> None:
         """`done(position, error)` is called in the thread."""
         self._done = done
-        self._orders: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
+        self._orders: SimpleQueue[tuple[list[int], int] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="fsync", daemon=True)
         self._thread.start()
 
-    def order(self, handle: int, position: int) -> None:
-        """Syncs the file and closes the handle."""
-        self._orders.put((handle, position))
+    def order(self, handles: list[int], position: int) -> None:
+        """Syncs the files and closes the handles."""
+        self._orders.put((handles, position))
 
     def close(self) -> None:
         """Returns when all that was ordered is done."""
@@ -29,12 +29,13 @@ class Syncer:
 
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
-            handle, position = order
+            handles, position = order
             failure = None
-            try:
-                os.fsync(handle)
-            except OSError as error:
-                failure = error
-            finally:
-                os.close(handle)
+            for handle in handles:
+                try:
+                    os.fsync(handle)
+                except OSError as error:
+                    failure = error
+                finally:
+                    os.close(handle)
             self._done(position, failure)

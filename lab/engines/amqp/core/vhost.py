@@ -298,7 +298,7 @@ class VirtualHost:
                 )
                 self._publish_dead(dead)
             except Exception as error:  # one message, or a defect that it meets, must not stop all others
-                self.broker.give_up(queue.name, message, error)
+                self.broker.give_up(queue.name, [message], error)
 
     def _publish_dead(self, message: Message) -> None:
         queues = self._route(message, copies_of(message, "CC"))

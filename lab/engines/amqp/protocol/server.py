@@ -43,6 +43,7 @@ class Server:
         memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         """Reads the folder's log. Raises StoreInUse, OSError."""
+        allow_many()
         self.loop = asyncio.get_running_loop()
         self._folder = folder
         self.log = None if folder is None else Log(folder, say=say)
@@ -68,12 +69,14 @@ class Server:
         self._timer_at = 0.0
         self._syncer: Syncer | None = None
         self._syncing = False
+        self._coming = False
         self._retry: asyncio.TimerHandle | None = None
         """Set while the disk refuses, until it is asked again."""
+        self._look: asyncio.TimerHandle | None = None
+        """Set while little space is left, until it is looked at again."""
 
     async def start(self, host: str, port: int) -> int:
         """Listens on `host`, and on ::1 beside 127.0.0.1 where the machine has it; the port. Raises OSError."""
-        allow_many()
         listener = await self.loop.create_server(lambda: Link(self), host, port, backlog=1024)
         self._listeners.append(listener)
         port = listener.sockets[0].getsockname()[1]
@@ -114,11 +117,13 @@ class Server:
         self._send()
         if self._syncer is not None:
             self._syncer.close()
-        if self._retry is not None:
-            self._retry.cancel()
-        if self.log is not None:
+        for timer in (self._retry, self._look):
+            if timer is not None:
+                timer.cancel()
+        log, self.log = self.log, None  # sockets that end after this have nothing more to tell it
+        if log is not None:
             try:
-                self.log.close()
+                log.close()
             except OSError as error:
                 self.say(f"cannot write the last to {self._folder}: {error.strerror}")
 
@@ -153,26 +158,41 @@ class Server:
                 link.send()
 
     def _save(self, log: Log) -> None:
-        """Writes what was told, if anything was, and has it synced.
+        """Writes what was told, if anything was, and has it synced; gives space back, a step at a time.
 
         Group commit: one fsync at a time in a thread; all that is told meanwhile waits for the next.
         """
         try:
             log.flush()
-            if self.broker.awaiting:
+            if log.untidy:
+                log.tidy()
+            if self.broker.awaiting or log.wants_sync:
                 self._sync(log)
         except OSError as error:
             self._disk_refuses(error)
             return
         if not self._syncing:
-            self._disk_serves()
+            self._disk_serves(log)
+            if log.untidy:
+                self._come_back()
+
+    def _come_back(self) -> None:
+        """Goes on in a later turn of the loop, after those who wait meanwhile."""
+        if not self._coming:
+            self._coming = True
+            self.loop.call_soon(self._back)
+
+    def _back(self) -> None:
+        self._coming = False
+        self.broker.now = self.loop.time()
+        self.after()
 
     def _sync(self, log: Log) -> None:
-        handle, position = log.sync_handle()
+        handles, position = log.sync_handles()
         if self._syncer is None:
             self._syncer = Syncer(self._safe_in_thread)
         self._syncing = True
-        self._syncer.order(handle, position)
+        self._syncer.order(handles, position)
 
     def _safe_in_thread(self, position: int, error: OSError | None) -> None:
         try:
@@ -182,19 +202,24 @@ class Server:
 
     def _synced(self, position: int, error: OSError | None) -> None:
         self._syncing = False
-        if error is not None:
-            self._disk_refuses(error)
+        log = self.log
+        if log is None:
             return
-        self._disk_serves()
+        try:
+            if error is not None:
+                raise error
+            log.synced(position)
+        except OSError as refused:
+            self._disk_refuses(refused)
+            return
+        self._disk_serves(log)
         self.broker.now = self.loop.time()
         self.broker.safe(position)
         self.after()
 
     def _disk_refuses(self, error: OSError) -> None:
         """Confirms wait, and publishers are blocked and told; the disk is asked again after a while."""
-        if "disk" not in self.broker.alarms:
-            self.broker.alarms.add("disk")
-            self.say(f"cannot write to {self._folder}: {error.strerror}; confirms wait until it can")
+        self._raise_alarm(f"cannot write to {self._folder}: {error.strerror}; confirms wait until it can")
         self._retry = self.loop.call_later(RETRY_WRITE, self._try_again)
 
     def _try_again(self) -> None:
@@ -202,10 +227,24 @@ class Server:
         self.broker.now = self.loop.time()
         self.after()
 
-    def _disk_serves(self) -> None:
-        if "disk" in self.broker.alarms:
+    def _disk_serves(self, log: Log) -> None:
+        """The disk took what it was given. While little space is left it is kept for those who consume."""
+        if log.short:
+            self._raise_alarm(f"little space is left on the disk of {self._folder}: publishers wait for more")
+            if self._look is None:
+                self._look = self.loop.call_later(RETRY_WRITE, self._look_again)
+        elif "disk" in self.broker.alarms:
             self.broker.end_alarm("disk")
             self.say("the disk takes writes again")
+
+    def _look_again(self) -> None:
+        self._look = None
+        self.after()
+
+    def _raise_alarm(self, why: str) -> None:
+        if "disk" not in self.broker.alarms:
+            self.broker.alarms.add("disk")
+            self.say(why)
 
 
 class _Teller(asyncio.Protocol):

@@ -13,6 +13,7 @@ import pytest
 
 from lab.engines.amqp.core import aside
 from lab.engines.amqp.core.broker import Broker
+from lab.engines.amqp.core.exchange import Binding
 from lab.engines.amqp.core.log import Log
 from lab.engines.amqp.core.message import Message, address_of
 from lab.engines.amqp.core.records import HEAD, MAGIC, records
@@ -144,4 +145,57 @@ def test_headers_that_an_older_broker_took(tmp_path: Path) -> None:
     again.log.close()
     third = Started(tmp_path, wall=NOW + 60)
     assert (third.waiting("q"), third.given_up()) == ([], [("q", b"deep")])
+    third.log.close()
+
+
+def with_orders(folder: Path, count: int) -> Path:
+    """A log with a bound queue and `count` messages in it; its file."""
+    first = Started(folder)
+    first.vhost.declare_exchange(
+        "orders", "topic", durable=True, auto_delete=False, internal=False, arguments={"alternate-exchange": text("x")}
+    )
+    first.declare("billing", **{"x-message-ttl": Field("I", 3_600_000)})
+    first.vhost.bind(Binding(first.vhost.exchanges["orders"], first.vhost.queues["billing"], "order.#", {}))
+    for number in range(count):
+        first.publish("billing", HEADER, f"order {number}".encode())
+        first.log.flush()
+    first.log.close()
+    (path,) = folder.glob("*.log")
+    return path
+
+
+def damaged(path: Path, start: int, octets: int = 100) -> None:
+    data = bytearray(path.read_bytes())
+    data[start : start + octets] = bytes(each ^ 0x5A for each in data[start : start + octets])
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("start", [0, 8, 60, 130])
+def test_damage_to_the_head_of_a_log_loses_no_queue(tmp_path: Path, start: int) -> None:
+    """What is declared stands in two places of a file."""
+    path = with_orders(tmp_path, 400)
+    damaged(path, start)
+    again = Started(tmp_path)
+    assert len(again.waiting("billing")) >= 398
+    assert again.vhost.exchanges["orders"].alternate == "x"
+    assert again.vhost.queues["billing"].rules.ttl == 3600
+    assert [each.routing_key for each in again.vhost.exchanges["orders"].bindings.values()] == ["order.#"]
+    again.log.close()
+
+
+def test_messages_whose_queue_was_lost_are_set_aside(tmp_path: Path) -> None:
+    path = with_orders(tmp_path, 3)
+    damaged(path, 8, path.read_bytes().index(b"order 0") - 100)
+    again = Started(tmp_path)
+    assert "billing" not in again.vhost.queues
+    assert again.told == [
+        "3 messages of queue 'number 1' cannot be handled (the queue's declaration was lost by damage): "
+        f"they are set aside in {tmp_path / aside.NAME}"
+    ]
+    assert again.given_up() == [("number 1", f"order {number}".encode()) for number in range(3)]
+    again.log.close()
+    third = Started(tmp_path)
+    assert third.told == [], "they are set aside once"
+    third.declare("new")
+    assert third.vhost.queues["new"].number == 2, "nobody is given the number of a lost queue"
     third.log.close()

@@ -8,14 +8,18 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pamqp import commands
 
+from lab.engines.amqp.core import log as log_module
 from lab.engines.amqp.core.log import Log
 from lab.engines.amqp.protocol import server as server_module
 from lab.engines.amqp.protocol.server import Server
+from tests.engines.amqp.core.test_disk import SmallDisk
+from tests.engines.amqp.core.test_log import stored
 from tests.engines.amqp.protocol.talk import Talk
 from tests.waiting import aeventually
 
@@ -118,3 +122,84 @@ def test_a_disk_that_fills_when_the_next_file_begins(tmp_path: Path, monkeypatch
     refusing = Begins(os.write, errno.ENOSPC)
     monkeypatch.setattr(os, "write", refusing)
     asyncio.run(refused_for_a_while(tmp_path, refusing))
+
+
+def test_a_disk_that_others_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing can be written all is drained and acknowledged; then the broker ends. Nothing comes back."""
+    said: list[str] = []
+
+    async def drained() -> None:
+        server = Server(tmp_path, say=said.append)
+        talk = Talk(server.clients).open(capabilities=CAPABILITIES)
+        talk.say((1, commands.Queue.Declare(0, "q", durable=True)), (1, commands.Confirm.Select()))
+        for _ in range(20):
+            talk.publish("q", b"x" * 500, delivery_mode=2)
+            server.after()
+            await aeventually(lambda: not server.broker.awaiting)
+        refusing = Refusing(os.write, errno.ENOSPC)
+        refusing.on = True
+        monkeypatch.setattr(os, "write", refusing)
+        for tag in range(1, 20):
+            talk.say((1, commands.Basic.Get(0, "q")), (1, commands.Basic.Ack(tag)))
+        server.after()
+        await aeventually(lambda: refusing.refused > 1)
+        await server.stop()
+        server.after()  # as sockets that end later have it done
+        monkeypatch.undo()
+
+    async def read_back() -> int:
+        again = Server(tmp_path, say=said.append)
+        found = len(again.broker.vhosts["/"].queues["q"].ready)
+        await again.stop()
+        return found
+
+    asyncio.run(drained())
+    assert asyncio.run(read_back()) == 1
+    assert said[1:] == [f"cannot write the last to {tmp_path}: No space left on device"]
+
+
+def test_a_full_disk_that_is_drained_serves_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody frees anything else: what was drained is the room."""
+
+    async def drained() -> None:
+        server = Server(tmp_path, say=lambda _: None)
+        talk = Talk(server.clients).open(capabilities=CAPABILITIES)
+        talk.say((1, commands.Queue.Declare(0, "q", durable=True)))
+        for _ in range(50):
+            talk.publish("q", b"x" * 500, delivery_mode=2)
+            server.after()
+        await aeventually(lambda: not server.broker.awaiting)
+        SmallDisk(tmp_path, stored(tmp_path), monkeypatch)
+        for tag in range(1, 51):
+            talk.say((1, commands.Basic.Get(0, "q")), (1, commands.Basic.Ack(tag)))
+            server.after()
+        assert server.broker.alarms == {"disk"}
+        await aeventually(lambda: not server.broker.alarms)
+        await server.stop()
+
+    asyncio.run(drained())
+
+
+def test_publishers_wait_while_little_space_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consuming goes on meanwhile, and publishing once there is more."""
+
+    async def short_for_a_while() -> None:
+        server = Server(tmp_path, say=lambda _: None)
+        talk = Talk(server.clients).open(capabilities=CAPABILITIES)
+        talk.say((1, commands.Queue.Declare(0, "q", durable=True)))
+        talk.publish("q", b"one", delivery_mode=2)
+        room = os.statvfs(tmp_path)
+        monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_frsize=1, f_blocks=1 << 40, f_bavail=1 << 20))
+        monkeypatch.setattr(log_module, "LOOK_EVERY", 1)
+        server.after()
+        assert server.broker.alarms == {"disk"}
+        assert [each.name for each in talk.publish("q", b"two", delivery_mode=2)] == ["Connection.Blocked"]
+        (_, _, got) = talk.say((1, commands.Basic.Get(0, "q")))
+        assert got.value == b"one"
+        talk.say((1, commands.Basic.Ack(1)))
+        monkeypatch.setattr(os, "statvfs", lambda _: room)
+        await aeventually(lambda: not server.broker.alarms)
+        assert talk.names() == ["Connection.Unblocked"]
+        await server.stop()
+
+    asyncio.run(short_for_a_while())
