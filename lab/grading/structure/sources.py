@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.grading.structure import import_graph
+from lab.grading.structure import import_graph, python_names
+from lab.grading.structure.python_names import CREATE, WORD, Names
 from lab.grading.structure.walls import Import, Structure, Table
 from lab.locale import tr
 from lab.system.secrets import without_secrets
 
 PATIENCE = 60.0
 """Seconds that reading may take."""
-CREATE = re.compile(r"\bcreate\s+table\s+(?:if\s+not\s+exists\s+)?[\"`\[]?(\w+)[\"`\]]?\s*\(", re.IGNORECASE)
 NAMED = re.compile(r"\)\s*TableName\(\)\s*string\s*\{\s*return\s*[\"`](\w+)")
+GO_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"((?:[^"\\\n]|\\.)*)"|`([^`]*)`', re.DOTALL)
+"""Comments and texts of Go; only texts have a group."""
 
 
 class Unreadable(Exception):
@@ -44,20 +45,36 @@ def _python(folder: Path, modules: Sequence[str]) -> Structure:
     inside = [path.relative_to(home) for path in files if path.is_relative_to(home)]
     found = {path.parts[0].removesuffix(".py") for path in inside}
     structure = Structure(".".join(home.parts), ".", tuple(name for name in modules if name in found), (), ())
-    by_name = {_dotted(path): path for path in files}
+    paths = {_dotted(path): path for path in files}
+    names = {part: _names(folder, path) for part, path in paths.items()}
+    tables = [
+        Table(name, structure.module(part), f"{paths[part]}:{line}", f"{part}.{holder}" if holder else "")
+        for part in names
+        for name, holder, line in names[part].tables
+        if name
+    ]
+    known = {*paths, *(table.name for table in tables)}
     return Structure(
         structure.home,
         structure.separator,
         structure.found,
         tuple(
-            Import(one["importer"], one["imported"], f"{by_name.get(one['importer'], '?')}:{one['line']}", one["text"])
+            Import(one["importer"], one["imported"], f"{paths.get(one['importer'], '?')}:{one['line']}", one["text"])
             for one in _said([sys.executable, "-I", import_graph.__file__, str(folder)], folder)
         ),
-        tuple(
-            Table(name, structure.module(_dotted(path)), f"{path}:{line}")
-            for path in files
-            for name, line in _python_tables((folder / path).read_text(encoding="utf-8", errors="replace"))
-            if name
+        tuple(tables),
+        uses=tuple(
+            Import(part, one, f"{paths[part]}:{line}")
+            for part in names
+            for dotted, line in names[part].used
+            for one in _meant(dotted, names)
+        ),
+        mentions=tuple(
+            Import(part, one, f"{paths[part]}:{line}")
+            for part in names
+            for word, line in names[part].words
+            for one in (word, word.partition(".")[0])
+            if one in known
         ),
     )
 
@@ -67,39 +84,36 @@ def _dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def _python_tables(source: str) -> Iterator[tuple[str, int]]:
-    """Tables that a file defines, by mapped classes, `Table(...)` or SQL, with the line. Raises Unreadable.
-
-    A name that the code makes up is "".
-    """
+def _names(folder: Path, path: Path) -> Names:
+    """Raises Unreadable."""
+    text = (folder / path).read_text(encoding="utf-8", errors="replace")
     try:
-        tree = ast.parse(source)
+        return python_names.read(text, _dotted(path), package=path.name == "__init__.py")
     except SyntaxError as error:
         raise Unreadable(tr("a source file is not Python: {error}", error=error)) from None
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(targets=[ast.Name(id="__tablename__")], value=value):
-                yield _text(value), node.lineno
-            case ast.AnnAssign(target=ast.Name(id="__tablename__"), value=ast.expr() as value):
-                yield _text(value), node.lineno
-            case ast.ClassDef(name=name, keywords=[*keywords]) if any(one.arg == "table" for one in keywords):
-                if not any(_assigns(statement, "__tablename__") for statement in node.body):
-                    yield name.lower(), node.lineno
-            case ast.Call(func=ast.Name(id="Table") | ast.Attribute(attr="Table"), args=[first, _, *_]):
-                yield _text(first), node.lineno
-            case ast.Constant(value=str(text)):
-                for found in CREATE.finditer(text):
-                    yield found[1], node.lineno
 
 
-def _assigns(statement: ast.stmt, name: str) -> bool:
-    return isinstance(statement, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id == name for target in statement.targets
-    )
+def _meant(dotted: str, names: Mapping[str, Names]) -> Iterator[str]:
+    """The part of the program that a dotted name begins with, and the name in a part under which it is defined: of
+    `users.api.User.id` these are `users.api` and, if `User` comes from there, `users.models.User`."""
+    if part := _part(dotted, names):
+        yield part
+    for _ in names:  # as often at most as there are files to go through
+        rest = dotted.removeprefix(part).strip(".").split(".")
+        if not part or not rest[0]:
+            return
+        if rest[0] not in names[part].imported:
+            yield f"{part}.{rest[0]}"
+            return
+        dotted = ".".join([names[part].imported[rest[0]], *rest[1:]])
+        part = _part(dotted, names)
 
 
-def _text(node: ast.expr) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+def _part(dotted: str, names: Mapping[str, Names]) -> str:
+    """The longest beginning of the name that is a part of the program."""
+    words = dotted.split(".")
+    found = (".".join(words[:length]) for length in range(len(words), 0, -1))
+    return next((part for part in found if part in names), "")
 
 
 def _go(folder: Path, modules: Sequence[str]) -> Structure:
@@ -111,6 +125,7 @@ def _go(folder: Path, modules: Sequence[str]) -> Structure:
     structure = Structure(home, "/", tuple(name for name in modules if name in names), (), ())
     imports: list[Import] = []
     tables: list[Table] = []
+    words: list[Import] = []
     for package in own:
         path = package["ImportPath"]
         inner = Path(path.removeprefix(program).strip("/"))
@@ -124,7 +139,13 @@ def _go(folder: Path, modules: Sequence[str]) -> Structure:
             for found in (*CREATE.finditer(text), *NAMED.finditer(text)):
                 at = text.count("\n", 0, found.start()) + 1
                 tables.append(Table(found[1], structure.module(path), f"{inner / name}:{at}"))
-    return Structure(home, "/", structure.found, tuple(imports), tuple(tables))
+            for found in GO_TEXT.finditer(text):
+                at = text.count("\n", 0, found.start()) + 1
+                said = WORD.findall(found[1] or found[2] or "")
+                words.extend(Import(path, word, f"{inner / name}:{at}") for word in said)
+    known = {table.name for table in tables}
+    mentions = tuple(word for word in words if word.imported in known)
+    return Structure(home, "/", structure.found, tuple(imports), tuple(tables), mentions=mentions)
 
 
 def _line(text: str, wanted: str) -> int:

@@ -28,11 +28,15 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the database that the source defines. `module` is where it does; None: in no module."""
+    """A table of the database that the source defines. `module` is where it does; None: in no module.
+
+    `model` is the class or variable that stands for it, `shop.modules.users.models.User`.
+    """
 
     name: str
     module: str | None
     place: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Structure:
     """The modules that there are."""
     imports: tuple[Import, ...]
     tables: tuple[Table, ...]
+    uses: tuple[Import, ...] = ()
+    """What parts do with what they have imported: each is a part or a name in one, where it is defined."""
+    mentions: tuple[Import, ...] = ()
+    """Tables and parts of the program that are named in texts."""
 
     def module(self, part: str) -> str | None:
         """The module that this part of the program is in."""
@@ -73,7 +81,14 @@ class Breach:
 
 def breaches(structure: Structure) -> list[Breach]:
     """Every broken rule. Those that cause others come first."""
-    return [*_internals(structure), *_roots(structure), *_cycles(structure), *_tables(structure)]
+    return [
+        *_internals(structure),
+        *_by_name(structure),
+        *_roots(structure),
+        *_cycles(structure),
+        *_tables(structure),
+        *_foreign(structure),
+    ]
 
 
 def _internals(structure: Structure) -> Iterator[Breach]:
@@ -90,6 +105,22 @@ def _internals(structure: Structure) -> Iterator[Breach]:
                 ),
                 one.place,
             )
+
+
+def _by_name(structure: Structure) -> Iterator[Breach]:
+    """The inside of another module, reached through a name in a text or through its package: no import shows it."""
+    told = {(one.importer, one.imported) for one in structure.imports}
+    parts = {one.imported for one in structure.imports} | {one.importer for one in structure.imports}
+    for one in (*structure.mentions, *structure.uses):
+        mine, other = structure.module(one.importer), structure.module(one.imported)
+        if not mine or not other or mine == other or structure.public(one.imported) or one.imported not in parts:
+            continue
+        if (one.importer, one.imported) not in told:
+            told.add((one.importer, one.imported))
+            says = tr(
+                "{mine} reaches {imported}, which is inside of {other}", mine=mine, imported=one.imported, other=other
+            )
+            yield Breach("reaches-internals", says, one.place)
 
 
 def _roots(structure: Structure) -> Iterator[Breach]:
@@ -159,6 +190,32 @@ def _tables(structure: Structure) -> Iterator[Breach]:
                 tr("{module} defines the table {name}", module=table.module, name=table.name),
                 table.place,
             )
+
+
+def _foreign(structure: Structure) -> Iterator[Breach]:
+    """Tables that others than their modules read or write: by their names in SQL, or by the class that stands for them.
+
+    Others are modules, and what these import.
+    """
+    owners = {table.name: table for table in structure.tables if table.module}
+    models = {table.model: table for table in structure.tables if table.module and table.model}
+    own = {(table.module, table.name) for table in structure.tables}
+    shared = {one.imported for one in structure.imports if structure.module(one.importer)}
+    for code, known, found in (
+        ("names-foreign-table", owners, structure.mentions),
+        ("takes-foreign-model", models, structure.uses),
+    ):
+        for one in found:
+            mine, table = structure.module(one.importer), known.get(one.imported)
+            if table and (mine or one.importer in shared) and (mine, table.name) not in own:
+                own.add((mine, table.name))
+                says = tr(
+                    "{mine} works with the table {table}, which belongs to {other}",
+                    mine=mine or one.importer,
+                    table=table.name,
+                    other=table.module,
+                )
+                yield Breach(code, says, one.place)
 
 
 def missing(structure: Structure, wanted: Sequence[str]) -> list[str]:

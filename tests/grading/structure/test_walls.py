@@ -131,6 +131,77 @@ def test_a_module_has_no_table_of_another(tmp_path: Path) -> None:
     assert (breach.code, breach.place) == ("foreign-table", "shop/modules/orders/join.py:1")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SQL = 'SELECT * FROM orders LEFT JOIN users_users ON 1'",
+        "def f(session):\n    session.execute(f'INSERT INTO \"users_users\" VALUES ({session})')",
+        "user_id = mapped_column(ForeignKey('users_users.id'))",
+    ],
+)
+def test_a_table_is_worked_with_by_its_module_only(tmp_path: Path, text: str) -> None:
+    breach = only(read(tmp_path, shop__modules__orders__sql=text))
+    assert (breach.code, breach.place.partition(":")[0]) == ("names-foreign-table", "shop/modules/orders/sql.py")
+
+
+def test_shared_code_works_with_nobodys_tables(tmp_path: Path) -> None:
+    sql = {"shop__common__sql": "JOIN = 'SELECT 1 FROM users_users, orders_orders'"}
+    assert breaches(read(tmp_path, **sql)) == []  # nobody imports it
+    found = breaches(read(tmp_path, **sql, shop__modules__orders__list="from shop.common.sql import JOIN"))
+    assert [(breach.code, breach.place) for breach in found] == [("names-foreign-table", "shop/common/sql.py:1")] * 2
+
+
+def test_a_table_may_be_spoken_of(tmp_path: Path) -> None:
+    text = '"""Not users_users."""\n# nor users_users\ndef f(user: User) -> User:\n    "users_users is elsewhere"\n'
+    assert breaches(read(tmp_path, shop__modules__orders__words=text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from shop.modules.users.api import User\nselect(User)",
+        "from shop.modules.users import User as Customer\nselect(1).join(Customer)",
+        "from shop.modules.users import api as people\npeople.User.id == 1",
+        "import shop.modules.users.api\ndef f():\n    return shop.modules.users.api.User(id=1)",
+        "from ..users.api import User\nUser(id=1)",
+    ],
+)
+def test_the_public_part_is_no_way_to_the_table(tmp_path: Path, text: str) -> None:
+    breach = only(read(tmp_path, shop__modules__orders__query=text))
+    assert breach.code == "takes-foreign-model"
+    assert breach.says == "orders works with the table users_users, which belongs to users"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from shop.modules.users.api import User\ndef f(one: User) -> User:\n    assert isinstance(one, User)",
+        "from shop.modules.users.api import pages\npages.cut(1)",
+        "from shop.modules.notifications.api import User\nUser(id=1)",
+    ],
+)
+def test_a_type_is_no_table(tmp_path: Path, text: str) -> None:
+    view = "class User: ..."
+    structure = read(tmp_path, shop__modules__orders__typed=text, shop__modules__notifications__api=view)
+    assert breaches(structure) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import importlib\nmodels = importlib.import_module('shop.modules.users.models')",
+        "models = import_module('.models', 'shop.modules.users')",
+        "models = import_module('.models', package='shop.modules.users')",
+        "import sys\nmodels = sys.modules['shop.modules.users.models']",
+        "import shop.modules.users as u\nu.models.User",
+    ],
+)
+def test_no_name_leads_into_another_module(tmp_path: Path, text: str) -> None:
+    found = breaches(read(tmp_path, shop__modules__orders__late=text))
+    assert found[0].code == "reaches-internals"
+    assert found[0].says == "orders reaches shop.modules.users.models, which is inside of users"
+
+
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="Python and Go"):
         read_structure(tmp_path, MODULES)
@@ -162,6 +233,9 @@ def test_go_is_read_by_go_list(tmp_path: Path) -> None:
         tmp_path,
         {
             "internal/orders/more.go": 'package orders\n\nimport _ "example.uz/shop/internal/users/store"\n',
+            "internal/orders/sql.go": (
+                "package orders\n\n// not users_users\nconst SQL = `SELECT 1\nFROM users_users`\n"
+            ),
             "internal/pages/tables.go": "package pages\n\nconst SQL = `CREATE TABLE orders_orders (id)`\n",
         },
     )
@@ -169,4 +243,5 @@ def test_go_is_read_by_go_list(tmp_path: Path) -> None:
     assert [(breach.code, breach.place) for breach in found] == [
         ("imports-internals", "internal/orders/more.go:3"),
         ("shared-tables", "internal/pages/tables.go:3"),
+        ("names-foreign-table", "internal/orders/sql.go:4"),
     ]
