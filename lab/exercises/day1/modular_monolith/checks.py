@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
+import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 from lab.grading import Answer, Http, Stub, behaviour, cannot_tell, eventually, expect, tr
@@ -25,8 +27,12 @@ RULES = {
     "import-cycle": tr("modules do not import each other in a cycle"),
     "shared-tables": tr("every table is defined in a module, none in the code that modules share"),
     "foreign-table": tr("a module defines only tables whose names begin with its own"),
+    "reaches-internals": tr("a module reaches only the public part of another one, by whatever name"),
+    "names-foreign-table": tr("a table is read and written by its own module only"),
+    "takes-foreign-model": tr("a table is read and written by its own module only"),
 }
 """What the source has to keep to, by the code of its breach."""
+NAME = re.compile(r"\w+")
 
 
 def register(http: Http, new: New) -> Answer:
@@ -77,12 +83,13 @@ def answers(answer: Answer, status: int, code: str, problem: str = "", what: str
     )
 
 
-def same(read: Answer, made: Answer) -> None:
+def same(read: Answer, made: Answer, code: str = "not-what-was-answered", when: str = "") -> None:
+    said = tr("GET {path} shows what was answered before: {json}", path=read.path, json=made.json)
     expect(
         read.status == 200 and read.json == made.json,
-        tr("GET {path} shows what was answered before: {json}", path=read.path, json=made.json),
+        f"{when}: {said}" if when else said,
         got=f"{read}: {read.text[:300]}",
-        code="not-what-was-answered",
+        code=code,
         about=[made, read],
     )
 
@@ -129,6 +136,7 @@ def check_users_and_orders_live_as_before(http: Http, new: New, rng: random.Rand
     answers(http.delete(f"/users/{ident}"), 204, "delete", what=tr("DELETE of a user whose orders were deleted"))
     for left in (path, f"/users/{ident}"):
         answers(http.get(left), 404, "missing-is-not-404")
+    answers(http.patch(path, json={"status": "cancelled"}), 404, "missing-is-not-404")
     stranger = http.post("/orders", json={"user_id": ident, "items": basket(rng, new)})
     answers(stranger, 422, "unknown-user", "unknown_user", tr("POST /orders for a deleted user"))
     refused(http, new)
@@ -142,6 +150,7 @@ def refused(http: Http, new: New) -> None:
         ("/users", tr("no name"), {"email": new.email()}),
         ("/users", tr("a number for a name"), {"email": new.email(), "name": 7}),
         ("/orders", tr("no items"), {"user_id": user, "items": []}),
+        ("/orders", tr("text for an item"), {"user_id": user, "items": ["x"]}),
         ("/orders", tr("qty 0"), {"user_id": user, "items": [{**good, "qty": 0}]}),
         ("/orders", tr("a negative price"), {"user_id": user, "items": [{**good, "price": -1}]}),
         ("/orders", tr("text that is not JSON"), None),
@@ -165,20 +174,30 @@ def refused(http: Http, new: New) -> None:
 
 
 @behaviour("C1")
-def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: SystemUnderTest) -> None:
+def check_pages_a_race_and_a_restart_as_before(
+    http: Http, new: New, rng: random.Random, system: SystemUnderTest
+) -> None:
     made = [register(http, new).json["id"] for _ in range(USERS)]
+    bought = order(http, made[0], basket(rng, new))
     seen: list[Any] = []
+    longest = 0
     cursor = ""
     for _ in range(USERS):
         page = http.get(f"/users?limit={PAGE}{cursor}")
         seen += [user["id"] for user in items_of(page)]
+        longest = max(longest, len(items_of(page)))
         if not page.json.get("next_cursor"):
             break
         cursor = f"&cursor={page.json['next_cursor']}"
     expect(
-        Counter(map(str, seen)) == Counter(map(str, made)),
+        Counter(map(str, seen)) == Counter(map(str, made)) and longest <= PAGE,
         tr("{users} users in pages of {page}: each of them once", users=USERS, page=PAGE),
-        got=tr("{count} shown, {different} different", count=len(seen), different=len(set(map(str, seen)))),
+        got=tr(
+            "{count} shown, {different} different, at most {longest} on a page",
+            count=len(seen),
+            different=len(set(map(str, seen))),
+            longest=longest,
+        ),
         code="page-shift",
     )
     email = new.email()
@@ -188,7 +207,7 @@ def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: Sys
     tried = http.at_once(calls)
     counted = Counter(f"{answer.status} {answer.code}".strip() for answer in tried)
     expect(
-        sum(answer.status == 201 for answer in tried) == 1 and counted[tr("409 email_taken")] == RIVALS - 1,
+        sum(answer.status == 201 for answer in tried) == 1 and counted["409 email_taken"] == RIVALS - 1,
         tr(
             "{rivals} registrations of {email} at the same moment: 1 × 201, {losers} × 409 email_taken",
             rivals=RIVALS,
@@ -198,25 +217,58 @@ def check_pages_a_race_and_a_restart_as_before(http: Http, new: New, system: Sys
         got=dict(counted),
         code="registered-twice",
     )
+    cancelled = http.patch(f"/orders/{bought.json['id']}", json={"status": "cancelled"})
+    answers(cancelled, 200, "cancel")
     system.stop("shop")
     system.start("shop")
     read = http.get(f"/users/{made[0]}")
     answers(read, 200, "lost-at-restart", what=tr("after a restart, GET /users/{made}", made=made[0]))
+    same(http.get(f"/orders/{bought.json['id']}"), cancelled, "lost-at-restart", tr("after a restart"))
 
 
 @behaviour("C2")
 def check_all_three(http: Http, new: New, rng: random.Random, system: SystemUnderTest) -> None:
-    ident = register(http, new).json["id"]
-    bought = order(http, ident, basket(rng, new))
+    ident, other = register(http, new).json["id"], register(http, new).json["id"]
+    bought = [order(http, ident, basket(rng, new)) for _ in range(2)]
+    theirs = order(http, other, basket(rng, new))
     owned(system, *MODULES)
-    path, wanted = f"/notifications?user_id={ident}", [(bought.json["id"], "order_created")]
+    apart(system)
+    told(http, ident, bought)
+    told(http, other, [theirs])
+    stranger = new.id("nobody")
+    refused = http.post("/orders", json={"user_id": stranger, "items": basket(rng, new)})
+    answers(refused, 422, "unknown-user", "unknown_user", tr("POST /orders for a user who never was"))
+    told(http, other, [theirs])
+    nothing = items_of(http.get(f"/notifications?user_id={stranger}"))
+    expect(not nothing, tr("no notification of an order that was refused"), got=nothing, code="notified-of-nothing")
+
+
+def told(http: Http, user: str, orders: list[Answer]) -> None:
+    """The user is to be told of each of these orders, once, and of no others."""
+    path, wanted = f"/notifications?user_id={user}", sorted(made.json["id"] for made in orders)
+
+    def listed() -> bool:
+        found = items_of(http.get(path))
+        return wanted == sorted(str(one.get("order_id")) for one in found) and all(
+            one.get("template") == "order_created"
+            and one.get("user_id") == user
+            and one.get("id")
+            and one.get("created_at")
+            for one in found
+        )
+
     eventually(
-        lambda: [(one.get("order_id"), one.get("template")) for one in items_of(http.get(path))] == wanted,
-        tr("GET {path} shows one notification, order_created of the order {id}", path=path, id=bought.json["id"]),
+        listed,
+        tr(
+            "GET {path} shows one notification of each order of the user ({wanted}), order_created, "
+            "with id, user_id, order_id and created_at",
+            path=path,
+            wanted=", ".join(wanted),
+        ),
         within=5.0,
         code="not-notified",
         got=lambda: http.get(path).text[:300],
-        about=[bought],
+        about=orders[:1],
     )
 
 
@@ -237,6 +289,8 @@ def check_all_but_notifications(
 ) -> None:
     system.start("shop", env={"MODULES": "users,orders"})
     order(http, register(http, new).json["id"], basket(rng, new))
+    stranger = http.post("/orders", json={"user_id": new.id("nobody"), "items": basket(rng, new)})
+    answers(stranger, 422, "unknown-user", "unknown_user", tr("POST /orders for a user who never was"))
     off(http, "/notifications")
     owned(system, "users", "orders")
     asked = stub["users"].count("* /users*")
@@ -281,12 +335,37 @@ def owned(system: SystemUnderTest, *modules: str) -> None:
     )
 
 
+def apart(system: SystemUnderTest) -> None:
+    """No table is tied to one of another module: by a foreign key, a trigger or a view."""
+    ties = [
+        f"{kind} {name}: {other}"
+        for kind, name, text in schema(system)
+        for other in sorted(set(NAME.findall(text)))
+        if other.startswith(PREFIXES) and name.startswith(PREFIXES) and other.split("_")[0] != name.split("_")[0]
+    ]
+    expect(
+        not ties,
+        tr("no foreign key, trigger or view of a module leads to a table of another one"),
+        got="; ".join(ties[:3]),
+        code="tables-tied-together",
+    )
+
+
 def tables(system: SystemUnderTest) -> list[str]:
+    return [name for kind, name, _ in schema(system) if kind == "table" and not name.startswith("sqlite_")]
+
+
+def schema(system: SystemUnderTest) -> list[tuple[str, str, str]]:
+    """What there is in the database: its kind, the table that it belongs to or its own name, and its SQL."""
     if not system.database("shop").exists():
         return []
     with closing(sqlite3.connect(f"{system.database('shop').as_uri()}?mode=ro", uri=True, timeout=10)) as database:
-        found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-    return [name for (name,) in found if not name.startswith("sqlite_")]
+        found = database.execute("SELECT type, tbl_name, coalesce(sql, '') FROM sqlite_master ORDER BY name").fetchall()
+        names = {name for _, name, _ in found}
+        # Words that are no table, a column's name, say, tie nothing.
+        return [
+            (kind, name, " ".join(word for word in NAME.findall(text) if word in names)) for kind, name, text in found
+        ]
 
 
 @behaviour("C3", start=False)
@@ -294,17 +373,23 @@ def check_orders_without_users(
     http: Http, new: New, rng: random.Random, system: SystemUnderTest, stub: Mapping[str, Stub]
 ) -> None:
     system.start("shop", env={"MODULES": "orders"})
-    user = new.id("user")
-    stub["users"].add(id=user, name=new.name(), email=new.email())  # type: ignore[attr-defined]
-    made = order(http, user, basket(rng, new), code="no-seam")
-    asked = stub["users"].count("GET /users*")
-    expect(
-        asked >= 1,
-        tr("MODULES=orders: shop asks USERS_URL about {user}", user=user),
-        got=tr("{asked} requests to USERS_URL, and the order was created", asked=asked),
-        code="nobody-asked",
-        about=[made],
-    )
+    forms = {
+        new.id("user"): "no-seam",
+        str(uuid.UUID(int=rng.getrandbits(128), version=4)): "only-ids-of-its-own",
+        f"00{rng.randrange(10**6)}": "only-ids-of-its-own",
+    }
+    for user, code in forms.items():
+        stub["users"].forget()
+        stub["users"].add(id=user, name=new.name(), email=new.email())  # type: ignore[attr-defined]
+        made = order(http, user, basket(rng, new), code=code)
+        asked = stub["users"].count(f"GET /users/{user}")
+        expect(
+            asked >= 1,
+            tr("MODULES=orders: shop asks USERS_URL about {user}", user=user),
+            got=tr("{asked} requests for that, and the order was created", asked=asked),
+            code="nobody-asked",
+            about=[made],
+        )
     stranger = http.post("/orders", json={"user_id": new.id("nobody"), "items": basket(rng, new)})
     answers(stranger, 422, "no-seam", "unknown_user", tr("POST /orders for a user whom USERS_URL does not know"))
     off(http, "/users", "/notifications")
@@ -339,43 +424,44 @@ def check_the_walls_in_the_source(system: SystemUnderTest) -> None:
 
 
 @behaviour("C5")
-def check_an_order_is_read_without_the_users_table(
+def check_each_module_reads_its_own_tables_only(
     http: Http, new: New, rng: random.Random, system: SystemUnderTest
 ) -> None:
-    user = register(http, new).json["id"]
-    made = order(http, user, basket(rng, new))
-    system.stop("shop")
-    moved = move_away(system, "users_")
-    system.start("shop")
-    read = http.get(f"/orders/{made.json['id']}")
-    listed = http.get(f"/orders?user_id={user}")
+    user = register(http, new)
+    ident = user.json["id"]
+    made = order(http, ident, basket(rng, new))
+    one, of_user = f"/orders/{made.json['id']}", f"/orders?user_id={ident}"
+    told(http, ident, [made])
+    notified = http.get(f"/notifications?user_id={ident}")
+    same(http.get(one), made)
+    lists(http.get(of_user), [made.json], "not-listed", tr("before any table is renamed"))
+    with moved_away(system, "users_") as moved:
+        same(http.get(one), made, "needs-users-tables", moved)
+        lists(http.get(of_user), [made.json], "needs-users-tables", moved)
+        lists(http.get(notified.path), items_of(notified), "needs-users-tables", moved)
+    with moved_away(system, "orders_") as moved:
+        same(http.get(f"/users/{ident}"), user, "needs-orders-tables", moved)
+        lists(http.get("/users"), [user.json], "needs-orders-tables", moved)
+        lists(http.get(notified.path), items_of(notified), "needs-orders-tables", moved)
+        register(http, new)
+    with moved_away(system, "notifications_") as moved:
+        same(http.get(one), made, "needs-notifications-tables", moved)
+        lists(http.get(of_user), [made.json], "needs-notifications-tables", moved)
+
+
+def lists(answer: Answer, wanted: list[Any], code: str, when: str) -> None:
     expect(
-        read.status == 200 and read.json == made.json,
-        tr(
-            "the tables {moved} were renamed: GET {path} shows the order as before",
-            moved=", ".join(moved),
-            path=read.path,
-        ),
-        got=f"{read}: {read.text[:200]}",
-        code="joins-across-modules",
-        about=[made, read],
-    )
-    expect(
-        listed.status == 200 and items_of(listed) == [made.json],
-        tr(
-            "the tables {moved} were renamed: GET {path} lists the order as before",
-            moved=", ".join(moved),
-            path=listed.path,
-        ),
-        got=f"{listed}: {listed.text[:200]}",
-        code="joins-across-modules",
-        about=[made, listed],
+        answer.status == 200 and items_of(answer) == wanted,
+        tr("{when}: GET {path} lists what it listed before: {wanted}", when=when, path=answer.path, wanted=wanted),
+        got=f"{answer}: {answer.text[:200]}",
+        code=code,
+        about=[answer],
     )
 
 
-def move_away(system: SystemUnderTest, prefix: str) -> list[str]:
-    """Rename the tables that begin like this; their names. What the shop makes anew at its start finds no index in
-    its way."""
+@contextmanager
+def moved_away(system: SystemUnderTest, prefix: str) -> Iterator[str]:
+    """Rename the tables that begin like this while the shop runs, and back at the end; what was done, in words."""
     names = [name for name in tables(system) if name.startswith(prefix)]
     expect(
         names,
@@ -383,13 +469,19 @@ def move_away(system: SystemUnderTest, prefix: str) -> list[str]:
         got=tr("tables {tables}", tables=tables(system)),
         code="no-tables",
     )
-    with closing(sqlite3.connect(system.database("shop"), timeout=10)) as database:
-        for name in names:
-            made = "type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name = ?"
-            for kind, thing in database.execute(
-                f"SELECT type, name FROM sqlite_master WHERE {made}", (name,)
-            ).fetchall():
-                database.execute(f'DROP {kind} "{thing}"')
-            database.execute(f'ALTER TABLE "{name}" RENAME TO "moved_{name}"')
-        database.commit()
-    return names
+    rename(system, [(name, f"moved_{name}") for name in names])
+    try:
+        yield tr("the tables {moved} were renamed", moved=", ".join(names))
+    finally:
+        rename(system, [(f"moved_{name}", name) for name in names])
+
+
+def rename(system: SystemUnderTest, names: list[tuple[str, str]]) -> None:
+    try:
+        with closing(sqlite3.connect(system.database("shop"), timeout=10)) as database:
+            database.execute("PRAGMA legacy_alter_table = ON")  # or SQLite renames them in triggers and views, too
+            for old, new in names:
+                database.execute(f'ALTER TABLE "{old}" RENAME TO "{new}"')
+            database.commit()
+    except sqlite3.OperationalError as error:
+        cannot_tell(tr("the tables of shop cannot be renamed while it runs: {error}", error=error))
