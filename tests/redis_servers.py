@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from lab.engines.recipe import Place
 from lab.engines.redis import tiers
@@ -32,13 +33,15 @@ BOTH_SERVERS = [
 
 @contextlib.contextmanager
 def redis_server(tier: str, folder: Path) -> Iterator[Address]:
-    """A server of this tier with its data in `folder`, and nothing left of it at the end."""
+    """A server of this tier with its data in `folder`, open to all, and nothing left of it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = getattr(tiers, tier)(Place(data=folder, port=free_port))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(recipe.argv, stdout=log, stderr=log, env={**os.environ, **recipe.env})
     try:
         eventually(lambda: _open(recipe.host, recipe.port))
+        with redis.Redis.from_url(recipe.url.format(address=f"{recipe.host}:{recipe.port}")) as owner:
+            owner.config_set("requirepass", "")
         yield recipe.host, recipe.port
     finally:
         process.kill()

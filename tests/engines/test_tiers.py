@@ -80,6 +80,23 @@ def test_redis(tier: str) -> None:
         client.close()
 
 
+@pytest.mark.parametrize("tier", REDIS)
+def test_no_user_of_the_machine_has_redis_write_or_run_what_they_like(tier: str) -> None:
+    with started(system("redis"), tiers={"redis": tier}) as live:
+        live.ready()
+        port = urlsplit(live.process("store").url).port
+        words = " ".join(psutil.Process(live.pid("store")).cmdline())
+        assert (password := urlsplit(live.url("user-one->store")).password or "") == "" or password not in words
+        stranger = redis.Redis(host="127.0.0.1", port=int(port or 0), socket_timeout=5)
+        for attempt in ("CONFIG SET dir /tmp", "CONFIG SET dbfilename x", "MODULE LOAD /tmp/x.so", "DEBUG SLEEP 0"):
+            with pytest.raises((redis.ResponseError, redis.AuthenticationError)):
+                stranger.execute_command(*attempt.split())  # type: ignore[no-untyped-call]
+        if tier == "native":
+            with pytest.raises(redis.AuthenticationError):
+                stranger.get("greeting")
+        stranger.close()
+
+
 @pytest.mark.parametrize("tier", AMQP)
 def test_amqp_keeps_what_is_durable_and_its_queues_are_watched(tier: str) -> None:
     with started(system("amqp"), tiers={"amqp": tier}) as live:

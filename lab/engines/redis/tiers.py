@@ -7,6 +7,7 @@ other languages ask for things nobody thought of, and the first one that it lack
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -22,9 +23,10 @@ LIKE_REDIS = ("--extended-redis-compatibility", "yes")
 
 def embedded(place: Place) -> Recipe:
     if (server := bundled()) and (title := _says(server)):
-        return _private(place, "embedded", server, title, *LIKE_REDIS)
+        # Needs no password: its settings that could harm whoever runs it cannot be changed by its clients.
+        return _private(place, "embedded", title, (server, *LIKE_REDIS))
     if (server := find()) and (title := _says(server)):
-        return _private(place, "embedded", server, title)
+        return _private(place, "embedded", title, *_locked(place, server))
     raise EngineUnavailable(
         tr("the Valkey that comes with the lab does not run on this machine; to get one: {native}", native=KIND.native)
     )
@@ -36,10 +38,22 @@ def native(place: Place) -> Recipe:
         raise EngineUnavailable(
             tr("no redis-server or valkey-server is on PATH; to get one: {native}", native=KIND.native)
         )
-    return _private(place, "native", server, _says(server) or "Redis")
+    return _private(place, "native", _says(server) or "Redis", *_locked(place, server))
 
 
-def _private(place: Place, tier: Tier, server: str, title: str, *more: str) -> Recipe:
+def _locked(place: Place, server: str) -> tuple[tuple[str, ...], str]:
+    """The server with a password, and the login for its URL.
+
+    Every user of this machine reaches the port, and before Redis 7 whoever does can have it write a file of any name,
+    as the user that runs it. From the command line everybody could read the password."""
+    password = secrets.token_hex(16)
+    access = place.data / "access.conf"
+    access.touch(mode=0o600)
+    access.write_text(f"requirepass {password}\n")
+    return (server, str(access)), f":{password}@"
+
+
+def _private(place: Place, tier: Tier, title: str, program: tuple[str, ...], login: str = "") -> Recipe:
     port = place.port()
     settings = {
         "port": str(port),
@@ -52,8 +66,8 @@ def _private(place: Place, tier: Tier, server: str, title: str, *more: str) -> R
         "daemonize": "no",
         "loglevel": "warning",
     }
-    argv = (server, *(word for name, value in settings.items() for word in (f"--{name}", value)), *more)
-    return Recipe(tier=tier, title=title, url="redis://{address}", argv=argv, port=port)
+    words = tuple(word for name, value in settings.items() for word in (f"--{name}", value))
+    return Recipe(tier=tier, title=title, url=f"redis://{login}{{address}}", argv=(*program, *words), port=port)
 
 
 def bundled() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+NO_RESP = "bytes that are no command"
 SCRIPTS = {
     "connections": r"""
         a PING
@@ -44,11 +45,16 @@ SCRIPTS = {
         b PING a b
         b QUIT
         b <
-        c *1
-        d $*1\r\n$x\r\n
+    """,
+    NO_RESP: r"""
+        a $*1\r\n$x\r\n
+        a <
+        b $*1\r\n:5\r\n
+        b <
+        c $*-7\r\nPING\r\n
+        d $*3000000000\r\n
         d <
-        e $*1\r\n:5\r\n
-        e <
+        e PING
     """,
     "clients": r"""
         a ~ CLIENT ID
@@ -157,21 +163,21 @@ SCRIPTS = {
         a SET n 12
         a OBJECT ENCODING n
         a OBJECT REFCOUNT k
-        a OBJECT IDLETIME k
+        a ~ OBJECT IDLETIME k
         a OBJECT FREQ k
         a OBJECT ENCODING nothing
         a OBJECT NONSENSE k
         a ~ OBJECT HELP
         a ~ MEMORY USAGE k
         a EXPIRE k 100
-        a TTL k
+        a ~ TTL k
         a EXPIRE k 50 GT
         a EXPIRE k 500 NX
         a EXPIRE k soon
         a EXPIRE nothing 10
         a PERSIST k
         a PERSIST k
-        a TTL k
+        a ~ TTL k
         a TTL nothing
         a EXPIREAT k 33177117420
         a EXPIRETIME k
@@ -180,7 +186,7 @@ SCRIPTS = {
         a EXISTS k
         a SET k v EX 100
         a SET k v KEEPTTL
-        a TTL k
+        a ~ TTL k
         a SET k v EX 0
         a SET k v EX -1
         a SET k v EX 10 PX 10
@@ -307,7 +313,7 @@ SCRIPTS = {
         a ~ CLIENT LIST
         a LPUSH other two
         b <
-        b & BLMOVE waited into LEFT LEFT 5
+        b & BLMOVE waited into LEFT LEFT 0
         a ~ CLIENT LIST
         a RPUSH waited three
         b <
@@ -487,7 +493,7 @@ SCRIPTS = {
         a ~ CLIENT LIST
         a XADD w 1-1 f v
         b <
-        b & XREAD BLOCK 5000 STREAMS w $
+        b & XREAD BLOCK 0 STREAMS w $
         a ~ CLIENT LIST
         a XADD w 2-1 f v
         b <

@@ -25,6 +25,7 @@ ACCEPTED = {
     "clients: a CLIENT NO-TOUCH on": SINCE_7_2,
     "clients: a READONLY": "Valkey takes it without a cluster, too, where it says nothing",
     "clients: a READWRITE": "as READONLY",
+    "server: a CONFIG REWRITE": "the native one has a configuration file, with its password",
     "server: a MODULE LIST": "Lua is a module of Valkey's",
     "transactions: a exec": "a WATCH inside of MULTI dooms it",
     "scripts: a EVAL \"return redis.call('BLPOP','nothing',0)\" 0": "since 7.2 as if the time were up",
