@@ -93,7 +93,8 @@ def stories(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.journal.query import read
     from lab.journal.story import entities
 
-    found = entities(read(which_run.journal(which_run.recorded(ctx.params.get("run_id")))))
+    record = which_run.recorded(ctx.params.get("run_id"))
+    found = entities(read(which_run.journal(record)), which_run.system_of(record).entities)
     return ((ident, f"{kind} {state}") for ident, (kind, state) in [*found.items()][-50:])
 
 

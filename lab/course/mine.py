@@ -44,7 +44,8 @@ def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tup
             continue
         exercise, source = written[service.name]
         module, command = start(source)
-        services.append(replace(service, module=module, command=command, dir=str(source.dir.absolute()), exec=False))
+        folder = str(source.dir.absolute())
+        services.append(replace(service, module=module, command=command, dir=folder, exec=False, mine=True))
         taken.append(Taken(service.name, exercise, source))
     if not taken:
         raise NoneOfYours(system)

@@ -84,7 +84,17 @@ class Desk:
             self._said, self._said_key = {}, key
         vitals = self.run.vitals if self.run.timeline.following else {}
         several = {service.name: service.instances for service in self.system.services if service.replicas > 1}
-        return Scene(self.picture, self.traffic, self.motion, self.selection, vitals, self.files, several, self._said)
+        return Scene(
+            self.picture,
+            self.traffic,
+            self.motion,
+            self.selection,
+            vitals,
+            self.files,
+            several,
+            self._said,
+            frozenset(service.name for service in self.system.services if service.mine),
+        )
 
     def view(self, panel: Panel) -> View:
         """What a panel is drawn from."""

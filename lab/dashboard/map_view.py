@@ -58,6 +58,8 @@ class Scene:
     """The processes of a service that has replicas, by its name."""
     said: dict[tuple[str, int], list[tuple[str, str]]] = field(default_factory=dict)
     """What was written at the wires, by link and width. Whoever keeps it over frames decides when figures change."""
+    mine: frozenset[str] = frozenset()
+    """The services that the learner wrote."""
 
 
 def draw(chart: Chart, scene: Scene) -> list[Row]:
@@ -160,8 +162,12 @@ def _box(grid: Grid, box: Box, scene: Scene) -> None:
     name = fit(box.name, min(len(box.name), box.width - 2))
     grid.put(box.x, box.y, lines[10] + flat * (box.width - 2) + lines[9], style)
     grid.put(box.x, bottom, lines[6] + flat * (box.width - 2) + lines[5], style)
-    if file := scene.files.get(box.name):
-        grid.put(box.x + 2, bottom, fit(file, min(len(file), box.width - 4)), "dim")
+    own = tr("yours") if box.name in scene.mine else ""
+    if own:
+        grid.put(right - 1 - len(own), bottom, own, "key")
+    room = box.width - 4 - (len(own) + 1) * bool(own)
+    if (file := scene.files.get(box.name)) and room > 0:
+        grid.put(box.x + 2, bottom, fit(file, min(len(file), room)), "dim")
     grid.put(box.x + 1 + (box.width - 2 - len(name) > 2), box.y, name, "select" if chosen else "strong")
     if box.name == CLIENT:
         says = _client(scene, box.width < 15)

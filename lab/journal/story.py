@@ -9,6 +9,7 @@ from typing import Literal
 
 from lab.journal.belonging import AROUND, belongs
 from lab.journal.event import Event, FaultChange, Flow, Log, Process, Role
+from lab.journal.standing import Change, Standing
 from lab.locale import tr
 from lab.system.entity import Entity, Mood, mood
 
@@ -42,7 +43,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The steps in the order in which they began. `state` is the last state that a service told of `entity`, and `mood`
+    """The steps in the order in which they began. `state` is the last state of `entity` that is known, and `mood`
     whether it is good or bad."""
 
     ident: str
@@ -72,20 +73,18 @@ def story(events: Iterable[Event], ident: str, declared: Sequence[Entity] = ()) 
     steps = chain(own, declared)
     if not steps:
         raise NoStory(ident)
-    logs = [event for event in own if isinstance(event, Log)]
     links = {event.link for event in own} - {""}
     correlations = {event.correlation for event in own} - {""}
     began, ended = min(step.t for step in steps), max(event.t for event in own)
     actors = tuple(dict.fromkeys(name for step in steps for name in (step.who, step.to) if name))
     around = list(_around(events, set(actors), links, began - AROUND, ended + AROUND))
-    last = _last_state(logs, ident)
-    kind, state = (str(last.data.get(key, "")) for key in ("entity", "state")) if last else ("", "")
+    last = _last_change(own, ident, declared)
     return Story(
         ident=ident,
-        entity=f"{kind} {last.data.get('id', '')}".strip() if last else "",
-        state=state,
-        mood=mood(declared, kind, state) if last else None,
-        reason=str(last.data.get("reason") or "") if last else "",
+        entity=f"{last.kind} {last.ident}".strip() if last else "",
+        state=last.state if last else "",
+        mood=mood(declared, last.kind, last.state) if last else None,
+        reason=last.reason if last else "",
         correlations=tuple(sorted(correlations)),
         steps=tuple(sorted([*steps, *around], key=lambda step: (step.t, step.seq))),
         actors=actors,
@@ -94,14 +93,14 @@ def story(events: Iterable[Event], ident: str, declared: Sequence[Entity] = ()) 
     )
 
 
-def entities(events: Iterable[Event]) -> dict[str, tuple[str, str]]:
-    """Every entity whose state a service reported: id -> (entity, last state), the most recent report last."""
+def entities(events: Iterable[Event], declared: Sequence[Entity] = ()) -> dict[str, tuple[str, str]]:
+    """Every entity whose state a service reported or the wire shows: id -> (entity, last state), the latest last."""
     found: dict[str, tuple[str, str]] = {}
+    standing = Standing(declared)
     for event in events:
-        if isinstance(event, Log) and event.event == "state":
-            ident = str(event.data.get("id", ""))
-            found.pop(ident, None)
-            found[ident] = (str(event.data.get("entity", "")), str(event.data.get("state", "")))
+        if (change := standing.take(event)) is not None:
+            found.pop(change.formerly or change.ident, None)
+            found[change.ident] = change.kind, change.state
     return found
 
 
@@ -119,12 +118,11 @@ def idents(events: Iterable[Event]) -> list[str]:
     return list(found)
 
 
-def _last_state(logs: Sequence[Log], ident: str) -> Log | None:
-    for log in reversed(logs):
-        # Of the entities under one correlation id the one that was reported last matters.
-        if log.event == "state" and (str(log.data.get("id", "")) == ident or log.correlation == ident):
-            return log
-    return None
+def _last_change(events: Iterable[Event], ident: str, declared: Sequence[Entity]) -> Change | None:
+    """Of the entities under one correlation id the one that was reported last matters."""
+    standing = Standing(declared)
+    changes = [change for event in events if (change := standing.take(event)) is not None]
+    return next((change for change in reversed(changes) if ident in (change.ident, change.correlation)), None)
 
 
 # -- one event, one step ----------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ class ProcessStatus:
     rss: int = 0
     """Bytes."""
     tail: tuple[str, ...] = ()
+    mine: bool = False
+    """Whether it is the learner's own, in place of one of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

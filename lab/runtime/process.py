@@ -177,6 +177,7 @@ class ManagedProcess:
             cpu=round(self._family.cpu, 1) if self._family else 0.0,
             rss=self._family.rss if self._family else 0,
             tail=tuple(self.tail),
+            mine=self.spec.mine,
         )
 
     def _boot(self) -> str:

@@ -78,7 +78,9 @@ def _service(service: Service, instance: str, wiring: Wiring, ports: Ports) -> S
     url = partial(wiring.direct, instance)
     probe = partial(wiring.service_probe, service, instance)
     if service.address is not None:
-        return Spec(name=instance, role=service.role, program=None, probe=probe, needs=needs, url=url)
+        return Spec(
+            name=instance, role=service.role, program=None, probe=probe, needs=needs, url=url, mine=service.mine
+        )
 
     def prepare() -> str:
         own = wiring.ports[instance]
@@ -104,6 +106,7 @@ def _service(service: Service, instance: str, wiring: Wiring, ports: Ports) -> S
         needs=needs,
         prepare=prepare,
         url=url,
+        mine=service.mine,
     )
 
 

@@ -25,7 +25,7 @@ class Spec:
     `needs` says for whom it waits. `prepare` is called before each start and says why there can be none ("" when all
     is well). `probe` makes the question that tells whether it is ready. `boot` says how long a start usually takes,
     for what takes long enough to wonder, and `title` what is starting; `stop` asks it to shut down cleanly.
-    `memory` (MiB) and `output` (MB) are what one life of it may use and write.
+    `memory` (MiB) and `output` (MB) are what one life of it may use and write. It is `mine` if the learner wrote it.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Spec:
     memory: int | None = None
     output: int | None = None
     stop: signal.Signals = signal.SIGTERM
+    mine: bool = False
 
 
 class Pulse:

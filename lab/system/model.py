@@ -54,6 +54,8 @@ class Service:
     output: int | None = None
     """MB that one life of it may write to stdout and stderr; what is above is left out of the journal."""
     role: Role = "service"
+    mine: bool = False
+    """Whether it is the learner's own, in place of one of ours."""
     summary: str = ""
 
     @property

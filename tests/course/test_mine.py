@@ -27,6 +27,7 @@ def test_a_days_system_takes_the_learners_newest_service(tmp_path: Path) -> None
     folder = here.folder / "day9" / "9.1-greeting" / "greeter"
     assert (mine.module, mine.dir, mine.env) == ("greeter", str(folder), {"LANGUAGE": "en"})
     assert unchanged is other
+    assert (mine.mine, unchanged.mine) == (True, False)
     assert (taken.service, taken.exercise, taken.source.dir) == ("greeter", EXERCISE, folder)
 
 

@@ -123,6 +123,16 @@ def test_the_box_of_a_service_with_replicas_says_how_many_are_ready() -> None:
     assert "users-2" in shown
 
 
+@pytest.mark.parametrize(("width", "height"), [(120, 17), (80, 9)])
+def test_the_map_says_which_services_the_learner_wrote(width: int, height: int) -> None:
+    scene = Scene(run(), Traffic(), 1.0, files={"orders": "db"}, mine=frozenset({"orders"}))
+    drawn = chart(width, height)
+    box = next(box for box in drawn.boxes if box.name == "orders")
+    rows = text_of(map_view.draw(drawn, scene)).split("\n")
+    assert "yours" in rows[box.y + box.height - 1][box.x : box.x + box.width]
+    assert "\n".join(rows).count("yours") == 1
+
+
 def test_where_no_map_fits_the_same_is_a_list() -> None:
     picture = run(*trouble())
     items = ("client", "payments", *picture.links)

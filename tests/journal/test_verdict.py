@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.journal.event import Event, FaultChange, Load
+from lab.journal.picture.run import RunPicture
 from lab.journal.picture.verdict import AFTER, LOST, SETTLE, Verdicts
 from tests.dashboard import shop
 from tests.stamped import fault_change
@@ -16,10 +17,9 @@ def at(t: float, event: Event) -> Event:
 
 
 def judged(*events: Event) -> Verdicts:
-    verdicts = Verdicts(shop.SYSTEM.entities)
-    for event in events:
-        verdicts.apply(event)
-    return verdicts
+    picture = RunPicture(shop.SYSTEM)
+    picture.apply_all(events)
+    return picture.verdicts
 
 
 def begin(t: float) -> FaultChange:

@@ -74,6 +74,7 @@ def _run(status: RunStatus) -> None:
 
 def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
     restarts = trn("restarted {count} time", "restarted {count} times", process.restarts) if process.restarts else ""
+    own = tr("yours") if process.mine else ""
     return (
         process.name,
         tr(process.state),
@@ -81,7 +82,7 @@ def _row(process: ProcessStatus, elapsed: float) -> tuple[str, ...]:
         str(process.pid or "-"),
         f"{process.cpu:.0f} %",
         size(process.rss) if process.rss else "-",
-        " · ".join(part for part in (_where(process.url), process.reason, restarts) if part),
+        " · ".join(part for part in (own, _where(process.url), process.reason, restarts) if part),
     )
 
 

@@ -49,7 +49,7 @@ def trace(
     events = list(read(which_run.journal(record)))
     declared = which_run.system_of(record).entities
     if ident is None:
-        _latest(entities(events), declared, as_json)
+        _latest(entities(events, declared), declared, as_json)
         return
     try:
         told = story(events, _whole(events, ident), declared)

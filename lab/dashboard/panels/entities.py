@@ -102,7 +102,8 @@ def _title(system: System) -> str:
 
 def _empty(view: View) -> str:
     return tr(
-        "No {title} yet. A service reports one with a log line whose event is 'state'.", title=_title(view.system)
+        "No {title} yet. One begins with POST /{title} answered 2xx, or with a log line whose event is 'state'.",
+        title=_title(view.system),
     )
 
 

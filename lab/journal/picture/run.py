@@ -18,6 +18,7 @@ from lab.journal.picture.link import FAILED, LinkPicture
 from lab.journal.picture.process import GONE, ProcessPicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
 from lab.journal.picture.verdict import Verdicts
+from lab.journal.standing import Change, Standing
 from lab.system.entity import Entity, Mood, mood
 from lab.system.model import System
 
@@ -45,6 +46,7 @@ class RunPicture:
         self.entity_counts: dict[str, Counter[str]] = {}
         self.declared: tuple[Entity, ...] = system.entities if system is not None else ()
         """What the System says of the states of entities; see `mood`."""
+        self._standing = Standing(self.declared)
         self.verdicts = Verdicts(self.declared)
         """What faults did to all that."""
         self.checks: dict[str, Check] = {}
@@ -80,6 +82,9 @@ class RunPicture:
                 self.skipped += seq - self.seq - 1
             self.seq = seq
         self._apply[type(event)](event)
+        if (change := self._standing.take(event)) is not None:
+            self._changed(change)
+            self.verdicts.changed(change)
         self.verdicts.apply(event)
 
     def apply_all(self, events: Iterable[Event]) -> None:
@@ -96,7 +101,7 @@ class RunPicture:
         other.faults = {name: fault.copy() for name, fault in self.faults.items()}
         other.entities = dict(self.entities)
         other.entity_counts = {kind: counts.copy() for kind, counts in self.entity_counts.items()}
-        other.verdicts = self.verdicts.copy()
+        other._standing, other.verdicts = self._standing.copy(), self.verdicts.copy()
         other.checks, other.check = dict(self.checks), self.check
         other.load = self.load
         other.notes.extend(self.notes)
@@ -164,21 +169,16 @@ class RunPicture:
             link.consumes = True
 
     def _log(self, log: Log) -> None:
-        if log.event == "state":
-            self._state(log)
-        elif log.event == "breaker":
+        if log.event == "breaker":
             process = self._known(log.source)
             process.breakers[str(log.data.get("name", ""))] = str(log.data.get("state", ""))
 
-    def _state(self, log: Log) -> None:
-        kind, ident = str(log.data.get("entity", "")), str(log.data.get("id", ""))
-        state, reason = str(log.data.get("state", "")), str(log.data.get("reason") or "")
-        if not ident or not state:
-            return
+    def _changed(self, change: Change) -> None:
+        kind, ident, state = change.kind, change.ident, change.state
         counts = self.entity_counts.setdefault(kind, Counter())
-        known = self.entities.pop((kind, ident), None)
+        known = self.entities.pop((kind, change.formerly or ident), None)
         if known is None:
-            known = EntityPicture(kind, ident, "", log.t, log.t)
+            known = EntityPicture(kind, ident, "", change.t, change.t)
             if len(self.entities) >= RECENT_ENTITIES:
                 del self.entities[next(iter(self.entities))]
         elif known.state != state:
@@ -186,16 +186,16 @@ class RunPicture:
         since, history = known.since, known.history
         if known.state != state:
             counts[state] += 1
-            since, history = log.t, (*history, (log.t, state))[:HISTORY]
+            since, history = change.t, (*history, (change.t, state))[:HISTORY]
         self.entities[kind, ident] = EntityPicture(
             kind,
             ident,
             state,
             since,
             known.born,
-            source=log.source,
-            correlation=log.correlation or known.correlation,
-            reason=reason or known.reason,
+            source=change.source,
+            correlation=change.correlation or known.correlation,
+            reason=change.reason or known.reason,
             history=history,
         )
 

@@ -7,8 +7,9 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from lab.journal.event import Event, FaultChange, Flow, Log
+from lab.journal.event import Event, FaultChange, Flow
 from lab.journal.picture.link import FAILED
+from lab.journal.standing import Change
 from lab.system.entity import Entity, mood
 from lab.system.model import CLIENT
 
@@ -80,12 +81,34 @@ class Verdicts:
                             verdict.failed += 1
                 elif event.role == "message" and event.correlation:
                     self._published(event)
-            case Log():
-                if event.event == "state":
-                    self._changed(event)
             case FaultChange():
                 self._fault(event)
         self._settle(event.t)
+
+    def changed(self, change: Change) -> None:
+        """Take in what an event that is applied next has changed."""
+        kind, ident = key = change.kind, change.ident
+        if change.formerly and (waited := self.waiting.pop((kind, change.formerly), None)):
+            self.waiting[key] = waited
+            self._owner.pop(change.formerly, None)
+        how = mood(self.declared, kind, change.state)
+        if how == "neutral" and key not in self.waiting:
+            return
+        if change.correlation:
+            one = self._owner.get(change.correlation, key) == key
+            _keep(self._owner, change.correlation, key if one else None)
+        if how == "going-on":
+            born, _ = self.waiting.get(key, (change.t, 0.0))
+            self.waiting[key] = born, change.t
+        elif key in self.waiting:
+            born, _ = self.waiting.pop(key)
+            took = change.t - born
+            if took >= LATE:
+                self.late += 1
+                for verdict in self._open():
+                    if verdict.until is None or born <= verdict.until:
+                        verdict.late += 1
+                        verdict.slowest = tuple(sorted((*verdict.slowest, (took, kind, ident)), reverse=True)[:SLOWEST])
 
     def lost(self, now: float) -> int:
         """How many have waited so long without any change that they must be taken for lost."""
@@ -110,27 +133,6 @@ class Verdicts:
             self.of[event.id] = Verdict(event.id, event.text, event.t)
         elif event.change in ("healed", "expired") and event.id in self.of:
             self.of[event.id].until = event.t + AFTER
-
-    def _changed(self, log: Log) -> None:
-        kind, ident, state = (str(log.data.get(name, "")) for name in ("entity", "id", "state"))
-        how = mood(self.declared, kind, state)
-        key = kind, ident
-        if not ident or (how == "neutral" and key not in self.waiting):
-            return
-        if log.correlation:
-            _keep(self._owner, log.correlation, key if self._owner.get(log.correlation, key) == key else None)
-        if how == "going-on":
-            born, _ = self.waiting.get(key, (log.t, 0.0))
-            self.waiting[key] = born, log.t
-        elif key in self.waiting:
-            born, _ = self.waiting.pop(key)
-            took = log.t - born
-            if took >= LATE:
-                self.late += 1
-                for verdict in self._open():
-                    if verdict.until is None or born <= verdict.until:
-                        verdict.late += 1
-                        verdict.slowest = tuple(sorted((*verdict.slowest, (took, kind, ident)), reverse=True)[:SLOWEST])
 
     def _published(self, flow: Flow) -> None:
         """The same event of the same order under another id: somebody did the work twice."""
