@@ -13,8 +13,8 @@ PARTS = 4
 """Sections of a brief: the story, explanation, what will be tested, notes."""
 TONGUES: Mapping[str, str] = {"python": "Python", "go": "Go", "node": "Node"}
 """Programming languages that a text can speak to, with their names. An item of a list that begins with `[go]` is for
-those who write Go; one without is for all."""
-_TAGGED = re.compile(r"^(\s*(?:[-*]|\d+\.)\s+)\[(\w+)\]\s+(.*)$")
+those who write Go, with `[go, node]` for those who write either; one without is for all."""
+_TAGGED = re.compile(r"^(\s*(?:[-*]|\d+\.)\s+)\[([\w, ]+)\]\s+(.*)$")
 _HEADING = re.compile(r"^##\s+(.+?)\s*$", re.MULTILINE)
 _ITEM = re.compile(r"^(\d+)\.\s+", re.MULTILINE)
 
@@ -58,7 +58,7 @@ def spoken_to(tongue: str, text: str) -> str:
 def strangers(text: str) -> list[str]:
     """Languages that items of the text speak to and that are not known."""
     tagged = map(_TAGGED.match, text.splitlines())
-    return sorted({found[2] for found in tagged if found} - set(TONGUES))
+    return sorted({name for found in tagged if found for name in _names(found[2])} - set(TONGUES))
 
 
 def _heard(tongue: str, lines: list[str]) -> Iterator[str]:
@@ -66,9 +66,10 @@ def _heard(tongue: str, lines: list[str]) -> Iterator[str]:
     for line in lines:
         left_out = left_out and line[:1].isspace() and bool(line.strip())  # an item goes on in indented lines
         if tagged := _TAGGED.match(line):
-            mark, name, said = tagged.groups()
-            left_out = tongue in TONGUES and name != tongue
-            line = f"{mark}{said}\n" if name == tongue else f"{mark}{TONGUES.get(name, name)}: {said}\n"
+            mark, tag, said = tagged.groups()
+            left_out = tongue in TONGUES and tongue not in _names(tag)
+            to_whom = "" if tongue in TONGUES else ", ".join(TONGUES.get(name, name) for name in _names(tag)) + ": "
+            line = f"{mark}{to_whom}{said}\n"
         if not left_out:
             yield line
 
@@ -99,3 +100,7 @@ def demands(brief: str) -> str:
     """The sections of a brief that say what to build and what is tested: those between the story and the notes."""
     pieces = _HEADING.split(brief)
     return "\n\n".join(pieces[4::2][: PARTS - 2])
+
+
+def _names(tag: str) -> list[str]:
+    return [name.strip() for name in tag.split(",")]

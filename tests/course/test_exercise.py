@@ -157,6 +157,7 @@ SPOKEN = """\
 - [python] `with`
   goes on
 - [go] `defer`
+- [go, node] `{}`
 
 ## C1
 
@@ -167,9 +168,9 @@ SPOKEN = """\
 
 
 def test_an_item_speaks_to_those_who_write_its_language() -> None:
-    assert texts.spoken_to("go", SPOKEN).startswith("- for all\n- `defer`\n\n## C1\n\n1. Why?\n2. `b`")
+    assert texts.spoken_to("go", SPOKEN).startswith("- for all\n- `defer`\n- `{}`\n\n## C1\n\n1. Why?\n2. `b`")
     assert texts.spoken_to("python", SPOKEN).startswith("- for all\n- `with`\n  goes on\n\n## C1")
-    assert "- Python: `with`\n  goes on\n- Go: `defer`\n" in texts.spoken_to("java", SPOKEN)
+    assert "- Python: `with`\n  goes on\n- Go: `defer`\n- Go, Node: `{}`\n" in texts.spoken_to("java", SPOKEN)
 
 
 @pytest.mark.parametrize(("tongue", "second"), [("go", "`b`"), ("java", "Python: `a`\nGo: `b`")])
