@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import deque
 from collections.abc import Callable
 
 from lab.journal.event import Process
@@ -19,6 +18,7 @@ from lab.runtime.output import Output
 from lab.runtime.readiness import Answer
 from lab.runtime.spawn import Child, Program, SpawnError, in_words
 from lab.runtime.surroundings import Peer, Spec, Surroundings
+from lab.runtime.tail import Tail
 from lab.system.model import Wait
 
 STEADY = 10.0
@@ -26,8 +26,6 @@ STEADY = 10.0
 DEATHS = 5
 """So many deaths in a row, and it is given up."""
 BACKOFF, BACKOFF_CAP = 0.3, 10.0
-TAIL = 20
-"""Last lines of output that are kept."""
 EAGER, PATIENT, CALM = 0.01, 0.25, 1.0
 """Seconds between two probes: of what has just started (and a tenth of its age), at most, and once it is ready."""
 TOLD = 5.0
@@ -54,7 +52,7 @@ class ManagedProcess:
         self.since = around.now()
         self.restarts = 0
         self.child: Child | None = None
-        self.tail: deque[str] = deque(maxlen=TAIL)
+        self.tail = Tail()
         self.ever_ready = False
         self._around = around
         self._over = False
@@ -176,7 +174,7 @@ class ManagedProcess:
             url=self.spec.url(),
             cpu=round(self._family.cpu, 1) if self._family else 0.0,
             rss=self._family.rss if self._family else 0,
-            tail=tuple(self.tail),
+            tail=self.tail.lines(),
             mine=self.spec.mine,
         )
 
@@ -238,6 +236,7 @@ class ManagedProcess:
         """From start to exit: what happened, in words, and the exit code (None if it could not be started)."""
         self._again = self._deliberate = self._doomed = False
         self._cause, self._ready_since = "", None
+        self.tail.forget_cause()
         if problem := self.spec.prepare():
             return problem, 1
         self._enter("starting")
@@ -391,7 +390,7 @@ class ManagedProcess:
                 reason=reason,
                 asked=state in ENDS and (self._deliberate or self._halted()),
                 restarts=self.restarts,
-                tail=tuple(self.tail) if state == "failed" else (),
+                tail=self.tail.lines() if state == "failed" else (),
             )
         )
         self._around.pulse.beat()

@@ -71,6 +71,16 @@ def test_a_crash_shows_its_traceback_and_the_service_comes_back() -> None:
         assert live.process("front").state == "ready"
 
 
+def test_a_panic_is_among_the_last_words_below_all_its_stacks() -> None:
+    stacks = "for i in $(seq 300); do echo goroutine $i; done"
+    dying = command("dying", SH, "-c", f"echo 'panic: no disk' >&2; exec >&2; {stacks}; exit 2", ready="tcp")
+    with started(System(name="toy", services=(dying,))) as live:
+        tail = live.until("dying", "failed", 30).tail
+        assert tail[:2] == ("panic: no disk", "goroutine 1")
+        assert tail[-1] == "goroutine 300"
+        assert len(tail) < 30
+
+
 def test_a_service_that_keeps_dying_is_given_up_and_the_rest_goes_on() -> None:
     dying = command(
         "dying", SH, "-c", "for i in $(seq 30); do echo line $i; done; echo no disk >&2; exit 3", ready="tcp"
