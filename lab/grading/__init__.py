@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Seen,
         Stub,
         answer,
+        cut,
         delay,
         drip,
         garbage,
@@ -50,6 +51,7 @@ __all__ = [
     "answer",
     "behaviour",
     "cannot_tell",
+    "cut",
     "delay",
     "drip",
     "eventually",
@@ -70,7 +72,7 @@ __all__ = [
 ]
 
 _STUBS = ("Deed", "Reply", "Rest", "Seen", "Stub")
-_DEEDS = ("answer", "delay", "drip", "garbage", "hang", "lost", "reset", "status")
+_DEEDS = ("answer", "cut", "delay", "drip", "garbage", "hang", "lost", "reset", "status")
 _HOMES = {
     "lab.grading.checking.hold": ("hold",),
     "lab.grading.instruments.http": ("Answer", "Http"),

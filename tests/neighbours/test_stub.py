@@ -16,7 +16,7 @@ import pytest
 
 from lab.neighbours import open_stub
 from lab.neighbours.payment import Payment
-from lab.neighbours.stub import Hold, Stub, answer, delay, drip, garbage, hang, lost, reset, status
+from lab.neighbours.stub import Hold, Stub, answer, cut, delay, drip, garbage, hang, lost, reset, status
 from lab.neighbours.users import Users
 from tests.waiting import eventually
 
@@ -165,6 +165,14 @@ def test_what_is_lost_was_done(payment: Payment, client: httpx.Client) -> None:
     again = charge(client, payment, "k")
     assert (again.status_code, again.json()["id"]) == (201, payment.charges[0]["id"])
     assert len(payment.charges) == 1
+
+
+def test_an_answer_that_is_cut_ends_in_the_middle(users: Users, client: httpx.Client) -> None:
+    users.will(cut(), times=1)
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+        client.get(url(users, "/users/7"))
+    assert (users.count(), users.in_flight) == (1, 0)
+    assert client.get(url(users, "/users/7")).status_code == 200
 
 
 def test_a_hang_ends_with_a_reset_after_its_time(users: Users, client: httpx.Client) -> None:

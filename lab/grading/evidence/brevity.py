@@ -16,8 +16,8 @@ IDENT = re.compile(r"(?<![\w-])(?:\d+|[0-9a-f]{8}[0-9a-f-]*…?|[\w-]*-[\w-]*\d[
 
 
 def shorten(lines: Sequence[Line]) -> list[Line]:
-    """At most MOST lines, in their order; gaps between them are counted."""
-    return _strongest(_fold(lines))
+    """At most MOST lines, in their order. Where they are more, similar ones are counted, and gaps between them."""
+    return list(lines) if len(lines) <= MOST else _strongest(_fold(lines))
 
 
 def _fold(told: Sequence[Line]) -> list[Line]:

@@ -75,6 +75,16 @@ def drip(seconds_per_byte: float) -> Deed:
     return slowly
 
 
+async def _cut(_: Seen, rest: Rest) -> Reply | None:
+    reply = await rest()
+    return reply and replace(reply, cut=True)
+
+
+def cut() -> Deed:
+    """Do as usual, and end the connection in the middle of the answer's body."""
+    return _cut
+
+
 class Hang:
     """Neither works nor answers; the connection is reset after `seconds`, or when the stub is healed."""
 

@@ -44,13 +44,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a stub answers. `pace` is the seconds to wait before each byte of the body (0: all at once)."""
+    """What a stub answers. `pace` is the seconds to wait before each byte of the body (0: all at once); `cut` ends the
+    connection after half of the body."""
 
     status: int
     body: bytes = b""
     type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     pace: float = 0.0
+    cut: bool = False
 
 
 def says(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:

@@ -179,8 +179,8 @@ class Connection(asyncio.Protocol):
                 self.reset()
                 return
             await self._answer(turn, reply, head_only, keep_alive)
-            if not keep_alive and self._transport is not None:
-                self._transport.close()
+            if not keep_alive:
+                self._close()
                 return
         self._task = None
 
@@ -197,11 +197,19 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(reply.pace)
             head, body = b"", body[-1:]
         turn.over()
-        self._write(head + body)
+        if reply.cut:
+            self._write(head + body[: len(body) // 2])
+            self._close()
+        else:
+            self._write(head + body)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
             self._transport.write(data)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
 
 
 async def _greet(sock: socket.socket, connection: Connection) -> None:

@@ -60,6 +60,15 @@ def test_an_effect_done_again_after_a_refusal_is_not() -> None:
     assert not here(story(tape.events, ["c-1"], 1))
 
 
+def test_the_pauses_between_attempts_are_seen_where_there_is_room() -> None:
+    tape = Tape()
+    for at in (0.1, 0.5, 1.3, 2.9):
+        tape.http(at, "gateway->users", "GET /users/u-81", "503", "r-1", ms=0.0)
+    tape.http(3.0, "client->gateway", "GET /users/u-81", "503", "r-1")
+    told = [(line.t, line.more) for line in story(tape.events, ["r-1"], 1) if line.to == "users"]
+    assert told == [(0.1, 0), (0.5, 0), (1.3, 0), (2.9, 0)]
+
+
 def test_of_many_alike_the_first_is_told_and_the_rest_are_counted() -> None:
     told = story(flooded().events, [f"b-{number}" for number in range(20)], 1)
     assert [(line.what, line.more) for line in told] == [(line.what, line.more) for line in STORY_OF_A_FLOOD]
