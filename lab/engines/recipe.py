@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import tempfile
 from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ class Recipe:
     and port of a tap, and `{user}` for the service that asks (a database each). Without a `port` there is no connection
     to tap; `ports` are further ones of its own. `boot` says how long a start usually takes, where that is worth a word.
     `stop` asks for an orderly end without waiting for clients to leave. `paths` are for the lab to remove at the end.
+    `advice` matches lines of its output that are about keeping a machine for it, which a run does not show.
     """
 
     tier: Tier
@@ -57,6 +59,7 @@ class Recipe:
     boot: str = ""
     stop: signal.Signals = signal.SIGTERM
     paths: tuple[Path, ...] = ()
+    advice: re.Pattern[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

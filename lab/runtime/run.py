@@ -316,8 +316,12 @@ class Run:
     def _line(self, name: str, stream: Stream, line: bytes) -> None:
         if name == specs.LOAD and stream == "stdout":
             self._load_report(line)
-        elif line:
+        elif line and not self._is_advice(name, line):
             self.journal.append(log_event(name, stream, line))
+
+    def _is_advice(self, name: str, line: bytes) -> bool:
+        recipe = self._wiring.recipes.get(name)
+        return recipe is not None and recipe.advice is not None and bool(recipe.advice.search(line))
 
     def _load_report(self, line: bytes) -> None:
         with contextlib.suppress(msgspec.DecodeError):

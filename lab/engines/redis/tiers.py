@@ -7,6 +7,7 @@ other languages ask for things nobody thought of, and the first one that it lack
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import subprocess
@@ -19,6 +20,11 @@ from lab.locale import tr
 
 LIKE_REDIS = ("--extended-redis-compatibility", "yes")
 """Has Valkey give Redis' name where it would give its own, for clients that look at it."""
+
+ADVICE = re.compile(
+    rb"WARNING:? (Memory overcommit|overcommit_memory|The TCP backlog|you have Transparent Huge Pages)", re.I
+)
+"""What a server says at each start about the settings of the system, as if it were there to stay."""
 
 
 def embedded(place: Place) -> Recipe:
@@ -67,7 +73,14 @@ def _private(place: Place, tier: Tier, title: str, program: tuple[str, ...], log
         "loglevel": "warning",
     }
     words = tuple(word for name, value in settings.items() for word in (f"--{name}", value))
-    return Recipe(tier=tier, title=title, url=f"redis://{login}{{address}}", argv=(*program, *words), port=port)
+    return Recipe(
+        tier=tier,
+        title=title,
+        url=f"redis://{login}{{address}}",
+        argv=(*program, *words),
+        port=port,
+        advice=ADVICE,
+    )
 
 
 def bundled() -> str | None:
