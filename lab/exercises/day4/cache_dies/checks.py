@@ -7,11 +7,26 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-from lab.grading import Answer, Http, Stub, behaviour, eventually, expect, hold, reset, sample_twice, status, tr, within
+from lab.grading import (
+    Answer,
+    Http,
+    Stub,
+    behaviour,
+    eventually,
+    expect,
+    garbage,
+    hang,
+    hold,
+    reset,
+    sample_twice,
+    status,
+    tr,
+    within,
+)
 from lab.grading.checking.expect import BehaviourFailed, CannotTell
 from lab.grading.checking.fixtures import FaultBox, New, SystemUnderTest
 from lab.grading.instruments.metrics import Metrics
@@ -25,8 +40,16 @@ PATIENCE = 4.0
 """Seconds after which a request counts as never answered; more than it may take."""
 AFTERWARDS = 3.0
 """Seconds after an outage in which an old value may still be shown."""
+AGAIN = 2.0
+"""Seconds after which what holds is looked at once more."""
+PHASE = 1.7
+"""Seconds of an outage in each of its forms; three of them follow one another."""
+OUTAGE = 5.0
+"""Seconds of an outage that a defence with a short memory does not survive."""
+PAUSE = 0.2
 CROWD = 40
 HEALING = 20.0
+LOUD = ("warn", "warning", "error", "critical", "fatal")
 
 Outage = Callable[[], AbstractContextManager[Any]]
 
@@ -79,13 +102,16 @@ def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> None:
     """Ten reads, five at a time: each one right and in time."""
 
     def measure() -> list[Answer]:
-        answers = http.at_once([partial(http.get, path(row), timeout=PATIENCE) for row in rows], limit=5)
-        for answer, row in zip(answers, rows, strict=True):
-            if answer.status is not None:
-                right(answer, row, what)
-        return answers
+        return http.at_once([partial(http.get, path(row), timeout=PATIENCE) for row in rows], limit=5)
 
-    answers = sample_twice(measure, lambda answers: in_time(answers) or hopeless(answers))
+    def good(answers: list[Answer]) -> bool:
+        """On a busy machine the origin may be late as well, and be given up."""
+        return in_time(answers) and all(map(is_of, answers, rows))
+
+    answers = sample_twice(measure, lambda answers: good(answers) or hopeless(answers))
+    for answer, row in zip(answers, rows, strict=True):
+        if answer.status is not None:
+            right(answer, row, what)
     slowest = max(answers, key=lambda answer: answer.seconds)
     median = statistics.median(answer.seconds for answer in answers)
     expect(
@@ -153,7 +179,8 @@ def check_reads_over_a_broken_link(
         tr("refuses connections"): "refuse",
         tr("resets every connection"): "reset",
         tr("answers nothing"): "blackhole",
-        "answers a second later": "latency 1s",
+        tr("takes what is sent, and its answers are lost"): "one-way",
+        tr("answers a second later"): "latency 1s",
     }.items():
         rows = assortment(http, stub, redis, new, rng)
         with faults.on(LINK, fault):
@@ -188,39 +215,51 @@ def check_reads_while_redis_answers_errors(
 
 @behaviour("C2")
 def check_no_old_value_survives_an_outage(
-    http: Http,
-    stub: Mapping[str, Stub],
-    redis: Redis,
-    faults: FaultBox,
-    system: SystemUnderTest,
-    new: New,
-    rng: random.Random,
+    http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
 ) -> None:
-    outages: dict[str, Outage] = {
-        tr("refused connections"): lambda: faults.on(LINK, "refuse"),
-        tr("was frozen"): lambda: frozen(system),
-        "answered -READONLY": lambda: faults.on(LINK, "error READONLY"),
-    }
-    for what, outage in outages.items():
-        rows = [put_on_sale(stub, new, rng) for _ in range(5)]
-        for row in rows:
-            cached(http, redis, row)
-        with outage():
-            puts = [partial(rewritten, http, row, new, what) for row in rows]
-            rows = http.at_once(puts)
-        time_is_up = time.monotonic() + AFTERWARDS
-        while (late := stale(http, rows)) and time.monotonic() < time_is_up:
-            time.sleep(0.1)
-        late = late or stale(http, rows)
+    rows = [put_on_sale(stub, new, rng) for _ in range(15)]
+    for row in rows:
+        cached(http, redis, row)
+    written: list[dict[str, Any]] = []
+    with ExitStack() as before:
+        for what, fault in {
+            tr("refuses connections"): "refuse",
+            tr("answers nothing"): "blackhole",
+            tr("answers -{code}", code="READONLY"): "error READONLY",
+        }.items():
+            after = ExitStack()
+            after.enter_context(faults.on(LINK, fault))
+            before.close()  # only now, so that Redis is not well for a moment in between
+            before.push(after)
+            began = time.monotonic()
+            fresh = http.at_once([partial(rewritten, http, row, new, what) for row in rows[:5]])
+            rows, written = rows[5:], written + fresh
+            while time.monotonic() < began + PHASE:
+                time.sleep(PAUSE)
+                late = stale(http, fresh)
+                expect(
+                    not late or fault == "error READONLY",  # then Redis still answers, with what it had
+                    tr("Redis {what}: every GET after a PUT shows what was written", what=what),
+                    got=f"{late[0]}: {late[0].text[:200]}" if late else "",
+                    code="stale-in-outage",
+                    about=[name for answer in late[:1] for name in (answer.path.rpartition("/")[2], answer)],
+                )
+    for seconds, wait in ((AFTERWARDS, AFTERWARDS), (AFTERWARDS + AGAIN, AGAIN)):
+        until = time.monotonic() + wait
+        while time.monotonic() < until:
+            stale(http, written)  # customers come: who looks meanwhile must not be what heals it
+            time.sleep(PAUSE)
+        late = stale(http, written)
         expect(
             not late,
             tr(
-                "5 PUTs while Redis {what}: {afterwards:g} s after that every GET shows what was written",
-                what=what,
-                afterwards=AFTERWARDS,
+                "15 PUTs while Redis refused, stood still and answered -READONLY for {outage:g} s in all: "
+                "{seconds:g} s after that every GET shows what was written",
+                outage=3 * PHASE,
+                seconds=seconds,
             ),
             got=tr(
-                "{count} of 5 show the old value; {late}: {text}",
+                "{count} of 15 show the old value; {late}: {text}",
                 count=len(late),
                 late=late[0],
                 text=late[0].text[:200],
@@ -251,11 +290,12 @@ def rewritten(http: Http, row: Mapping[str, Any], new: New, what: str) -> dict[s
 
 
 def stale(http: Http, rows: list[dict[str, Any]]) -> list[Answer]:
-    answers = [(http.get(path(row)), row) for row in rows]
-    return [answer for answer, row in answers if not is_of(answer, row)]
+    """The answers that do not show what was written."""
+    answers = http.at_once([partial(http.get, path(row), timeout=PATIENCE) for row in rows], limit=5)
+    return [answer for answer, row in zip(answers, rows, strict=True) if not is_of(answer, row)]
 
 
-@behaviour("C3")
+@behaviour("C3", start=False)
 def check_the_origin_is_not_flooded(
     http: Http,
     stub: Mapping[str, Stub],
@@ -264,7 +304,8 @@ def check_the_origin_is_not_flooded(
     new: New,
     rng: random.Random,
 ) -> None:
-    most = int(system.env("catalog")["ORIGIN_MAX"])
+    most = 4  # not that of the other checks: it is a setting
+    system.start("catalog", {"ORIGIN_MAX": most})
     origin = stub["origin"]
     rows = [put_on_sale(stub, new, rng) for _ in range(CROWD)]
     with faults.on(LINK, "refuse"), ThreadPoolExecutor(CROWD) as crowd:
@@ -312,7 +353,11 @@ def check_one_read_asks_the_origin_once(
     new: New,
     rng: random.Random,
 ) -> None:
-    for what, fault in {"refuses connections": "refuse", "answers -OOM": "error OOM"}.items():
+    for what, fault in {
+        tr("refuses connections"): "refuse",
+        tr("resets every connection"): "reset",
+        tr("answers -{code}", code="OOM"): "error OOM",
+    }.items():
         rows = [put_on_sale(stub, new, rng) for _ in range(10)]
         stub["origin"].forget()
         with faults.on(LINK, fault):
@@ -338,28 +383,40 @@ def check_hits_come_back(
     rng: random.Random,
 ) -> None:
     pid = system.pid("catalog")
-    outages: dict[str, Outage] = {
-        tr("refused connections"): lambda: faults.on(LINK, "refuse"),
-        tr("was frozen"): lambda: frozen(system),
-        tr("was down"): lambda: gone(system),
+    outages: dict[str, tuple[float, Outage]] = {
+        tr("was down"): (OUTAGE, lambda: gone(system)),
+        tr("refused connections"): (0.0, lambda: faults.on(LINK, "refuse")),
+        tr("was frozen"): (0.0, lambda: frozen(system)),
     }
-    for what, outage in outages.items():
+    seen: list[tuple[str, dict[str, Any]]] = []
+
+    def hit(row: Mapping[str, Any]) -> bool:
+        before = stub["origin"].count(READS)
+        return is_of(http.get(path(row)), row) and stub["origin"].count(READS) == before
+
+    for what, (seconds, outage) in outages.items():
         row = put_on_sale(stub, new, rng)
         with outage():
-            http.at_once([partial(http.get, path(row), timeout=PATIENCE)] * 5)
-
-        def hit(row: Mapping[str, Any] = row) -> bool:
-            before = stub["origin"].count(READS)
-            return is_of(http.get(path(row)), row) and stub["origin"].count(READS) == before
-
-        eventually(
-            hit,
-            tr("Redis {what}, then recovers: GET {path} is answered without the origin", what=what, path=path(row)),
-            HEALING,
-            code="never-reconnects",
-            got=lambda: tr("every GET goes to the origin"),
-            about=[str(row["id"])],
-        )
+            until = time.monotonic() + seconds
+            while True:
+                http.at_once([partial(http.get, path(row), timeout=PATIENCE)] * 5)
+                if time.monotonic() > until:
+                    break
+                time.sleep(PAUSE)
+        seen.append((what, row))
+        for earlier, known in seen:  # and again, those of the outages before
+            eventually(
+                partial(hit, known),
+                tr(
+                    "Redis {what}, then recovers: GET {path} is answered without the origin",
+                    what=earlier,
+                    path=path(known),
+                ),
+                HEALING,
+                code="never-reconnects",
+                got=lambda: tr("every GET goes to the origin"),
+                about=[str(known["id"])],
+            )
         expect(
             system.pid("catalog") == pid and pid is not None,
             tr("the same process as before, {pid}", pid=pid),
@@ -394,6 +451,33 @@ def check_it_starts_without_redis(
         )
         answer = http.get(path(row), timeout=PATIENCE)
         right(answer, row, tr("was down at the start"))
+    said_in_readyz(http, system, row, "ready", tr("Redis is there again"))
+    with faults.on(LINK, "blackhole"):
+        said_in_readyz(http, system, row, "degraded", tr("Redis answers nothing"))
+
+
+def said_in_readyz(http: Http, system: SystemUnderTest, row: Mapping[str, Any], status: str, why: str) -> None:
+    """While customers come, for a service may learn of its cache from them."""
+    said: dict[str, Any] = {}
+
+    def says() -> bool:
+        http.get(path(row), timeout=PATIENCE)
+        said.clear()
+        said.update(system.ready("catalog") or {})
+        return said.get("http_status") == 200 and said.get("status") == status
+
+    eventually(
+        says,
+        tr(
+            '{why}: /readyz answers 200 {{"status": "{status}"}} within {seconds:g} s',
+            why=why,
+            status=status,
+            seconds=HEALING,
+        ),
+        HEALING,
+        code="not-degraded" if status == "degraded" else "not-ready-again",
+        got=lambda: said or tr("no answer"),
+    )
 
 
 @behaviour("C6")
@@ -408,35 +492,56 @@ def check_an_outage_is_not_silent(
     metrics: Callable[[str], Metrics],
 ) -> None:
     rows = assortment(http, stub, redis, new, rng)
-    with faults.on(LINK, "refuse"):
+
+    def warnings() -> int:
+        return sum(line.level.lower() in LOUD for line in logs("catalog"))
+
+    def counted() -> float:
+        try:
+            return metrics("catalog").sum("cache_errors_total")
+        except (BehaviourFailed, CannotTell):  # it has no metrics, so the log must do
+            return 0.0
+
+    def read() -> tuple[int, float]:
+        """Warnings and errors that came of the reads."""
+        warned, errors = warnings(), counted()
         for row in rows:
             http.get(path(row), timeout=PATIENCE)
+        within(0.5, lambda: warnings() > warned or counted() > errors)
+        return warnings() - warned, counted() - errors
 
-        def told() -> bool:
-            if any(line.level.lower() in ("warn", "warning", "error", "critical", "fatal") for line in logs("catalog")):
-                return True
-            try:
-                return metrics("catalog").sum("cache_errors_total") > 0
-            except (BehaviourFailed, CannotTell):  # it has no metrics, so the log must do
-                return False
+    usual = read()
+    with faults.on(LINK, "refuse"):
+        told = read()
+    expect(
+        told[0] > usual[0] or told[1] > usual[1],
+        tr(
+            "{count} reads while Redis refuses: cache_errors_total or log lines of level warn grow more than usual",
+            count=len(rows),
+        ),
+        got=tr(
+            "{warned} warnings, {errors:g} errors; before: {usual} and {before:g}",
+            warned=told[0],
+            errors=told[1],
+            usual=usual[0],
+            before=usual[1],
+        ),
+        code="silent",
+        about=[rows[0]["id"]],
+    )
 
-        eventually(
-            told,
-            tr(
-                "{count} reads while Redis refuses: cache_errors_total counts, or a log line of level warn",
-                count=len(rows),
-            ),
-            2.0,
-            code="silent",
-            got=lambda: "neither",
-            about=[rows[0]["id"]],
-        )
 
-
-@behaviour("C7")
+@behaviour("C7", start=False)
 def check_the_origin_is_down_instead(
-    http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
+    http: Http,
+    stub: Mapping[str, Stub],
+    redis: Redis,
+    faults: FaultBox,
+    system: SystemUnderTest,
+    new: New,
+    rng: random.Random,
 ) -> None:
+    system.start("catalog", {"HTTP_TIMEOUT_MS": 500, "REDIS_TIMEOUT_MS": 1000})
     row, unknown = put_on_sale(stub, new, rng), put_on_sale(stub, new, rng)
     expect(
         cached(http, redis, row),
@@ -446,16 +551,23 @@ def check_the_origin_is_down_instead(
     )
     for how, deed in {
         tr("answers 500"): status(500),
+        tr("answers 503"): status(503),
+        tr("answers with HTML"): garbage(),
+        tr("does not answer"): hang(),
         tr("resets connections"): reset(),
-        tr("refuses connections"): None,
     }.items():
-        if deed is None:
-            with faults.on("catalog->origin", "refuse"):
-                without_the_origin(http, row, unknown, how)
-        else:
-            stub["origin"].will(deed)
-            without_the_origin(http, row, unknown, how)
-            stub["origin"].heal()
+        stub["origin"].will(deed)
+        without_the_origin(http, row, unknown, how)
+        stub["origin"].heal()
+    with faults.on("catalog->origin", "refuse"):
+        how = tr("refuses connections")
+        without_the_origin(http, row, unknown, how)
+        with faults.on(LINK, "latency 300ms"):
+            without_the_origin(
+                http, row, unknown, tr("refuses connections, and Redis is 300 ms late (REDIS_TIMEOUT_MS is 1000)")
+            )
+        with faults.on(LINK, "refuse"):
+            unavailable(http, row, tr("refuses connections, and Redis does, too"))
 
 
 def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str, Any], how: str) -> None:
@@ -473,15 +585,26 @@ def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str,
         got=lambda: f"{last[0]}: {last[0].text[:200]}",
         about=[str(row["id"])],
     )
-    answer = http.get(path(unknown))
+    unavailable(http, unknown, how)
+
+
+def unavailable(http: Http, row: Mapping[str, Any], how: str) -> None:
+    answer = http.get(path(row))
     expect(
         answer.status == 503 and answer.code == "origin_unavailable",
         tr(
-            "the origin {how}: GET {path}, which is not cached, answers 503 origin_unavailable",
+            "the origin {how}: GET {path}, of which there is no copy, answers 503 origin_unavailable",
             how=how,
-            path=path(unknown),
+            path=path(row),
         ),
         got=f"{answer}: {answer.text[:200]}",
         code="made-up-answer" if answer.status in (200, 404) else "not-503",
+        about=[answer],
+    )
+    expect(
+        answer.headers.get("retry-after"),
+        tr("the origin {how}: the 503 says when to come again, in Retry-After", how=how),
+        got=tr("no Retry-After"),
+        code="no-retry-after",
         about=[answer],
     )
