@@ -240,21 +240,15 @@ def check_pauses_grow(system, http, stub, new):
         got=tr("pauses of {ms}: {pauses:.1f} times", ms=_ms(pauses), pauses=pauses[2] / pauses[0]),
         code="pauses-do-not-grow",
     )
-    expect(
-        pauses[2] >= 0.4,
-        tr("RETRY_BASE_MS=400: the third pause is 400 ms or more on average"),
-        got=_ms(pauses),
-        code="base-ignored",
-    )
 
     def quick():
-        return median(call.pauses[2] for call in _calls(system, http, stub, new, QUICK))
+        return mean(call.pauses[2] for call in _calls(system, http, stub, new, QUICK))
 
-    short = sample_twice(quick, lambda found: found <= 0.3)
+    short = sample_twice(quick, lambda found: found <= pauses[2] / 2)
     expect(
-        short <= 0.3,
-        tr("RETRY_BASE_MS=20: half of the third pauses are shorter than 300 ms"),
-        got=_ms([short]),
+        short <= pauses[2] / 2,
+        tr("RETRY_BASE_MS=20: the third pause is on average at most half as long as with RETRY_BASE_MS=400"),
+        got=_ms([short, pauses[2]]),
         code="base-ignored",
     )
 
