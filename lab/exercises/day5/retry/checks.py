@@ -457,6 +457,7 @@ def _calls(system, http, stub, new, knobs: dict[str, int], gateways: Sequence[st
     """
     for gateway in gateways:
         system.restart(gateway, env=knobs)
+        http[gateway].get(_user(stub, new))  # what is done once, at the first request, is no pause
     users = stub["users"]
     users.forget()
     users.will(status(503))
