@@ -257,3 +257,25 @@ def test_a_quorum_queue_limits_deliveries(client: Client) -> None:
     properties, records, _ = deaths(channel, grave)
     assert records[0]["reason"] == "delivery_limit"
     assert "x-delivery-count" not in properties.headers
+
+
+def test_several_records_of_one_queue_and_reason(client: Client) -> None:
+    """A client may have written them: the first stands for all, and one without a count for as many as there were."""
+    channel = client.channel()
+    queue, grave = queue_with_grave(client, channel)
+
+    def record(of: str, **more: Any) -> dict[str, Any]:
+        return {"queue": of, "reason": "rejected", **more}
+
+    for written, expected in (
+        ([record(queue, count=3), record("b", count=7), record(queue, count=5), record("b")], {queue: 4, "b": 7}),
+        ([record(queue), record("b"), record(queue), record("b"), record("c")], {queue: 3, "b": 2, "c": 1}),
+    ):
+        publish(channel, queue, "x", headers={"x-death": written})
+        ((_, _, tag),) = fetch(channel, queue)
+        channel.basic_reject(tag, requeue=False)
+        _, properties, _ = eventually(lambda: (found := channel.basic_get(grave, auto_ack=True))[0] and found)
+        deaths = properties.headers["x-death"]
+        assert deaths[0]["queue"] == queue
+        assert {each["queue"]: each["count"] for each in deaths} == expected
+        assert len(deaths) == len(expected)

@@ -135,6 +135,21 @@ def test_prefetch_for_a_whole_channel(client: Client) -> None:
     assert len(one.got) + len(other.got) == 8
 
 
+def test_an_exhausted_channel_serves_nobody(client: Client) -> None:
+    """Not even a consumer that acks nothing, although its deliveries do not count."""
+    channel = client.channel()
+    queue, other_queue = client.queue(channel), client.queue(channel, "other")
+    publish(channel, queue, "held")
+    publish(channel, other_queue, "a", "b")
+    channel.basic_qos(prefetch_count=1, global_qos=True)
+    one = Inbox(channel, queue)
+    one.wait(1)
+    other = Inbox(channel, other_queue, auto_ack=True)
+    assert other.settle() == []
+    channel.basic_ack(one.got[0][2])
+    assert other.wait(2) == ["a", "b"]
+
+
 def test_a_channels_prefetch_goes_round_its_queues(client: Client) -> None:
     """None is served until it is empty while the others wait, as a worker of several queues would suffer it."""
     channel = client.channel()

@@ -10,7 +10,7 @@ import pytest
 from pamqp import body, commands, header
 
 from tests.brokers import PrivateBroker
-from tests.engines.amqp.wire import HEADER, Wire
+from tests.engines.amqp.wire import CAPABILITIES, HEADER, Wire
 
 PUBLISH = commands.Basic.Publish(0, "", "nowhere")
 QUEUE = commands.Queue.Declare(0, "probe.protocol")
@@ -372,3 +372,17 @@ def test_who_deletes_a_queue_hears_of_that_before_the_cancel(amqp_broker: Privat
         assert wire.expect(commands.Basic.Cancel).consumer_tag == "tag"
         wire.send(1, commands.Basic.Cancel("tag"))
         assert wire.expect(commands.Basic.CancelOk).consumer_tag == "tag"
+
+
+@pytest.mark.parametrize("octets", [3000, 9000])
+def test_frames_before_tune_are_small(amqp_broker: PrivateBroker, octets: int) -> None:
+    """Who has not logged in yet may not have the broker hold much. RabbitMQ takes 4,096 octets, since 4.1 8,192."""
+    with Wire(amqp_broker.port) as wire:
+        wire.raw(HEADER)
+        wire.expect(commands.Connection.Start)
+        properties: Any = {"capabilities": CAPABILITIES, "token": "x" * octets}
+        wire.send(0, commands.Connection.StartOk(properties, "PLAIN", "\0guest\0guest", "en_US"))
+        if octets < 4096:
+            wire.expect(commands.Connection.Tune)
+        else:
+            assert (wire.closed() or (501, "it hung up, as RabbitMQ does"))[0] == 501

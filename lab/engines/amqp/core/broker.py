@@ -6,7 +6,7 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.consumer import Publisher
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lab.engines.amqp.core.records import SavedMessage
 
 MEMORY_LIMIT = 1 << 30
+TURN = 1000
+"""Steps of work, of a few microseconds each, between two looks at who else waits: a message put into a queue or taken
+out of it, a frame of a client."""
 
 GiveUp = Callable[[str, "Sequence[Message | SavedMessage]", Exception], None]
 """Takes messages that the broker cannot handle: the name of their queue, the messages, and why."""
@@ -57,6 +60,12 @@ class Broker:
         """What to do once the store is safe up to a position, in order."""
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
+        self.worked = 0
+        """Steps of work done so far; whoever does one counts it."""
+        self._turn_ends = TURN
+        self._jobs: deque[Iterator[None]] = deque()
+        self._behind = False
+        """A turn ended before all was settled: the rest is done by `work`, beside what clients ask meanwhile."""
         self.add_vhost("/")
 
     def add_vhost(self, name: str) -> VirtualHost:
@@ -74,10 +83,39 @@ class Broker:
         return self._timers[0][0] if self._timers else None
 
     def tick(self) -> None:
-        """Runs the timers that are due."""
-        while self._timers and self._timers[0][0] <= self.now:
+        """Runs the timers that are due, for a turn."""
+        self.begin_turn()
+        while self._timers and self._timers[0][0] <= self.now and not self.turn_is_over:
+            self.worked += 1
             heapq.heappop(self._timers)[2]()
             self.settle()
+        self.weigh()
+
+    # turns: no client's wish holds up all others for long
+
+    def begin_turn(self) -> None:
+        """To be called before something is asked of the broker that may take long."""
+        self._turn_ends = self.worked + TURN
+
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether others are to be served before more is done."""
+        return self.worked >= self._turn_ends
+
+    def later(self, job: Iterator[None]) -> None:
+        """Takes on work that may be long: done step by step, when it is settled and in later turns."""
+        self._jobs.append(job)
+
+    @property
+    def busy(self) -> bool:
+        """Whether `work` has something to do."""
+        return bool(self._jobs) or any(vhost.unsettled for vhost in self.vhosts.values())
+
+    def work(self) -> None:
+        """A turn of what is left to do."""
+        self._behind = False
+        self.begin_turn()
+        self.settle()
         self.weigh()
 
     def set_aside(self, entry: Entry) -> None:
@@ -125,9 +163,21 @@ class Broker:
                 publisher.unblock()
 
     def settle(self) -> None:
+        """Does what follows from what was done, until the turn is over."""
+        if self._behind:
+            return
         for vhost in self.vhosts.values():
             if vhost.unsettled:
                 vhost.settle()
+        jobs = self._jobs
+        while jobs and self.worked < self._turn_ends:
+            job = jobs.popleft()
+            for _ in job:
+                self.worked += 1
+                if self.worked >= self._turn_ends:
+                    jobs.append(job)
+                    break
+        self._behind = self.turn_is_over and self.busy
 
     def when_safe(self, call: Callable[[], None]) -> None:
         """Calls `call` once everything written to the store so far is on disk."""

@@ -14,7 +14,7 @@ def dead_lettered(message: Message, queue: str, reason: str, exchange: str, key:
     """The message as it is published to the dead letter exchange. `time` is seconds since 1970."""
     headers = message.headers
     routing_keys = [message.routing_key, *_listed(headers, "CC")]
-    deaths = _deaths(headers)
+    deaths = _grouped(_deaths(headers))
     entry = next((each for each in deaths if _is(each, queue, reason)), None)
     if entry is None:
         entry = {
@@ -58,6 +58,14 @@ def _deaths(headers: Table) -> list[Table]:
     if field is None or field.tag != "A":
         return []
     return [each.value for each in field.value if each.tag == "F"]
+
+
+def _grouped(deaths: list[Table]) -> list[Table]:
+    """One entry for each queue and reason, the first of several; one without a count counts them."""
+    groups: dict[tuple[str | None, str | None], list[Table]] = {}
+    for death in deaths:
+        groups.setdefault((as_text(death.get("queue")), as_text(death.get("reason"))), []).append(death)
+    return [{"count": Field("l", len(group)), **group[0]} for group in groups.values()]
 
 
 def _count(death: Table) -> int:

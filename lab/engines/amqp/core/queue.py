@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.backlog import backlog
@@ -55,6 +55,7 @@ class Queue:
         self._active: Consumer | None = None
         self._position = 0
         self._wake_at: float | None = None
+        self._dispatching_later = False
         self._bounded = rules.max_length is not None or rules.max_bytes is not None
         self._watch_use()
 
@@ -84,6 +85,7 @@ class Queue:
     def push(self, message: Message, stored: bool) -> None:
         """A new message: to a consumer at once if nothing waits before it, else to the end of the line."""
         self._position += 1
+        self.broker.worked += 1
         lifetime = self.lifetime(message)
         entry = Entry(message, self._position, None if lifetime is None else self.broker.now + lifetime, stored)
         self.broker.memory += message.size
@@ -107,32 +109,51 @@ class Queue:
     # delivering
 
     def dispatch(self) -> None:
-        """Hands out ready messages for as long as a consumer can take one."""
-        ready = self.ready
+        """Hands out ready messages for as long as a consumer can take one, and the turn lasts."""
+        ready, broker = self.ready, self.broker
         while len(ready):
+            if broker.turn_is_over:
+                self._dispatch_later()
+                return
             consumer = self._rota.next()
             if consumer is None:
                 break
+            broker.worked += 1
             entry = self._next()
-            if entry.expires_at is not None and entry.expires_at <= self.broker.now:
+            if entry.expires_at is not None and entry.expires_at <= broker.now:
                 self._die(entry, "expired")
                 continue
             self._hand_over(entry, consumer)
         if len(ready):
             self._expire()
 
+    def _dispatch_later(self) -> None:
+        if self._dispatching_later:
+            return
+        self._dispatching_later = True
+
+        def go_on() -> Iterator[None]:
+            self._dispatching_later = False
+            if not self.deleted:
+                self.dispatch()
+            yield
+
+        self.broker.later(go_on())
+
     def take(self) -> Entry | None:
         """The head, for basic.get; the caller finishes, requeues or keeps it."""
         self.used()
-        self._expire()
-        if not len(self.ready):
-            return None
-        entry = self._next()
-        self.unacked += 1
-        if entry.stored:
-            self.broker.store.delivered(self.number, entry.position)
-        self._expire()
-        return entry
+        while len(self.ready):
+            entry = self._next()
+            if entry.expires_at is not None and entry.expires_at <= self.broker.now:
+                self._die(entry, "expired")
+                continue
+            self.unacked += 1
+            if entry.stored:
+                self.broker.store.delivered(self.number, entry.position)
+            self._expire()
+            return entry
+        return None
 
     def as_delivered(self, entry: Entry) -> Message:
         """The message as a consumer sees it."""
@@ -148,15 +169,19 @@ class Queue:
 
     def _next(self) -> Entry:
         """The head of the line with its body. Raises IndexError when nothing is ready."""
+        entry = self._pop()
+        self.broker.bring_back(entry)
+        return entry
+
+    def _pop(self) -> Entry:
         entry = self.ready.pop()
         self.ready_bytes -= entry.size
-        self.broker.bring_back(entry)
         return entry
 
     def _hand_over(self, entry: Entry, consumer: Consumer) -> None:
         consumer.deliver(entry, self.as_delivered(entry))
         if consumer.no_ack:
-            self._forget(entry)
+            self.forget(entry)
         else:
             self.unacked += 1
             if entry.stored:
@@ -167,52 +192,65 @@ class Queue:
     def finish(self, entry: Entry) -> None:
         """The entry was acked."""
         self.unacked -= 1
-        self._forget(entry)
+        self.forget(entry)
 
     def reject(self, entry: Entry) -> None:
         """The entry was refused for good."""
         self.unacked -= 1
         self._die(entry, "rejected")
 
-    def requeue(self, entries: Iterable[Entry], *, counted: bool = True) -> None:
-        """Puts entries back where they were; all of them before any is handed out again."""
+    def put_back(self, entry: Entry) -> None:
+        """Puts an entry back where it was; `dispatch_returned` is to follow the last of several."""
         limit = self.rules.delivery_limit
-        for entry in entries:
-            self.unacked -= 1
-            entry.redelivered = True
-            if counted:
-                entry.attempts += 1
-            if self.deleted:
-                self._forget(entry)
-            elif limit is not None and entry.attempts > limit:
-                self._die(entry, "delivery_limit")
-            else:
-                self.ready.put_back(entry)
-                self.ready_bytes += entry.size
+        self.unacked -= 1
+        entry.redelivered = True
+        entry.attempts += 1
+        if self.deleted:
+            self.forget(entry)
+        elif limit is not None and entry.attempts > limit:
+            self._die(entry, "delivery_limit")
+        else:
+            self.ready.put_back(entry)
+            self.ready_bytes += entry.size
+
+    def dispatch_returned(self) -> None:
+        """Hands out what was put back."""
         if not self.deleted:
             self.dispatch()
             if self._bounded:
                 self._shorten()
 
-    def purge(self) -> int:
-        """Drops all ready messages; how many."""
+    def purge(self, done: Callable[[int], None] | None = None) -> int:
+        """Drops all ready messages; how many. `done` is called with that once they are gone: now, or in a later turn
+        if they are many."""
         self._expire()
-        count = len(self.ready)
-        while len(self.ready):
-            self._forget(self.ready.pop())
+        doomed, self.ready = self.ready, backlog(self.rules.max_priority)
         self.ready_bytes = 0
+        count = len(doomed)
+
+        def drop() -> Iterator[None]:
+            while len(doomed):
+                self.forget(doomed.pop())
+                yield
+            if done is not None:
+                done(count)
+
+        self.broker.later(drop())
         return count
 
-    def _forget(self, entry: Entry) -> None:
+    def forget(self, entry: Entry) -> None:
+        """The message has left the queue for good."""
         self.broker.let_go(entry)
         if entry.stored:
             entry.stored = False
             self.broker.store.removed(self.number, entry.position)
 
     def _die(self, entry: Entry, reason: str) -> None:
+        self.broker.worked += 1
         if self.rules.dead_letter_exchange is not None and not self.deleted:
-            self.vhost.dead_letters.append((self, entry.message, reason))
-        self._forget(entry)
+            self.vhost.dead_letters.append((self, entry, reason))
+        else:
+            self.forget(entry)
 
     def _shorten(self) -> None:
         rules = self.rules
@@ -220,18 +258,18 @@ class Queue:
             (rules.max_length is not None and len(self.ready) > rules.max_length)
             or (rules.max_bytes is not None and self.ready_bytes > rules.max_bytes)
         ):
-            self._die(self._next(), "maxlen")
+            self._die(self._pop(), "maxlen")
 
     def _expire(self) -> None:
         """Drops expired messages from the head, where alone they expire, and sets the clock for the next."""
         head = self.ready.head()
         while head is not None and head.expires_at is not None:
-            if head.expires_at > self.broker.now:
+            if head.expires_at > self.broker.now or self.broker.turn_is_over:
                 if self._wake_at is None or head.expires_at < self._wake_at:
                     self._wake_at = head.expires_at
                     self.broker.at(head.expires_at, self._woken_by_clock)
                 return
-            self._die(self._next(), "expired")
+            self._die(self._pop(), "expired")
             head = self.ready.head()
 
     def _woken_by_clock(self) -> None:

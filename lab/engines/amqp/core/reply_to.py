@@ -52,7 +52,7 @@ class ReplyInbox:
             self._consumer = None
             del self.vhost.inboxes[self.name]
             while self._waiting:
-                self.broker.let_go(self._waiting.popleft())
+                self.forget(self._waiting.popleft())
 
     def woken(self, consumer: Consumer) -> None:
         """The client reads again."""
@@ -62,8 +62,11 @@ class ReplyInbox:
                 self._held -= entry.size
             self.broker.bring_back(entry)
             consumer.deliver(entry, entry.message)
-            self.broker.let_go(entry)
+            self.forget(entry)
         consumer.parked = bool(self._waiting)
+
+    def forget(self, entry: Entry) -> None:
+        self.broker.let_go(entry)
 
     def refuses(self, message: Message) -> bool:
         del message

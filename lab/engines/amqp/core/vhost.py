@@ -18,7 +18,7 @@ from lab.engines.amqp.core.arguments import (
 )
 from lab.engines.amqp.core.errors import locked, no_exchange, no_queue, precondition, refused
 from lab.engines.amqp.core.exchange import TYPES, Binding, Exchange
-from lab.engines.amqp.core.message import Message, split_address
+from lab.engines.amqp.core.message import Entry, Message, split_address
 from lab.engines.amqp.core.queue import Queue
 from lab.engines.amqp.core.reply_to import PSEUDO_QUEUE, ReplyInbox
 from lab.engines.amqp.core.table import TYPE_NAMES, Table, as_text
@@ -51,8 +51,8 @@ class VirtualHost:
         self.exchanges: dict[str, Exchange] = {}
         self.inboxes: dict[str, ReplyInbox] = {}
         """Who waits for direct replies, by address."""
-        self.dead_letters: deque[tuple[Queue | ReplyInbox, Message, str]] = deque()
-        """Messages given up by their queues, not yet published to the dead letter exchange."""
+        self.dead_letters: deque[tuple[Taker, Entry, str]] = deque()
+        """Messages given up by their queues, and why: not yet published to the dead letter exchange."""
         self._exclusive: dict[object, dict[Queue, None]] = {}
         """Exclusive queues by their owner."""
         self._orphans: deque[Consumer] = deque()
@@ -263,7 +263,8 @@ class VirtualHost:
             takers = [queue for queue in queues if queue not in refusing]
             for queue in refusing:
                 if queue.rules.overflow == "reject-publish-dlx" and queue.rules.dead_letter_exchange is not None:
-                    self.dead_letters.append((queue, message, "maxlen"))
+                    self.dead_letters.append((queue, Entry(message, 0, None, False), "maxlen"))
+                    self.broker.memory += message.size
         if message.properties.persistent:
             kept = [queue for queue in takers if queue.number]
             if kept:
@@ -283,22 +284,31 @@ class VirtualHost:
         return bool(self.dead_letters or self._orphans)
 
     def settle(self) -> None:
-        """Tells consumers that their queue went; publishes what queues gave up to their dead letter exchanges."""
+        """Tells consumers that their queue went; publishes what queues gave up to their dead letter exchanges, until
+        the turn is over."""
+        broker = self.broker
         while self._orphans:
             self._orphans.popleft().queue_gone()
-        while self.dead_letters:
-            queue, message, reason = self.dead_letters.popleft()
-            rules = queue.rules
-            exchange = self.exchanges.get(rules.dead_letter_exchange or "")
-            if exchange is None:
-                continue
+        while self.dead_letters and not broker.turn_is_over:
+            broker.worked += 1
+            queue, entry, reason = self.dead_letters.popleft()
             try:
-                dead = dead_letter.dead_lettered(
-                    message, queue.name, reason, exchange.name, rules.dead_letter_key, int(self.broker.wall())
-                )
-                self._publish_dead(dead)
+                self._bury(queue, entry, reason)
             except Exception as error:  # one message, or a defect that it meets, must not stop all others
-                self.broker.give_up(queue.name, [message], error)
+                broker.give_up(queue.name, [entry.message], error)
+            # Only now: the store must know where a message went before it hears that it left.
+            queue.forget(entry)
+
+    def _bury(self, queue: Taker, entry: Entry, reason: str) -> None:
+        rules = queue.rules
+        exchange = self.exchanges.get(rules.dead_letter_exchange or "")
+        if exchange is None:
+            return
+        self.broker.bring_back(entry)
+        dead = dead_letter.dead_lettered(
+            entry.message, queue.name, reason, exchange.name, rules.dead_letter_key, int(self.broker.wall())
+        )
+        self._publish_dead(dead)
 
     def _publish_dead(self, message: Message) -> None:
         queues = self._route(message, copies_of(message, "CC"))

@@ -149,8 +149,13 @@ class Channel:
         self._reply(False, m.QueueUnbindOk())
 
     def _queue_purge(self, method: m.QueuePurge) -> None:
+        def done(count: int) -> None:
+            self._reply(method.nowait or self.closing, m.QueuePurgeOk(count))
+            self.connection.resume()
+
         queue = self._queue(method.queue)
-        self._reply(method.nowait, m.QueuePurgeOk(queue.purge()))
+        self.connection.wait()
+        queue.purge(done)
 
     def _queue_delete(self, method: m.QueueDelete) -> None:
         name = self._queue_name(method.queue)
@@ -370,12 +375,15 @@ class Channel:
         self.publishing.stop()
         consumers = list(self.consumers.values())
         self.consumers.clear()
+
+        def leave() -> None:
+            for consumer in consumers:
+                consumer.queue.remove_consumer(consumer)
+
         # Requeue first, so that nobody gets a later message before a returned one; but never to those who leave.
         self.flowing = False
         self.deliveries.roll_back()
-        self.deliveries.give_all_back()
-        for consumer in consumers:
-            consumer.queue.remove_consumer(consumer)
+        self.deliveries.give_all_back(leave)
 
     def fail(self, failure: ChannelFailure, class_id: int, method_id: int) -> None:
         """Tells the client and ignores all that comes before its close-ok."""

@@ -22,6 +22,8 @@ class Clients:
         self.connections: dict[Connection, None] = {}
         self.changed: dict[Connection, None] = {}
         """Connections with bytes to write or a socket to close."""
+        self.unfinished: dict[Connection, None] = {}
+        """Connections whose turn ended before all that they sent was done: `go_on` is to be called, in order."""
 
     def shut_down(self) -> None:
         """Tells every client that the broker goes, as RabbitMQ does; requeues what they held."""

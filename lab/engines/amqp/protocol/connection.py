@@ -61,10 +61,13 @@ class Connection:
         self.channels: dict[int, Channel] = {}
         self.vhost: VirtualHost = broker.vhosts["/"]
         self.held: list[frames.Frame] = []
-        """What was received and must wait, because the client leaves too much unread: few frames may ask for much."""
+        """What was received and must wait: because the client leaves too much unread, few frames may ask for much;
+        because its turn is over; because what it asked for before is not done yet."""
         self.blocked = False
         """It published while something ran out; nothing is to be read from it until `unblock`."""
-        self._reader = frames.FrameReader(handshake.FRAME_MAX)
+        self._waiting = False
+        """What it asked for is not done yet: what it sent after that is to find it done."""
+        self._reader = frames.FrameReader(handshake.FIRST_FRAME_MAX)
         self._out: list[bytes] = []
         self._early = b""
         self._channel_max = handshake.CHANNEL_MAX
@@ -97,29 +100,49 @@ class Connection:
             self.state = State.STARTING
             self._send(handshake.start())
         received = self._reader.feed(data)
-        if self.held:
+        if self.held or self._waiting:
             self.held += received
             return
         self._take(received)
-        self.broker.weigh()
+
+    def go_on(self) -> None:
+        """A turn for what was held."""
+        self.clients.unfinished.pop(self, None)
+        if not self._waiting:
+            held, self.held = self.held, []
+            self._take(held)
+
+    def wait(self) -> None:
+        """Nothing more is done for the client until `resume`."""
+        self._waiting = True
+
+    def resume(self) -> None:
+        self._waiting = False
+        if self.held:
+            self.clients.unfinished[self] = None
 
     def _take(self, received: list[frames.Frame]) -> None:
-        """Does what frames say, until the client leaves too much unread: the rest is held until there is room."""
+        """Does what frames say, until the client leaves too much unread, its turn is over, or it must wait for what it
+        asked: the rest is held."""
         rest = iter(received)
         broker = self.broker
+        broker.begin_turn()
         try:
             for kind, number, payload in rest:
                 if self.state is State.CLOSED:
-                    return
+                    break
+                broker.worked += 1
                 self._frame(kind, number, payload)
                 broker.settle()
-                if self.room < UNREAD:
+                if self.room < UNREAD or self._waiting or broker.turn_is_over:
                     self.held = list(rest)
-                    return
-            if self._reader.failure is not None and self.state is not State.CLOSED:
+            if not self.held and self._reader.failure is not None and self.state is not State.CLOSED:
                 raise self._reader.failure
         except ConnectionFailure as failure:
             self._fail(failure, 0, 0)
+        if self.held and self.room >= UNREAD and not self._waiting:
+            self.clients.unfinished[self] = None
+        broker.weigh()
 
     def take_output(self) -> bytes:
         """What is to be sent, in one piece."""
@@ -136,19 +159,18 @@ class Connection:
         had_none = self.room <= 0
         self.room = ROOM - 2 * waiting
         if had_none and self.room > 0:
+            self.broker.begin_turn()
             for channel in list(self.channels.values()):
                 before = channel.deliveries.tag
                 channel.wake()
                 if channel.deliveries.tag != before:
                     self.channels[channel.number] = self.channels.pop(channel.number)  # round robin, as in a channel
             self.broker.settle()
-            if self.held:
-                held, self.held = self.held, []
-                self._take(held)
-            self.broker.weigh()
+            self.go_on()
 
     def lost(self) -> None:
         """The socket is gone."""
+        self.broker.begin_turn()
         self._stop()
         self.broker.weigh()
 
@@ -372,6 +394,7 @@ class Connection:
         self._end_channels()
         self.state = State.CLOSED
         self.clients.connections.pop(self, None)
+        self.clients.unfinished.pop(self, None)
         self.broker.blocked.pop(self, None)
         self.clients.changed[self] = None
 

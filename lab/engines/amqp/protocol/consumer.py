@@ -62,12 +62,10 @@ class ChannelConsumer:
         channel = self.channel
         if channel.connection.room <= 0 or not channel.flowing:
             return False
-        if self.no_ack:
-            return True
-        if self.limit and self.unacked >= self.limit:
-            return False
         deliveries = channel.deliveries
-        return not deliveries.limit or deliveries.load < deliveries.limit
+        if deliveries.limit and deliveries.load >= deliveries.limit:
+            return False  # not even for one that acks nothing, though its deliveries do not count
+        return self.no_ack or not self.limit or self.unacked < self.limit
 
     def deliver(self, entry: Entry, message: Message) -> None:
         """Writes the delivery; the entry is the channel's from here unless the consumer acks nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.errors import precondition
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Held = tuple[Entry, Queue, ChannelConsumer | None]
 """A delivery that waits for its ack; no consumer for one that came by basic.get."""
+
+FEW = 100
+"""Deliveries that are settled together within the client's own turn."""
 
 End = Callable[[Queue, Entry], None] | None
 """What becomes of a delivery: `Queue.finish` (acked), `Queue.reject`, or None: back to its place."""
@@ -43,7 +46,7 @@ class Deliveries:
         transaction = self._channel.transaction
         if transaction is not None:
             self._uncommitted += taken
-            transaction.append(lambda: self._end([held for _, held in taken], end))
+            transaction.append(lambda: self._end_at_once([held for _, held in taken], end))
             return
         self._end([held for _, held in taken], end)
 
@@ -57,11 +60,11 @@ class Deliveries:
             self.unacked = dict(sorted([*self.unacked.items(), *self._uncommitted], key=lambda item: item[0]))
             self._uncommitted = []
 
-    def give_all_back(self) -> None:
-        """Everything unacked returns to its queue."""
+    def give_all_back(self, then: Callable[[], None] | None = None) -> None:
+        """Everything unacked returns to its queue; `then` is called after that, maybe in a later turn."""
         taken = list(self.unacked.values())
         self.unacked.clear()
-        self._end(taken, None)
+        self._end(taken, None, then)
 
     def _take(self, tag: int, multiple: bool) -> list[tuple[int, Held]]:
         unacked = self.unacked
@@ -85,25 +88,41 @@ class Deliveries:
             del unacked[each]
         return taken
 
-    def _end(self, taken: list[Held], end: End) -> bool:
-        if end is None:
-            self._requeue(taken)
+    def _end(self, taken: list[Held], end: End, then: Callable[[], None] | None = None) -> None:
+        """What many deliveries need is done in turns; their client waits for it, as it would if they were few."""
+        steps = self._steps(taken, end, then)
+        if len(taken) > FEW:
+            self._channel.connection.wait()
+            self._channel.broker.later(self._then_resume(steps))
         else:
-            for entry, queue, consumer in taken:
-                end(queue, entry)
-                if consumer is not None:
-                    consumer.released()
-        self._wake(taken)
+            for _ in steps:
+                pass
+
+    def _end_at_once(self, taken: list[Held], end: End) -> bool:
+        for _ in self._steps(taken, end):
+            pass
         return True
 
-    def _requeue(self, taken: list[Held]) -> None:
-        by_queue: dict[Queue, list[Entry]] = {}
+    def _steps(self, taken: list[Held], end: End, then: Callable[[], None] | None = None) -> Iterator[None]:
+        returned: dict[Queue, None] = {}
         for entry, queue, consumer in taken:
-            by_queue.setdefault(queue, []).append(entry)
+            if end is None:
+                queue.put_back(entry)
+                returned[queue] = None
+            else:
+                end(queue, entry)
             if consumer is not None:
                 consumer.released()
-        for queue, entries in by_queue.items():
-            queue.requeue(entries)
+            yield
+        for queue in returned:
+            queue.dispatch_returned()
+        self._wake(taken)
+        if then is not None:
+            then()
+
+    def _then_resume(self, steps: Iterator[None]) -> Iterator[None]:
+        yield from steps
+        self._channel.connection.resume()
 
     def _wake(self, taken: list[Held]) -> None:
         """Consumers that these deliveries held up may go on."""

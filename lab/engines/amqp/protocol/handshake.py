@@ -10,6 +10,8 @@ from lab.engines.amqp.protocol.methods import ConnectionStart, ConnectionTune, C
 CHANNEL_MAX = 2047
 FRAME_MAX = 131072
 FRAME_MIN = 4096
+FIRST_FRAME_MAX = 8192
+"""Octets of a frame before its size was agreed upon, as since RabbitMQ 4.1; 4,096 would not hold a long token."""
 HEARTBEAT = 60
 MECHANISMS = ("PLAIN", "AMQPLAIN")
 CAPABILITIES = (

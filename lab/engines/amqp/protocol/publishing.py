@@ -32,7 +32,7 @@ class Publishing:
         self._unsafe: dict[int, None] = {}
         """Sequence numbers of messages that wait for the disk, in order."""
         self._confirmed: list[int] = []
-        """Sequence numbers to be confirmed at the next flush."""
+        """Sequence numbers of messages that have become safe together: confirmed at the next flush."""
         self._address: bytes | None = None
         self._flags = 0
         self._header: bytes | None = None
@@ -159,17 +159,14 @@ class Publishing:
             self._unsafe[sequence] = None
             self._broker.when_safe(lambda: self._now_safe(sequence))
         else:
-            self._confirm(sequence)
+            self._connection.write(frames.ack(self._channel.number, sequence, False))
         return accepted
 
     def _now_safe(self, sequence: int) -> None:
         if self._unsafe.pop(sequence, sequence) is None:
-            self._confirm(sequence)
-
-    def _confirm(self, sequence: int) -> None:
-        if not self._confirmed:
-            self._connection.confirm_soon(self._channel)
-        self._confirmed.append(sequence)
+            if not self._confirmed:
+                self._connection.confirm_soon(self._channel)
+            self._confirmed.append(sequence)
 
     def flush_confirms(self) -> None:
         """Writes the confirms gathered since the last call: one `multiple` ack as far as nothing is left open below."""

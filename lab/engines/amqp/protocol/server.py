@@ -9,6 +9,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -114,6 +115,8 @@ class Server:
             listener.close()
         self.broker.now = self.loop.time()
         self.clients.shut_down()
+        while self.broker.busy:
+            self.broker.work()
         self._send()
         if self._syncer is not None:
             self._syncer.close()
@@ -135,6 +138,8 @@ class Server:
             self._save(log)
         if self.clients.changed:
             self._send()
+        if self.broker.busy or self.clients.unfinished:
+            self._come_back()
         when = self.broker.next_timer
         if when is not None and (self._timer is None or when < self._timer_at):
             if self._timer is not None:
@@ -185,6 +190,10 @@ class Server:
     def _back(self) -> None:
         self._coming = False
         self.broker.now = self.loop.time()
+        self.broker.work()
+        unfinished = next(iter(self.clients.unfinished), None)
+        if unfinished is not None:
+            self.links[unfinished].go_on()
         self.after()
 
     def _sync(self, log: Log) -> None:
@@ -283,12 +292,19 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         server = self._server
         server.broker.now = server.loop.time()
-        try:
-            self._connection.receive(data)
-        except Exception:
-            server.say(f"a defect of the broker, met by {self._connection.name}:\n{traceback.format_exc()}")
-            self._connection.crashed()
+        self._carefully(partial(self._connection.receive, data))
         server.after()
+
+    def go_on(self) -> None:
+        self._carefully(self._connection.go_on)
+
+    def _carefully(self, step: Callable[[], None]) -> None:
+        """A defect that one client's wishes meet ends that client, not the broker."""
+        try:
+            step()
+        except Exception:
+            self._server.say(f"a defect of the broker, met by {self._connection.name}:\n{traceback.format_exc()}")
+            self._connection.crashed()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc

@@ -65,3 +65,14 @@ def pass_time(broker: Broker, seconds: float) -> None:
         broker.now = max(broker.now, when)
         broker.tick()
     broker.now = end
+
+
+def turns(clients: Clients) -> int:
+    """Has everything done that is left to do, as a driver would; how many turns that took."""
+    taken = 0
+    while clients.broker.busy or clients.unfinished:
+        clients.broker.work()
+        for connection in list(clients.unfinished)[:1]:
+            connection.go_on()
+        taken += 1
+    return taken

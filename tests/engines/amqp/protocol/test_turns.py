@@ -1,0 +1,167 @@
+"""No client's wish holds up all others: what is much is done in turns, and others are served between them.
+
+Turns are counted here, not timed: each is bounded by the number of its steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pamqp import body, commands, frame, header
+
+from lab.engines.amqp.core.broker import TURN, Broker
+from lab.engines.amqp.protocol.clients import Clients
+from tests.engines.amqp.protocol.talk import Talk, turns
+
+MANY = 5 * TURN
+
+
+@pytest.fixture
+def clients() -> Clients:
+    return Clients(Broker(now=1000.0, wall=lambda: 1_700_000_000.0))
+
+
+def filled(clients: Clients, **arguments: Any) -> Talk:
+    """A client whose queue `q` holds `MANY` messages."""
+    talk = Talk(clients).open()
+    talk.say((1, commands.Queue.Declare(0, "q", arguments=arguments)), (1, commands.Queue.Declare(0, "grave")))
+    publish(talk, "", "q", MANY)
+    turns(clients)
+    assert talk.ready("q") == MANY
+    return talk
+
+
+def publish(talk: Talk, exchange: str, key: str, times: int) -> list[Any]:
+    """Publishes so often in one breath."""
+    parts: list[Any] = [commands.Basic.Publish(0, exchange, key), header.ContentHeader(0, 1), body.ContentBody(b"x")]
+    return talk.say_bytes(b"".join(frame.marshal(each, 1) for each in parts) * times)
+
+
+def test_a_purge(clients: Clients) -> None:
+    talk, other = filled(clients), Talk(clients).open()
+    assert talk.say((1, commands.Queue.Purge(0, "q")), (1, commands.Queue.Declare(0, "after"))) == []
+    other.publish("q")
+    assert other.ready("q") == 1, "another one is served meanwhile, and what it publishes now stays"
+    assert turns(clients) >= MANY // TURN - 1
+    purged, declared = talk.hear()
+    assert (purged.message_count, declared.queue) == (MANY, "after"), "the client's next wish comes after it"
+    assert (other.ready("q"), clients.broker.memory > 0) == (1, True)
+    other.say((1, commands.Queue.Purge(0, "q")))
+    assert clients.broker.memory == 0
+
+
+def test_a_purge_whose_client_leaves(clients: Clients) -> None:
+    talk, other = filled(clients), Talk(clients).open()
+    talk.say((1, commands.Queue.Purge(0, "q")))
+    talk.connection.lost()
+    turns(clients)
+    assert other.ready("q") == clients.broker.memory == 0
+
+
+def test_a_deleted_queue(clients: Clients) -> None:
+    talk = filled(clients)
+    (deleted,) = talk.say((1, commands.Queue.Delete(0, "q")))
+    assert deleted.message_count == MANY
+    assert turns(clients) >= MANY // TURN - 1
+    assert clients.broker.memory == 0
+
+
+def test_messages_that_expire_into_a_dead_letter_exchange(clients: Clients) -> None:
+    grave = {"x-message-ttl": 1000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"}
+    filled(clients, **grave)
+    other = Talk(clients).open()
+    clients.broker.now += 2
+    clients.broker.tick()
+    seen = [other.ready("grave")]
+    assert seen[0] <= TURN
+    while seen[-1] < MANY:
+        clients.broker.tick()
+        clients.broker.work()
+        seen.append(other.ready("grave"))
+        assert seen[-1] - seen[-2] <= 2 * TURN
+    assert other.ready("q") == 0
+
+
+def test_a_message_is_in_the_store_until_it_is_dead_lettered(clients: Clients) -> None:
+    """Between two turns a broker may end: what waits to be dead-lettered is somewhere at any time."""
+    talk = filled(clients, **{"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "grave"})
+    per_message = clients.broker.memory // MANY
+    talk.say((1, commands.Basic.Consume(0, "q", "tag")))
+    turns(clients)
+    talk.say_bytes(frame.marshal(commands.Basic.Nack(0, multiple=True, requeue=False), 1))
+    while clients.broker.busy:
+        waiting = sum(len(vhost.dead_letters) for vhost in clients.broker.vhosts.values())
+        assert clients.broker.memory >= (waiting + len(clients.broker.vhosts["/"].queues["grave"].ready)) * per_message
+        clients.broker.work()
+
+
+def test_publishing_to_many_queues(clients: Clients) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    for number in range(TURN):
+        talk.say((1, commands.Queue.Declare(0, str(number))), (1, commands.Queue.Bind(0, str(number), "amq.fanout")))
+    publish(talk, "amq.fanout", "", 20)
+    assert other.ready("0") == 1, "one message a turn"
+    assert turns(clients) >= 19
+    assert other.ready("0") == 20
+
+
+def test_many_frames_at_once(clients: Clients) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    talk.say((1, commands.Queue.Declare(0, "q")))
+    talk.say_bytes(frame.marshal(commands.Queue.Declare(0, "q"), 1) * MANY)
+    assert other.ready("q") == 0
+    assert turns(clients) >= MANY // TURN - 1
+
+
+def test_clients_take_turns(clients: Clients) -> None:
+    """Of two that sent much none waits until the other one is through."""
+    talks = [Talk(clients).open() for _ in range(2)]
+    for number, talk in enumerate(talks):
+        talk.say((1, commands.Queue.Declare(0, f"q{number}")))
+        publish(talk, "", f"q{number}", MANY)
+    queues = [clients.broker.vhosts["/"].queues[f"q{number}"] for number in range(2)]
+    while clients.unfinished:
+        next(iter(clients.unfinished)).go_on()
+        assert abs(len(queues[0].ready) - len(queues[1].ready)) <= TURN
+    assert [len(queue.ready) for queue in queues] == [MANY, MANY]
+
+
+def test_a_backlog_for_a_new_consumer(clients: Clients) -> None:
+    talk = filled(clients)
+    other = Talk(clients).open()
+    talk.connection.receive(frame.marshal(commands.Basic.Consume(0, "q", no_ack=True), 1))
+    assert other.ready("q") >= MANY - TURN - 1
+    turns(clients)
+    assert other.ready("q") < MANY - TURN
+
+
+@pytest.mark.parametrize(
+    "settle", [commands.Basic.Ack(0, multiple=True), commands.Basic.Nack(0, multiple=True, requeue=True)]
+)
+def test_many_deliveries_settled_at_once(clients: Clients, settle: Any) -> None:
+    talk, other = filled(clients), Talk(clients).open()
+    talk.say((1, commands.Basic.Consume(0, "q", "tag")))
+    while turns(clients):
+        talk.hear()
+    talk.say((1, commands.Basic.Cancel("tag")))
+    assert talk.say((1, settle), (1, commands.Queue.Declare(0, "q", passive=True))) == []
+    other.publish("grave")
+    assert other.ready("grave") == 1, "another one is served meanwhile"
+    assert turns(clients) >= MANY // TURN - 1
+    (declared,) = talk.hear()
+    assert declared.message_count == (0 if settle.name == "Basic.Ack" else MANY), (
+        "the client's next wish comes after it"
+    )
+
+
+def test_a_client_that_leaves_with_much(clients: Clients) -> None:
+    talk, other = filled(clients), Talk(clients).open()
+    talk.say((1, commands.Basic.Consume(0, "q", "tag")))
+    while turns(clients):
+        talk.hear()
+    talk.connection.lost()
+    assert other.ready("q") < MANY
+    assert turns(clients) >= MANY // TURN - 1
+    (got, head, _) = other.say((1, commands.Basic.Get(0, "q")))
+    assert (got.message_count, got.redelivered, head.body_size) == (MANY - 1, True, 1)
