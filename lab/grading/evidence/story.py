@@ -105,8 +105,17 @@ def _breaker_before(window: Sequence[Event], began: float, places: Mapping[int, 
     return _line(step, said[-1], places), step.seq
 
 
-def _changes(window: Iterable[Event], actors: set[str], began: float) -> Iterator[Process]:
-    """Processes that ended and came back. The first start of a process is not part of a story."""
+def _changes(window: Iterable[Event], actors: set[str], began: float) -> list[Process]:
+    """Processes that ended and came back. The first start of a process is not part of a story, and of the ends before
+    it that the check wanted only the last."""
+    found = list(_ends_and_returns(window, actors, began))
+    last = {event.source: event.seq for event in found if event.t < began - AROUND}
+    return [
+        event for event in found if event.t >= began - AROUND or by_itself(event) or event.seq == last[event.source]
+    ]
+
+
+def _ends_and_returns(window: Iterable[Event], actors: set[str], began: float) -> Iterator[Process]:
     fallen: set[str] = set()
     for event in window:
         if not isinstance(event, Process) or not event.state:

@@ -283,6 +283,17 @@ def test_a_kill_of_the_labs_own_is_no_fault(asked: bool, decisive: list[str]) ->
     assert [line.what for line in story(tape.events, ["r-1"], 1) if "here" in line.mark] == decisive
 
 
+def test_of_the_labs_own_kills_before_a_story_only_the_last_is_told() -> None:
+    tape = Tape()
+    for start in (0.0, 3.0, 6.0):
+        tape.process(start + 0.5, "shop", "failed", "killed by SIGKILL", asked=True, code=-9)
+        tape.process(start + 1.0, "shop", "ready")
+    tape.http(12.0, "client->shop", "POST /users", "500", "r-1")
+    told = story(tape.events, ["r-1"], 1)
+    assert [(line.lane, line.what) for line in told if line.lane == "process"] == [("process", "failed")]
+    assert told[0].t == 6.5
+
+
 def test_a_story_after_which_nothing_came_reaches_the_kill_of_who_should_have_gone_on() -> None:
     tape = Tape()
     tape.fault(0.5, "f1", "refuse orders->amqp")

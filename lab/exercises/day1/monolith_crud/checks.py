@@ -628,7 +628,11 @@ def check_one_email_at_one_moment(http: Http, new: New, system: SystemUnderTest)
                 email=email,
                 losers=RIVALS - 1,
             ),
-            got=tr("{dict}, users {stored}", dict=dict(counted), stored=stored),
+            got=tr(
+                "{dict}; users {stored}",
+                dict=dict(counted),
+                stored=", ".join(str(user.get("id")) for user in stored[:3]),
+            ),
             code="registered-twice" if len(won) > 1 or len(stored) > 1 else "race-answered-wrong",
             about=[*won[:2], *(answer for answer in tried if answer.status not in (201, 409))][:2],
         )
