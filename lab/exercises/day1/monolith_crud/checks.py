@@ -233,6 +233,15 @@ def check_the_life_of_a_user(http: Http, new: New) -> None:
         code="email-not-changed",
         about=[made, changed],
     )
+    both = {"name": new.name(), "email": new.email()}
+    changed = http.patch(user, json=both)
+    expect(
+        changed.status == 200 and agreed(changed.json) == {**agreed(made.json), **both},
+        tr("PATCH {user} with both answers 200 and the user, with both changed", user=user),
+        got=f"{changed}: {changed.text[:300]}",
+        code="one-at-a-time",
+        about=[made, changed],
+    )
     same(http.get(user), changed, tr("the changed user"))
     listed = [one for one in everybody(http, "/users") if one.get("id") == made.json["id"]]
     expect(
@@ -463,6 +472,14 @@ def check_the_server_adds_up(http: Http, new: New, rng: random.Random) -> None:
             code="trusts-a-high-total" if lie == HIGH else "trusts-the-clients-total",
             about=[answer],
         )
+    lie = http.post("/orders", json={"user_id": user, "items": basket(rng, new), "status": "cancelled"})
+    expect(
+        lie.status in (400, 422) or (isinstance(lie.json, dict) and lie.json.get("status") == "created"),
+        tr('an order begins with the status "created", although the client said "cancelled"'),
+        got=f"{lie}: {lie.text[:300]}",
+        code="trusts-the-clients-status",
+        about=[lie],
+    )
 
 
 @behaviour("C4")
