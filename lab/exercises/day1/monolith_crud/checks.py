@@ -327,6 +327,13 @@ def check_an_email_belongs_to_one(http: Http, new: New) -> None:
     stolen = http.patch(user, json={"email": taken})
     answers(stolen, 409, tr("PATCH to an e-mail that is taken"), "patch-not-unique", problem="email_taken")
     same(http.get(user), second, tr("who was not changed"))
+    answers(
+        http.patch(user, json={"email": new.email()}), 200, tr("PATCH to an e-mail that is free"), "email-not-changed"
+    )
+    answers(http.delete(f"/users/{first.json['id']}"), 204, tr("DELETE of the user with the e-mail"), "delete")
+    for had, code in ((second.sent["email"], "left-email-taken"), (taken, "email-of-the-deleted-taken")):
+        free = http.post("/users", json={"email": had, "name": new.name()})
+        answers(free, 201, tr("POST /users with an e-mail that nobody has any more"), code)
 
 
 @behaviour("C2")
@@ -472,13 +479,13 @@ def check_the_server_adds_up(http: Http, new: New, rng: random.Random) -> None:
             code="trusts-a-high-total" if lie == HIGH else "trusts-the-clients-total",
             about=[answer],
         )
-    lie = http.post("/orders", json={"user_id": user, "items": basket(rng, new), "status": "cancelled"})
+    begun = http.post("/orders", json={"user_id": user, "items": basket(rng, new), "status": "cancelled"})
     expect(
-        lie.status in (400, 422) or (isinstance(lie.json, dict) and lie.json.get("status") == "created"),
+        begun.status in (400, 422) or (isinstance(begun.json, dict) and begun.json.get("status") == "created"),
         tr('an order begins with the status "created", although the client said "cancelled"'),
-        got=f"{lie}: {lie.text[:300]}",
+        got=f"{begun}: {begun.text[:300]}",
         code="trusts-the-clients-status",
-        about=[lie],
+        about=[begun],
     )
 
 
