@@ -56,6 +56,40 @@ SCRIPTS = {
         d <
         e PING
     """,
+    "passwords and other refusals": r"""
+        a CONFIG SET requirepass secret
+        b GET k
+        b PING
+        b HELLO 3
+        b AUTH wrong
+        b AUTH default wrong
+        b $GET k\n
+        b MULTI
+        b AUTH secret
+        b GET k
+        c ~ HELLO 3 AUTH default secret SETNAME me
+        c CLIENT GETNAME
+        c RESET
+        c GET k
+        a CONFIG SET requirepass ""
+        d GET k
+        a CONFIG SET maxmemory 1
+        a SET k v
+        a GET k
+        a DEL k
+        a CONFIG SET maxmemory 0
+        a CONFIG SET min-replicas-to-write 1
+        a SET k v
+        a CONFIG SET min-replicas-to-write 0
+        a ACL SETUSER reader on >pw +get ~public:*
+        e AUTH reader pw
+        e GET public:k
+        e GET private
+        e SET public:k v
+        e EVAL "return 1" 0
+        a ACL DELUSER reader
+        e <
+    """,
     "clients": r"""
         a ~ CLIENT ID
         a ~ CLIENT INFO

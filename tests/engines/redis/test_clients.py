@@ -91,3 +91,44 @@ async def test_redis_py_subscribes_beside_other_work(protocol: int, server: Addr
         assert (await client.info("server"))["redis_version"]
         await client.aclose()
     assert "undecoded" not in rig.ops()
+
+
+async def test_faults_that_come_and_go_leave_pushes_and_replies_whole(server: Address) -> None:
+    times, message = 300, b"news of some length\r\n" * 2_000
+    loop = asyncio.get_running_loop()
+
+    async with tapped("redis", server) as rig:
+
+        def begin(fault: str) -> None:
+            rig.heal()
+            if fault:
+                rig.fault(fault)
+
+        def listen() -> tuple[int, list[object]]:
+            listener, editor = Talk(rig.address), Talk(server)
+            listener.ask(b"HELLO", b"3")
+            assert listener.ask(b"SUBSCRIBE", b"news") == (">", [b"subscribe", b"news", 1])
+            editor.ask(b"SET", b"k", b"v")
+            pushes = 0
+            replies: list[object] = []
+            for number in range(times):
+                loop.call_soon_threadsafe(begin, ("error", "", "miss", "error 50%", "latency 1ms")[number % 5])
+                editor.send(b"PUBLISH", b"news", message)
+                listener.send(b"GET", b"k")
+                editor.read()
+                if number % 20 == 19:
+                    while pushes + len(replies) < 2 * (number + 1):
+                        if (frame := listener.read()) == (">", [b"message", b"news", message]):
+                            pushes += 1
+                        else:
+                            replies.append(frame)
+            listener.close()
+            editor.close()
+            return pushes, replies
+
+        pushes, replies = await asyncio.to_thread(listen)
+    assert pushes == times
+    assert len(replies) == times
+    kinds = {reply if isinstance(reply, bytes) else str(reply).split()[0] for reply in replies}
+    assert kinds == {b"v", "None", "-LOADING"}
+    assert "undecoded" not in rig.ops()
