@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from lab.cli import exits
 from lab.locale import tr
 
+LONGEST = 2_000
+"""Characters of one of its lines that are printed."""
+
 
 class Failure(Exception):
     """Ends the command with `code` after printing `what`, the lines of `why`, and `next` on stderr."""
@@ -21,9 +24,9 @@ class Failure(Exception):
     def __str__(self) -> str:
         from lab.journal.visible import visible
 
-        lines = [visible(line) for line in f"lab: {self.what}".split("\n")]
+        lines = [visible(line[:LONGEST]) for line in f"lab: {self.what}".split("\n")]
         if self.why:
-            lines += [f"  {visible(line)}" for line in self.why.rstrip("\n").split("\n")]
+            lines += [f"  {visible(line[:LONGEST])}" for line in self.why.rstrip("\n").split("\n")]
         if self.next:
             lines.append(tr("  Next: {next}", next=self.next))
         return "\n".join(lines)

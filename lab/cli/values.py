@@ -8,7 +8,9 @@ import typer
 
 from lab.locale import tr
 
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?")
+_TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|m|min|h)?")
+LARGEST_SEED = 2**53
+"""Every language and every format can write it."""
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -70,6 +72,6 @@ def protocol(word: str) -> str:
 def address(text: str) -> tuple[str, int]:
     """`127.0.0.1:8000`, `:8000` or `8000`, the host being 127.0.0.1 if left out."""
     host, _, port = text.rpartition(":")
-    if not port.isdigit() or int(port) > 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise typer.BadParameter(tr('"{text}" is not an address; write HOST:PORT or :PORT', text=text))
     return host.strip("[]") or "127.0.0.1", int(port)

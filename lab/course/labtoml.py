@@ -140,6 +140,8 @@ class _Lines(Reader):
         self._text = text
 
     def problem(self, place: str, what: str) -> None:
+        if self.full:
+            return
         number = self._line(place)
         super().problem("", f"{tr('line {number}: ', number=number) if number else ''}{place.strip()}: {what}")
 

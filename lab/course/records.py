@@ -13,6 +13,7 @@ import msgspec
 from lab.course.assignment import Source
 from lab.grading.model import Report
 from lab.grading.report.record import Unreadable, read_report, report_json
+from lab.system.stored import Damaged, decode
 
 KEPT = 50
 """The number of latest gradings that keep their logs; older ones keep only the report."""
@@ -58,8 +59,8 @@ def read(own: Path) -> Iterator[tuple[Path, Report, Attempt]]:
     for _, folder in _folders(own):
         try:
             report = read_report((folder / REPORT).read_bytes())
-            attempt = msgspec.json.decode((folder / ATTEMPT).read_bytes(), type=Attempt)
-        except (OSError, Unreadable, msgspec.DecodeError):
+            attempt = decode((folder / ATTEMPT).read_bytes(), Attempt)
+        except (OSError, Unreadable, Damaged):
             continue
         yield folder, report, attempt
 

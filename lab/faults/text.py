@@ -26,7 +26,9 @@ from lab.system.names import did_you_mean, instead
 
 _TIME = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _SIZE = {"b": 1.0, "kb": 1e3, "kib": 1024.0, "mb": 1e6, "mib": 1048576.0, "gb": 1e9}
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)(/s)?")
+_NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([a-zA-Z]*)(/s)?")
+_YEAR = 366 * 86_400.0
+"""Seconds that are the most a time may be."""
 _NAME = r"[A-Za-z0-9_.-]*[A-Za-z0-9_.]"
 _TARGET = re.compile(rf"({_NAME})(?:(<->|->|:)({_NAME})(?::({_NAME}))?)?")
 _SCOPES = (mark("link"), mark("pair"), mark("process"))
@@ -107,7 +109,10 @@ def parse_time(word: str) -> float:
     if found is None or found[2] not in _TIME or found[3]:
         hint = tr("; did you mean {word}ms or {word}s?", word=word) if found and not found[2] and not found[3] else ""
         raise FaultError(tr("{word!r} is not a time like 300ms, 2s or 1m{hint}", word=word, hint=hint))
-    return float(f"{float(found[1]) * _TIME[found[2]]:.9g}")
+    seconds = float(f"{float(found[1]) * _TIME[found[2]]:.9g}")
+    if seconds > _YEAR:
+        raise FaultError(tr("{word!r} is longer than a year", word=word))
+    return seconds
 
 
 def write_time(seconds: float) -> str:
@@ -186,11 +191,11 @@ def _clauses(kind: Kind, fault: Fault, words: list[str]) -> Fault:
             length = _next(rest, tr("for: expected a time like 30s, or `for ever`"))
             duration = None if length == "ever" else parse_time(length)
             timed = True
-        elif re.fullmatch(r"\d+(\.\d+)?%", word):
+        elif re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?%", word):
             share = float(word[:-1]) / 100
             if not 0 < share <= 1:
                 raise FaultError(tr("{word!r}: expected a share over 0% and up to 100%", word=word))
-        elif re.fullmatch(r"x\d+", word):
+        elif re.fullmatch(r"x[0-9]{1,15}", word):
             count = int(word[1:])
             if count == 0:
                 raise FaultError(tr("x0 hits nothing; expected a count like x3"))

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 
-import msgspec
-
 from lab.journal.event import Event, from_line
 
 POLL = 0.05
@@ -17,12 +15,15 @@ POLL = 0.05
 
 CHUNK = 1 << 20
 """Bytes read at a time, so that the reader of a long journal stays small."""
+LONGEST = 16 << 20
+"""Bytes of a line that may be an event."""
 
 
 def read(path: Path, from_seq: int = 0) -> Iterator[Event]:
     """The events of the journal as it is now. Raises OSError if there is none."""
-    with path.open("rb") as file:
-        yield from decode((line for line in file if line.endswith(b"\n")), from_seq)
+    with path.open("rb"), Tail(path) as tail:
+        while lines := tail.lines():
+            yield from decode(lines, from_seq)
 
 
 def follow(path: Path, from_seq: int = 0, stop: Callable[[], bool] | None = None) -> Iterator[Event]:
@@ -61,10 +62,36 @@ def decode(lines: Iterable[bytes], from_seq: int = 0) -> Iterator[Event]:
     for line in lines:
         try:
             event = from_line(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             continue
         if event.seq >= from_seq:
             yield event
+
+
+class Lines:
+    """Chunks of a journal become whole lines, newline included. A line over LONGEST is no event: it is left out, so
+    that none of any length takes more memory."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The lines that this chunk completes."""
+        head, newline, rest = chunk.rpartition(b"\n")
+        if not newline:
+            self._keep(chunk)
+            return []
+        lines = b"".join([*self._rest, head]).split(b"\n")
+        if self._size > LONGEST:
+            del lines[0]
+        self._rest, self._size = [], 0
+        self._keep(rest)
+        return [line + b"\n" for line in lines]
+
+    def _keep(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        self._rest = [*self._rest, chunk] if self._size <= LONGEST else []
 
 
 class Tail:
@@ -74,24 +101,18 @@ class Tail:
         self.path = path
         self._file: FileIO | None = None
         self._start = 0
-        self._rest: list[bytes] = []
+        self._lines = Lines()
 
     def lines(self) -> list[bytes]:
         """At most about CHUNK bytes of whole lines, newline included; empty when there is nothing new."""
-        while True:
-            data = self._read()
-            if not data:
-                return []
-            head, newline, rest = data.rpartition(b"\n")
-            if newline:
-                lines = b"".join([*self._rest, head]).split(b"\n")
-                self._rest = [rest]
-                return [line + b"\n" for line in lines]
-            self._rest.append(data)
+        while data := self._read():
+            if lines := self._lines.feed(data):
+                return lines
+        return []
 
     def seek(self, offset: int) -> None:
         """Go on from this byte of the file, where a line begins."""
-        self._start, self._rest = offset, []
+        self._start, self._lines = offset, Lines()
         if self._file is not None:
             self._file.seek(offset)
 

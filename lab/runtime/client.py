@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import httpx
 import msgspec
 
+from lab.journal.query import Lines
 from lab.locale import tr
 from lab.runtime import endpoints
 from lab.runtime.api import ControlError
@@ -97,7 +98,9 @@ class Control(_Calls):
                 if response.is_error:
                     response.read()
                     raise _refusal(response)
-                yield from _Lines().feed_all(response.iter_raw())
+                lines = Lines()
+                for chunk in response.iter_raw():
+                    yield from map(bytes.rstrip, lines.feed(chunk))
             finally:
                 response.close()
         except httpx.HTTPError as error:
@@ -132,7 +135,7 @@ class AsyncControl(_Calls):
         request = self._http.build_request(
             endpoints.EVENTS.method, endpoints.EVENTS.path, params=_since(since, follow), timeout=FOREVER
         )
-        lines = _Lines()
+        lines = Lines()
         try:
             response = await self._http.send(request, stream=True)
             try:
@@ -141,26 +144,11 @@ class AsyncControl(_Calls):
                     raise _refusal(response)
                 async for chunk in response.aiter_raw():
                     for line in lines.feed(chunk):
-                        yield line
+                        yield line.rstrip()
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise _gone(error) from None
-
-
-class _Lines:
-    """Chunks become lines."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return lines
-
-    def feed_all(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            yield from self.feed(chunk)
 
 
 def _since(since: int, follow: bool) -> dict[str, str]:

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from lab.runtime.identity import identity
+from lab.system.stored import Damaged, decode
 
 FILE = "pids.json"
 MARK = "LAB_RUN"
@@ -133,6 +133,6 @@ def _answers(path: Path) -> bool:
 def recorded(folder: Path) -> Remains:
     """What the run wrote down; nothing where that cannot be read."""
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Remains)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return decode((folder / FILE).read_bytes(), Remains)
+    except (OSError, Damaged):
         return Remains()

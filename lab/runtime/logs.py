@@ -18,6 +18,8 @@ LINES = 2_000
 """Lines a second that are kept of one stream; what is above is counted and said."""
 BYTES = 8_000_000
 """Bytes a second that are read of one stream; then the process waits, as it would for a slow terminal."""
+CUT = 64
+"""What only lengthens a line that is cut anyway is this much cheaper."""
 
 Stream = Literal["stdout", "stderr"]
 ERROR = re.compile(
@@ -73,9 +75,13 @@ class LinePipe(asyncio.Protocol):
         self._transport = cast(asyncio.ReadTransport, transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
-        self._count(len(data))
+        cut = len(self._rest) == LINE and b"\n" not in data
+        self._count(len(data) // CUT if cut else len(data))
         if not self._keep(len(data)):
             self._rest = b""
+            return
+        if cut:
+            self._cut += len(data)
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:

@@ -200,7 +200,7 @@ class Run:
     def _endpoints(self, service: Service) -> dict[str, int]:
         """The port of each endpoint: the one that the service's own variables fix, or a free one."""
         fixed = {name: service.env.get(variable, "") for name, variable in service.port_variables.items()}
-        return {name: int(port) if port.isdigit() else self._ports.take() for name, port in fixed.items()}
+        return {name: int(port) if port.isdecimal() else self._ports.take() for name, port in fixed.items()}
 
     def _users(self, engine: str) -> tuple[str, ...]:
         """The services that use it."""

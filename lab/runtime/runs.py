@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from lab.runtime.identity import identity
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 from lab.system.secrets import without_login
+from lab.system.stored import Damaged, decode
 
 KEPT = 20
 """So many runs are kept, and as many gradings; older dead ones are removed when a new one is made."""
@@ -25,6 +27,7 @@ SOCKET_LIMIT = 100
 """Bytes that fit into the address of a Unix socket everywhere."""
 FULL = 1 << 20
 """Bytes that are free on a disk on which a run can no longer write all it has to."""
+FOLDER, NUMBER = re.compile(r"[0-9]{4}"), re.compile(r"([0-9]{1,9})(-|$)")
 READY, KEEP = "ready", "keep"
 """Files in a run's folder that say: it was ready once, and it is not to be removed."""
 
@@ -106,9 +109,9 @@ def find(ref: str | None) -> RunRecord:
         if not alive:
             raise NoRun(tr("no run is alive"))
         return alive[-1]
+    number = _number(ref)
     for record in reversed(records):
-        number = record.id.partition("-")[0]
-        if ref == record.id or (ref.isdigit() and int(ref) == int(number)):
+        if ref == record.id or (number and number == _number(record.folder.name)):
             return record
     raise UnknownRun(ref, [record.id for record in records])
 
@@ -128,8 +131,8 @@ def create(system: System, options: RunOptions, started_at: str) -> RunFile:
 
 
 def load(folder: Path) -> RunFile:
-    """The `run.json` of a folder. Raises OSError, msgspec.DecodeError."""
-    return msgspec.json.decode((folder / "run.json").read_bytes(), type=RunFile)
+    """The `run.json` of a folder. Raises OSError, Damaged."""
+    return decode((folder / "run.json").read_bytes(), RunFile)
 
 
 def write(path: Path, value: object) -> None:
@@ -166,7 +169,7 @@ def clean_leftovers() -> list[str]:
 def _record(folder: Path) -> RunRecord | None:
     try:
         file = load(folder)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, Damaged):
         return None
     return RunRecord(
         id=file.id,
@@ -183,7 +186,7 @@ def _record(folder: Path) -> RunRecord | None:
 def _alive(folder: Path) -> bool:
     try:
         return carries(load(folder))
-    except (OSError, msgspec.DecodeError):
+    except (OSError, Damaged):
         return False
 
 
@@ -191,16 +194,18 @@ def _folders() -> list[Path]:
     runs = home() / "runs"
     if not runs.is_dir():
         return []
-    return sorted((folder for folder in runs.iterdir() if folder.name[:4].isdigit()), key=_number)
+    numbered = {folder: _number(folder.name) for folder in runs.iterdir() if FOLDER.match(folder.name)}
+    return sorted(numbered, key=lambda folder: numbered[folder])
 
 
-def _number(folder: Path) -> int:
-    number = folder.name.partition("-")[0]
-    return int(number) if number.isdigit() else 0
+def _number(name: str) -> int:
+    """The number in `0007-day3`, `0007` or `7`; 0 if there is none."""
+    found = NUMBER.match(name)
+    return int(found[1]) if found else 0
 
 
 def _next_folder(runs: Path, name: str) -> Path:
-    number = max(map(_number, _folders()), default=0)
+    number = max((_number(folder.name) for folder in _folders()), default=0)
     while True:
         number += 1
         folder = runs / f"{number:04}-{name}"

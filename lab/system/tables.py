@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,13 @@ from lab.system.names import did_you_mean
 T = TypeVar("T")
 Table = Mapping[str, Any]
 
+LARGEST = 1_000_000
+"""Bytes of a file that people write, at most."""
+PROBLEMS = 50
+"""So many of its problems are told."""
+PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
+DEEP_NAME = re.compile(rf"(?:{PART}\.[ \t]*){{64}}")
+"""A name of more parts than anybody needs; Python's reader takes for ever with thousands."""
 AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
@@ -27,9 +35,12 @@ class Unreadable(ValueError):
 
 def parse(path: Path) -> dict[str, Any]:
     """The file's tables; a byte order mark before them is none of their business. Raises Unreadable, OSError."""
-    text = path.read_bytes()
+    with path.open("rb") as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise Unreadable(path.name, tr("it is larger than {most} MB", most=LARGEST // 1_000_000))
     try:
-        return tomllib.loads(text.decode("utf-8-sig"))
+        return _loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         raise Unreadable(path.name, tr("line {line} is not UTF-8 text", line=line)) from None
@@ -37,6 +48,14 @@ def parse(path: Path) -> dict[str, Any]:
         raise Unreadable(path.name, _with_line(str(error), text.decode("utf-8-sig"))) from None
     except RecursionError:
         raise Unreadable(path.name, tr("it is nested too deep")) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise Unreadable(path.name, str(error)) from None
+
+
+def _loads(text: str) -> dict[str, Any]:
+    if DEEP_NAME.search(text):
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 class Reader:
@@ -45,11 +64,16 @@ class Reader:
     def __init__(self) -> None:
         self.problems: list[str] = []
 
+    @property
+    def full(self) -> bool:
+        """Whether there are enough problems: nobody reads more."""
+        return len(self.problems) >= PROBLEMS
+
     def known(self, place: str, table: Table, keys: Iterable[str]) -> None:
         """Complain about every key that there is not."""
         keys = tuple(keys)
         for key in table:
-            if key not in keys:
+            if key not in keys and not self.full:
                 self.problem(f"{place} {key}", tr("no such key{did_you_mean}", did_you_mean=did_you_mean(key, keys)))
 
     def get(self, place: str, table: Table, key: str, kind: type[T], default: T) -> T:
@@ -58,7 +82,8 @@ class Reader:
             return default
         value = table[key]
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            with suppress(OverflowError):
+                value = float(value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             self.problem(
                 f"{place} {key}", tr("expected {wanted}, got {given}", wanted=_name(kind), given=_name(type(value)))
@@ -108,7 +133,8 @@ class Reader:
         return list(enumerate(found, 1))
 
     def problem(self, place: str, what: str) -> None:
-        self.problems.append(f"{place.strip()}: {what}" if place.strip() else what)
+        if not self.full:
+            self.problems.append(f"{place.strip()}: {what}" if place.strip() else what)
 
 
 def _with_line(message: str, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli import complete, exits
+from lab.cli import complete, exits, values
 from lab.cli.dev.choice import Choice
 from lab.cli.failure import Failure, unknown
 from lab.cli.options import Json
@@ -45,7 +45,7 @@ def check(
         int | None,
         typer.Option(min=1, metavar="N", help=f"Grade the solution with so many seeds; {SEEDS} if left out."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=values.LARGEST_SEED, help="The first seed.")] = 1,
     changed: Annotated[
         str, typer.Option(metavar="REV", help="Only exercises that have changed in git since that commit.")
     ] = "",

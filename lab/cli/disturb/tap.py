@@ -33,7 +33,7 @@ def tap(
     fault: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A fault, like 'latency 300ms 20%'; repeatable.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same random faults.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=values.LARGEST_SEED, help="Same seed, same random faults.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the events as NDJSON.")] = False,
 ) -> None:
     """Watch and disturb one connection of a service of your own. Ctrl-C ends it."""

@@ -40,7 +40,10 @@ def check(
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Same seed, same data and faults. By default a new one each time.")
+        int | None,
+        typer.Option(
+            min=0, max=values.LARGEST_SEED, help="Same seed, same data and faults. By default a new one each time."
+        ),
     ] = None,
     runs: Annotated[
         int, typer.Option(min=1, metavar="K", help="Grade it K times and report how stable the result is.")

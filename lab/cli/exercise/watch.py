@@ -23,7 +23,8 @@ EXAMPLES = ("lab watch", "lab watch day5.3 --seed 81")
 def watch(
     exercise: NextExercise = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Use this seed each time. By default a new one each time.")
+        int | None,
+        typer.Option(min=0, max=values.LARGEST_SEED, help="Use this seed each time. By default a new one each time."),
     ] = None,
     engine: Engines = None,
 ) -> None:

@@ -44,7 +44,9 @@ def run(
     rate: Annotated[
         float | None, typer.Option(parser=values.rate, metavar="N", help="Visitor journeys per second.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same visitors and same random faults.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=values.LARGEST_SEED, help="Same seed, same visitors and same random faults.")
+    ] = 0,
     duration: Annotated[
         float | None, typer.Option("--for", parser=values.seconds, metavar="TIME", help="End after 30s, 2m ...")
     ] = None,

@@ -35,7 +35,7 @@ class Heard:
         """The body as JSON, None if it is not."""
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from lab.grading.model import SCHEMA, Report
 from lab.locale import tr
+from lab.system.stored import Damaged, decode
 
 
 class Unreadable(ValueError):
@@ -22,8 +23,8 @@ def report_json(report: Report) -> bytes:
 def read_report(data: bytes) -> Report:
     """The report of that JSON; fields that are not known are passed over. Raises Unreadable."""
     try:
-        report = msgspec.json.decode(data, type=Report)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        report = decode(data, Report)
+    except Damaged as error:
         raise Unreadable(tr("this is not a report: {error}", error=error)) from error
     if report.schema > SCHEMA:
         raise Unreadable(

@@ -64,7 +64,7 @@ class Book:
         for line in text.splitlines():
             try:
                 entry = msgspec.json.decode(line)
-            except msgspec.DecodeError:  # the last line of a process that was killed while it wrote
+            except (ValueError, RecursionError):  # the last line of a process that was killed while it wrote
                 continue
             if entry["record"] is None:
                 self._records.pop(entry["key"], None)

@@ -97,7 +97,7 @@ class Log:
 def _tell(stub: Stub, seen: Seen) -> Reply:
     try:
         told = msgspec.json.decode(seen.body, type=Behaviour)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         return problem(422, "invalid_request", str(error))
 
     def concerned(request: Seen) -> bool:

@@ -233,5 +233,5 @@ def _head(reply: Reply, keep_alive: bool) -> bytes:
 def _json(body: bytes) -> object:
     try:
         return msgspec.json.decode(body) if body else None
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None
