@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,16 @@ def test_the_embedded_redis_is_tried_before_it_is_promised(monkeypatch: pytest.M
     report = next(report for report in catalog.doctor(env={}) if report.kind == "redis")
     assert not report.tiers[0].available
     assert "apt install redis-server" in report.tiers[0].detail
+
+
+def test_a_server_that_is_slow_to_say_its_version_is_one_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def slow(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("valkey-server", 5)
+
+    monkeypatch.setattr("lab.engines.redis.tiers.subprocess.run", slow)
+    assert catalog.recipe(Engine(name="store", kind="redis"), {}, place(tmp_path), {}).title == "Valkey"
 
 
 @pytest.mark.usefixtures("bare")

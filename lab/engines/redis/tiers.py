@@ -110,7 +110,9 @@ def _says(server: str) -> str | None:
     """The name and version that the program gives; None if it cannot be executed here."""
     try:
         said = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=5, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return None
+    except subprocess.TimeoutExpired:
+        said = Path(server).name  # it is executed, on a machine that has much to do
     number = next((word.removeprefix("v=") for word in said.split() if word.startswith("v=")), "")
-    return f"{'Valkey' if said.startswith('Valkey') else 'Redis'} {number}".strip() if said else None
+    return f"{'Valkey' if said.lower().startswith('valkey') else 'Redis'} {number}".strip() if said else None
