@@ -7,12 +7,16 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
-from lab.journal.event import Event, Note, encode
+from lab.journal.event import Event, Flow, Log, Note, encode
 from lab.locale import tr
 
 BATCH = 4096
 """Events that wait for the owner's `flush()` at most; with more the journal writes by itself."""
+PLENTY = 200_000_000
+"""Bytes after which the journal is thinned, and again after as many: then one story of ten of the others, and so on."""
+THINNER = 10
 
 
 class Journal:
@@ -20,14 +24,18 @@ class Journal:
 
     `append` only encodes into memory; the owner calls `flush()` about 20 times a second. No disk error is
     raised: while the disk is full or read-only, `lost` counts the events and `error` says why ("" when all is well).
-    A Journal belongs to one thread, and a file to one Journal.
+    A run of hours would fill the disk: after each `plenty` bytes the journal says so and keeps of what went well only
+    some stories, those whole. A Journal belongs to one thread, and a file to one Journal.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, plenty: int = PLENTY) -> None:
         self.path = path
         self.error = ""
         self.lost = 0
         self._clock = clock
+        self._plenty, self._size = plenty, 0
+        self._share = 1
+        """One story of so many is kept."""
         self._start = clock()
         self._seq = 0
         self._waiting: list[bytes] = []
@@ -46,6 +54,8 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Stamp `event` with its number and time, and keep it for the next flush."""
+        if self._share > 1 and _spared(event, self._share):
+            return
         self._seq += 1
         event.seq = self._seq
         event.t = int((self._clock() - self._start) * 1e6) / 1e6
@@ -54,6 +64,9 @@ class Journal:
         except (TypeError, ValueError, RecursionError) as problem:  # no form in JSON, half an emoji, nested too deeply
             line = encode(_unwritable(event, problem))
         self._waiting.append(line)
+        self._size += len(line) + 1
+        if self._size > self._plenty:
+            self._thin()
         if len(self._waiting) >= BATCH:
             self.flush()
 
@@ -103,6 +116,16 @@ class Journal:
         if self.lost:
             self._confess()
 
+    def _thin(self) -> None:
+        self._size = 0
+        self._share *= THINNER
+        text = tr(
+            "the journal is large: from here on it holds one in {share} of the requests and messages that go well, "
+            "and all that goes wrong",
+            share=self._share,
+        )
+        self.append(Note(text=text, topic="run", level="warning", data={"share": self._share}))
+
     def _drop(self) -> None:
         self.lost += len(self._waiting)
         self._waiting.clear()
@@ -112,6 +135,14 @@ class Journal:
         lost, self.lost = self.lost, 0
         text = tr("{lost} events could not be written and are missing here", lost=lost)
         self.append(Note(text=text, topic="run", level="warning", data={"lost": lost}))
+
+
+def _spared(event: Event, share: int) -> bool:
+    """Whether the event is left out: an ordinary one, of a story that is none of those that are kept."""
+    match event:
+        case Flow(outcome="ok", faults=()) | Log(level="info" | "debug"):
+            return not event.correlation or bool(crc32(event.correlation.encode(errors="replace")) % share)
+    return False
 
 
 def _explain(problem: OSError, path: Path) -> str:

@@ -1,6 +1,7 @@
 """The runtime process of one run: `python -m lab.runtime RUNFOLDER [--lifeline FD] [--warm GROUP ...]`.
 
-It ends on SIGTERM, SIGINT or SIGHUP, and when the other end of the lifeline, a pipe that its starter holds, is closed.
+It ends on SIGTERM, SIGINT or SIGHUP, and when the other end of the lifeline, a pipe that its starter holds, is closed
+without a byte that lets go of it.
 """
 
 from __future__ import annotations
@@ -51,8 +52,10 @@ async def _live(folder: Path, lifeline: int | None, fork_server: ForkServerProce
 
         def starter_gone() -> None:
             loop.remove_reader(lifeline)
+            let_go = os.read(lifeline, 1)
             os.close(lifeline)
-            run.stop(tr("whoever started it is gone"))
+            if not let_go:
+                run.stop(tr("whoever started it is gone"))
 
         loop.add_reader(lifeline, starter_gone)
     await run.live(ControlServer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -51,6 +52,8 @@ class Launching:
     folder: Path
     socket: Path
     process: subprocess.Popen[bytes]
+    detached: bool = False
+    """It outlives this process from its first answer on."""
 
     @property
     def journal(self) -> Path:
@@ -69,6 +72,8 @@ class Launching:
         except BaseException:
             release(self.id)
             raise
+        if self.detached:
+            _let_go(self.id)
         return self.record()
 
     def record(self) -> RunRecord:
@@ -99,8 +104,8 @@ def _or_full(problem: LaunchError) -> LaunchError:
 def begin(system: System, options: RunOptions) -> Launching:
     """Start the runtime of a run of `system`.
 
-    The run lives as long as this process (or until `release`), unless `options.detach`. Raises InvalidSystem,
-    lab.engines.recipe.EngineUnavailable and LaunchError.
+    The run lives as long as this process (or until `release`); with `options.detach` only until it answers. Raises
+    InvalidSystem, lab.engines.recipe.EngineUnavailable and LaunchError.
     """
     from lab.engines.catalog import choose
 
@@ -111,7 +116,7 @@ def begin(system: System, options: RunOptions) -> Launching:
     try:
         file = runs.create(system, options, datetime.now(UTC).isoformat(timespec="milliseconds"))
         folder = runs.home() / "runs" / file.id
-        process, lifeline = _start(folder, needed(system), detach=options.detach)
+        process, _lifelines[file.id] = _start(folder, needed(system))
     except OSError as error:
         problem = LaunchError(
             tr(
@@ -121,9 +126,7 @@ def begin(system: System, options: RunOptions) -> Launching:
             )
         )
         raise _or_full(problem) from None
-    if lifeline is not None:
-        _lifelines[file.id] = lifeline
-    return Launching(file.id, system, folder, Path(file.socket), process)
+    return Launching(file.id, system, folder, Path(file.socket), process, options.detach)
 
 
 def release(run: str) -> None:
@@ -132,24 +135,30 @@ def release(run: str) -> None:
         os.close(end)
 
 
-def _start(folder: Path, warm: Sequence[str], *, detach: bool) -> tuple[subprocess.Popen[bytes], int | None]:
-    command = [sys.executable, "-P", "-m", "lab.runtime", str(folder), "--warm", *warm]
-    read, write = (-1, None) if detach else os.pipe()
-    if read >= 0:
-        command += ["--lifeline", str(read)]
+def _let_go(run: str) -> None:
+    """Let the run live on when this process has ended."""
+    if (end := _lifelines.pop(run, None)) is not None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(end, b"\n")
+        os.close(end)
+
+
+def _start(folder: Path, warm: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
+    """The runtime's process, and our end of its lifeline."""
+    read, write = os.pipe()
+    command = [sys.executable, "-P", "-m", "lab.runtime", str(folder), "--warm", *warm, "--lifeline", str(read)]
     with (folder / "runtime.log").open("ab") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=[read] if read >= 0 else [],
+            pass_fds=[read],
             cwd=folder,
             env={**without_secrets(os.environ), "LAB_RUN": str(folder)},
             start_new_session=True,
         )
-    if read >= 0:
-        os.close(read)
+    os.close(read)
     return process, write
 
 

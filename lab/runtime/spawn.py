@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,9 @@ from typing import Any
 from lab.locale import tr
 from lab.runtime.forkserver import ALL, LENGTH
 from lab.runtime.warmup import ForkServerProcess
+
+FULL = 0.01
+"""Seconds until a full socket is tried again."""
 
 
 class SpawnError(Exception):
@@ -74,6 +78,7 @@ class ForkClient:
         self._asked: dict[int, asyncio.Future[tuple[int, asyncio.Future[int]]]] = {}
         self._ends: dict[int, asyncio.Future[int]] = {}
         self._number = 0
+        self._turn = asyncio.Lock()
         self._closing = False
         self._buffer = bytearray()
         self.warm: asyncio.Future[float] = self._loop.create_future()
@@ -101,7 +106,7 @@ class ForkClient:
             "after": program.after if program.module else "",
         }
         try:
-            self._send(json.dumps(request).encode(), theirs)
+            await self._send(json.dumps(request).encode(), theirs)
             pid, exited = await answer
         except BaseException:
             for fd in ours:
@@ -123,17 +128,28 @@ class ForkClient:
         with contextlib.suppress(ChildProcessError):  # it was closed before
             await asyncio.to_thread(os.waitpid, self.pid, 0)
 
-    def _send(self, data: bytes, fds: Sequence[int]) -> None:
-        try:
-            sent = socket.send_fds(self._sock, [LENGTH.pack(len(data)) + data], list(fds))
-        except OSError as error:
-            raise SpawnError(tr("the fork server does not answer: {strerror}", strerror=error.strerror)) from None
-        if sent < LENGTH.size + len(data):
-            self._sock.setblocking(True)  # the rest of one request; the server reads it at once or is gone
+    async def _send(self, data: bytes, fds: Sequence[int]) -> None:
+        """Hand a request over as a whole, one after the other. A socket that is full (fifty requests at once are
+        enough) is waited for."""
+        message = LENGTH.pack(len(data)) + data
+        async with self._turn:
             try:
-                self._sock.sendall(data[sent - LENGTH.size :])
-            finally:
-                self._sock.setblocking(False)
+                while (sent := self._offer(message, fds)) == 0:  # noqa: ASYNC110 - nobody tells when there is room
+                    await asyncio.sleep(FULL)
+                await self._loop.sock_sendall(self._sock, message[sent:])
+            except OSError as error:
+                raise SpawnError(tr("the fork server does not answer: {strerror}", strerror=error.strerror)) from None
+
+    def _offer(self, message: bytes, fds: Sequence[int]) -> int:
+        """How much of it the socket took; 0 if it is full."""
+        try:
+            return socket.send_fds(self._sock, [message], list(fds))
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if error.errno in (errno.ENOBUFS, errno.ETOOMANYREFS):
+                return 0
+            raise
 
     def _readable(self) -> None:
         try:

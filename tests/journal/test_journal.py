@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,24 @@ def test_a_real_full_device_is_survived() -> None:
     assert "the disk is full (/dev/full)" in journal.error
     assert journal.lost == 3
     journal.close()
+
+
+def test_a_large_journal_keeps_whole_stories_and_all_that_went_wrong(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.ndjson", plenty=60_000)
+    stories = [f"order-{number}" for number in range(3_000)]
+    for number, story in enumerate(stories):
+        journal.append(Flow(op="POST /orders", correlation=story))
+        journal.append(Flow(op="publish order.created", correlation=story))
+        if number % 100 == 0:
+            journal.append(Flow(op="POST /charges", outcome="error", correlation=f"bad-{number}"))
+    journal.close()
+    assert journal.path.stat().st_size < 160_000
+    kept = list(read(journal.path))
+    assert [event.seq for event in kept] == list(range(1, len(kept) + 1))
+    thinned = [event.data["share"] for event in kept if isinstance(event, Note)]
+    assert thinned == [10]
+    assert sum(isinstance(event, Flow) and event.outcome == "error" for event in kept) == 30
+    ops = Counter(event.correlation for event in kept if isinstance(event, Flow) and event.outcome == "ok")
+    assert 400 < len(ops) < 1_500
+    halves = [story for story, count in ops.items() if count != 2]
+    assert len(halves) <= len(thinned), "a story is whole unless the journal was thinned in its middle"

@@ -217,3 +217,13 @@ async def test_daemons_end_with_their_leader(forks: Forks, end: str) -> None:
         assert alive(neighbour)
         assert alive(other.pid)
     assert not [pid for pid in daemons if alive(pid)]
+
+
+async def test_a_hundred_requests_at_once_all_get_their_child(forks: Forks) -> None:
+    """The socket takes about fifty; what it cannot take waits."""
+    program = Program(argv=["true"], env={**os.environ, "PADDING": "x" * 4_000}, cwd="/")
+    children = await asyncio.gather(*(forks.client.spawn(program) for _ in range(100)))
+    assert [await child.exited for child in children] == [0] * 100
+    for child in children:
+        os.close(child.stdout)
+        os.close(child.stderr)

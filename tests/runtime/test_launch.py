@@ -16,7 +16,7 @@ from lab.runtime.launch import LaunchError, begin, launch, release
 from lab.runtime.runs import list_runs
 from lab.system.model import Engine, Link, Service, System
 from lab.system.validate import InvalidSystem
-from tests.runtime.live import Live, listening, pair, shop, started
+from tests.runtime.live import Live, listening, marked, pair, shop, started
 from tests.waiting import eventually
 
 IDLE = System(name="idle", services=(Service(name="idle", command=("sleep", "600"), ready="started"),))
@@ -100,6 +100,13 @@ def test_a_detached_run_outlives_its_starter() -> None:
         assert httpx.get(live.url("client->front") + "/call").status_code == 200
         live.control.stop()
         eventually(live.ended)
+
+
+def test_a_detached_run_ends_with_a_starter_that_died_before_it_answered() -> None:
+    launching = begin(pair(), RunOptions(detach=True))
+    release(launching.id)  # what the system does for a starter that is killed
+    assert launching.ended(within=20)
+    assert not marked(launching.folder)
 
 
 def test_a_run_with_a_duration_ends_by_itself() -> None:

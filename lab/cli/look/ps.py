@@ -18,14 +18,15 @@ def ps(run_id: LiveRunId = None, as_json: Json = False) -> None:
     """Show the processes of every live run, with the reason of each state."""
     from lab.cli import which_run
 
-    statuses = [status for status in map(which_run.status, which_run.all_alive(run_id)) if status]
+    alive = which_run.all_alive(run_id)
+    statuses = [status for status in map(which_run.status, alive) if status]
     if as_json:
         import msgspec
 
         bare = list(map(_without_logins, statuses))
         out(msgspec.json.encode({"schema_version": 1, "runs": bare}).decode())
         return
-    if not statuses:
+    if not alive:
         out(tr("No run is alive. Start one: lab run day3"))
     for number, status in enumerate(statuses):
         if number:

@@ -88,7 +88,13 @@ def run(
 
     live = LiveRun(launching.answer(on_progress=say))
     if detach:
-        _detached(live)
+        try:
+            _detached(live)
+        except KeyboardInterrupt:
+            say(tr("{id} was not ready yet; it is stopped", id=live.record.id))
+            live.stop()
+            live.wait_ended(say)
+            raise
     else:
         raise typer.Exit(_told(live, system, as_json=as_json))
 
