@@ -80,7 +80,7 @@ def main() -> None:
             seconds = broker.start()
             stack.push(broker.__exit__)
             table.add("start to first greeting, s", broker.name, seconds, better="less")
-        print(_circumstances(brokers))
+        print(circumstances(brokers))
         time.sleep(0 if options.quick else 5)  # let the nodes settle: memory is read when nothing happens
         for broker in brokers:
             table.add("resident memory, idle, MB", broker.name, _resident(broker), better="less")
@@ -119,7 +119,7 @@ class Table:
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _circumstances(brokers: list[PrivateBroker]) -> str:
+def circumstances(brokers: list[PrivateBroker]) -> str:
     """What a reader needs to compare this table with another one."""
     greetings = [f"{broker.name} {_version(broker.port)}" for broker in brokers]
     cores, busy = psutil.cpu_count(), psutil.getloadavg()[0]
@@ -156,9 +156,9 @@ def _measures(only: str, share: int) -> list[tuple[str, Callable[[PrivateBroker]
 def _throughput(broker: PrivateBroker, load: Load, messages: int) -> Figures:
     """Deliveries a second from the first publish to the last one received, and the broker's CPU time."""
     with contextlib.ExitStack() as stack:
-        channel = stack.enter_context(_channel(broker.port))
+        channel = stack.enter_context(channel_to(broker.port))
         if load.beside:
-            stopped = stack.enter_context(_process(_stop_reading, broker.port))
+            stopped = stack.enter_context(process(_stop_reading, broker.port))
             stack.callback(stopped.send, "end")
             stopped.recv()
         channel.exchange_declare("bench", "fanout", durable=load.persistent)
@@ -166,9 +166,9 @@ def _throughput(broker: PrivateBroker, load: Load, messages: int) -> Figures:
         for queue in queues:
             channel.queue_declare(queue, durable=load.persistent)
             channel.queue_bind(queue, "bench")
-        with _process(_consume, broker.port, queues, messages * load.queues) as consumer:
+        with process(_consume, broker.port, queues, messages * load.queues) as consumer:
             consumer.recv()
-            with _process(_publish, broker.port, load, messages) as publisher:
+            with process(_publish, broker.port, load, messages) as publisher:
                 publisher.recv()
                 cpu = _cpu_seconds(broker)
                 publisher.send("go")
@@ -190,7 +190,7 @@ def _echo(broker: PrivateBroker, size: int, count: int) -> Figures:
     """Milliseconds from a publish to the answer of another process."""
     body = bytes(size)
     times = []
-    with _channel(broker.port) as channel, _process(_answer, broker.port) as echo:
+    with channel_to(broker.port) as channel, process(_answer, broker.port) as echo:
         echo.recv()
         channel.queue_declare("bench-answers", exclusive=True)
         answers = channel.consume("bench-answers", auto_ack=True)
@@ -209,7 +209,7 @@ def _confirm(broker: PrivateBroker, size: int, count: int) -> Figures:
     """Milliseconds from a publish to its confirm, nobody consuming."""
     body = bytes(size)
     times = []
-    with _channel(broker.port) as channel:
+    with channel_to(broker.port) as channel:
         channel.queue_declare("bench-confirms", exclusive=True)
         channel.confirm_delivery()
         for _ in range(count):
@@ -224,7 +224,7 @@ def _connect(broker: PrivateBroker, count: int) -> Figures:
     times = []
     for _ in range(count):
         began = time.monotonic()
-        with _channel(broker.port):
+        with channel_to(broker.port):
             times.append(time.monotonic() - began)
     return _percentiles(times)
 
@@ -244,7 +244,7 @@ def _consume(pipe: Connection, port: int, queues: list[str], count: int) -> None
         if left == 0:
             channel.stop_consuming()
 
-    with _channel(port) as channel:
+    with channel_to(port) as channel:
         channel.basic_qos(prefetch_count=PREFETCH)
         for queue in queues:
             channel.basic_consume(queue, on_message)
@@ -256,7 +256,7 @@ def _consume(pipe: Connection, port: int, queues: list[str], count: int) -> None
 def _publish(pipe: Connection, port: int, load: Load, messages: int) -> None:
     body = bytes(load.size)
     properties = pika.BasicProperties(delivery_mode=2 if load.persistent else 1)
-    with _channel(port) as channel:
+    with channel_to(port) as channel:
         if load.confirms:
             channel.confirm_delivery()
         pipe.send("ready")
@@ -283,7 +283,7 @@ def _answer(pipe: Connection, port: int) -> None:
     def on_request(channel: BlockingChannel, _method: object, _properties: object, body: bytes) -> None:
         channel.basic_publish("", "bench-answers", body)
 
-    with _channel(port) as channel:
+    with channel_to(port) as channel:
         channel.queue_declare("bench-requests")
         channel.basic_consume("bench-requests", on_request, auto_ack=True)
         pipe.send("ready")
@@ -292,7 +292,7 @@ def _answer(pipe: Connection, port: int) -> None:
 
 
 @contextlib.contextmanager
-def _channel(port: int) -> Any:
+def channel_to(port: int) -> Any:
     connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port))
     try:
         yield connection.channel()
@@ -301,7 +301,7 @@ def _channel(port: int) -> Any:
 
 
 @contextlib.contextmanager
-def _process(work: Callable[..., None], *arguments: object) -> Any:
+def process(work: Callable[..., None], *arguments: object) -> Any:
     """`work(pipe, *arguments)` in a process of its own; the pipe's other end. Gone at the end."""
     here, there = SPAWN.Pipe()
     process = SPAWN.Process(target=work, args=(there, *arguments), daemon=True)

@@ -22,6 +22,7 @@ AMQP = "5.4.2"
 KOMBU = "5.7.0"
 AMQPSTORM = "3.1.4"
 AMQPLIB = "0.10.3"  # the last ones do not ship their tests
+AMQP091_GO = ("golang-github-rabbitmq-amqp091-go-dev", "golang-uber-goleak-dev")
 
 AIO_PIKA_PROXY = "tests/test_amqp_robust_proxy.py"
 AIO_PIKA_TLS = "tests/test_amqps.py"
@@ -118,6 +119,30 @@ def _amqplib(work: Path, _everything: bool) -> list[Suite]:
     return [Suite(f"amqplib {AMQPLIB} (Node.js)", source, command, {"URL": "amqp://127.0.0.1:{amqp}"})]
 
 
+def _amqp091_go(work: Path, _everything: bool) -> list[Suite]:
+    """Go's client, where Go and Debian's packages are: its integration tests, as Debian ships them with the source."""
+    if not all(map(shutil.which, ("go", "apt-get", "dpkg"))):
+        return []
+    tree = work / "amqp091-go"
+    if not tree.exists():
+        archives = work / "archives" / "amqp091-go"
+        archives.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["apt-get", "download", "-q", *AMQP091_GO], cwd=archives, check=True, capture_output=True)
+        for archive in archives.glob("*.deb"):
+            subprocess.run(["dpkg", "-x", str(archive), str(tree)], check=True)
+    gocode = tree / "usr" / "share" / "gocode"
+    environment = {
+        "AMQP_URL": "amqp://guest:guest@127.0.0.1:{amqp}/",
+        "GO111MODULE": "off",
+        "GOFLAGS": "",
+        "GOPATH": str(gocode),
+        "GOCACHE": str(work / "go-cache"),
+    }
+    command = (sys.executable, str(HERE / "go_tests.py"), "{report}", "-tags", "integration", "-timeout", "15m", ".")
+    source = gocode / "src" / "github.com" / "rabbitmq" / "amqp091-go"
+    return [Suite("amqp091-go of Debian (Go)", source, command, environment)]
+
+
 def _asynchronous(work: Path) -> Path:
     """The environment of aio-pika and of aiormq, upon which it is built."""
     needs = ("aiomisc", "aiomisc-pytest", "pytest", "pytest-rst", "pytest-timeout", "shortuuid", "timeout-decorator")
@@ -163,4 +188,5 @@ GROUPS: dict[str, Callable[[Path, bool], list[Suite]]] = {
     "kombu": _kombu,
     "amqpstorm": _amqpstorm,
     "amqplib": _amqplib,
+    "amqp091-go": _amqp091_go,
 }
