@@ -118,7 +118,11 @@ class Connection:
 
     def resume(self) -> None:
         self._waiting = False
-        if self.held:
+        self._come_back()
+
+    def _come_back(self) -> None:
+        """Has what is held done in a turn of its own."""
+        if self.held and self.state is not State.CLOSED:
             self.clients.unfinished[self] = None
 
     def _take(self, received: list[frames.Frame]) -> None:
@@ -140,8 +144,8 @@ class Connection:
                 raise self._reader.failure
         except ConnectionFailure as failure:
             self._fail(failure, 0, 0)
-        if self.held and self.room >= UNREAD and not self._waiting:
-            self.clients.unfinished[self] = None
+        if self.room >= UNREAD and not self._waiting:
+            self._come_back()
         broker.weigh()
 
     def take_output(self) -> bytes:

@@ -53,10 +53,21 @@ def test_a_purge(clients: Clients) -> None:
 
 def test_a_purge_whose_client_leaves(clients: Clients) -> None:
     talk, other = filled(clients), Talk(clients).open()
-    talk.say((1, commands.Queue.Purge(0, "q")))
+    talk.say((1, commands.Queue.Purge(0, "q")), *[(1, commands.Queue.Declare(0, "never"))] * MANY)
     talk.connection.lost()
     turns(clients)
     assert other.ready("q") == clients.broker.memory == 0
+    assert "never" not in clients.broker.vhosts["/"].queues
+    assert talk.connection not in clients.unfinished
+
+
+def test_a_client_that_goes_on_after_its_last_word(clients: Clients) -> None:
+    """Nothing is left to do for a connection that has ended, however much came behind the end."""
+    talk = Talk(clients).open()
+    much = [(1, commands.Queue.Declare(0, "q"))] * (TURN - 1)
+    talk.say(*much, (0, commands.Connection.CloseOk()), *much)
+    assert talk.connection.closed
+    assert talk.connection not in clients.unfinished
 
 
 def test_a_deleted_queue(clients: Clients) -> None:
