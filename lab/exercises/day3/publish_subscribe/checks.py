@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,12 @@ from lab.grading import Answer, Http, behaviour, eventually, expect, never, stay
 EXCHANGE = "shop.events"
 KEY = "user.registered"
 QUEUE = "orders.user-registered"
+SOURCE = "/users"
 
+AMOUNT = 25_000
 CONTENT_TYPE = "application/cloudevents+json"
+LOST = 10.0
+"""Seconds after which an event that was given back is not on its way any more."""
 ENDLESS = 50
 """So often no sensible retry delivers one message within seconds."""
 
@@ -22,9 +27,10 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
     system.start("users")
     people = [registered(http, new) for _ in range(3)]
     expect_email_taken(http.post("/users", json={"email": people[0].sent["email"], "name": "Refused Refusedov"}))
+    heard: list[Any] = []
+    expect_nothing_before_the_commit(system, http, broker, new, heard)
     people.append(registered(http, new))  # a fence: what was published before it has arrived when it has
 
-    heard: list[Any] = []
     for person in people:
         eventually(
             lambda: about(person, hear(broker, heard)),  # noqa: B023
@@ -67,11 +73,41 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
         )
 
 
+def expect_nothing_before_the_commit(system: Any, http: Http, broker: Any, new: Any, heard: list[Any]) -> None:
+    """A registration that cannot be written yet has not happened yet."""
+    email = new.email()
+
+    def told() -> list[Any]:
+        return [message for message in hear(broker, heard) if email.encode() in message.body]
+
+    with ThreadPoolExecutor(1) as pool:
+        with system.writing("users"):
+            asked = pool.submit(http["users"].post, "/users", json={"email": email, "name": new.name()})
+            early = within(0.7, told)
+        answer = asked.result()
+    expect(
+        not early,
+        tr("the registration of {email} cannot be written yet: nothing is announced", email=email),
+        got=tr("user.registered was published before the commit"),
+        code="announced-too-early",
+        about=[answer],
+    )
+
+
 @behaviour("C2")
 def check_order_of_a_new_user_is_soon_accepted(http, broker, new):
     listening(broker)
     person = registered(http, new)
     usable(http, person)
+    placed = order(http, person.json["id"])
+    agreed = {"user_id": person.json["id"], "amount": AMOUNT}
+    expect(
+        isinstance(placed.json, dict) and placed.json.get("id") is not None and agreed.items() <= placed.json.items(),
+        tr("POST /orders of user {id} answers with id, user_id and amount", id=person.json["id"]),
+        got=f"{placed}: {placed.text[:200]}",
+        code="wrong-order",
+        about=[placed],
+    )
     stranger = new.id("user")
     answer = order(http, stranger)
     expect(
@@ -91,10 +127,11 @@ def check_order_of_a_new_user_is_soon_accepted(http, broker, new):
 
 
 @behaviour("C3")
-def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, new):
+def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, wire, new):
     listening(broker)
     early = registered(http, new)
     usable(http, early)
+    killed_before_it_is_written(system, http, wire, new)
     system.stop("orders")
     people = [registered(http, new) for _ in range(5)]
     expect(
@@ -124,6 +161,37 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
         got=tr("it is gone: it was not declared durable"),
         code="queue-not-durable",
     )
+    waiting = broker.depth(QUEUE)
+    broker.publish(broker.event(KEY, {"user_id": new.id("user"), "email": new.email(), "name": new.name()}))
+    expect(
+        within(2.0, lambda: broker.depth(QUEUE) > waiting),
+        tr(
+            "{exchange} still puts events of {key} into {queue} after a restart of the broker",
+            exchange=EXCHANGE,
+            key=KEY,
+            queue=QUEUE,
+        ),
+        got=tr("the exchange or its binding is gone"),
+        code="exchange-not-durable",
+    )
+
+
+def killed_before_it_is_written(system: Any, http: Http, wire: Any, new: Any) -> None:
+    """The database takes its time: who acknowledges an event now has written nothing yet."""
+    since = wire.mark()
+    with system.writing("orders"):
+        people = [registered(http, new) for _ in range(3)]
+
+        def acknowledged() -> bool:
+            heard = [flow.message for flow in wire.deliveries("orders->amqp", QUEUE, since)]
+            return wire.acknowledged("orders->amqp", heard, since)
+
+        within(1.0, acknowledged)
+        if system.alive("orders"):
+            system.kill("orders")
+    system.start("orders")
+    for person in people:
+        usable(http, person, code="lost-in-the-crash", within=LOST)
 
 
 @behaviour("C4")
@@ -140,7 +208,7 @@ def check_users_needs_no_listener(system, http, broker, new):
 @behaviour("C5")
 def check_every_subscriber_gets_every_event(http, broker, wire, new):
     listening(broker)
-    with broker.listen(KEY) as other:
+    with broker.listen("user.*") as other, broker.listen("order.#") as stranger:
         people = http.at_once([lambda: register(http, new)] * 10)
         for person in people:
             expect_registered(person, tr("while ten users register at once"))
@@ -164,6 +232,13 @@ def check_every_subscriber_gets_every_event(http, broker, wire, new):
             ),
             code="subscriber-missed",
             about=[person for person in people if person.json["id"] in missed][:1],
+        )
+        strange = stranger.up_to_now()
+        expect(
+            not strange,
+            tr("a queue that is bound to order.# gets no event of {key}", key=KEY),
+            got=tr("it got {count}: {exchange} is no topic exchange", count=len(strange), exchange=EXCHANGE),
+            code="not-a-topic",
         )
 
 
@@ -276,8 +351,13 @@ def registered(http: Http, new: Any) -> Answer:
 
 def expect_registered(answer: Answer, when: str = "", code: str = "not-registered") -> None:
     expect(
-        answer.status == 201 and isinstance(answer.json, dict) and answer.json.get("id") is not None,
-        tr("POST /users {when}: 201 with an id", when=when) if when else tr("POST /users: 201 with an id"),
+        answer.status == 201
+        and isinstance(answer.json, dict)
+        and answer.json.get("id") is not None
+        and answer.sent.items() <= answer.json.items(),
+        tr("POST /users {when}: 201 with id, email and name", when=when)
+        if when
+        else tr("POST /users: 201 with id, email and name"),
         got=answer,
         code=code,
         about=[answer],
@@ -295,10 +375,10 @@ def expect_email_taken(answer: Answer) -> None:
 
 
 def order(http: Http, user: Any) -> Answer:
-    return http["orders"].post("/orders", json={"user_id": user, "amount": 25_000})
+    return http["orders"].post("/orders", json={"user_id": user, "amount": AMOUNT})
 
 
-def usable(http: Http, person: Answer, code: str = "never-usable") -> None:
+def usable(http: Http, person: Answer, code: str = "never-usable", within: float = 20.0) -> None:
     """Orders soon takes an order of this user."""
     user = person.json["id"]
     tries: list[Answer] = []
@@ -310,6 +390,7 @@ def usable(http: Http, person: Answer, code: str = "never-usable") -> None:
     eventually(
         accepted,
         tr("orders to accept an order of user {user}, who is registered", user=user),
+        within,
         code=code,
         got=lambda: tries[-1],
         about=[person],
@@ -371,7 +452,7 @@ def malformed(message: Any, person: Answer) -> str:
     wrong = {
         tr("specversion is not 1.0"): event.get("specversion") != "1.0",
         tr("it has no id"): not event.get("id"),
-        tr("it has no source"): not event.get("source"),
+        tr("source is not {source}", source=SOURCE): event.get("source") != SOURCE,
         tr("type is not {key}", key=KEY): event.get("type") != KEY,
         tr("time is not as in RFC 3339"): not is_time(event.get("time")),
         tr("data is not {agreed}", agreed=agreed): not isinstance(data, dict) or not agreed.items() <= data.items(),
@@ -381,6 +462,9 @@ def malformed(message: Any, person: Answer) -> str:
         != person.request_id,
         tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id): message.message_id
         != str(event.get("id")),
+        tr("correlation_id is {correlation!r} and not the event's correlationid", correlation=message.correlation_id): (
+            message.correlation_id != event.get("correlationid")
+        ),
         tr("it is not persistent (delivery_mode 2)"): not message.persistent,
         tr("content_type is {content_type!r}", content_type=message.content_type): not message.content_type.startswith(
             CONTENT_TYPE
