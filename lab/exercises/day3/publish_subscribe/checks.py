@@ -184,7 +184,7 @@ def killed_before_it_is_written(system: Any, http: Http, wire: Any, new: Any) ->
 
         def acknowledged() -> bool:
             heard = [flow.message for flow in wire.deliveries("orders->amqp", QUEUE, since)]
-            return wire.acknowledged("orders->amqp", heard, since)
+            return bool(wire.acknowledged("orders->amqp", heard, since))
 
         within(1.0, acknowledged)
         if system.alive("orders"):
