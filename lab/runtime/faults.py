@@ -10,13 +10,14 @@ from lab.faults import aim
 from lab.faults.catalogue import KINDS, effect
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
+from lab.faults.text import FaultError, parse
 from lab.faults.text import format as to_text
-from lab.faults.text import parse
 from lab.journal.event import FaultChange
 from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus
 from lab.runtime.process import ActionError
 from lab.runtime.supervisor import Supervisor
+from lab.system.links import covers
 from lab.system.model import System
 from lab.system.refusal import Unknown
 
@@ -29,12 +30,15 @@ class Faults:
     ) -> None:
         self.plan = Plan(seed, emit)
         self.supervisor: Supervisor | None = None
+        self.files: frozenset[str] = frozenset()
+        """The links that no tap is on, because the provider is a file of the consumer (SQLite)."""
         self._system = system
         self._now = now
 
     def add(self, text: str, owner: str) -> FaultStatus:
         """Begin the fault that `text` describes. Raises FaultError, or ActionError if its process cannot suffer it."""
         fault = aim.aimed(parse(text), self._system)
+        self._must_bite(fault)
         fault = self.plan.add(replace(fault, owner=owner), self._now())
         try:
             self._apply(fault)
@@ -77,6 +81,22 @@ class Faults:
         service = self._system.service(name)
         names = {name, service.name if service is not None else name}
         return [fault for one in sorted(names) for fault in self.plan.on_process(one)]
+
+    def _must_bite(self, fault: Fault) -> None:
+        """Raises FaultError if nothing that the fault could hit will ever pass."""
+        concerned = [link for link in self._system.links if covers(fault.target, link.id)]
+        if concerned and all(link.id in self.files for link in concerned):
+            link = concerned[0]
+            raise FaultError(
+                tr(
+                    "{engine} is a file of {service}'s: nothing crosses a wire that {kind} could hit; "
+                    "run it on a server (lab run ... --engine {name}=native), or disturb {service} itself",
+                    engine=link.target,
+                    service=link.source,
+                    kind=fault.kind,
+                    name=link.protocol,
+                )
+            )
 
     def _apply(self, fault: Fault) -> None:
         if KINDS[fault.kind].scope != "process" or self.supervisor is None:

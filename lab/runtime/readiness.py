@@ -92,27 +92,46 @@ async def _get(host: str, port: int, path: str) -> Answer:
     try:
         head = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: lab-readiness\r\nConnection: close\r\n\r\n"
         writer.write(head.encode())
-        data = await reader.read(LIMIT)
-        while len(data) < LIMIT and (more := await reader.read(LIMIT)):
+        data, seen = b"", _Seen()
+        while not seen.whole and len(data) < LIMIT and (more := await reader.read(LIMIT)):
             data += more
+            seen = _seen(data)
     finally:
         writer.close()
-    return _judge(path, data)
-
-
-def _judge(path: str, data: bytes) -> Answer:
-    body = bytearray()
-
-    class Collect:
-        def on_body(self, chunk: bytes) -> None:
-            body.extend(chunk)
-
     if not data:
         return Answer("unready", tr("GET {path}: connection closed without an answer", path=path))
-    parser = httptools.HttpResponseParser(Collect())
+    return _judge(path, seen)
+
+
+class _Seen:
+    """An answer as far as it has come. Its end is its own: a server may keep the connection open all the same."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.body = b""
+        self.whole = False
+
+    def on_body(self, chunk: bytes) -> None:
+        self.body += chunk
+
+    def on_message_complete(self) -> None:
+        self.whole = True
+
+
+def _seen(data: bytes) -> _Seen:
+    """Raises httptools.HttpParserError for what is no HTTP."""
+    seen = _Seen()
+    parser = httptools.HttpResponseParser(seen)
+    head, _, body = data.partition(b"\n\n")
+    if b"\r\n" not in head:  # a server that ends its lines with LF alone, which other clients take, too
+        data = head.replace(b"\n", b"\r\n") + b"\r\n\r\n" + body if b"\n\n" in data else b""
     parser.feed_data(data)
-    status = parser.get_status_code()
-    said = _said(bytes(body))
+    seen.status = parser.get_status_code()
+    return seen
+
+
+def _judge(path: str, seen: _Seen) -> Answer:
+    status, said = seen.status, _said(seen.body)
     if status != 200:
         return Answer(
             "unready", tr("GET {path} answers {status}{failing}", path=path, status=status, failing=_failing(said))

@@ -91,6 +91,7 @@ class Run:
         self._remember(RUNTIME, os.getpid())
         self._remember("fork server", self._forks.pid)
         self._wiring = self._wire()
+        self.faults.files = frozenset(one.id for one in self.system.links if not self._wiring.providers(one))
         self._around = Surroundings(
             spawn=self._forks.spawn,
             now=self.journal.now,

@@ -41,6 +41,8 @@ KINDS = (
     mark("scenario"),
 )
 """Of what there may be none that is called so."""
+MANY = 12
+"""So many names are listed at most; whoever shows the refusal says where all of them are."""
 
 
 class Unknown(Refusal):
@@ -54,6 +56,9 @@ class Unknown(Refusal):
         self.known = tuple(known)
         if close := close_to(word, self.known):
             why = tr("Did you mean {close}?", close=tr(" or ").join(close))
+        elif len(self.known) > MANY:
+            some = ", ".join(sorted(self.known)[:MANY])
+            why = tr("There are {count}: {some} …", count=len(self.known), some=some)
         elif self.known:
             why = tr("There are: {known}", known=", ".join(sorted(self.known)))
         else:

@@ -19,6 +19,7 @@ from lab.engines.amqp import tiers as rabbitmq
 from lab.engines.redis import tiers as redis_engine
 from lab.engines.sql import tiers as sql
 from lab.journal.event import EngineState, Flow
+from lab.runtime.api import ControlError
 from lab.system.model import Engine, Link, Service, System
 from tests.runtime.live import Live, marked, started
 from tests.waiting import eventually
@@ -133,6 +134,10 @@ def test_sqlite_is_a_file_of_the_service() -> None:
         with engine.begin() as connection:
             connection.execute(sqlalchemy.text("create table notes (text varchar)"))
         engine.dispose()
+        for fault in ("latency user-one:store 300ms", "partition user-one<->store"):
+            with pytest.raises(ControlError, match=r"is a file of user-one's.*--engine sql=native"):
+                live.control.add_fault(fault)
+        assert not live.status().faults
 
 
 @pytest.mark.parametrize("_", [pytest.param(None, marks=POSTGRES, id="native")])

@@ -49,6 +49,8 @@ BROKEN = {"checks": {"db": {"status": "down", "error": "locked"}, "disk": {"stat
         (response(200, "fine"), "ready", ""),
         (b"HTTP/1.1 200 OK\r\n\r\nhello", "ready", ""),
         (CHUNKED, "degraded", ""),
+        (b'HTTP/1.1 200 OK\nContent-Length: 22\n\n{"status": "degraded"}', "degraded", ""),
+        (b"HTTP/1.0 503 X\nServer: old\n\n", "unready", "GET /readyz answers 503"),
         (response(200, WORN), "degraded", "broker: no route"),
         (response(503, BROKEN), "unready", "GET /readyz answers 503: db: locked"),
         (response(404, None), "unready", "GET /readyz answers 404"),
@@ -66,6 +68,19 @@ async def test_what_is_no_http_is_told() -> None:
         answer = await readiness.http("127.0.0.1", port, "/readyz")()
     assert answer.state == "unready"
     assert answer.reason.startswith(f"port {port}: ")
+
+
+async def test_a_server_that_keeps_the_connection_open_has_answered() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response(200, {"status": "ready"}))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert await readiness.http("127.0.0.1", port, "/readyz")() == Answer("ready")
 
 
 async def test_silence_ends_after_a_second() -> None:

@@ -37,7 +37,7 @@ def explain(
     found = [(exercise, wrong) for exercise in exercises for wrong in exercise.wrong if wrong.name == misconception]
     if not found:
         names = {wrong.name for exercise in exercises for wrong in exercise.wrong}
-        raise unknown("misconception", misconception, names)
+        raise unknown("misconception", misconception, names, next=tr("Tab after lab explain lists them all"))
     width = min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else WIDEST
     for number, (exercise, wrong) in enumerate(found):
         if number:

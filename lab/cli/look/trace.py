@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("lab trace", "lab trace 5f3a9c1e", "lab trace 5f3a --run 0007-day3")
 LATEST = 10
-SHORTEST = 4
-"""The shortest prefix that may stand for an id."""
 
 
 def trace(
@@ -91,8 +89,6 @@ def _whole(events: list[Event], beginning: str) -> str:
     """The only id with this prefix, or the word as it was typed."""
     from lab.journal.story import idents
 
-    if len(beginning) < SHORTEST:
-        return beginning
     known = idents(events)
     matching = [ident for ident in known if ident.startswith(beginning)]
     if beginning in known or not matching:
