@@ -35,7 +35,7 @@ PATIENT = 4000
 AFTERWARDS = 2.0
 """Seconds after which what was refused is looked at once more."""
 AT_ONCE = 6
-TRIES = 3
+TRIES = 5
 """On a busy machine a healthy users, too, may take longer than HTTP_TIMEOUT_MS, and 503 is right then."""
 ORDERS = 30
 CONNECTIONS = 10
