@@ -91,10 +91,11 @@ def fault_ids(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 def stories(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.cli import which_run
     from lab.journal.query import read
+    from lab.journal.standing import sighted
     from lab.journal.story import entities
 
     record = which_run.recorded(ctx.params.get("run_id"))
-    found = entities(read(which_run.journal(record)), which_run.system_of(record).entities)
+    found = entities(read(which_run.journal(record)), sighted(which_run.system_of(record)))
     return ((ident, f"{kind} {state}") for ident, (kind, state) in [*found.items()][-50:])
 
 

@@ -29,7 +29,7 @@ def card(picture: RunPicture, system: System, scenario: str) -> list[Row]:
         rows.append(row((f"   {tr('{entity}s', entity=kind)}: {ended}", "text")))
     rows += [(), row((tr(" what proves it"), "title"))]
     rows += [row((f"   {text}", "text")) for text in told[-1:]]
-    rows.append(row(tr("   The lists of faults, notes and flows keep everything; Space and , go back in time.")))
+    rows.append(row(tr("   The lists keep everything; Space and , go back in time.")))
     if following := _next(system, scenario):
         rows += [(), row((tr(" what to play next"), "title"))]
         rows.append(row((f"   lab run {system.name} --scenario {following}", "key")))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from lab.journal.event import Event, Flow, Log
 from lab.system.entity import Entity, mood
+from lab.system.kinds import relays
+from lab.system.model import System
 
 REMEMBERED = 4_000
 
@@ -35,8 +37,15 @@ class Change:
     formerly: str = ""
 
 
+def sighted(system: System) -> tuple[Entity, ...]:
+    """What of the system's entities the wire can show: nothing where no broker carries the messages that end them, for
+    then all of them would seem to wait for ever."""
+    return system.entities if any(relays(engine.kind) for engine in system.engines) else ()
+
+
 class Standing:
-    """The fold of a run's events into changes. `declared` are the System's entities: of others only logs are heeded."""
+    """The fold of a run's events into changes. `declared` are the entities that can be `sighted`: of others only logs
+    are heeded."""
 
     def __init__(self, declared: Iterable[Entity] = ()) -> None:
         self._declared = tuple(declared)

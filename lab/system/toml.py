@@ -20,7 +20,7 @@ env = "REDIS_URL"
 name = "order"
 requests = [{ method = "POST", service = "orders", path = "/orders", json = { qty = 1 } }]
 
-[entity.order]                 # what the services log states of: good, bad, neutral, or going-on
+[entity.order]                 # what the business counts, and its states: good, bad, neutral, or going-on
 pending = "going-on"
 confirmed = "good"
 """

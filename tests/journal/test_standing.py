@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -106,3 +107,11 @@ def test_a_copy_goes_its_own_way() -> None:
     assert copied.entity_counts["order"] == {"pending": 1}
     copied.apply(told(2.0, "r1", "order.cancelled"))
     assert copied.entity_counts["order"]["cancelled"] == 1
+
+
+def test_without_a_broker_nothing_could_end_them_so_none_is_said_to_wait() -> None:
+    picture = RunPicture(replace(shop.SYSTEM, engines=()))
+    picture.apply(asked(1.0, "r1"))
+    assert not picture.verdicts.waiting
+    picture.apply(at(2.0, shop.state("o-1", "pending", "r1")))
+    assert picture.verdicts.lost(2.0 + LOST) == 1

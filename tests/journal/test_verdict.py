@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.journal.event import Event, FaultChange, Load
 from lab.journal.picture.run import RunPicture
-from lab.journal.picture.verdict import AFTER, LOST, SETTLE, Verdicts
+from lab.journal.picture.verdict import AFTER, LATE, LOST, SETTLE, Verdicts
 from tests.dashboard import shop
 from tests.stamped import fault_change
 
@@ -88,3 +88,15 @@ def test_a_copy_stays_as_it_was() -> None:
         verdicts.apply(event)
     assert kept.of["f1"].until is None
     assert list(kept.waiting) == [("order", "a")]
+
+
+def test_what_was_late_when_a_fault_began_is_not_its_doing() -> None:
+    verdicts = judged(
+        order("a", "pending", 1.0),
+        begin(1.0 + LATE),
+        order("b", "pending", 4.0),
+        order("a", "confirmed", 7.0),
+        order("b", "confirmed", 8.0),
+    )
+    assert verdicts.of["f1"].slowest == ((4.0, "order", "b"),)
+    assert verdicts.late == 2

@@ -40,14 +40,16 @@ def trace(
     """
     from lab.cli import which_run
     from lab.journal.query import read
+    from lab.journal.standing import sighted
     from lab.journal.story import NoStory, entities, story
     from lab.journal.telling import lines
 
     record = which_run.recorded(run_id)
     events = list(read(which_run.journal(record)))
-    declared = which_run.system_of(record).entities
+    system = which_run.system_of(record)
+    declared = system.entities
     if ident is None:
-        _latest(entities(events, declared), declared, as_json)
+        _latest(entities(events, sighted(system)), declared, as_json)
         return
     try:
         told = story(events, _whole(events, ident), declared)

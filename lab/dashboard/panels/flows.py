@@ -16,6 +16,8 @@ from lab.system.links import ends
 from lab.system.model import CLIENT
 
 RECENT = 5_000
+WHEN, TOOK = 9, 8
+"""Columns for when it was, and for how long it took."""
 COPIED = 400
 """Flows that a snapshot keeps; more would hold on to a whole long run."""
 
@@ -52,29 +54,28 @@ def _items(view: View) -> Sequence[Flow]:
     return [flow for flow in flows.recent if view.wanted is None or view.wanted(flow)]
 
 
-def flow_row(flow: Flow, view: View, width: int) -> Row:  # noqa: ARG001 - the shape of every row
-    """One flow on one line: when, where, what, how it went."""
+def flow_row(flow: Flow, view: View, width: int) -> Row:
+    """One flow on one line: when, where, what, how it went. What is asked gets all the room that the others leave."""
     place = flow.link.replace("->", "→")
     if flow.back:
         consumer, provider = ends(flow.link)
         place = f"{provider}→{consumer}"
-    wide = 26 if width >= 100 else 24 if width >= 70 else 20
+    longest = max((len(link.source) + len(link.target) + 1 for link in view.system.links), default=len(place))
+    wide = max(12, min(longest, width // 3))
     mark, style = _mark(flow)
-    took = figures.ms(flow.ms)
-    rest = width - 9 - wide - 1 - 8
-    op_room = max(10, rest - len(flow.status) - len(mark) - 3)
+    status = f" {flow.status}" if flow.status else ""
+    mark = f" {mark}" if mark else ""
+    took = right(figures.ms(flow.ms), TOOK) if flow.ms is not None else ""
+    room = max(10, width - WHEN - wide - 1 - len(status) - len(mark) - len(took))
     quiet = "dim" if style == "text" and flow.role not in TRAFFIC else "text"
     return clip(
         row(
             (f"{flow.t:8.2f} ", "dim"),
             (fit(place, wide) + " ", "name" if quiet == "text" else "dim"),
-            (fit(flow.op, op_room) + " ", quiet),
-            (flow.status + " " if flow.status else "", _status_style(flow)),
-            (mark + " " if mark else "", style),
-            (
-                right(took, max(0, rest - op_room - len(flow.status) - len(mark) + 6 - bool(flow.status) - bool(mark))),
-                "dim",
-            ),
+            (fit(flow.op, room), quiet),
+            (status, _status_style(flow)),
+            (mark, style),
+            (took, "dim"),
         ),
         width,
     )

@@ -18,7 +18,7 @@ from lab.journal.picture.link import FAILED, LinkPicture
 from lab.journal.picture.process import GONE, ProcessPicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
 from lab.journal.picture.verdict import Verdicts
-from lab.journal.standing import Change, Standing
+from lab.journal.standing import Change, Standing, sighted
 from lab.system.entity import Entity, Mood, mood
 from lab.system.model import System
 
@@ -46,7 +46,7 @@ class RunPicture:
         self.entity_counts: dict[str, Counter[str]] = {}
         self.declared: tuple[Entity, ...] = system.entities if system is not None else ()
         """What the System says of the states of entities; see `mood`."""
-        self._standing = Standing(self.declared)
+        self._standing = Standing(sighted(system) if system is not None else ())
         self.verdicts = Verdicts(self.declared)
         """What faults did to all that."""
         self.checks: dict[str, Check] = {}

@@ -106,7 +106,8 @@ class Verdicts:
             if took >= LATE:
                 self.late += 1
                 for verdict in self._open():
-                    if verdict.until is None or born <= verdict.until:
+                    # What was late when the fault began is not its doing.
+                    if verdict.since - born < LATE and (verdict.until is None or born <= verdict.until):
                         verdict.late += 1
                         verdict.slowest = tuple(sorted((*verdict.slowest, (took, kind, ident)), reverse=True)[:SLOWEST])
 
