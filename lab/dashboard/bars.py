@@ -43,8 +43,8 @@ class About:
     run: str = "starting"
 
 
-def top(about: About, picture: RunPicture, width: int) -> Row:
-    """One line; what matters least goes first where it is narrow."""
+def top(about: About, picture: RunPicture, width: int, *, counts: bool = False) -> Row:
+    """One line; what matters least goes first where it is narrow. With `counts` it says whether anything is lost."""
     faults = picture.active_faults()
     alarm: Row = ()
     if faults:
@@ -62,6 +62,8 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
         (0, row((f"{symbol} {tr(about.state)}", "ok" if symbol == "●" else "warn"))),
         (1, row((figures.clock(picture.now), "strong"))),
     ]
+    if counts and picture.declared:
+        parts.append((2, fate(picture, width // 3)))
     if about.speed is not None:
         parts.append((2, row((f"{about.speed:g}×", "text"))))
     if picture.load is not None:
@@ -94,6 +96,28 @@ def top(about: About, picture: RunPicture, width: int) -> Row:
     return clip((*line, (" " * gap, "text"), *alarm), width)
 
 
+def fate(picture: RunPicture, width: int) -> Row:
+    """Is anything lost? `2 waiting · 29 late · 0 lost · 0 doubled`; where it is too narrow what is 0 goes, from the
+    left, but never how many are lost."""
+    verdicts = picture.verdicts
+    counts = [
+        (len(verdicts.waiting), tr("waiting"), "text"),
+        (verdicts.late, tr("late"), "warn"),
+        (verdicts.lost(picture.now), tr("lost"), "bad"),
+        (verdicts.doubled, tr("doubled"), "bad"),
+    ]
+    lost = counts[2]
+    for each in [each for each in counts if not each[0] and each is not lost]:
+        if width_of(_counted(counts)) > width:
+            counts.remove(each)
+    return clip(_counted(counts), width)
+
+
+def _counted(counts: Sequence[tuple[int, str, str]]) -> Row:
+    parts = [(f"{count} {word}", style if count else "dim") for count, word, style in counts]
+    return tuple(part for pair in parts for part in (pair, (" · ", "dim")))[:-1]
+
+
 def story(picture: RunPicture, banner: str, width: int, height: int, first: str = WELCOME) -> list[Row]:
     """The scenario's narration, or what to try `first`; a banner (the runtime is gone) comes before both."""
     if banner:
@@ -102,7 +126,8 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
     loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
     note = next(loud, None) or picture.narration()
     verdict = picture.verdicts.latest()
-    if verdict is not None and picture.now - (verdict.settled or 0.0) < WARN_FOR:
+    settled = (verdict.settled or 0.0) if verdict is not None else -WARN_FOR
+    if verdict is not None and picture.now - settled < WARN_FOR and (note is None or note.t <= settled):
         lines = wrap(verdict_words(verdict, picture), width - 4, height)
         return [row((" ■ " if number == 0 else "   ", "key"), (line, "note")) for number, line in enumerate(lines)]
     if note is None and picture.check:

@@ -52,13 +52,19 @@ def plan(desk: Desk, width: int, height: int) -> Plan:
     return Plan(width, height, story, max(2, min(len(items), room // 2)), None, items)
 
 
-def top(desk: Desk, width: int) -> list[Row]:
-    return [bars.top(desk.run.about, desk.picture, width)]
+def top(desk: Desk, width: int, *, beside: bool) -> list[Row]:
+    """What run it is; and what is lost, where that does not stand in the column `beside`."""
+    return [bars.top(desk.run.about, desk.picture, width, counts=not beside)]
 
 
 def story(desk: Desk, width: int, height: int) -> list[Row]:
     first = bars.WELCOME if desk.run.live else bars.RECORDING
-    return bars.story(desk.picture, desk.run.banner, width, max(1, height), first)
+    rows = bars.story(desk.picture, desk.run.banner, width, max(1, height), first)
+    hint: Row = (("  Space ", "key"), (tr("holds it"), "dim"))
+    told = desk.picture.narration() is not None and desk.run.live and not (desk.run.held or desk.run.over)
+    if rows and told and width_of(rows[-1]) + width_of(hint) < width:
+        rows[-1] = (*rows[-1], *hint)
+    return rows
 
 
 def map_rows(desk: Desk, plan: Plan, clock: float) -> list[Row]:
@@ -147,7 +153,7 @@ def whole(desk: Desk, width: int, height: int) -> list[Row]:
             for left, right in zip(lists, column, strict=True)
         ]
     return [
-        *top(desk, width),
+        *top(desk, width, beside=beside > 0),
         *_exactly(story(desk, width, space.story), space.story),
         *_exactly(map_rows(desk, space, 0.0), space.map),
         *tabs(desk, width),

@@ -155,7 +155,7 @@ class RunScreen(Screen[None]):
         if not width or not self.is_mounted:
             return
         desk = self.desk
-        self._surface("top").show(frame.top(desk, width))
+        self._surface("top").show(frame.top(desk, width, beside=bool(self._surface("side").display)))
         story = self._surface("story")
         story.show(frame.story(desk, width, story.size.height))
         if not self.has_class("-zoomed"):
@@ -260,19 +260,27 @@ class RunScreen(Screen[None]):
         self.call_after_refresh(self.draw)
 
     def _open(self) -> None:
-        """In a list the line under the cursor; on the map all about the process, or only this link's flows."""
+        """In a list the line under the cursor; on the map all about the process, or only the flows of the link."""
         desk = self.desk
         if desk.in_list:
             item = desk.chosen()
             if item is not None:
                 self._page(*desk.panel.detail(item, desk.view(desk.panel)))
-        elif (process := desk.picture.processes.get(desk.selection)) is not None:
-            self._page(*detail.of_process(process, desk.view(desk.panel)))
-        elif isinstance(desk.picture.links.get(desk.selection), LinkPicture):
+        elif found := [
+            desk.picture.processes[name]
+            for name in desk.run.system.instances(desk.selection)
+            if name in desk.picture.processes
+        ]:
+            pages = [detail.of_process(process, desk.view(desk.panel))[1] for process in found]
+            self._page(desk.selection, [line for page in pages for line in (*page, ())][:-1])
+        elif desk.selection:
             stream = next((panel for panel in self.run.panels if panel.stream), desk.panel)
-            desk.set_filter(f"link:{desk.selection}")
+            of_link = isinstance(desk.picture.links.get(desk.selection), LinkPicture)
+            desk.set_filter(f"link:{desk.selection}" if of_link else f"link:{desk.selection}->")
             desk.show(stream)
-            self.say(tr("only the flows of this link; Esc clears the filter"), "dim")
+            self.say(
+                tr("only the flows of {what}; Esc clears the filter", what=desk.selection.replace("->", "→")), "dim"
+            )
 
     def _show_card(self) -> None:
         """The end of a scenario is a card, shown once, when nobody is typing or looking at what was before."""

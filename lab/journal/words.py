@@ -32,7 +32,15 @@ OUTCOMES = (
 """Of a flow; and how a delivery is marked that came again."""
 LEVELS = (mark("debug"), mark("info"), mark("warning"), mark("critical"))
 """Of a log line; `error` is an outcome, too."""
-CHANGES = (mark("begins"), mark("is healed"), mark("ends"), mark("active"), mark("healed"), mark("expired"))
+CHANGES = (
+    mark("begins"),
+    mark("is healed"),
+    mark("ends"),
+    mark("active"),
+    mark("healed"),
+    mark("expired"),
+    mark("done"),
+)
 """Of a fault."""
 STATUSES = (
     mark("connection lost"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.dashboard import bars, figures, map_view
@@ -15,7 +17,7 @@ from lab.dashboard.panels.entities import board
 from lab.dashboard.rows import Row, broken, clip, fit, row, text_of, width_of, wrap
 from lab.dashboard.shown import Folds
 from lab.dashboard.traffic import Traffic
-from lab.journal.event import Check, Event, Flow, Load, Log, Note, Process
+from lab.journal.event import Check, EngineState, Event, Flow, Load, Log, Note, Process, Queue
 from lab.journal.picture.run import RunPicture
 from lab.system.model import Link, Service, System
 from tests.dashboard import golden, shop
@@ -264,3 +266,40 @@ def test_the_counts_of_what_is_lost_fit_a_narrow_side() -> None:
     wide, narrow = (text_of(find("entities").side(seen, width, 10)).split("\n")[2] for width in (60, 34))
     assert wide == " 1 waiting · 0 late · 0 lost · 0 doubled"
     assert narrow == " 1 waiting · 0 lost · 0 doubled"
+
+
+def test_where_no_side_says_what_is_lost_the_top_line_does() -> None:
+    picture = run(*trouble())
+    picture.now = NOW + 1
+    about = bars.About("day3")
+    assert "0 lost" in text_of([bars.top(about, picture, 80, counts=True)])
+    assert "lost" not in text_of([bars.top(about, picture, 120)])
+
+
+def test_queues_that_were_never_used_are_folded_until_time_stands_still() -> None:
+    seen = view(
+        "queues", folds(*events(), EngineState(t=12.0, source="broker", queues={"orders.retry": Queue(ready=0)}))
+    )
+    seen = replace(seen, held=False)
+    panel = find("queues")
+    assert "orders.retry" not in [queue.name for queue in panel.items(seen)]
+    assert "1 that was never used" in text_of([panel.says(seen)])
+    assert "orders.retry" in [queue.name for queue in panel.items(replace(seen, held=True))]
+
+
+def test_a_fault_that_happens_once_is_done_and_has_not_expired() -> None:
+    picture = RunPicture(shop.SYSTEM)
+    picture.apply(fault_change("kill payments", t=1.0, id="f1", change="added"))
+    picture.apply(fault_change("kill payments", t=1.0, id="f1", change="expired"))
+    assert picture.summary().faults[0].ended == "done"
+
+
+def test_a_line_of_the_scenario_is_not_covered_by_a_verdict_that_came_before_it() -> None:
+    picture = RunPicture(shop.SYSTEM)
+    text = "latency payments->payment_provider 3s"
+    picture.apply(fault_change(text, t=1.0, id="f1", change="added"))
+    picture.apply(fault_change(text, t=2.0, id="f1", change="healed"))
+    picture.apply(Load(t=6.0))
+    assert "f1 is over" in text_of(bars.story(picture, "", 120, 2))
+    picture.apply(Note(t=7.0, topic="scenario", text="Now the next."))
+    assert "Now the next." in text_of(bars.story(picture, "", 120, 2))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lab.dashboard import detail, figures
+from lab.dashboard import bars, detail, figures
 from lab.dashboard.panel import Panel, View
-from lab.dashboard.rows import Row, clip, fit, note, right, row, width_of
+from lab.dashboard.rows import Row, clip, fit, note, right, row
 from lab.journal.event import Event, Flow
 from lab.journal.picture.entity import EntityPicture
 from lab.locale import tr
@@ -114,28 +114,8 @@ def _side(view: View, width: int, height: int) -> list[Row]:
     title = row((f" {_title(view.system)}", "title"))
     if not known:
         return [title, *note(_empty(view), width)]
-    head = [title, (*row(" "), *tally(view)), (*row(" "), *_fate(view, width - 1))]
+    head = [title, (*row(" "), *tally(view)), (*row(" "), *bars.fate(view.picture, width - 1))]
     return [*head, *(entity_row(entity, view, width) for entity in known)]
-
-
-def _fate(view: View, width: int) -> Row:
-    """Is anything lost? `2 waiting · 29 late · 0 lost · 0 doubled`; the first that are 0 go where it is too narrow."""
-    verdicts = view.picture.verdicts
-    lost = verdicts.lost(view.now)
-    counts = [
-        (len(verdicts.waiting), tr("waiting"), "text"),
-        (verdicts.late, tr("late"), "warn"),
-        (lost, tr("lost"), "bad"),
-        (verdicts.doubled, tr("doubled"), "bad"),
-    ]
-    while width_of(_counted(counts)) > width and any(not count for count, *_ in counts[:-1]):
-        counts.remove(next(each for each in counts if not each[0]))
-    return clip(_counted(counts), width)
-
-
-def _counted(counts: Sequence[tuple[int, str, str]]) -> Row:
-    parts = [(f"{count} {word}", style if count else "dim") for count, word, style in counts]
-    return tuple(part for pair in parts for part in (pair, (" · ", "dim")))[:-1]
 
 
 PANEL = Panel(

@@ -11,7 +11,7 @@ from lab.faults.catalogue import KINDS, toll
 from lab.journal.picture.fault import FaultPicture
 from lab.locale import mark, tr
 
-WHEN = max(len(tr(word)) for word in (mark("until healed"), mark("healed"), mark("expired")))
+WHEN = max(len(tr(word)) for word in (mark("until healed"), mark("healed"), mark("expired"), mark("done")))
 """Columns for how long a fault still lasts."""
 
 

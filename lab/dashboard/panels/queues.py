@@ -8,7 +8,7 @@ from lab.dashboard import detail, figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, note, right, row, squeeze
 from lab.journal.picture.queue import QueuePicture, Queues
-from lab.locale import mark, tr
+from lab.locale import mark, tr, trn
 from lab.system.kinds import relays
 from lab.system.links import ends
 
@@ -16,20 +16,35 @@ WIDE = 66
 """Columns from which consumers, redeliveries and the last minute fit."""
 
 
-def _items(view: View) -> Sequence[QueuePicture]:
+def _all(view: View) -> list[QueuePicture]:
     queues: Queues = view.fold
     return sorted(queues.by_name.values(), key=lambda queue: (queue.name.endswith(".dlq"), queue.name))
 
 
+def _items(view: View) -> Sequence[QueuePicture]:
+    """Those that were used; all of them while time stands still, or if none was."""
+    known = _all(view)
+    used = [queue for queue in known if not _idle(queue)]
+    return known if view.held or not used else used
+
+
+def _says(view: View) -> Row:
+    idle = len(_all(view)) - len(_items(view))
+    if not idle:
+        return ()
+    said = trn("{count} that was never used (", "{count} that were never used (", idle)
+    return row((said, "dim"), ("Space", "key"), (tr(" shows all)"), "dim"))
+
+
 def _by_need(view: View) -> list[QueuePicture]:
     """What waits comes first where there is no room for all: dead letters, then the deepest."""
-    named = _items(view)
+    named = _all(view)
     full = [queue for queue in named if queue.ready or queue.unacked]
     return [*full, *(queue for queue in named if queue not in full)]
 
 
 def _heading(view: View, width: int) -> list[Row]:
-    if not _items(view):
+    if not _all(view):
         return []
     more = right(tr("consumers"), 11) + right(tr("again"), 7) + "  " + tr("last minute") if width >= WIDE else ""
     return [row((f" {fit(tr('queue'), _name(width))} ready  unacked{more}", "dim"))]
@@ -112,5 +127,6 @@ PANEL = Panel(
     detail=_detail,
     empty=_empty,
     heading=_heading,
+    says=_says,
     side=_side,
 )

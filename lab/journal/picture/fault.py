@@ -13,7 +13,8 @@ from lab.system.links import covers
 class FaultPicture:
     """`kind` is its name in the catalogue, `target` where it acts in words, `links` the links among that.
 
-    `ended` is empty while the fault is active, then `healed` or `expired`; `hits` says what it hit, newest last."""
+    `ended` is empty while the fault is active, then `healed`, `expired`, or `done` if it was no matter of time (a
+    kill); `hits` says what it hit, newest last."""
 
     id: str
     kind: str

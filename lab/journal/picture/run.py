@@ -237,7 +237,8 @@ class RunPicture:
             if event.correlation:
                 fault.struck.append(event.correlation)
         elif event.change in ("healed", "expired"):
-            fault.ended, fault.until = event.change, event.t
+            over = "done" if event.change == "expired" and fault.duration is None else event.change
+            fault.ended, fault.until = over, event.t
 
     def _drop_oldest_fault(self) -> None:
         oldest = next((fault.id for fault in self.faults.values() if fault.ended), next(iter(self.faults)))
