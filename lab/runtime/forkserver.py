@@ -19,6 +19,7 @@ its own): an orphan becomes a child of ours, and says by LAB_LEADER in its envir
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import json
@@ -38,6 +39,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lab.engines.lifetime import adopt_orphans, die_with_parent
+from lab.locale import tr
 from lab.runtime import preload
 
 ALL = "*"
@@ -147,7 +149,7 @@ class ForkServer:
                 os.execvp(request["argv"][0], request["argv"])
         except OSError as error:
             what = request["cwd"] if error.filename == request["cwd"] else (request["argv"] or [request["module"]])[0]
-            os.write(report, f"{what}: {error.strerror}".encode())
+            os.write(report, f"{what}: {_reason(error, what)}".encode())
             os._exit(127)
         os.close(report)
         gc.enable()
@@ -245,6 +247,24 @@ class ForkServer:
         data = json.dumps(message).encode()
         with contextlib.suppress(OSError):  # the runtime is gone: the next read says so
             self._sock.sendall(LENGTH.pack(len(data)) + data)
+
+
+def _reason(error: OSError, program: str) -> str:
+    """Why it cannot be executed; the system says of a script that it is not there when its interpreter is not."""
+    first = b""
+    with contextlib.suppress(OSError), Path(program).open("rb") as file:
+        first = file.readline(256)
+    if error.errno == errno.ENOEXEC and not first.startswith(b"#!"):
+        return tr("{strerror}: it does not begin with a line like #!/bin/sh", strerror=error.strerror)
+    if error.errno == errno.ENOENT and first.startswith(b"#!"):
+        interpreter = first[2:].split()[0].decode(errors="replace") if first[2:].split() else ""
+        if first.endswith(b"\r\n"):
+            return tr(
+                "its first line ends with CR LF, so {interpreter} is not found; save it with LF",
+                interpreter=interpreter,
+            )
+        return tr("{interpreter}, which its first line names, is not there", interpreter=interpreter)
+    return error.strerror or str(error)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

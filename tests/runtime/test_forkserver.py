@@ -227,3 +227,19 @@ async def test_a_hundred_requests_at_once_all_get_their_child(forks: Forks) -> N
     for child in children:
         os.close(child.stdout)
         os.close(child.stderr)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo hello\n", "does not begin with a line like #!/bin/sh"),
+        ("#!/bin/sh\r\necho hello\r\n", "ends with CR LF, so /bin/sh is not found"),
+        ("#!/no/such/thing\necho hello\n", "/no/such/thing, which its first line names, is not there"),
+    ],
+)
+async def test_a_script_that_cannot_be_executed_says_why(forks: Forks, tmp_path: Path, script: str, why: str) -> None:
+    path = tmp_path / "run.sh"
+    path.write_bytes(script.encode())
+    path.chmod(0o755)
+    with pytest.raises(SpawnError, match=why):
+        await forks.client.spawn(Program(argv=[str(path)], cwd="/"))
