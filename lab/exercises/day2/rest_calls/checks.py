@@ -435,8 +435,11 @@ def check_a_dripping_answer_is_given_up(http: Http, stub: Mapping[str, Stub], ne
     unavailable(answer, tr("sends byte by byte"), http, user)
 
 
-@behaviour("C6")
-def check_connections_are_kept(http: Http, stub: Mapping[str, Stub], new: New, wire: Wire) -> None:
+@behaviour("C6", start=False)
+def check_connections_are_kept(
+    http: Http, stub: Mapping[str, Stub], new: New, wire: Wire, system: SystemUnderTest
+) -> None:
+    system.start("orders", env={"HTTP_TIMEOUT_MS": PATIENT})  # what counts is connections, however long they take
     user = known(http, stub, new)
     since = wire.mark()
     answers = [in_health(http, user, new) for _ in range(ORDERS)]
