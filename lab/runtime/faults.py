@@ -89,7 +89,7 @@ class Faults:
             link = concerned[0]
             raise FaultError(
                 tr(
-                    "{engine} is a file of {service}'s: nothing crosses a wire that {kind} could hit; "
+                    "{engine} is a file of {service}: nothing crosses a wire that {kind} could hit; "
                     "run it on a server (lab run ... --engine {name}=native), or disturb {service} itself",
                     engine=link.target,
                     service=link.source,

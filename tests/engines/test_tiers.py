@@ -135,7 +135,7 @@ def test_sqlite_is_a_file_of_the_service() -> None:
             connection.execute(sqlalchemy.text("create table notes (text varchar)"))
         engine.dispose()
         for fault in ("latency user-one:store 300ms", "partition user-one<->store"):
-            with pytest.raises(ControlError, match=r"is a file of user-one's.*--engine sql=native"):
+            with pytest.raises(ControlError, match=r"is a file of user-one.*--engine sql=native"):
                 live.control.add_fault(fault)
         assert not live.status().faults
 
