@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
 from lab.journal.picture.run import RunPicture
+from lab.load.steps import step
 from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus
 from lab.system.model import System
 
 OWNER = "you"
 """Who the faults of the keys belong to."""
-
-LESS, MORE = 2 / 3, 1.5
-LOWEST, HIGHEST = 1.0, 2000.0
 
 PAST = {
     "kill": tr("killed"),
@@ -92,15 +90,8 @@ async def heal_all(controls: Controls, frozen: list[str]) -> str:
     return tr("everything is healed") + (tr("; {frozen} thawed", frozen=", ".join(frozen)) if frozen else "")
 
 
-async def change_load(controls: Controls, factor: float) -> str:
-    """Raise or lower the load, to a round number."""
-    rate = (await controls.load()).rate
-    wanted = max(LOWEST, min(HIGHEST, _round(max(rate, LOWEST) * factor)))
-    if wanted == rate:
-        wanted = max(LOWEST, min(HIGHEST, rate + (1 if factor > 1 else -1)))
+async def change_load(controls: Controls, to: Literal["up", "down"]) -> str:
+    """Raise or lower the load by a step."""
+    wanted = step((await controls.load()).rate, to)
     await controls.set_rate(wanted)
     return tr("load {wanted:g}/s", wanted=wanted)
-
-
-def _round(rate: float) -> float:
-    return float(round(rate)) if rate < 20 else float(round(rate / 5) * 5)

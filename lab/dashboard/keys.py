@@ -93,8 +93,8 @@ KEYS: tuple[Key, ...] = (
     _process("t", tr("terminate"), tr("SIGTERM: finish and stop"), "terminate"),
     _process("R", tr("restart"), tr("stop and start again"), "restart"),
     Key("u", "u", tr("heal all"), tr("lift every fault and thaw every process"), "the run", "heal", "live"),
-    Key("plus,equals_sign", "+", tr("more load"), tr("raise the load by a half"), "the run", "more", "live"),
-    Key("minus", "-", tr("less load"), tr("lower the load by a third"), "the run", "less", "live"),
+    Key("plus,equals_sign", "+", tr("more load"), tr("double the load"), "the run", "more", "live"),
+    Key("minus", "-", tr("less load"), tr("halve the load"), "the run", "less", "live"),
     Key(
         "colon",
         ":",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 from lab.dashboard import control, figures
 from lab.dashboard.bars import About
@@ -193,8 +194,8 @@ class ShownRun:
         frozen = [process.name for process in self.picture.processes.values() if process.state == "frozen"]
         return await self._ask(lambda controls: control.heal_all(controls, frozen))
 
-    async def change_load(self, factor: float) -> str:
-        return await self._ask(lambda controls: control.change_load(controls, factor))
+    async def change_load(self, to: Literal["up", "down"]) -> str:
+        return await self._ask(lambda controls: control.change_load(controls, to))
 
     async def _ask(self, what: Callable[[Controls], Awaitable[str]]) -> str:
         return await what(self.controls())

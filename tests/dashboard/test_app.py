@@ -108,8 +108,8 @@ async def test_tab_walks_over_links_and_processes_and_arrows_go_where_they_point
         ("orders", "f", ("act", "orders", "freeze")),
         ("broker", "R", ("act", "broker", "restart")),
         ("orders", "u", ("heal", None)),
-        ("orders", "+", ("rate", 30.0)),
-        ("orders", "-", ("rate", 13.0)),
+        ("orders", "+", ("rate", 40.0)),
+        ("orders", "-", ("rate", 10.0)),
     ],
 )
 async def test_keys_act_on_the_selection(selection: str, key: str, call: tuple[object, ...]) -> None:

@@ -12,8 +12,6 @@ from lab.cli.output import out
 from lab.locale import tr
 
 EXAMPLES = ("lab load", "lab load --rate 20", "lab load up", "lab load down")
-STEP = 2.0
-SMALLEST = 1.0
 
 
 def load(
@@ -31,13 +29,12 @@ def load(
     if change and rate is not None:
         raise typer.BadParameter(tr('"{change}" and --rate contradict each other; give one of them', change=change))
     from lab.cli import which_run
+    from lab.load.steps import step
 
     with which_run.control(run_id) as control:
         now = control.load()
-        if change == "up":
-            rate = max(SMALLEST, now.rate * STEP)
-        elif change == "down":
-            rate = now.rate / STEP
+        if change:
+            rate = step(now.rate, change)
         if rate is not None:
             now = control.set_rate(rate)
     if as_json:
