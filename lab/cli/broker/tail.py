@@ -27,7 +27,7 @@ EXAMPLES = (
 )
 EVERY_KEY = "#"
 PREVIEW = 120
-"""Characters of a body that are shown at most; a narrow terminal shows fewer."""
+"""Characters of a body that a line shows at most, less in a narrow terminal; `--json` has all of it."""
 NARROWEST = 24
 URL_FORM = tr("write it like amqp://guest:guest@127.0.0.1:5672")
 WAITING = 10_000
@@ -174,7 +174,7 @@ def _needs_key(exchange: str, found: brokers.Broker | None) -> Failure:
 
 
 def _told(method: Any, properties: Any, body: bytes) -> dict[str, Any]:
-    """A message as `--json` prints it; `size` is that of the whole body in octets."""
+    """A message, field by field as `--json` prints it; `size` is that of the body in octets."""
     from datetime import UTC, datetime
 
     return {
@@ -186,12 +186,20 @@ def _told(method: Any, properties: Any, body: bytes) -> dict[str, Any]:
         "content_type": properties.content_type,
         "headers": properties.headers or {},
         "size": len(body),
-        "body": preview(body),
+        "body": body,
     }
 
 
+def whole(body: bytes) -> str:
+    """The body as `--json` has it: text as text, anything else in hexadecimal."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return f"0x{body.hex()}"
+
+
 def preview(body: bytes) -> str:
-    """The body's beginning on one line: text as text, anything else in hexadecimal; … where it is cut."""
+    """The body's beginning on one line; … where it is cut."""
     head = body[: 4 * PREVIEW]
     try:
         text = visible(head.decode())
@@ -207,7 +215,8 @@ def _print(message: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         import json
 
-        out(json.dumps({**message, "time": message["time"].isoformat(timespec="milliseconds")}, default=str))
+        time = message["time"].isoformat(timespec="milliseconds")
+        out(json.dumps({**message, "time": time, "body": whole(message["body"])}, default=str))
         return
     before = "  ".join(
         (
@@ -221,7 +230,7 @@ def _print(message: dict[str, Any], *, as_json: bool) -> None:
     room = PREVIEW
     if sys.stdout.isatty():
         room = max(NARROWEST, shutil.get_terminal_size().columns - len(before) - 3)
-    out(f"{before}  {paint(_cut(message['body'], room), 'dim')}".rstrip())
+    out(f"{before}  {paint(_cut(preview(message['body']), room), 'dim')}".rstrip())
 
 
 def _cut(text: str, room: int, *, whole: bool = True) -> str:
