@@ -526,6 +526,47 @@ async def test_another_protocol_passes_and_is_called_undecoded(protocol: str, fa
         assert rig.flows[0].detail.startswith("undecoded (")
 
 
+HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x5a" * 506
+"""A TLS ClientHello, as far as anybody looks; it has no line feed."""
+PRIOR = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "first", "says"),
+    [
+        *((protocol, HELLO, "TLS") for protocol in ("http", "redis", "amqp")),
+        *((protocol, PRIOR, "HTTP/2") for protocol in ("http", "amqp")),
+    ],
+)
+@pytest.mark.parametrize("fault", ["", "reset x9 on nothing"])
+@in_both_loops
+async def test_tls_and_http_2_are_named(protocol: str, first: bytes, says: str, fault: str) -> None:
+    async with serving(echo) as upstream, tapped(protocol, upstream) as rig, calling(rig) as caller:
+        if fault:
+            rig.fault(fault)
+        assert await caller.asks(first) == first
+        assert [flow.op for flow in rig.flows] == ["undecoded"]
+        assert rig.flows[0].detail.startswith(f"undecoded (this is {says}")
+
+
+@pytest.mark.parametrize("protocol", ["http", "redis", "amqp"])
+@in_both_loops
+async def test_a_provider_that_wants_tls_is_named(protocol: str) -> None:
+    """It answers what it cannot read with an alert."""
+    asked = {"http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "redis": b"PING\r\n", "amqp": b"AMQP\0\0\x09\x01"}[protocol]
+    alert = b"\x15\x03\x03\x00\x02\x02\x46"
+
+    async def secret(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(alert)
+        await writer.drain()
+
+    async with serving(secret) as upstream, tapped(protocol, upstream) as rig, calling(rig) as caller:
+        caller.writer.write(asked)
+        assert await caller.reader.readexactly(len(alert)) == alert
+        assert "undecoded (this is TLS" in "".join(flow.detail for flow in rig.flows)
+
+
 @in_both_loops
 async def test_faults_come_and_go_under_traffic_without_a_wrong_byte() -> None:
     async with serving(Web()) as upstream, tapped("http", upstream) as rig, calling(rig) as caller:

@@ -17,6 +17,7 @@ from lab.wire.amqp.channel import Channel, Connection, Content
 from lab.wire.amqp.flows import connection_over
 from lab.wire.amqp.methods import FROM_CLIENT, FROM_SERVER
 from lab.wire.amqp.outgoing import Outgoing
+from lab.wire.foreign import foreign
 from lab.wire.session import Effect, GiveUp, Side, Strike, Undecodable
 
 LONGEST_FRAME = 1 << 20
@@ -147,8 +148,8 @@ class AmqpSession:
             if lane.side is Side.CLIENT:
                 self._connection.greeted = now
             return 8
-        if lane.side is Side.CLIENT:
-            raise Undecodable("the client does not begin with AMQP")
+        if lane.side is Side.CLIENT or foreign(data):
+            raise Undecodable(foreign(data) or "the client does not begin with AMQP")
         lane.greeted = True
         return 0
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import httptools
 
+from lab.wire.foreign import foreign
 from lab.wire.http.head import Head, HeadReader
 
 LINE_LIMIT = 4 * 1024
@@ -90,8 +91,9 @@ class Reader:
                         if bare and head.status not in _INTERIM:
                             yield _END
             except (ValueError, httptools.HttpParserError) as error:
-                self.reason = str(error) or type(error).__name__
-                yield BROKEN, self._take_pending() + data[start:], None
+                rest = self._take_pending() + data[start:]
+                self.reason = foreign(rest) or str(error) or type(error).__name__
+                yield BROKEN, rest, None
                 return
 
     def _take_pending(self) -> bytes:

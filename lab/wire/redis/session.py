@@ -10,6 +10,7 @@ from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.locale import tr
 from lab.wire.disturb import disturb, pace, touched
+from lab.wire.foreign import foreign
 from lab.wire.redis.commands import READS, ROLES, SETTING_UP, SUBSCRIBING, WRITES, describe, missing, name_of, ttl
 from lab.wire.redis.resp import Command, CommandReader, Reply, ReplyReader
 from lab.wire.session import Effect, GiveUp, Mute, Seen, Send, Side, Strike, Undecodable
@@ -104,7 +105,7 @@ class RedisSession:
                         flows.append(flow)
                 self._behind = len(data) - last
         except ValueError as error:
-            raise Undecodable(str(error)) from None
+            raise Undecodable(foreign(data) or str(error)) from None
         return flows
 
     def intercept(self, side: Side, data: bytes, now: float, strike: Strike) -> Sequence[Effect]:
@@ -116,7 +117,7 @@ class RedisSession:
             return self._replied(data, now)
         except ValueError as error:
             held = self.release() if side is Side.CLIENT else [*self.release(), Send(Side.CLIENT, data)]
-            return [*held, GiveUp(str(error))]
+            return [*held, GiveUp(foreign(data) or str(error))]
 
     def held(self) -> bool:
         return bool(self._held or self._doomed) or any(

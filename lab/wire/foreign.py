@@ -1,0 +1,26 @@
+"""Another protocol than the link is said to speak, known by its first bytes."""
+
+from __future__ import annotations
+
+from lab.locale import tr
+
+_PRIOR_KNOWLEDGE = b"PRI * HTTP/2.0\r\n"
+
+
+def foreign(data: bytes) -> str:
+    """What these bytes are, which no decoder reads, and the way out; empty if they are nothing known."""
+    if data.startswith(_PRIOR_KNOWLEDGE):
+        return tr("this is HTTP/2; the lab reads HTTP/1.1, so have the client speak that")
+    if _is_hello(data) or _is_alert(data):
+        return tr("this is TLS, which the lab cannot look into; have the link speak plain text")
+    return ""
+
+
+def _is_hello(data: bytes) -> bool:
+    """A handshake record with a ClientHello, as far as it is there."""
+    return data[:2] == b"\x16\x03" and data[5:6] in (b"", b"\x01")
+
+
+def _is_alert(data: bytes) -> bool:
+    """What a server that waits for a ClientHello answers to anything else."""
+    return data[:2] == b"\x15\x03" and data[3:5] == b"\x00\x02"
