@@ -59,7 +59,7 @@ def clean(folders: Iterable[Path]) -> list[str]:
     """
     dead = [folder for folder in folders if not _lives(folder)]
     killed = [name for folder in dead for name in _kill_recorded(folder)]
-    killed += _kill_marked({str(folder) for folder in dead})
+    killed += kill_marked({str(folder) for folder in dead})
     for folder in dead:
         remove(folder)
     return killed
@@ -102,8 +102,9 @@ def _kill_recorded(folder: Path) -> Iterable[str]:
             yield known.name
 
 
-def _kill_marked(folders: set[str]) -> list[str]:
-    """Leaders, and descendants that outlived theirs: all carry the mark."""
+def kill_marked(folders: set[str]) -> list[str]:
+    """Kill the leaders of these runs, and descendants that outlived theirs: all carry the mark. This process is spared.
+    Returns the names of those killed."""
     killed = []
     for process in psutil.process_iter(["name"]):
         with contextlib.suppress(psutil.Error, OSError):

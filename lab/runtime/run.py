@@ -26,7 +26,7 @@ from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
 from lab.runtime.faults import Faults
 from lab.runtime.identity import identity
 from lab.runtime.inherited import dropped
-from lab.runtime.leftovers import RUNTIME, Pid, Remains, scratch
+from lab.runtime.leftovers import RUNTIME, Pid, Remains, kill_marked, scratch
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
@@ -304,7 +304,9 @@ class Run:
         self._tell(reason, level="error", state="failed")
 
     def _fork_server_lost(self) -> None:
-        """Its children died with it, and without it nothing can be started, so the run ends."""
+        """Its children died with it, and without it nothing can be started, so the run ends. What had left their
+        groups is ended here: nobody else knows it now."""
+        kill_marked({str(self.folder)})
         if not self._stopped.is_set():
             self._fail(tr("the fork server died, and every process with it"))
             self.stop(self.reason)

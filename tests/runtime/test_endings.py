@@ -127,10 +127,23 @@ def test_a_killed_fork_server_ends_the_run_with_a_reason() -> None:
         assert "the fork server died, and every process with it" in texts
 
 
+HERMIT = Service(name="hermit", command=("sh", "-c", "setsid sleep 600 & sleep 600"), ready="started")
+"""It has a child in a session of its own."""
+
+
+def test_a_killed_fork_server_takes_what_left_the_group_along() -> None:
+    with started(System(name="toy", services=(HERMIT,))) as live:
+        live.ready()
+        folder = live.record.folder
+        eventually(lambda: len(marked(folder)) >= 3)
+        os.kill(live.recorded()["fork server"], signal.SIGKILL)
+        eventually(live.ended)
+        assert not marked(folder)
+
+
 def test_when_all_guards_are_killed_the_next_command_cleans_up() -> None:
     """A shell's child in a session of its own is out of everybody's reach, but carries the run's mark."""
-    hermit = Service(name="hermit", command=("sh", "-c", "setsid sleep 600 & sleep 600"), ready="started")
-    with started(System(name="toy", services=(hermit,))) as live:
+    with started(System(name="toy", services=(HERMIT,))) as live:
         live.ready()
         folder = live.record.folder
         eventually(lambda: len(marked(folder)) >= 3)
