@@ -105,9 +105,10 @@ def test_a_service_that_lab_toml_does_not_lead_to_is_named(place: Path) -> None:
 def test_a_hint_in_a_fresh_workspace_is_not_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab("init", "fresh")
     monkeypatch.chdir(tmp_path / "fresh")
-    refused = lab("hint")
-    assert refused.exit_code == 2
-    assert "lab start 9.1" in refused.stderr
+    for words in (["hint"], ["hint", "9.1"]):
+        refused = lab(*words)
+        assert refused.exit_code == 2
+        assert "lab start 9.1" in refused.stderr
     lab("start", "9.1")
     assert "hint 1 of 3" in lab("hint").stdout
 
@@ -125,6 +126,16 @@ def test_hints_open_one_after_the_other() -> None:
     assert "hint 3 of 3 on C1" in last.stdout
     assert "All hints on C1 are open" in last.stdout
     assert lab("hint", "--step", "4").exit_code == 2
+
+
+@pytest.mark.usefixtures("place")
+def test_code_in_a_hint_has_the_colour_of_names_and_no_backticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab("hint")
+    lab("hint")
+    assert "\nSay something with their name.\n" in lab("hint").stdout
+    monkeypatch.setattr("lab.cli.exercise.reports.coloured", lambda: True)
+    shown = CliRunner().invoke(app, ["hint"], color=True).stdout
+    assert "their \x1b[36mname\x1b[0m." in shown
 
 
 def test_the_first_behaviour_that_failed_says_what_a_hint_is_on(place: Path) -> None:

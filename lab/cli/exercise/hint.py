@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli.options import LastExercise
 from lab.cli.output import out, paint
 from lab.locale import language, tr
+
+if TYPE_CHECKING:
+    from lab.journal.telling import Words
 
 EXAMPLES = ("lab hint", "lab hint day5.3", "lab hint day5.3 --about C4", "lab hint day5.3 --step 1")
 
@@ -29,8 +32,7 @@ def hint(
 
     here = learner.workspace()
     asked = learner.chosen(here, exercise, graded=True)
-    if exercise is None:
-        here.programs(asked)  # without a name, an exercise that is not started gets no hint: the hint would be spent
+    here.programs(asked)  # an exercise that is not started gets no hint: it would be spent on nothing
     with learner.progress(here) as so_far:
         opened = hints.open_one(asked, language(), so_far, step, about, here.tongue(asked))
     number, count, on = opened.number, opened.count, ", ".join(opened.behaviours)
@@ -40,7 +42,7 @@ def hint(
             "title",
         )
     )
-    out(f"\n{opened.text}\n")
+    out(f"\n{_shown(opened.text)}\n")
     command = f"lab hint {asked.number}" + (f" --about {about}" if about else "")
     if opened.again:
         out(
@@ -57,3 +59,14 @@ def hint(
         out(paint(tr("The next hint: {command}", command=command), "dim"))
     else:
         out(paint(tr("This was the last one; see lab solution {number}", number=asked.number), "dim"))
+
+
+def _shown(text: str) -> str:
+    """The hint on lines of this terminal's width, its code in the colour of names in place of Markdown's backticks."""
+    from lab.cli.exercise.reports import sheet
+
+    lines = sheet()
+    for line in text.splitlines():
+        pieces: Words = [(piece, "name" if number % 2 else "plain") for number, piece in enumerate(line.split("`"))]
+        lines.paragraph(pieces)
+    return lines.text()

@@ -12,6 +12,7 @@ from lab.cli.output import coloured, out
 
 if TYPE_CHECKING:
     from lab.grading.model import Report
+    from lab.grading.report.coloured import ColouredText
 
 WIDEST = 110
 """Columns that a report takes at most: a longer line is hard to read."""
@@ -37,6 +38,13 @@ def show_stability(reports: Sequence[Report], language: str = "en") -> None:
     from lab.grading.report.terminal import stability
 
     out(stability(reports, language=language, width=width(), colour=coloured(), unicode=speaks_unicode()).rstrip())
+
+
+def sheet() -> ColouredText:
+    """Lines yet to be written, in this terminal's width, colours and signs."""
+    from lab.grading.report.coloured import ColouredText
+
+    return ColouredText(width=width(), colour=coloured(), unicode=speaks_unicode())
 
 
 def width() -> int:
