@@ -6,12 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lab.grading.model import Finding, Text, WrongService
 
+MOST = 2
+"""Misconceptions that are named of one behaviour: a failure that looks like more of them looks like none."""
+
 
 def looks_like(finding: Finding, wrong: Sequence[WrongService]) -> tuple[str, ...]:
-    """Names of the wrong services whose signature the finding carries, in the order given."""
+    """Names of the wrong services whose signature the finding carries, at most MOST.
+
+    Where several share its code, the one that is called as the code comes first, and of more than MOST it is the only
+    one.
+    """
     if finding.verdict != "fail" or not finding.code:
         return ()
-    return tuple(one.name for one in wrong if one.fails == finding.behaviour and finding.code in one.codes)
+    fitting = [one.name for one in wrong if one.fails == finding.behaviour and finding.code in one.codes]
+    namesakes = [name for name in fitting if name.replace("_", "-") == finding.code]
+    if len(fitting) > MOST:
+        return tuple(namesakes)
+    return tuple(dict.fromkeys([*namesakes, *fitting]))
 
 
 def titles(findings: Iterable[Finding], wrong: Sequence[WrongService]) -> Mapping[str, Text]:

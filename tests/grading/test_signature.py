@@ -23,6 +23,14 @@ def test_another_code_or_behaviour_is_another_mistake() -> None:
     assert looks_like(replace(DOUBLE, code=""), (replace(NO_DEDUP, codes=("",)),)) == ()
 
 
+def test_where_many_share_a_code_at_most_its_namesake_is_named() -> None:
+    other = replace(FLOOD, name="three_probes")
+    finding = BREAKER.findings[1]
+    assert looks_like(finding, (other, FLOOD)) == ("half-open-flood", "three_probes")
+    assert looks_like(finding, (other, replace(FLOOD, name="a_third"), FLOOD)) == ("half-open-flood",)
+    assert looks_like(finding, tuple(replace(FLOOD, name=name) for name in "abc")) == ()
+
+
 def test_only_a_failure_looks_like_one() -> None:
     assert looks_like(replace(DOUBLE, verdict="unknown"), WRONG) == ()
 

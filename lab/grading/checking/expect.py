@@ -67,7 +67,7 @@ def expect(
 ) -> None:
     """Raise BehaviourFailed unless `ok`. `expected` and `got` are in domain words, with ids and numbers."""
     if not ok:
-        raise BehaviourFailed(expected, str(got), code, tuple(about), command)
+        raise BehaviourFailed(expected, tr("nothing") if got is None else str(got), code, tuple(about), command)
 
 
 def cannot_tell(reason: str) -> None:

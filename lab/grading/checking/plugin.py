@@ -18,7 +18,7 @@ from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
 from lab.grading.evidence.death import broke
 from lab.grading.evidence.story import story
 from lab.grading.model import Assignment, Behaviour, Finding, Verdict
-from lab.grading.signature import looks_like
+from lab.grading.signature import MOST, looks_like
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
 from lab.system.model import CLIENT
@@ -27,6 +27,7 @@ LIMIT = 90
 """Seconds after which a check is stopped. Every instrument gives up earlier."""
 FRAMES = 8
 """Lines of a traceback that are shown for a mistake in a check."""
+NO_METHOD = {"405", "501"}
 GRAVITY: tuple[Verdict, ...] = ("error", "fail", "unknown", "skipped", "pass")
 """If several checks prove one behaviour, the gravest verdict counts."""
 
@@ -184,14 +185,23 @@ class Grader:
             warnings=tuple(self._warnings.get(behaviour.id, ())),
             story=story(self.bench.events, failure.about, self.bench.seen.since) if failure else (),
         )
-        # Of a service that broke in the check nobody knows what it would have done.
-        return found if self._broke() else replace(found, looks_like=looks_like(found, self.assignment.wrong))
+        # Of a service that broke in the check, or has not yet what is asked, nobody knows what it would do.
+        unwritten = self._broke() or self._lacks()
+        return found if unwritten else replace(found, looks_like=looks_like(found, self.assignment.wrong))
 
     def _broke(self) -> bool:
         """Whether one of the learner's processes broke in this check."""
         return any(
             event.source in self.bench.processes.instances and broke(event) for event in self.bench.seen.of_check()
         )
+
+    def _lacks(self) -> bool:
+        """Whether the learner's services lack what this check asked for: they do not know the method, or say 404 to
+        everything and do nothing else."""
+        flows = self.bench.seen.flows()
+        answers = {flow.status for flow in flows if flow.source == CLIENT}
+        acted = any(flow.source in self.bench.processes.instances for flow in flows)
+        return bool(answers & NO_METHOD) or (answers == {"404"} and not acted)
 
     def _finding(self, behaviour: Behaviour) -> Finding:
         outcomes = self.outcomes.get(behaviour.id, [])
@@ -208,7 +218,9 @@ class Grader:
                 *gravest.finding.warnings,
                 *(tr("nor this: {expected}; got {got}", expected=one.expected, got=one.got) for one in others),
             ),
-            looks_like=tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like)),
+            looks_like=tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like))[
+                :MOST
+            ],
         )
 
     def _behaviour(self, ident: str) -> Behaviour:

@@ -122,7 +122,7 @@ def dated(made: Answer) -> None:
         isinstance(said, str) and TIME.fullmatch(said) and abs(_age(said)) < RECENT,
         tr("created_at is the time of creation, RFC 3339 with its zone, as in 2026-01-12T09:30:00Z"),
         got=said,
-        code="created-at",
+        code="no-created-at" if said is None else "created-at",
         about=[made],
     )
 
