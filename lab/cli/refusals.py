@@ -70,6 +70,11 @@ LISTS: dict[str, str] = {
 
 
 OTHERS = {
+    "NoHome": (
+        tr("nobody knows your home folder"),
+        exits.MISSING,
+        tr("let HOME, or LAB_HOME for the lab's runs alone, name a folder; then run it again"),
+    ),
     "InvalidSystem": (tr("this system cannot run"), exits.USAGE, ""),
     "EngineUnavailable": (tr("an engine is missing"), exits.MISSING, "lab doctor"),
 }

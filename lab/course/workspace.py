@@ -23,6 +23,7 @@ from lab.course.titles import ROOT
 from lab.course.variants import NOT_COPIED
 from lab.locale import LANGUAGES, mark, speaking, tr
 from lab.locale import language as spoken
+from lab.locale.home import expanded
 from lab.system.refusal import Refusal
 
 OWN = ".lab"
@@ -127,7 +128,7 @@ class Workspace:
         return self.folder / exercise.day / f"{exercise.number}-{exercise.slug}"
 
     def dir(self, entry: Entry) -> Path:
-        return Path(os.path.normpath(self.folder / Path(entry.dir).expanduser()))
+        return Path(os.path.normpath(self.folder / expanded(entry.dir)))
 
     def sources(self, exercise: Exercise) -> dict[str, Source]:
         """The learner's services for the exercise, those that are there."""
@@ -207,7 +208,7 @@ def find(cwd: Path) -> Workspace:
 
 def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in: str = "en") -> Done:
     """Make `folder` a workspace, or complete it. Raises NoPlace, InvalidLabToml, OSError."""
-    folder = folder.expanduser().absolute()
+    folder = expanded(folder).absolute()
     _may_become_one(folder)
     done = Done()
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,7 +228,7 @@ def init(folder: Path, days: Sequence[str], *, language: str = "python", said_in
 
 
 def _may_become_one(folder: Path) -> None:
-    if folder.resolve() in (Path.home().resolve(), Path(folder.anchor)):
+    if folder.resolve() in (expanded("~").resolve(), Path(folder.anchor)):
         raise NoPlace(
             tr("a workspace cannot be made in {folder}", folder=folder), tr("That folder holds everything else, too.")
         )

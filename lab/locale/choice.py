@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.locale import LANGUAGES, VARIABLE, speak
+from lab.locale import LANGUAGES, VARIABLE, home, speak
 
 TEXTS = re.compile(r"""^\s*texts\s*=\s*["'](\w+)["']""", re.MULTILINE)
 LANG = re.compile(r"""^\s*lang\s*=\s*["'](\w+)["']""", re.MULTILINE)
@@ -63,13 +63,13 @@ def configured() -> str:
     """What `lab config lang` was told; empty if nothing."""
     try:
         match = LANG.search(settings().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, home.NoHome):
         return ""
     return match[1] if match else ""
 
 
 def configure(wanted: str) -> Path:
-    """Keep it for every command from now on. Raises OSError."""
+    """Keep it for every command from now on. Raises OSError, NoHome."""
     path = settings()
     path.parent.mkdir(parents=True, exist_ok=True)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -80,10 +80,8 @@ def configure(wanted: str) -> Path:
 
 
 def settings() -> Path:
-    """The file with the reader's own settings."""
-    import platformdirs
-
-    return platformdirs.user_config_path("lab") / "config.toml"
+    """The file with the reader's own settings. Raises NoHome."""
+    return home.folder("config") / "config.toml"
 
 
 def _option(words: Sequence[str]) -> str:

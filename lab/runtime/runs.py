@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from lab.locale import tr
+from lab.locale.home import expanded, folder
 from lab.runtime import leftovers
 from lab.runtime.api import RunOptions
 from lab.runtime.identity import identity
@@ -88,12 +89,10 @@ class RunRecord:
 
 
 def home() -> Path:
-    """The lab's own folder: `LAB_HOME`, or the platform's place for a user's data."""
+    """The lab's own folder: `LAB_HOME`, or the platform's place for a user's data. Raises NoHome."""
     if told := os.environ.get("LAB_HOME"):
-        return Path(told).expanduser().absolute()
-    import platformdirs
-
-    return platformdirs.user_data_path("lab")
+        return expanded(told).absolute()
+    return folder("data")
 
 
 def list_runs() -> list[RunRecord]:

@@ -60,3 +60,46 @@ def test_parsers_of_values_take_any_text(parse: object, text: str) -> None:
         parse(text)  # type: ignore[operator]
     except typer.BadParameter:
         pass
+
+
+NOBODY = """
+import pwd, runpy, sys
+
+def unknown(uid):
+    raise KeyError(uid)
+
+pwd.getpwuid = unknown
+sys.argv = ["lab", *sys.argv[1:]]
+runpy.run_module("lab", run_name="__main__")
+"""
+"""The command for a user whom the system does not list, as in a container with a uid of its own."""
+
+
+@pytest.mark.parametrize(
+    ("words", "home"),
+    [
+        *(
+            (words, None)
+            for words in ("run day3 --plain --for 1s", "doctor", "config lang uz", "status", "broker status")
+        ),
+        *(("ps", home) for home in (None, "", "relative")),
+    ],
+)
+def test_without_a_home_folder(tmp_path: Path, words: str, home: str | None) -> None:
+    env = {"PATH": os.environ["PATH"], **({} if home is None else {"HOME": home})}
+    command = [sys.executable, "-c", NOBODY, *words.split()]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    if words != "status":  # it wants a workspace first
+        assert done.returncode == 3
+        assert "nobody knows your home folder" in done.stderr
+        assert "Next: let HOME" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", ["ps", "init ~nobody-at-all/lab", "init lab"])
+def test_lab_home_is_enough(tmp_path: Path, words: str) -> None:
+    env = {"PATH": os.environ["PATH"], "LAB_HOME": str(tmp_path / "own")}
+    command = [sys.executable, "-c", NOBODY, *words.split()]
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr

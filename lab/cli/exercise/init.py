@@ -10,6 +10,7 @@ import typer
 from lab.cli.output import out, paint
 from lab.locale import language as spoken
 from lab.locale import tr
+from lab.locale.home import expanded
 
 EXAMPLES = ("lab init ~/lab", "lab init ~/lab --language go --texts uz")
 
@@ -37,7 +38,7 @@ def init(
     said_in = texts or spoken()
     days = sorted({exercise.day for exercise in known})
     done = workspace.init(folder, days, language=language, said_in=said_in)
-    where = folder.expanduser().absolute()
+    where = expanded(folder).absolute()
     if not done.made:
         out(tr("{where} is a workspace already; nothing was changed.", where=where))
         return
