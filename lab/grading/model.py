@@ -89,9 +89,9 @@ class Line:
     """One line of the story that shows a failure. `t` is seconds since the run's start.
 
     `lane` is who says it: `wire`, `fault`, `log`, `process` or `check`. `who` acts, `to` is reached; `mark` says what
-    is remarkable (`lost`, `duplicate`, `redelivered`, `again`, `late`, `refused`, `here`; two of them with a space
-    between); `place` is `orders.log:118` for a log line. A line with `more` stands for that many more like `what`; one
-    that has nothing else stands for so many others that are not shown.
+    is remarkable (`lost`, `duplicate`, `redelivered`, `again`, `late`, `refused`, `error`, `here`; two of them with a
+    space between); `place` is `orders.log:118` for a log line. A line with `more` stands for that many more like
+    `what`; one that has nothing else stands for so many others that are not shown.
 
     What `what` and `result` are, by lane: wire: op and answer; fault: its text, and `added`, `healed` or `expired`
     (`who` is its id, `to` where it acts); process: its new state, and why; log: the message, and its level where that

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -21,6 +22,8 @@ DEEPEST = 12
 LOUD = {"lost", "late", "duplicate", "error", "refused"}
 MOODS: Mapping[Mood, Tone] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
 BAD = {"lost", "error", "refused", "critical"}
+FAILURE = re.compile(r"5\d\d|[A-Z]*ERR|LOADING|returned")
+REFUSAL = re.compile(r"4\d\d|requeued|rejected|nacked|dead-lettered")
 
 
 def text(story: Story) -> str:
@@ -71,7 +74,7 @@ def _line(step: Step, began: float) -> Words:
             return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain")]
     line += [(step.who, "name"), (" → ", "dim"), (step.to, "name"), (f"  {step.what}", "plain")]
     if step.result:
-        line.append((f"  {tr(step.result)}", "good" if not step.mark else "plain"))
+        line.append((f"  {tr(step.result)}", result_tone(step.result, step.mark)))
     if step.ms is not None:
         line.append((f"  {milliseconds(step.ms)}", "dim"))
     if step.mark:
@@ -84,6 +87,18 @@ def _line(step: Step, began: float) -> Words:
     if step.faults:
         line.append((tr("  by fault {faults}", faults=", ".join(step.faults)), "warn"))
     return line
+
+
+def result_tone(result: str, marks: str) -> Tone:
+    """How a result is to be taken that has these marks, with spaces between them.
+
+    5xx, errors, lost and refused are bad; 4xx, messages that were given back and other marks are warnings; the rest is
+    good.
+    """
+    status, found = result.split(" ")[0], {*marks.split()} - {"here"}
+    if FAILURE.fullmatch(status) or BAD & found:
+        return "bad"
+    return "warn" if REFUSAL.fullmatch(status) or found else "good"
 
 
 def milliseconds(ms: float) -> str:

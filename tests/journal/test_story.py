@@ -257,3 +257,14 @@ def test_how_a_state_is_to_be_taken_is_what_the_system_declares_in_any_language(
     with speaking("uz"):
         roles = [dict(line)[next(piece for piece, _ in line if "41" in piece)] for line in lines(told)[3:]]
     assert roles == ["warn", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "tone"),
+    [("201", "ok", "good"), ("404", "ok", "warn"), ("503", "error", "bad"), ("WRONGTYPE", "error", "bad")],
+)
+def test_a_status_that_is_no_success_is_not_green(status: str, outcome: str, tone: str) -> None:
+    tape = Tape()
+    tape.http(1.0, "client->orders", "GET /orders/41", status, 3.0, "req-41", outcome=outcome)
+    (line,) = lines(story(tape.events, "req-41"))[3:]
+    assert (f"  {status}", tone) in line

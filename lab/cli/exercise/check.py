@@ -13,7 +13,7 @@ from lab.cli import complete, exits, values
 from lab.cli.exercise.grading_line import GradingLine
 from lab.cli.failure import Failure
 from lab.cli.options import Engines, Json
-from lab.cli.output import out, say
+from lab.cli.output import out, paint, say
 from lab.locale import language, tr
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _show(report: Report, done: Sequence[Report], language: str, *, last: bool) 
         return
     if not report.good and all(earlier.good for earlier in done[:-1]):
         reports.show(report, language)
-    verdict = tr("passed") if report.good else tr("broken by the lab") if report.broken else tr("not passed")
+    verdict = _verdict([report])
     out(
         tr(
             "{exercise} run {count}, seed {seed}: {verdict} ({seconds:.1f} s)",
@@ -147,12 +147,15 @@ def _overview(reports: Sequence[Report]) -> None:
     out()
     for exercise in dict.fromkeys(report.exercise for report in reports):
         done = [report for report in reports if report.exercise == exercise]
-        passed = sum(report.good for report in done)
-        verdict = (
-            tr("passed") if passed == len(done) else tr("broken by the lab") if done[-1].broken else tr("not passed")
-        )
-        often = f" {passed}/{len(done)}" if len(done) > 1 else ""
-        out(f"{exercise}  {verdict}{often}")
+        often = f" {sum(report.good for report in done)}/{len(done)}" if len(done) > 1 else ""
+        out(f"{exercise}  {_verdict(done)}{often}")
+
+
+def _verdict(done: Sequence[Report]) -> str:
+    """What some gradings came to, in colour."""
+    if all(report.good for report in done):
+        return paint(tr("passed"), "good")
+    return paint(tr("broken by the lab") if done[-1].broken else tr("not passed"), "bad")
 
 
 def _writable(file: Path | None) -> None:

@@ -73,7 +73,7 @@ def _weight(lines: Sequence[Line], index: int) -> int:
     line = lines[index]
     if "here" in line.mark:
         return 9
-    if index == 0 or line.mark or line.lane == "process":
+    if index == 0 or line.mark not in ("", "error") or line.lane == "process":
         return 7
     if line.lane == "fault":
         return 6

@@ -169,11 +169,10 @@ def _line(step: Step, event: Event, places: Mapping[int, str]) -> Line:
         what = what if len(what) <= LONGEST else f"{what[:LONGEST]}…"
         return Line(t=step.t, lane="log", who=step.who, what=what, result=result, place=places[step.seq])
     assert isinstance(event, Flow)
-    mark = "" if step.mark == "error" else step.mark
     what = step.what.split(" (")[0]  # who receives it says as much
     if event.message:
         what += f" {_short(event.message)}"
-    return Line(t=step.t, lane="wire", who=step.who, to=step.to, what=what, result=_result(step, event), mark=mark)
+    return Line(t=step.t, lane="wire", who=step.who, to=step.to, what=what, result=_result(step, event), mark=step.mark)
 
 
 def _breaker(event: Event) -> str:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from lab.grading.model import Line
 from lab.grading.report.words import known, label
-from lab.journal.telling import Tone, Words
+from lab.journal.telling import BAD, Tone, Words, result_tone
 
-BAD = frozenset({"lost", "refused", "error"})
 LOUD_LEVELS = ("warning", "error", "critical")
 FALLEN = ("failed", "stopped")
-FAILURE = re.compile(r"5\d\d|[A-Z]*ERR|LOADING|returned")
-REFUSAL = re.compile(r"4\d\d|requeued|rejected|nacked|dead-lettered")
 
 
 def marks(line: Line) -> tuple[str, ...]:
-    """The marks of a line, without `here`."""
-    return tuple(mark for mark in line.mark.split() if mark != "here")
+    """The marks of a line that are shown as words: without `here`, and without `error`, which the result says."""
+    return tuple(mark for mark in line.mark.split() if mark not in ("here", "error"))
 
 
 def is_here(line: Line) -> bool:
@@ -37,14 +32,6 @@ def asked(line: Line, language: str) -> str:
     if not line.what:
         return label("others", language, count=line.more)
     return label("more", language, count=line.more, what=line.what)
-
-
-def result_tone(line: Line) -> Tone:
-    """5xx, lost and refused are bad; 4xx and messages that were given back are warnings; the rest is good."""
-    status = line.result.split(" ")[0]
-    if FAILURE.fullmatch(status) or BAD & {*line.mark.split()}:
-        return "bad"
-    return "warn" if REFUSAL.fullmatch(status) or marks(line) else "good"
 
 
 def tell(line: Line, language: str) -> Words:
@@ -79,7 +66,7 @@ def exchange(line: Line, language: str) -> Words:
     """What went over the wire, without the two ends: what was asked, what was answered, what is remarkable."""
     words: Words = [(asked(line, language), "dim" if line.more else "plain")]
     if line.result:
-        words.append((f"  {line.result}", result_tone(line)))
+        words.append((f"  {line.result}", result_tone(line.result, line.mark)))
     if loud := mark_words(line, language):
         words.append((f"  {loud}", "bad" if BAD & {*line.mark.split()} else "warn"))
     return words

@@ -10,6 +10,7 @@ import pytest
 from lab.grading.evidence.brevity import MOST
 from lab.grading.evidence.logs import write_logs
 from lab.grading.evidence.story import CHOSEN, story
+from lab.grading.evidence.wording import tell
 from lab.grading.model import Line
 from lab.journal.event import Flow, from_line
 from tests.grading.samples import STORY_OF_A_DOUBLE_CHARGE, STORY_OF_A_FLOOD, Tape, charged_twice, flooded
@@ -306,3 +307,12 @@ def test_a_story_after_which_nothing_came_reaches_the_kill_of_who_should_have_go
     assert [(line.lane, line.what) for line in told][-3:] == [
         ("process", "failed"), ("fault", "refuse orders->amqp"), ("process", "ready"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("result", ["WRONGTYPE", "reset", "poisoned", "channel closed"])
+def test_an_answer_that_is_an_error_is_not_green_whatever_it_is_called(result: str) -> None:
+    tape = Tape()
+    tape.http(1.0, "orders->users", "GET /users/u-1", result, "c-1", outcome="error")
+    (line,) = story(tape.events, ["c-1"], 1)
+    assert [tone for piece, tone in tell(line, "en") if result in piece] == ["bad"]
+    assert "ERROR" not in "".join(piece for piece, _ in tell(line, "en"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.grading.evidence.wording import result_tone
+from lab.grading.evidence.wording import tell
 from lab.grading.model import Line
 from lab.journal.telling import Tone
 
@@ -17,4 +17,5 @@ from lab.journal.telling import Tone
     ],
 )  # fmt: skip
 def test_a_status_that_is_no_success_is_not_green(result: str, role: Tone) -> None:
-    assert result_tone(Line(t=0, lane="wire", who="orders", to="users", what="GET /", result=result)) == role
+    told = tell(Line(t=0, lane="wire", who="orders", to="users", what="GET /", result=result), "en")
+    assert (f"  {result}", role) in told
