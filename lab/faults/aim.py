@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from lab.faults.catalogue import KINDS, fits
 from lab.faults.fault import Fault
+from lab.faults.plan import matches
 from lab.faults.text import FaultError
 from lab.locale import tr
+from lab.system.kinds import protocols
 from lab.system.links import covers, link_id
 from lab.system.model import Link, System
 from lab.system.names import instead
+
+BYTES = "bytes"
+"""How a tap calls what it does not decode."""
 
 
 def aimed(fault: Fault, system: System) -> Fault:
@@ -58,7 +64,43 @@ def aimed(fault: Fault, system: System) -> Fault:
                 able=", ".join(able),
             )
         )
+    must_match(fault, found.protocol)
     return replace(fault, target=found.id)
+
+
+def must_match(fault: Fault, protocol: str) -> None:
+    """Raises FaultError if the fault's pattern can match nothing that its kind can hit in this protocol.
+
+    In doubt it can: only what stands before the first wildcard is looked at.
+    """
+    kind, spoken = KINDS[fault.kind], protocols()[protocol]
+    if not fault.match or (not kind.protocols and matches(BYTES, fault.match)):
+        return
+    if not spoken.session:
+        raise FaultError(
+            tr(
+                '"{pattern}" matches nothing: of {protocol} the lab sees bytes only; '
+                "leave the pattern out, or take N% or xN",
+                pattern=fault.match,
+                protocol=protocol,
+            )
+        )
+    beginning = re.split(r"[*?[]", fault.match, maxsplit=1)[0]
+    if kind.verbs:
+        can = any(f"{verb} ".startswith(beginning) or beginning.startswith(f"{verb} ") for verb in kind.verbs)
+    else:
+        can = re.match(spoken.op, beginning) is not None
+    if can:
+        return
+    raise FaultError(
+        tr(
+            '"{pattern}" matches nothing that {kind} can hit on a link of {protocol}; write it like "{example}"',
+            pattern=fault.match,
+            kind=kind.name,
+            protocol=protocol,
+            example=f"{kind.verbs[0]} *" if kind.verbs else spoken.example,
+        )
+    )
 
 
 def _link(place: str, system: System) -> Link:

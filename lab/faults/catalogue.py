@@ -46,6 +46,7 @@ def _content(
     count: int | None = 1,
     lasting: bool = False,
     needs: Traffic = "",
+    verbs: tuple[str, ...] = (),
 ) -> Kind:
     return Kind(
         name=name,
@@ -59,6 +60,7 @@ def _content(
         selective=True,
         lasting=lasting,
         needs=needs,
+        verbs=verbs,
     )
 
 
@@ -199,6 +201,7 @@ _ALL = (
         mark("the consumer's ack is lost with its connection, so the broker delivers again"),
         mark("connection reset, then the same message with redelivered set"),
         needs="deliveries",
+        verbs=("ack",),
     ),
     _content(
         "amqp",
@@ -206,6 +209,7 @@ _ALL = (
         mark("a delivery comes twice"),
         mark("the same message twice, the second with redelivered set"),
         needs="deliveries",
+        verbs=("deliver",),
     ),
     _content(
         "amqp",
@@ -213,6 +217,7 @@ _ALL = (
         mark("the broker has the message, but its confirm is lost"),
         mark("no confirm for a message that was stored"),
         needs="publishes",
+        verbs=("confirm",),
     ),
     _content(
         "amqp",
@@ -220,6 +225,7 @@ _ALL = (
         mark("a message is published twice"),
         mark("one confirm, although two messages are in the queue"),
         needs="publishes",
+        verbs=("publish",),
     ),
     _content(
         "amqp",
@@ -227,6 +233,7 @@ _ALL = (
         mark("a delivery's body is garbage"),
         mark("a body that does not parse"),
         needs="deliveries",
+        verbs=("deliver", "get"),
     ),
     _content(
         "amqp",
@@ -236,6 +243,7 @@ _ALL = (
         Param("hold", "number", 5, low=2, high=1000),
         lasting=True,
         needs="deliveries",
+        verbs=("deliver",),
     ),
     _process(
         "kill",

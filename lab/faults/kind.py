@@ -52,7 +52,8 @@ class Kind:
     `instant` kinds happen once and are over, so they take no duration; a kind that is `once` does so on a whole link
     and lasts on chosen messages. A `lasting` kind goes on after its count is spent, until it heals. `counts` names the
     victims that can be counted, if not all of them can. `needs` is the traffic without which the fault hits nothing,
-    because some links of its protocol lack it: one service only consumes, another only publishes.
+    because some links of its protocol lack it: one service only consumes, another only publishes. `verbs` are what
+    it hits, as patterns call it; empty: anything.
     """
 
     name: str
@@ -70,3 +71,4 @@ class Kind:
     lasting: bool = False
     counts: Counts = "victims"
     needs: Traffic = ""
+    verbs: tuple[str, ...] = ()

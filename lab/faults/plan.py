@@ -100,7 +100,7 @@ class Plan:
             fault = active.fault
             if active.whole or active.spent or active.names.isdisjoint(kinds) or active.over(now):
                 continue
-            if fault.match and not _matches(op, fault.match):
+            if fault.match and not matches(op, fault.match):
                 continue
             if fault.share < 1 and self._luck(active, link).random() >= fault.share:
                 continue
@@ -224,6 +224,6 @@ class Plan:
         )
 
 
-def _matches(op: str, pattern: str) -> bool:
+def matches(op: str, pattern: str) -> bool:
     """Whether the pattern fits the op; one word may also mean the verb alone: `ack`, `GET`."""
     return fnmatchcase(op, pattern) or (" " not in pattern and fnmatchcase(op.partition(" ")[0], pattern))

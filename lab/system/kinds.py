@@ -28,6 +28,9 @@ class Protocol:
     `variable` is the environment variable in which a consumer looks for the address ("": one named after the provider),
     and `url` how the address of a service that speaks it is written. `session` decodes it on a tap; without one it
     passes as bytes.
+
+    What passes is called by a verb and, mostly, what it is about: `op` is a regular expression that whatever begins
+    such a name matches (`PO`, `POST `, `POST /or`), `example` a pattern that fits.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Protocol:
     variable: str = ""
     url: str = "{address}"
     session: str = ""
+    op: str = ""
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

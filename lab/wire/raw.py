@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lab.faults.aim import BYTES
 from lab.faults.catalogue import ON_MESSAGES
 from lab.journal.event import Flow
 from lab.wire.disturb import disturb
@@ -34,7 +35,7 @@ class RawSession:
         self.observe(side, data, now)
         if side is Side.SERVER or not data:
             return [Send(side.other, data)] if data else []
-        fault = strike(ON_MESSAGES, "bytes")
+        fault = strike(ON_MESSAGES, BYTES)
         if fault is not None:
             self._faults[fault.id] = None
         return disturb(fault, Side.SERVER, data)

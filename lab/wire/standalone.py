@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from lab.faults.aim import must_match
 from lab.faults.catalogue import KINDS, fits
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
@@ -84,4 +85,5 @@ def aimed(text: str, link: Link, protocol: str) -> Fault:
                 protocol=protocol,
             )
         )
+    must_match(fault, protocol)
     return replace(fault, target=link.id, duration=fault.duration if re.search(r"\sfor\s", text) else None)

@@ -55,6 +55,7 @@ def test_a_fault_needs_no_target_and_no_end() -> None:
         ("kill", "one process"),
         ("partition", "whole system"),
         ("miss", "is for redis"),
+        ('latency on "publish order.*"', 'write it like "POST /orders'),
         ("latency 3", "3ms or 3s"),
         ("nonsense", "not a fault"),
     ],

@@ -10,4 +10,6 @@ PROTOCOL = Protocol(
     variable="AMQP_URL",
     url="amqp://{address}",
     session="lab.wire.amqp.session:AmqpSession",
+    op="[a-z-]*( |$)",
+    example="publish order.*",
 )

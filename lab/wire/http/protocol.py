@@ -9,4 +9,6 @@ PROTOCOL = Protocol(
     carries="calls",
     url="http://{address}",
     session="lab.wire.http.session:HttpSession",
+    op=r"CONNECT |[A-Z-]*( (/|\*|https?:|$)|$)",
+    example="POST /orders*",
 )

@@ -10,4 +10,6 @@ PROTOCOL = Protocol(
     variable="REDIS_URL",
     url="redis://{address}",
     session="lab.wire.redis.session:RedisSession",
+    op="(?!(POST|PUT|PATCH|DELETE|HEAD|OPTIONS)( |$))[^a-z/ ]*( |$)",  # modules add commands of their own
+    example="GET user:*",
 )
