@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from lab.locale import choice, language, mark, tr, trn
+from lab.locale import LANGUAGES, choice, language, mark, tr, trn
 
 OF_TYPER = (
     mark("Usage:"),
@@ -84,14 +84,35 @@ def _translated(option: Any) -> Any:
 
 @contextmanager
 def complaining() -> Iterator[None]:
-    """Within it Typer's complaints about the words of a command are in the language that is spoken."""
+    """Within it Typer's complaints about the words of a command are in the language that is spoken, and what they say
+    of an unknown option is to the point."""
     try:
         yield
     except Exception as error:
+        if hasattr(error, "possibilities") and getattr(error, "ctx", None):
+            _explain_option(error)
         if language() != "en" and (say := getattr(error, "format_message", None)):
             said = _complaint(say())
             error.format_message = lambda: said  # type: ignore[attr-defined]
         raise
+
+
+def _explain_option(error: Any) -> None:
+    """An option of `lab` itself is told its place. Of others only those are named that are like it without the dashes,
+    which are in all of them."""
+    from difflib import get_close_matches
+
+    name = error.option_name
+    if name == "--version":
+        told = tr("{option} stands alone: {example}", option=name, example="lab --version")
+    elif name == "--lang":
+        example = f"lab --lang {LANGUAGES[-1]} {error.ctx.command_path.partition(' ')[2]}"
+        told = tr("{option} stands before the command: {example}", option=name, example=example)
+    else:
+        likely = error.possibilities or ()
+        error.possibilities = [one for one in likely if get_close_matches(name.strip("-"), [one.strip("-")])]
+        return
+    error.message, error.possibilities = told, None
 
 
 def _complaint(said: str) -> str:
