@@ -22,6 +22,7 @@ PARTS = {
         f"{CORE}.queue",
         f"{CORE}.exchange",
     ): "one relation, the binding, seen from its two ends",
+    (f"{CORE}.routing", f"{CORE}.exchange"): "an index finds the bindings of its exchange",
     (f"{CORE}.reply_to", f"{CORE}.vhost"): "an inbox for replies takes itself off its virtual host",
     (f"{PROTOCOL}.clients", f"{PROTOCOL}.connection"): "the book of the connections that are open",
     (f"{PROTOCOL}.channel", f"{PROTOCOL}.connection"): "a channel writes through its connection",

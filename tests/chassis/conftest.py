@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,12 @@ def cluster() -> Iterator[str]:
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, sql.PASSWORD: "secret"},
     )
-    url = f"postgresql://lab@127.0.0.1:{port}"
+    url = f"postgresql://{sql.ROLE}:secret@127.0.0.1:{port}"
 
     def answers() -> bool:
+        assert server.poll() is None, "the cluster ended at its start"
         try:
             return Database(f"{url}/postgres").check() is None
         except OperationalError:
