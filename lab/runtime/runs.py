@@ -108,7 +108,7 @@ def find(ref: str | None) -> RunRecord:
         if not alive:
             raise NoRun(tr("no run is alive"))
         return alive[-1]
-    number = _number(ref)
+    number = 0 if "-" in ref else _number(ref)  # who gives the name means that name
     for record in reversed(records):
         if ref == record.id or (number and number == _number(record.folder.name)):
             return record
