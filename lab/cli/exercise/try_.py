@@ -56,7 +56,7 @@ def _tell(tryout: Tryout, language: str) -> None:
     urls = {service.name: tryout.urls[service.name] for service in tried.services}
     out(paint(tr("{id} {title} is running as {run}.", id=tried.id, title=tried.title[language], run=run), "title"))
     for service in tried.services:
-        out(f"  {service.name:<12} {tryout.urls[service.name]}")
+        out(f"  {service.name:<12} URL={tryout.urls[service.name]}")
     for name, url in tryout.around.items():
         out(paint(f"  {name:<12} {url}", "dim"))
     out()

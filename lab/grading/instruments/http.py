@@ -34,6 +34,7 @@ CROWD = 64
 """The most requests at the same time."""
 LONGEST_COMMAND = 1_000
 """Characters of a request that is shown as a command."""
+JSON = "content-type: application/json"
 LARGEST = 16_000_000
 """The most bytes of an answer that are read. No exercise comes near it."""
 
@@ -54,6 +55,10 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     sent: Any = None
+    raw: bytes | str | None = None
+    """What was sent as it is, in place of the JSON of `sent`."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """The headers that the check set."""
     began: float = 0.0
     """time.monotonic() when it was sent."""
 
@@ -68,13 +73,24 @@ class Answer:
 
     @property
     def curl(self) -> str:
-        """The request as a command to paste; "" for one that is too long for that."""
+        """The request as a command to paste; "" for one that is too long for that, or no text."""
         words = ["curl", "-i"]
         if self.method != "GET":
             words += ["-X", self.method]
         words.append(self.url)
-        if self.sent is not None:
-            words += ["-H", "content-type: application/json", "-d", jsonlib.dumps(self.sent, ensure_ascii=False)]
+        for name, value in self.said.items():
+            words += ["-H", f"{name}: {value}"]
+        if self.raw is not None:
+            try:
+                raw = self.raw if isinstance(self.raw, str) else self.raw.decode()
+            except UnicodeDecodeError:
+                return ""
+            if not raw.isprintable():
+                return ""
+            typed = any(name.lower() == "content-type" for name in self.said)
+            words += [*([] if typed else ["-H", JSON]), "--data-raw", raw]
+        elif self.sent is not None:
+            words += ["-H", JSON, "-d", jsonlib.dumps(self.sent, ensure_ascii=False)]
         command = shlex.join(words)
         return command if len(command) <= LONGEST_COMMAND else ""
 
@@ -162,6 +178,8 @@ class Http:
             "path": path,
             "request_id": given["x-request-id"],
             "sent": json,
+            "raw": content,
+            "said": headers or {},
             "began": began,
         }
         try:

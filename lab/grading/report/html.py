@@ -11,6 +11,7 @@ from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import log_places, next_commands, tally, to_try
 from lab.grading.report.words import label, reason, said
+from lab.journal.visible import visible
 
 STYLE = """
 :root{color-scheme:light dark;--bg:#f4f5f7;--card:#fff;--ink:#1c2126;--dim:#626c77;--line:#dde1e6;--good:#157347;
@@ -132,8 +133,9 @@ def _failure(report: Report, finding: Finding, language: str) -> str:
         title = said(report.misconceptions.get(name, {}), language) or name
         facts.append((label("like", language), f"{_text(title)} <code>lab explain {_text(name)}</code>"))
     facts += [(label("note", language), _text(warning)) for warning in finding.warnings]
-    if commands := to_try(report, finding, language):
-        facts.append((label("try", language), "<br>".join(f"<code>{_text(command)}</code>" for command in commands)))
+    if commands := [f"<code>{escape(visible(command))}</code>" for command in to_try(report, finding)]:
+        between = f'<br><span class="dim">{_text(label("elsewhere", language))}</span><br>'
+        facts.append((label("try", language), between.join(commands)))
     again = f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}"
     facts.append((label("replay", language), f"<code>{_text(again)}</code>"))
     facts += [(label("log", language), f"<code>{_text(place)}</code>") for place in log_places(report, finding)]

@@ -84,7 +84,7 @@ def _words(report: Report, finding: Finding, language: str) -> list[str]:
         "replay": f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}",
     }
     told = [f"{label(key, language)}: {text}" for key, text in lines.items() if text]
-    return [*told, *(f"{label('try', language)}: {command}" for command in to_try(report, finding, language))]
+    return [*told, *(f"{label('try', language)}: {command}" for command in to_try(report, finding))]
 
 
 def _story(finding: Finding, language: str) -> list[str]:

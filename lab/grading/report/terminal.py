@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -18,7 +19,6 @@ WIDE = 72
 """Columns from which on labels have a column of their own."""
 INDENT = 2
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
-QUOTED = re.compile(rf"'{ADDRESS.pattern}([^'\"$`\\]*)'")
 LANES = ("wire", "fault", "log", "process", "check")
 FULL_LABELS = ("expected", "got", "story", "why", "like", "try", "replay", "log", "hint", "note")
 
@@ -155,8 +155,10 @@ class _Page:
                 self._sheet.verbatim([(command, "name")], hang=self._hang)
         for warning in finding.warnings:
             self._told("note", warning, "warn")
-        for number, command in enumerate(to_try(report, finding, language)):
+        for number, command in enumerate(commands := to_try(report, finding)):
             self._whole("" if number else "try", command)
+            if number == 0 and len(commands) > 1:
+                self._label("", [(label("elsewhere", language), "dim")])
         self._whole("replay", f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}")
         for number, place in enumerate(log_places(report, finding)):
             self._whole("" if number else "log", place)
@@ -255,13 +257,17 @@ class _Page:
             self._sheet.paragraph(words, head=head, hang=self._hang + 8 + lane_width)
 
 
-def to_try(report: Report, finding: Finding, language: str) -> list[str]:
+def to_try(report: Report, finding: Finding) -> list[str]:
     """The request that shows the failure, to be pasted. Its address is gone, so `lab try` comes first."""
-    command = QUOTED.sub(r'"$URL\1"', finding.command)
-    command = ADDRESS.sub("$URL", command)
-    if command == finding.command:
-        return [command] if command else []
-    return [f"lab try {report.exercise}  # {label('prints_url', language)}", command]
+    if not ADDRESS.search(finding.command):
+        return [finding.command] if finding.command else []
+    command = " ".join(_addressed(word) for word in shlex.split(finding.command))
+    return [f"lab try {report.exercise}", command]
+
+
+def _addressed(word: str) -> str:
+    """A word of a command, quoted; what is sent to an address that is gone goes to that in the variable URL."""
+    return '"$URL"'.join(shlex.quote(piece) if piece else "" for piece in ADDRESS.split(word)) or "''"
 
 
 def log_places(report: Report, finding: Finding) -> list[str]:

@@ -22,7 +22,7 @@ LABELS: Mapping[str, str] = {
     "like": mark("looks like"),
     "titled": mark("“{title}”"),
     "try": mark("try it"),
-    "prints_url": mark("prints the address for URL"),
+    "elsewhere": mark("and in another terminal, after the URL=... that it prints:"),
     "replay": mark("replay"),
     "log": mark("your log"),
     "hint": mark("next hint"),

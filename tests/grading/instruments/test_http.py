@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -64,6 +65,14 @@ def test_a_service_that_the_exercise_does_not_have_is_named_with_those_it_has(ht
 
 def test_a_request_too_long_to_paste_is_no_command(http: Http) -> None:
     assert http.post("/users", json={"name": "x" * 2000}).curl == ""
+
+
+def test_a_command_sends_what_the_request_sent(http: Http) -> None:
+    answer = http.post("/users", content="{it's no JSON", headers={"X-Trace": "$1"})
+    assert shlex.split(answer.curl)[4:] == [
+        answer.url, "-H", "X-Trace: $1", "-H", "content-type: application/json", "--data-raw", "{it's no JSON"
+    ]  # fmt: skip
+    assert http.post("/users", content=b"\xff").curl == ""
 
 
 def test_nothing_in_a_request_says_that_the_grader_sends_it(users: Users, http: Http) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,11 +173,14 @@ def test_awaiting_says_what_and_how_long() -> None:
 
 
 def test_a_request_to_paste_names_no_port_that_is_gone() -> None:
-    command = "curl -i 'http://127.0.0.1:4711/orders?user_id=1&page=2' -d '{\"back\": \"http://127.0.0.1:4711/\"}'"
+    words = ["curl", "-i", "http://127.0.0.1:4711/orders?user_id=1&page=2", "-d"]
+    command = shlex.join([*words, '{"back": "http://127.0.0.1:4711/it\'s$5"}'])
     finding = replace(CONSUMER.findings[1], command=command)
-    assert to_try(CONSUMER, finding, "en") == [
-        "lab try day3.3  # prints the address for URL",
-        'curl -i "$URL/orders?user_id=1&page=2" -d \'{"back": "$URL/"}\'',
-    ]
-    assert to_try(CONSUMER, replace(finding, command="redis-cli ttl p"), "en") == ["redis-cli ttl p"]
-    assert to_try(CONSUMER, replace(finding, command=""), "en") == []
+    run, request = to_try(CONSUMER, finding)
+    assert run == "lab try day3.3"
+    shell = ["sh", "-c", f"curl() {{ printf '%s\\n' \"$@\"; }}; URL=http://127.0.0.1:9; {request}"]
+    assert subprocess.run(shell, capture_output=True, text=True, check=True).stdout.splitlines() == [
+        "-i", "http://127.0.0.1:9/orders?user_id=1&page=2", "-d", '{"back": "http://127.0.0.1:9/it\'s$5"}'
+    ]  # fmt: skip
+    assert to_try(CONSUMER, replace(finding, command="redis-cli ttl p")) == ["redis-cli ttl p"]
+    assert to_try(CONSUMER, replace(finding, command="")) == []
