@@ -169,5 +169,8 @@ def test_the_solution_is_a_difference_to_the_learners_files() -> None:
     assert lines[:2] == ["--- mine/greeter/greeter/app.py", "+++ ours/greeter/greeter/app.py"]
     assert '-        return {"greeting": ""}' in lines
     with prepared(EXERCISE, Variant("solution")) as ours:
-        assert list(reveal.difference(EXERCISE, ours, "go")) == []
+        assert list(reveal.difference(EXERCISE, ours, "python")) == []
+        whole = list(reveal.difference(EXERCISE, ours, "cobol"))  # nothing of theirs can be compared
+    assert "+++ ours/greeter/greeter/app.py" in whole
+    assert not any(line.startswith("-") and line != "--- /dev/null" for line in whole)
     assert next(iter(reveal.difference(EXERCISE, {}, "python"))) == "--- /dev/null"

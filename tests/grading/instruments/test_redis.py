@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,8 @@ import psutil
 import pytest
 from redis import ResponseError
 
+from lab.engines.recipe import Place
+from lab.engines.redis import tiers
 from lab.grading.checking.expect import CannotTell
 from lab.grading.instruments.redis import Redis
 from tests.brokers import free_port
@@ -27,7 +28,7 @@ class Server:
 
     def __init__(self, tier: str, folder: Path) -> None:
         self.port = free_port()
-        embedded = [sys.executable, "-m", "lab.engines.redis.server", "--port", str(self.port)]
+        embedded = tiers.embedded(Place(data=folder, port=lambda: self.port)).argv
         real = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         self._command = embedded if tier == "embedded" else real
         self.start()
