@@ -131,7 +131,6 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
     listening(broker)
     early = registered(http, new)
     usable(http, early)
-    killed_before_it_is_written(system, http, wire, new)
     system.stop("orders")
     people = [registered(http, new) for _ in range(5)]
     expect(
@@ -152,6 +151,7 @@ def check_what_happened_while_orders_was_down_is_not_lost(system, http, broker, 
         code="user-forgotten",
         about=[early, answer],
     )
+    killed_before_it_is_written(system, http, wire, new)
     system.stop("orders")
     system.stop("users")
     broker.restart()
