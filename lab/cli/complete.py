@@ -35,7 +35,6 @@ def days(_: typer.Context) -> Iterable[tuple[str, str]]:
 
     for day in map(days.find, days.names()):
         yield day.name, day.title[language()]
-        yield from ((f"{day.name}:{shape}", day.title[language()]) for shape in day.shapes if shape)
     yield from (
         (f"./{path.name}", tr("a system of yours")) for path in sorted(Path().glob("*.toml")) if _is_system(path)
     )

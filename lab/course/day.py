@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.course.setting import Setting
 from lab.grading.model import Text
-
-ONLY = ""
-"""The name of a day's shape if it has one only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """One day. `shapes` are its systems by name, each as `module:NAME` within the day's package; the first is what
-    `lab run` takes if nothing else is said. `panels` are those of its dashboard, in order (none: the system's own).
+    """One day. `settings` are what its system may be made with, by name. `panels` are those of its dashboard, in order
+    (none: the system's own).
 
     `scenarios` is the folder of its scenarios, `lesson` the file of its lesson by language, `quiz` the file of its
     quiz; each where there is one.
@@ -26,7 +24,7 @@ class Day:
     folder: Path
     title: Text
     about: Text
-    shapes: Mapping[str, str]
+    settings: Mapping[str, Setting]
     panels: tuple[str, ...] = ()
     scenarios: Path | None = None
     lesson: Mapping[str, Path]

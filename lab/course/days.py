@@ -9,33 +9,41 @@
     [about]
     en = "Facts instead of calls."
 
-    [shapes]                                         # optional: SYSTEM of system.py, if there is one shape only
-    monolith = "monolith:SYSTEM"                     # lab run day1, and lab run day1:monolith
-    services = "services:SYSTEM"                     # lab run day1:services
+    [settings.saga]                                  # optional: lab run day3 --saga orchestration
+    values = ["choreography", "orchestration"]       # the usual one first; without values it is a switch
+    about.en = "who knows what comes next"
 
-Beside it stand `scenarios/`, `lesson.<language>.md` and `quiz.toml`, where there are any.
+    [settings.without]                               # lab run day5 --without breaker,jitter
+    values = ["breaker", "jitter"]
+    several = true                                   # as many of them as one likes, usually none
+    about.en = "protections that are switched off"
+
+Beside it stands `system.py` with a `SYSTEM`, or, where there are settings, a function `system` that takes each of them
+by name and makes it; and `scenarios/`, `lesson.<language>.md` and `quiz.toml`, where there are any.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
+from types import MappingProxyType
 
 import lab
-from lab.course.day import ONLY, Day
-from lab.locale import LANGUAGES, language
+from lab.course.day import Day
+from lab.course.setting import Setting
+from lab.locale import LANGUAGES, language, tr
 from lab.system.model import System
-from lab.system.refusal import Unknown
-from lab.system.tables import Reader, Unreadable, parse
+from lab.system.refusal import Refusal, Unknown
+from lab.system.tables import Reader, Table, Unreadable, parse
 
 FILE, FORMAT = "day.toml", 1
-TOP = ("format", "title", "about", "shapes", "panels")
-USUAL = "system:SYSTEM"
+TOP = ("format", "title", "about", "settings", "panels")
+SETTING = ("values", "several", "about")
 _PACKAGE = re.compile(r"(day\d+)_\w+")
-_REFERENCE = re.compile(r"[\w.]+:\w+")
+_WORD = re.compile(r"[a-z][a-z0-9-]*")
 
 
 class InvalidDay(ValueError):
@@ -59,18 +67,27 @@ def find(name: str) -> Day:
     return load(folders[name])
 
 
-def system(day: Day, shape: str = ONLY) -> System:
-    """The day's system, or that of one of its shapes, with all that the day says about it. Raises Unknown."""
-    reference = day.shapes.get(shape) if shape else next(iter(day.shapes.values()))
-    if reference is None:
-        raise Unknown("shape", shape, day.shapes)
-    found = resolve_name(f"{day.package}.{reference}")
-    assert isinstance(found, System)
+def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System:
+    """The day's system with these settings (the others as usual), with all that the day says about it. Raises Unknown,
+    and Refusal if they do not go together."""
+    for name in chosen:
+        if not day.settings:
+            raise Refusal(tr("{day} has no settings", day=day.name))
+        if name not in day.settings:
+            raise Unknown("setting", name, day.settings)
+    settings = {name: chosen.get(name, setting.usual) for name, setting in day.settings.items()}
+    if settings:
+        values = {name.replace("-", "_"): day.settings[name].read(text) for name, text in settings.items()}
+        made = resolve_name(f"{day.package}.system:system")(**values)
+    else:
+        made = resolve_name(f"{day.package}.system:SYSTEM")
+    assert isinstance(made, System)
     return replace(
-        found,
-        title=found.title or day.title[language()],
-        scenarios=found.scenarios or (str(day.scenarios) if day.scenarios else None),
-        panels=day.panels or found.panels,
+        made,
+        title=made.title or day.title[language()],
+        settings=settings,
+        scenarios=made.scenarios or (str(day.scenarios) if day.scenarios else None),
+        panels=made.panels or day.panels,
     )
 
 
@@ -84,10 +101,7 @@ def load(folder: Path) -> Day:
     reader.known("", data, TOP)
     if (version := reader.need("", data, "format", int)) != FORMAT:
         reader.problem("format", f"{version} is unknown; this lab reads {FORMAT}")
-    shapes = reader.get("", data, "shapes", dict, {ONLY: USUAL})
-    for shape, reference in shapes.items():
-        if not (isinstance(reference, str) and _REFERENCE.fullmatch(reference)):
-            reader.problem(f"shapes.{shape}", f"expected module:NAME, like {USUAL}")
+    settings = {name: _setting(reader, name, table) for name, table in reader.tables(data, "settings").items()}
     lesson = {path.name.split(".")[1]: path for path in sorted(folder.glob("lesson.*.md"))}
     for missing in set(LANGUAGES) - lesson.keys() if lesson else ():
         reader.problem(f"lesson.{missing}.md", "missing")
@@ -98,7 +112,7 @@ def load(folder: Path) -> Day:
         folder=folder,
         title=reader.text("", data, "title"),
         about=reader.text("", data, "about"),
-        shapes=shapes,
+        settings=settings,
         panels=reader.words("", data, "panels"),
         scenarios=scenarios if scenarios.is_dir() else None,
         lesson=lesson,
@@ -107,6 +121,19 @@ def load(folder: Path) -> Day:
     if reader.problems:
         raise InvalidDay(folder, reader.problems)
     return day
+
+
+def _setting(reader: Reader, name: str, table: Table) -> Setting:
+    place = f"[settings.{name}]"
+    reader.known(place, table, SETTING)
+    values = reader.words(place, table, "values")
+    for word in (name, *values):
+        if not _WORD.fullmatch(word):
+            reader.problem(place, tr("{word!r} is no word of small letters, digits and dashes", word=word))
+    several = reader.get(place, table, "several", bool, False)
+    if several and not values:
+        reader.problem(f"{place} several", tr("several of no values"))
+    return Setting(name=name, about=reader.text(place, table, "about"), values=values, several=several)
 
 
 def _folders() -> dict[str, Path]:

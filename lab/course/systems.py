@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from lab.course import days
 from lab.faults import scenario as scenarios
@@ -20,15 +22,37 @@ class NoSystem(Refusal):
     """A file does not describe a system, or a scenario's file does not describe a scenario."""
 
 
-def find(name: str) -> System:
-    """The System of a day (`day3`), of one of its shapes (`day1:monolith`) or of a file (`./my-system.toml`).
+def find(name: str, settings: Mapping[str, str] = MappingProxyType({}), played: str | None = None) -> System:
+    """The System of a day (`day3`) with these settings, and with those that the scenario to be played needs; or of a
+    file (`./my-system.toml`).
 
-    Raises Unknown, NoSystem.
+    Raises Unknown, NoSystem, Refusal if the scenario needs other settings.
     """
     if name.endswith(".toml") or "/" in name:
+        if settings:
+            raise Refusal(tr("only days have settings, and {name} is a file", name=name))
         return _from_file(Path(name))
-    day, _, shape = name.partition(":")
-    return days.system(days.find(day), shape)
+    day = days.find(name)
+    made = days.system(day, settings)
+    if played is not None and (needed := scenario(made, played).settings):
+        made = days.system(day, {**settings, **_needed(played, needed, settings)})
+    return made
+
+
+def _needed(played: str, needed: Mapping[str, tuple[str, ...]], chosen: Mapping[str, str]) -> dict[str, str]:
+    """What the scenario has to set beside what was chosen. Raises Refusal if it is not to be played with that."""
+    for name, values in needed.items():
+        if (given := chosen.get(name, values[0])) not in values:
+            raise Refusal(
+                tr(
+                    "{scenario} cannot be played with --{name} {given}",
+                    scenario=played,
+                    name=name,
+                    given=given,
+                ),
+                tr("It is made for {values}.", values=tr(" or ").join(values)),
+            )
+    return {name: values[0] for name, values in needed.items() if name not in chosen}
 
 
 def scenario(system: System, name: str) -> Scenario:

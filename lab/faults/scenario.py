@@ -9,6 +9,9 @@
     say = "The next delivery to payments arrives as garbage. What becomes of the order?"
     fault = "poison payments->broker"
 
+With `settings = { saga = "orchestration", broker = ["rabbitmq", "kafka"] }` it says what it is made for, if not for
+every way to make its day's system; the first of several is what it is played with unless somebody chooses another.
+
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
 `rate` and `act` on a process ("restart broker"). `say` tells the reader what to look at: one text, or a text for each
 language (`say.en`, `say.uz`); so does the title.
@@ -16,7 +19,8 @@ language (`say.en`, `say.uz`); so does the title.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.faults.text import FaultError
@@ -49,13 +53,14 @@ class Cue:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """`duration` in seconds from ready to the end; `rate` in journeys a second (None: the run's own); `steps` in the
-    order of time."""
+    order of time; `settings` are those of its day for which it is made, each with its values, the usual one first."""
 
     name: str
     title: str
     duration: float
     rate: float | None
     steps: tuple[Cue, ...]
+    settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def find(folder: Path, name: str) -> Scenario:
@@ -88,7 +93,7 @@ class _Reader(Reader):
     """Turns the tables into a Scenario."""
 
     def scenario(self, name: str, data: Table) -> Scenario:
-        self.known("", data, ("title", "duration", "rate", "step"))
+        self.known("", data, ("title", "duration", "rate", "settings", "step"))
         duration = self.number("", data, "duration", required=True)
         steps = [self.cue(f"[[step]] {i}", table) for i, table in self.rows("", data, "step")]
         self.in_order(steps, duration)
@@ -98,7 +103,19 @@ class _Reader(Reader):
             duration=duration or 0.0,
             rate=self.number("", data, "rate"),
             steps=tuple(steps),
+            settings=self.settings(data),
         )
+
+    def settings(self, data: Table) -> dict[str, tuple[str, ...]]:
+        table = self.get("", data, "settings", dict, {})
+        found = {
+            name: (value,) if isinstance(value, str) else self.words("settings", table, name)
+            for name, value in table.items()
+        }
+        for name, values in found.items():
+            if not values:
+                self.problem(f"settings {name}", tr("missing"))
+        return {name: values for name, values in found.items() if values}
 
     def cue(self, place: str, table: Table) -> Cue:
         self.known(place, table, ("at", "say", "fault", "heal", "rate", "act"))

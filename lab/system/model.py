@@ -146,6 +146,8 @@ class System:
 
     name: str
     title: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What was chosen when it was made, by name: `{"saga": "orchestration"}`."""
     services: tuple[Service, ...] = ()
     engines: tuple[Engine, ...] = ()
     links: tuple[Link, ...] = ()

@@ -37,7 +37,8 @@ KINDS = (
     mark("level"),
     mark("topic"),
     mark("day"),
-    mark("shape"),
+    mark("setting"),
+    mark("value"),
     mark("scenario"),
 )
 """Of what there may be none that is called so."""

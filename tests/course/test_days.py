@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.course import days
+from lab.course import days, systems
 from lab.faults import aim
 from lab.faults import scenario as scenarios
 from lab.faults.text import parse
 from lab.system.model import System
-from lab.system.refusal import Unknown
+from lab.system.refusal import Refusal, Unknown
 from lab.system.validate import validate
 from tests import toys
 
@@ -36,27 +36,58 @@ def test_a_day_is_one_folder(capfd: pytest.CaptureFixture[str], tmp_path: Path) 
         day = days.find("day9")
         assert (days.names(), day.title["uz"]) == (["day3", "day9"], "To‘qqizinchi kun: chiroqlar")
         assert sorted(day.lesson) == ["en", "uz"]
-        usual, two = days.system(day), days.system(day, "lamps")
+        usual, two = days.system(day), days.system(day, {"lamps": "two"})
         assert (usual.title, two.title) == ("Ninth day: lights", "Two lamps")
         assert usual.panels_shown == two.panels_shown == ("processes", "logs")
-        with pytest.raises(Unknown, match='there is no shape "lamb"'):
-            days.system(day, "lamb")
-        for words, lamps in (("day9", "lamp"), ("day9:lamps", "left right")):
-            command = [sys.executable, "-m", "lab", "run", words, "--plain", "--for", "1s"]
+        assert two.settings == {"lamps": "two", "dim": "off", "without": ""}
+        for words, told in (
+            ((), ("lamp is lit brightly, without 0",)),
+            (("--lamps", "two", "--dim"), ("left is lit dimly", "right is lit dimly")),
+            (("--without", "fuse, switch"), ("lamp is lit brightly, without 2",)),
+        ):
+            command = [sys.executable, "-m", "lab", "run", "day9", *words, "--json", "--for", "1s"]
             subprocess.run(command, env={**os.environ, "LAB_HOME": str(tmp_path)}, timeout=60, check=True)
-            told = capfd.readouterr().out
-            assert all(f"{lamp} is ready" in told for lamp in lamps.split())
+            shown = capfd.readouterr().out
+            assert all(line in shown for line in told), shown
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"lamp": "two"}, 'there is no setting "lamp"\nDid you mean lamps?'),
+        ({"lamps": "twoo"}, 'there is no value "twoo"\nDid you mean two?'),
+        ({"without": "fuse,swich"}, 'there is no value "swich"\nDid you mean switch?'),
+        ({"dim": "on", "without": "switch"}, "a lamp without a switch cannot be dimmed"),
+    ],
+)
+def test_what_a_day_cannot_be_set_to_is_told(chosen: dict[str, str], told: str) -> None:
+    with toys.found(), pytest.raises(Refusal) as caught:
+        days.system(days.find("day9"), chosen)
+    assert str(caught.value).startswith(told)
+
+
+def test_a_scenario_is_played_with_the_settings_that_it_is_made_for() -> None:
+    with toys.found():
+        assert systems.find("day9", played="both").settings["lamps"] == "two"
+        assert systems.find("day9", {"dim": "on"}, "both").settings["dim"] == "on"
+        with pytest.raises(Refusal, match="both cannot be played with --lamps one\nIt is made for two"):
+            systems.find("day9", {"lamps": "one"}, "both")
 
 
 def test_what_is_wrong_in_a_days_file_is_told_in_place(tmp_path: Path) -> None:
-    (tmp_path / "day.toml").write_text('format = 2\nshapes = { one = "x" }\ntitel = 1\n[about]\nen = "x"\nuz = "y"\n')
+    (tmp_path / "day.toml").write_text(
+        'format = 2\nsettings = { One = { several = true } }\ntitel = 1\n[about]\nen = "x"\nuz = "y"\n'
+    )
     (tmp_path / "lesson.en.md").touch()
     with pytest.raises(days.InvalidDay) as caught:
         days.load(tmp_path)
     assert list(caught.value.problems) == [
         'titel: no such key; did you mean "title"?',
         "format: 2 is unknown; this lab reads 1",
-        "shapes.one: expected module:NAME, like system:SYSTEM",
+        "[settings.One]: 'One' is no word of small letters, digits and dashes",
+        "[settings.One] several: several of no values",
+        "[settings.One] about.en: missing",
+        "[settings.One] about.uz: missing",
         "lesson.uz.md: missing",
         "title.en: missing",
         "title.uz: missing",

@@ -11,6 +11,7 @@ from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.options import Engines
 from lab.cli.output import is_screen, leave, out, paint, say
+from lab.cli.run.settings import with_settings
 from lab.locale import tr
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ EXAMPLES = (
 )
 
 
+@with_settings
 def run(
+    *,
     day: Annotated[
         str,
         typer.Argument(
@@ -54,6 +57,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="The journal's events as NDJSON on stdout.")] = False,
     mine: Annotated[bool, typer.Option("--mine", help="With your own services in place of ours.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running; see lab ps, lab dash, lab down.")] = False,
+    settings: dict[str, str],
 ) -> None:
     """Start a system: its engines and services as real processes, a tap on every link, traffic.
 
@@ -66,7 +70,7 @@ def run(
     from lab.runtime.launch import begin
 
     screen = is_screen() and not (plain or as_json or detach)
-    system = systems.find(day)
+    system = systems.find(day, settings, scenario)
     if mine:
         system = _with_mine(system)
     if not (screen or detach):
