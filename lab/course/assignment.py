@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.course.exercise import DATABASE, Exercise, LearnerService
+from lab.course.exercise import DATABASE, Command, Exercise, LearnerService
 from lab.grading.model import Assignment, Build
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
@@ -39,7 +39,11 @@ def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[
     """
     if language not in exercise.run:
         raise Unknown("language", language, exercise.run)
-    command = exercise.run[language]
+    return run_by(exercise.run[language], exercise, folder)
+
+
+def run_by(command: Command, exercise: Exercise, folder: Path) -> dict[str, Source]:
+    """The services of `folder`, each built and run by the same command."""
     return {
         service.name: Source(
             dir=folder / service.name,

@@ -40,6 +40,19 @@ COMMANDS: Mapping[str, Command] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RightService:
+    """A stored program in another style than the solution's, as somebody else would write it from the brief.
+
+    It must pass as the solution does: so is an unjust check found. `packages` are what it imports beside Python's own
+    library; where one is missing it is not graded.
+    """
+
+    name: str
+    command: Command
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerService:
     """A service that the learner writes.
 
@@ -80,6 +93,7 @@ class Exercise:
     behaviours: tuple[Behaviour, ...]
     not_proved: Text
     wrong: tuple[WrongService, ...] = ()
+    right: tuple[RightService, ...] = ()
 
     @property
     def day(self) -> str:

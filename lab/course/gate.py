@@ -1,7 +1,8 @@
 """The author gate proves that an exercise's checks pass what is right and catch what is wrong.
 
-The starter fails. The solution passes with any seed on a busy machine. Each wrong service fails the behaviour that it
-declares and none before it, and for every behaviour that must hold some wrong service fails it.
+The starter fails. The solution passes with any seed on a busy machine, and so does each right service. Each wrong
+service fails the behaviour that it declares and none before it, and for every behaviour that must hold some wrong
+service fails it.
 """
 
 from __future__ import annotations
@@ -37,14 +38,16 @@ class Trial:
 
 @dataclass(slots=True, kw_only=True)
 class Row:
-    """One exercise in the matrix. `wrong` counts the graded wrong services, `seconds` is the time of all trials, and
-    `solution` that of the solution's slowest."""
+    """One exercise in the matrix. `wrong` counts the graded wrong services and `right` the gradings of right ones;
+    `seconds` is the time of all trials, and `solution` that of the solution's slowest."""
 
     exercise: str
     must: int = 0
     gold: int = 0
     wrong: int = 0
     caught: int = 0
+    right: int = 0
+    passed: int = 0
     seconds: float = 0.0
     solution: float = 0.0
     holes: list[str] = field(default_factory=list)
@@ -52,7 +55,7 @@ class Row:
 
 
 def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
-    """The gradings to make: the solution with each seed, everything else with the first seed.
+    """The gradings to make: the solution and right services with each seed, everything else with the first seed.
 
     They leave out the variants whose tools this machine lacks; see `skipped`.
     """
@@ -60,7 +63,7 @@ def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
         (variant, seed)
         for variant in variants(exercise)
         if not missing_tool(exercise, variant)
-        for seed in (seeds if variant == Variant("solution") else seeds[:1])
+        for seed in (seeds if variant == Variant("solution") or variant.kind == "right" else seeds[:1])
     ]
 
 
@@ -82,7 +85,7 @@ def trial(
     only: Sequence[str] | None = None,
 ) -> Trial:
     """Grade one stored program and look for holes in the report."""
-    wrong = next((one for one in exercise.wrong if variant.kind == "wrong" and one.name == variant.wrong), None)
+    wrong = next((one for one in exercise.wrong if variant.kind == "wrong" and one.name == variant.which), None)
     behaviours = only if only is not None else before(exercise, wrong) if wrong else ()
     began = time.monotonic()
     report, holes = None, []
@@ -124,7 +127,7 @@ def starter_holes(report: Report) -> list[str]:
 
 
 def solution_holes(report: Report) -> list[str]:
-    """The solution passes everything, gold ones too."""
+    """The solution, like a right service, passes everything, gold ones too."""
     holes = [_unclear(finding) for finding in report.findings if finding.verdict != "pass"]
     return holes if report.findings else ["nothing was graded"]
 
@@ -148,7 +151,11 @@ def wrong_holes(report: Report, exercise: Exercise, wrong: WrongService) -> list
     return holes
 
 
-HOLES: dict[str, Callable[[Report], list[str]]] = {"starter": starter_holes, "solution": solution_holes}
+HOLES: dict[str, Callable[[Report], list[str]]] = {
+    "starter": starter_holes,
+    "solution": solution_holes,
+    "right": solution_holes,
+}
 
 
 def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Row:
@@ -164,6 +171,8 @@ def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Ro
         line.seconds += one.seconds
         line.wrong += one.variant.startswith("wrong/")
         line.caught += one.variant.startswith("wrong/") and not one.holes
+        line.right += one.variant.startswith("right/")
+        line.passed += one.variant.startswith("right/") and not one.holes
         line.holes += [f"{one.variant}, seed {one.seed}: {hole}" for hole in one.holes]
         if one.variant == "solution" and one.report:
             line.solution = max(line.solution, one.report.seconds)

@@ -1,13 +1,13 @@
-"""Reads `exercise.toml` and the wrong services of an exercise's folder, and reports every problem in them."""
+"""Reads `exercise.toml` and the wrong and right services of an exercise's folder, and reports every problem in them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService
+from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService, RightService
 from lab.course.exercise import engines as known_engines
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, WrongService
@@ -29,6 +29,8 @@ SERVICE = ("links", "replicas", "carries", "env")
 RUN = ("build", "run")
 BEHAVIOUR = ("id", "gold", "needs", "en", "uz", "why")
 WRONG = ("fails", "codes", "seen_in", "title", "text")
+RIGHT_FILE = "right.toml"
+RIGHT = ("language", "build", "run", "packages")
 
 
 class InvalidExercise(ValueError):
@@ -60,10 +62,11 @@ def load(folder: Path) -> Exercise:
         raise InvalidExercise(folder, [f"{FILE}: {error.strerror}"]) from None
     exercise = _exercise(reader, folder, data)
     problems = [f"{FILE}: {problem}" for problem in reader.problems]
-    wrong, more = _wrong_services(folder, exercise)
-    if problems + more:
-        raise InvalidExercise(folder, problems + more, exercise.id)
-    return _with_wrong(exercise, wrong)
+    wrong, of_wrong = _wrong_services(folder, exercise)
+    right, of_right = _right_services(folder, exercise)
+    if problems := [*problems, *of_wrong, *of_right]:
+        raise InvalidExercise(folder, problems, exercise.id)
+    return replace(_with_wrong(exercise, wrong), right=right)
 
 
 def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
@@ -176,13 +179,16 @@ def _commands(reader: Reader, data: Table) -> dict[str, Command]:
     """How each language is built and run: the defaults, overridden by what the exercise says."""
     commands = dict(COMMANDS)
     for language, table in reader.tables(data, "run").items():
-        place, usual = f"[run] {language}", COMMANDS.get(language)
+        place = f"[run] {language}"
         reader.known(place, table, RUN)
-        run = reader.get(place, table, "run", str, usual.run) if usual else reader.need(place, table, "run", str)
-        commands[language] = Command(
-            run=run, build=reader.get(place, table, "build", str, usual.build if usual else "")
-        )
+        commands[language] = _command(reader, place, table, COMMANDS.get(language))
     return commands
+
+
+def _command(reader: Reader, place: str, table: Table, usual: Command | None) -> Command:
+    """What the table says; what it does not say is as usual."""
+    run = reader.get(place, table, "run", str, usual.run) if usual else reader.need(place, table, "run", str)
+    return Command(run=run, build=reader.get(place, table, "build", str, usual.build if usual else ""))
 
 
 def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
@@ -218,9 +224,7 @@ def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
 
 def _wrong_services(folder: Path, exercise: Exercise) -> tuple[tuple[WrongService, ...], list[str]]:
     found, problems = [], []
-    for path in sorted((folder / "wrong").glob("*/")):
-        if path.name.startswith((".", "__")):
-            continue
+    for path in _folders(folder / "wrong"):
         reader = Reader()
         try:
             table = parse(path / "wrong.toml")
@@ -263,3 +267,33 @@ def _wrong(reader: Reader, path: Path, table: Table, exercise: Exercise) -> Wron
 def _with_wrong(exercise: Exercise, wrong: tuple[WrongService, ...]) -> Exercise:
     order = [behaviour.id for behaviour in exercise.behaviours]
     return replace(exercise, wrong=tuple(sorted(wrong, key=lambda one: (order.index(one.fails), one.name))))
+
+
+def _right_services(folder: Path, exercise: Exercise) -> tuple[tuple[RightService, ...], list[str]]:
+    found, problems = [], []
+    for path in _folders(folder / "right"):
+        place, reader, table = f"right/{path.name}/{RIGHT_FILE}", Reader(), {}
+        try:
+            table = parse(path / RIGHT_FILE)
+        except Unreadable as error:
+            problems.append(f"right/{path.name}/{error}")
+        except FileNotFoundError:
+            pass  # it is run as Python is
+        reader.known("", table, RIGHT)
+        language = reader.get("", table, "language", str, "python")
+        found.append(
+            RightService(
+                name=path.name,
+                command=_command(reader, "", table, exercise.run.get(language)),
+                packages=reader.words("", table, "packages"),
+            )
+        )
+        problems += [f"{place}: {problem}" for problem in reader.problems]
+    return tuple(found), problems
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """The folders of stored services in it, without those that tools write."""
+    for path in sorted(folder.glob("*/")):
+        if not path.name.startswith((".", "__")):
+            yield path

@@ -13,13 +13,14 @@ from lab.course.variants import NOT_COPIED, REMOVED, Unusable, Variant, git, lay
 
 
 def pack(exercise: Exercise, variant: Variant, copy: Path) -> list[Path]:
-    """Store `copy` as the solution or the wrong service; return the files that changed. Raises Unusable, OSError."""
+    """Store `copy` as the variant, which is no starter; return the files that changed. Raises Unusable, OSError."""
     return _patch(exercise, variant, copy) if variant.kind == "wrong" else list(_overlay(exercise, variant, copy))
 
 
 def _overlay(exercise: Exercise, variant: Variant, copy: Path) -> Iterator[Path]:
-    below, layer = exercise.folder / Variant("starter", variant.language).name, exercise.folder / variant.name
-    starter, solution = _files(below), _files(copy)
+    *below, layer = (exercise.folder / one.name for one in variant.layers)
+    starter = {name: text for folder in below for name, text in _files(folder).items()}
+    solution = _files(copy)
     wanted = {name: text for name, text in solution.items() if starter.get(name) != text}
     if gone := sorted(starter.keys() - solution.keys()):
         wanted[REMOVED] = "".join(f"{name}\n" for name in gone).encode()
@@ -36,7 +37,7 @@ def _overlay(exercise: Exercise, variant: Variant, copy: Path) -> Iterator[Path]
 
 
 def _patch(exercise: Exercise, variant: Variant, copy: Path) -> list[Path]:
-    patch = exercise.folder / "wrong" / variant.wrong / "change.patch"
+    patch = exercise.folder / "wrong" / variant.which / "change.patch"
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as scratch:
         lay_out(exercise, Variant("solution"), Path(scratch) / "a")
         shutil.copytree(copy, Path(scratch) / "b", ignore=NOT_COPIED)

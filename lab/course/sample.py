@@ -70,8 +70,8 @@ def since(revision: str, folder: Path) -> Change:
 def sample(planned: Sequence[Planned], change: Change | None, *, most: int | None, seed: int) -> Sample:
     """Choose at most `most` of the planned gradings: those of touched exercises first, or only those without `most`.
 
-    If even these are too many, starters and solutions come before wrong services. Without a change every exercise
-    counts as the rest.
+    If even these are too many, starters, solutions and right services come before wrong ones. Without a change every
+    exercise counts as the rest.
     """
     chance = random.Random(seed)
     idents = {one[0].id: one[0] for one in planned} if change else {}

@@ -1,8 +1,8 @@
-"""The programs that an exercise stores: starter, solution (each in some languages) and wrong services.
+"""The programs that an exercise stores: starter, solution (each in some languages), wrong services and right ones.
 
 They are stored in layers: `starter/` is whole, `solution/` holds only the files that differ from the starter's or are
-new, and a wrong service is a patch of the solution. They run in a temporary copy, so that builds and runs write nothing
-beside them.
+new, and a wrong service is a patch of the solution. A right service owes nothing to ours and is whole. They run
+in a temporary copy, so that builds and runs write nothing beside them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from lab.course.assignment import Source, sources
-from lab.course.exercise import Exercise
+from lab.course.assignment import PYTHON as PYTHONS
+from lab.course.assignment import Source, run_by
+from lab.course.exercise import Command, Exercise, RightService
 
 PYTHON = "python"
-Kind = Literal["starter", "solution", "wrong"]
+Kind = Literal["starter", "solution", "wrong", "right"]
 REMOVED = "REMOVED"
 """A file in `solution/` that lists, one path per line, the starter's files that the solution does not have."""
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", "node_modules", "bin")
@@ -34,44 +36,58 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One stored program. People call it by `name`: `starter`, `solution.go`, `wrong/no-lock`."""
+    """One stored program. People call it by `name`: `starter`, `solution.go`, `wrong/no-lock`, `right/flask`.
+
+    Of wrong and right services there are several, so `which` is its own name; only starters and solutions have a
+    `language`.
+    """
 
     kind: Kind
     language: str = PYTHON
-    wrong: str = ""
+    which: str = ""
 
     @property
     def name(self) -> str:
-        if self.kind == "wrong":
-            return f"wrong/{self.wrong}"
+        if self.which:
+            return f"{self.kind}/{self.which}"
         return self.kind if self.language == PYTHON else f"{self.kind}.{self.language}"
 
     @property
     def layers(self) -> tuple[Variant, ...]:
         """The layers from the bottom up; each is the exercise's folder of the same name."""
+        if self.kind == "right":
+            return (self,)
         starter, solution = Variant("starter", self.language), Variant("solution", self.language)
         return (starter,) if self.kind == "starter" else (starter, solution)
 
 
 def variants(exercise: Exercise) -> list[Variant]:
-    """Every program that the exercise stores: starters, then solutions, then wrong services."""
+    """Every program that the exercise stores: starters, then solutions, then right and wrong services."""
     found = []
     for kind in ("starter", "solution"):
         languages = [PYTHON, *(name for name in exercise.run if name != PYTHON)]
         found += [Variant(kind, language) for language in languages if stored(exercise, Variant(kind, language))]
-    return [*found, *(Variant("wrong", wrong=wrong.name) for wrong in exercise.wrong)]
+    right = [Variant("right", which=one.name) for one in exercise.right]
+    return [*found, *right, *(Variant("wrong", which=one.name) for one in exercise.wrong)]
 
 
 def missing_tool(exercise: Exercise, variant: Variant) -> str:
-    """The program that building or running the variant needs and this machine lacks, or nothing."""
-    if variant.language == PYTHON:
-        return ""
-    command = exercise.run[variant.language]
+    """The program or package that building or running the variant needs and this machine lacks, or nothing."""
+    command = _command(exercise, variant)
     for line in (command.build, command.run):
         words = shlex.split(line)
-        if words and "/" not in words[0] and not shutil.which(words[0]):
+        if words and words[0] not in PYTHONS and "/" not in words[0] and not shutil.which(words[0]):
             return words[0]
-    return ""
+    packages = _right(exercise, variant).packages if variant.kind == "right" else ()
+    return next((package for package in packages if not find_spec(package)), "")
+
+
+def _command(exercise: Exercise, variant: Variant) -> Command:
+    return _right(exercise, variant).command if variant.kind == "right" else exercise.run[variant.language]
+
+
+def _right(exercise: Exercise, variant: Variant) -> RightService:
+    return next(one for one in exercise.right if one.name == variant.which)
 
 
 def stored(exercise: Exercise, variant: Variant) -> bool:
@@ -85,7 +101,7 @@ def prepared(exercise: Exercise, variant: Variant) -> Iterator[dict[str, Source]
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as scratch:
         copy = Path(scratch).resolve() / "services"
         lay_out(exercise, variant, copy)
-        yield sources(exercise, copy, variant.language)
+        yield run_by(_command(exercise, variant), exercise, copy)
 
 
 def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
@@ -95,7 +111,7 @@ def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
         if stored(exercise, layer):
             _lay(exercise.folder / layer.name, folder)
     if variant.kind == "wrong":
-        _apply(exercise.folder / "wrong" / variant.wrong / "change.patch", folder)
+        _apply(exercise.folder / "wrong" / variant.which / "change.patch", folder)
 
 
 def removed(layer: Path) -> list[str]:

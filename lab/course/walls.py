@@ -1,6 +1,7 @@
 """What an exercise's files may import of the lab: checks its grading, programs the plumbing of its chassis.
 
-A program that took the pattern itself from the chassis would leave nothing to learn.
+A program that took the pattern itself from the chassis would leave nothing to learn. A right service is somebody else's
+and takes nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ def crossings(exercise: Exercise) -> Iterator[str]:
     yield from _of(exercise, exercise.checks, ALLOWED[-1:])
     for path in sorted(exercise.folder.glob("s*/**/*.py")):
         yield from _of(exercise, path, ALLOWED[:-1])
+    for path in sorted(exercise.folder.glob("right/**/*.py")):
+        yield from _of(exercise, path, ())
 
 
 def imported(source: str) -> list[tuple[int, str]]:

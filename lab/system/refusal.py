@@ -31,6 +31,7 @@ KINDS = (
     mark("behaviour"),
     mark("exercise"),
     mark("misconception"),
+    mark("right service"),
     mark("wrong service"),
     mark("program"),
     mark("language"),

@@ -162,6 +162,12 @@ def test_one_stored_program_is_graded_with_its_report(learner: Learner) -> None:
     assert "a greeting of guest-" in ran.stdout
 
 
+def test_a_right_service_is_graded_like_the_solution(learner: Learner) -> None:
+    ran = learner("dev", "check", "day9.1", "--right", "stdlib")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("  PASS  ") == 2
+
+
 def test_a_day_without_a_service_of_the_learners_is_refused(learner: Learner) -> None:
     learner.begin()
     refused = learner("run", "day3", "--mine", "--plain", "--for", "1s")

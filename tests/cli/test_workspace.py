@@ -215,12 +215,15 @@ def test_words_that_exclude_or_are_unknown_are_usage_errors() -> None:
     assert lab("check", "--engine", "mysql=native").exit_code == 2
     assert lab("dev", "check", "day9.1", "--solution", "--starter").exit_code == 2
     assert lab("dev", "check", "day9.1", "--wrong", "nobody").exit_code == 2
+    assert lab("dev", "check", "day9.1", "--right", "nobody").exit_code == 2
+    assert lab("dev", "check", "day9.1", "--right", "stdlib", "--solution").exit_code == 2
     assert lab("dev", "check", "day9.1", "--behaviour", "C1").exit_code == 2
     assert lab("dev", "check", "day7").exit_code == 2
     assert lab("dev", "check", "day9.1", "--solution", "--most", "3").exit_code == 2
     assert lab("dev", "check", "--changed", "nowhere").exit_code == 2
     assert lab("dev", "unpack", "day9.1", "copy", "--language", "cobol").exit_code == 2
     assert lab("dev", "unpack", "day9.1", "copy", "--language", "shell", "--wrong", "forgets-the-name").exit_code == 2
+    assert lab("dev", "unpack", "day9.1", "copy", "--right", "stdlib", "--wrong", "forgets-the-name").exit_code == 2
 
 
 def test_an_author_lays_a_program_out_and_stores_it_again(tmp_path: Path) -> None:

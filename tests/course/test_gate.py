@@ -15,7 +15,7 @@ import pytest
 
 from lab.course import claims, gate
 from lab.course.busy import busy_cores
-from lab.course.exercise import Exercise
+from lab.course.exercise import Command, Exercise
 from lab.course.grading import Done
 from lab.course.grading_process import traces
 from lab.course.lint import lint, proved
@@ -42,8 +42,9 @@ def grader(c1: str, c2: str) -> gate.Grade:
     """Grades by reading what the service would answer: the verdict is in its source."""
 
     def grade(assignment: Assignment, _seed: int, only: Sequence[str]) -> Done:
-        source = (Path(assignment.system.services[0].dir or "") / "greeter" / "app.py").read_text()
-        named, ours = "{name}!" in source, "WORDS[settings.language]" in source
+        folder = Path(assignment.system.services[0].dir or "")
+        source = "".join(path.read_text() for path in folder.rglob("*.py"))
+        named, ours = "{name}!" in source, "WORDS[settings.language]" in source or "WORDS[LANGUAGE]" in source
         found = [
             finding("C1", "pass" if named else "fail", c1),
             finding("C2", "pass" if ours else "fail", c2, gold=True),
@@ -66,6 +67,7 @@ def test_what_is_complete_has_no_holes() -> None:
     assert lint(EXERCISE, [EXERCISE]) == []
     line = row(EXERCISE, RIGHT, [1, 2])
     assert (line.must, line.gold, line.wrong, line.caught, line.holes) == (1, 1, 2, 2, [])
+    assert (line.right, line.passed) == (2, 2)
     assert line.solution == 1.5
 
 
@@ -114,6 +116,11 @@ def test_what_is_complete_has_no_holes() -> None:
         ),
         (lambda folder: shutil.rmtree(folder / "starter" / "greeter"), "starter/greeter: missing"),
         (lambda folder: shutil.rmtree(folder / "solution"), "solution: missing"),
+        (lambda folder: (folder / "right" / "empty").mkdir(), "right/empty/greeter: missing"),
+        (
+            lambda folder: (folder / "right/stdlib/greeter/more.py").write_text("from lab.chassis import web"),
+            "right/stdlib/greeter/more.py:1: imports lab.chassis.web, which is not for it",
+        ),
         (
             lambda folder: shutil.copy2(folder / MAIN.format("starter"), folder / MAIN.format("solution")),
             "solution/greeter/greeter/__main__.py: is the same in starter, so it need not stand here",
@@ -264,6 +271,8 @@ def test_the_solution_is_graded_with_every_seed_and_the_rest_with_the_first() ->
         ("starter", 7),
         ("solution", 7),
         ("solution", 8),
+        ("right/stdlib", 7),
+        ("right/stdlib", 8),
         ("wrong/forgets-the-name", 7),
         ("wrong/always-in-english", 7),
     ]
@@ -298,7 +307,7 @@ def test_a_process_and_a_port_that_are_left_are_holes() -> None:
 
 
 def test_programs_are_run_in_a_copy_that_goes_away() -> None:
-    with prepared(EXERCISE, Variant("wrong", wrong="forgets-the-name")) as programs:
+    with prepared(EXERCISE, Variant("wrong", which="forgets-the-name")) as programs:
         folder = programs["greeter"].dir
         assert "{name}!" not in (folder / "greeter" / "app.py").read_text()
     assert not folder.exists()
@@ -329,17 +338,17 @@ def test_a_patch_that_does_not_apply_is_a_hole(tmp_path: Path) -> None:
     exercise = load(folder)
     with (
         pytest.raises(Unusable, match="does not apply"),
-        prepared(exercise, Variant("wrong", wrong="forgets-the-name")),
+        prepared(exercise, Variant("wrong", which="forgets-the-name")),
     ):
         pass
-    trial = gate.trial(exercise, Variant("wrong", wrong="forgets-the-name"), RIGHT, 1)
+    trial = gate.trial(exercise, Variant("wrong", which="forgets-the-name"), RIGHT, 1)
     assert "change.patch does not apply to the solution" in trial.holes[0]
 
 
 def test_a_patch_applies_inside_a_repository_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with prepared(EXERCISE, Variant("wrong", wrong="forgets-the-name")) as programs:
+    with prepared(EXERCISE, Variant("wrong", which="forgets-the-name")) as programs:
         assert "{name}!" not in (programs["greeter"].dir / "greeter" / "app.py").read_text()
 
 
@@ -352,6 +361,7 @@ def test_a_language_whose_tools_are_missing_is_skipped(tmp_path: Path) -> None:
         "starter",
         "solution",
         "solution.shell",
+        "right/stdlib",
         "wrong/forgets-the-name",
         "wrong/always-in-english",
     ]
@@ -359,6 +369,34 @@ def test_a_language_whose_tools_are_missing_is_skipped(tmp_path: Path) -> None:
     line = row(exercise, RIGHT, [1])
     assert line.skipped == ["solution.shell: no-such-tool is not installed"]
     assert line.holes == []
+
+
+@pytest.mark.parametrize(
+    ("says", "missing", "command"),
+    [
+        ('packages = ["no_such_package"]', "no_such_package", Command(run="python -m {service}")),
+        ('packages = ["http.server"]', "", Command(run="python -m {service}")),
+        ('language = "shell"', "no-such-tool", Command(build="no-such-tool build", run="./greeter")),
+        ('language = "shell"\nbuild = ""', "", Command(run="./greeter")),
+        ('language = "ada"\nrun = "no-such-ada"', "no-such-ada", Command(run="no-such-ada")),
+    ],
+)
+def test_a_right_service_says_how_it_is_run_and_is_skipped_without_what_it_needs(
+    tmp_path: Path, says: str, missing: str, command: Command
+) -> None:
+    folder = tmp_path / "day9" / "greeting"
+    shutil.copytree(TOY, folder)
+    (folder / "right" / "stdlib" / "right.toml").write_text(says)
+    exercise = load(folder)
+    assert exercise.right[0].command == command
+    line = row(exercise, RIGHT, [1])
+    assert line.skipped == ([f"right/stdlib: {missing} is not installed"] if missing else [])
+    assert (line.right, line.holes) == (0 if missing else 1, [])
+
+
+def test_a_right_service_that_fails_is_a_hole() -> None:
+    unjust: gate.Grade = lambda *_: Done(report(finding("C1", "pass"), finding("C2", "fail", "slow", gold=True)))  # noqa: E731
+    assert gate.trial(EXERCISE, Variant("right", which="stdlib"), unjust, 1).holes == ("C2 fail slow",)
 
 
 def test_the_cores_are_kept_busy_and_let_go() -> None:
@@ -373,7 +411,7 @@ def test_busy_loops_end_with_whoever_started_them() -> None:
     script = """
 import os
 from lab.course.busy import busy_cores
-from lab.course.exercise import Exercise
+from lab.course.exercise import Command, Exercise
 from lab.course.grading import Done
 from lab.course.grading_process import traces
 with busy_cores() as pids:

@@ -13,7 +13,7 @@ from lab.course.pack import pack
 from lab.course.variants import NOT_COPIED, Variant, lay_out, variants
 from tests.course import TOY
 
-SOLUTION, WRONG = Variant("solution"), Variant("wrong", wrong="forgets-the-name")
+SOLUTION, WRONG = Variant("solution"), Variant("wrong", which="forgets-the-name")
 
 
 @pytest.fixture
@@ -58,6 +58,16 @@ def test_a_solution_keeps_only_what_differs_from_its_starter(exercise: Exercise,
     assert files(tmp_path / "again") == wanted
 
 
+def test_a_right_service_is_stored_whole(exercise: Exercise, tmp_path: Path) -> None:
+    right, copy = Variant("right", which="stdlib"), tmp_path / "copy"
+    (exercise.folder / "right" / "stdlib" / "right.toml").write_text('packages = ["json"]\n')
+    lay_out(exercise, right, copy)
+    (copy / "greeter" / "greeter.py").rename(copy / "greeter" / "main.py")
+    pack(exercise, right, copy)
+    assert files(exercise.folder / "right" / "stdlib") == files(copy)
+    assert set(files(copy)) == {"right.toml", "greeter/main.py"}
+
+
 def test_what_is_shared_stays_a_link_until_it_is_changed(exercise: Exercise, tmp_path: Path) -> None:
     shared, link = tmp_path / "shared.py", exercise.folder / "solution/greeter/greeter/shared.py"
     shared.write_text("shared")
@@ -72,7 +82,7 @@ def test_what_is_shared_stays_a_link_until_it_is_changed(exercise: Exercise, tmp
 
 @pytest.mark.parametrize("name", ["forgets-the-name", "shouts"])
 def test_a_wrong_service_is_a_patch_of_the_solution(exercise: Exercise, tmp_path: Path, name: str) -> None:
-    wrong = Variant("wrong", wrong=name)
+    wrong = Variant("wrong", which=name)
     package = laid_out(exercise, SOLUTION, tmp_path / "copy")
     app = package / "app.py"
     app.write_text(app.read_text().replace("{name}!", "{name.upper()}!"))

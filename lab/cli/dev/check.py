@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -30,6 +30,7 @@ EXAMPLES = (
     "lab dev check day5.3 --seeds 20",
     "lab dev check day5.3 --solution --behaviour C4",
     "lab dev check day5.3 --wrong no-lock",
+    "lab dev check day5.3 --right flask --seeds 5",
     "lab dev check --changed main --most 60",
 )
 SEEDS = 5
@@ -43,7 +44,7 @@ def check(
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help=f"Grade the solution with so many seeds; {SEEDS} if left out."),
+        typer.Option(min=1, metavar="N", help=f"Grade what must pass with so many seeds; {SEEDS} if left out."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=values.LARGEST_SEED, help="The first seed.")] = 1,
     changed: Annotated[
@@ -58,6 +59,7 @@ def check(
     solution: Annotated[bool, typer.Option("--solution", help="Only the solution, with its report.")] = False,
     starter: Annotated[bool, typer.Option("--starter", help="Only the starter, with its report.")] = False,
     wrong: Annotated[str, typer.Option(metavar="NAME", help="Only that wrong service, with its report.")] = "",
+    right: Annotated[str, typer.Option(metavar="NAME", help="Only that right service, with its report.")] = "",
     language: Annotated[str, typer.Option(help="With --solution or --starter: which.")] = "python",
     behaviour: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only that behaviour, and what it needs; repeatable.")
@@ -67,29 +69,28 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Prove exercises: the starter fails, the solution passes, each wrong service fails what it declares.
+    """Prove exercises: the starter fails, the solution and right services pass, wrong ones fail what they declare.
 
-    The whole gate grades solutions while every core is kept busy. Of one program alone it shows the report, and
+    The whole gate grades what must pass while every core is kept busy. Of one program alone it shows the report, and
     keeps the cores busy only with --seeds.
     """
     from lab.course import catalog
     from lab.course.attempt import with_needs
 
     words = idents or ["all"]
-    if sum((solution, starter, bool(wrong))) > 1:
-        raise typer.BadParameter("--solution, --starter and --wrong exclude each other")
-    if solution or starter or wrong:
+    if sum((solution, starter, bool(wrong), bool(right))) > 1:
+        raise typer.BadParameter("--solution, --starter, --wrong and --right exclude each other")
+    if solution or starter or wrong or right:
         if changed or most:
             raise typer.BadParameter("--changed and --most choose among programs; --solution names one")
         if len(words) != 1:
             raise typer.BadParameter("one program is of one exercise; name it, like day5.3")
         exercise = catalog.named(words[0])
-        kind = "solution" if solution else "starter" if starter else "wrong"
-        variant = _variant(exercise, kind, language, wrong)
+        variant = _variant(exercise, "starter" if starter else "solution", language, wrong, right)
         only = with_needs(exercise, behaviour or [])
         raise typer.Exit(_one(exercise, variant, _seeds(seed, seeds or 1), only, busy=bool(seeds), as_json=as_json))
     if behaviour:
-        raise typer.BadParameter("--behaviour goes with --solution, --starter or --wrong")
+        raise typer.BadParameter("--behaviour goes with --solution, --starter, --wrong or --right")
     raise typer.Exit(
         _gate(
             words,
@@ -105,15 +106,20 @@ def _seeds(first: int, count: int) -> Sequence[int]:
     return range(first, first + count)
 
 
-def _variant(exercise: Exercise, kind: str, language: str, wrong: str) -> Variant:
+def _variant(
+    exercise: Exercise, ours: Literal["starter", "solution"], language: str, wrong: str, right: str
+) -> Variant:
     from lab.course.variants import Variant, missing_tool, variants
 
     names = {variant.name: variant for variant in variants(exercise)}
-    if kind == "wrong":
-        if f"wrong/{wrong}" not in names:
-            raise unknown("wrong service", wrong, [one.name for one in exercise.wrong])
-        return names[f"wrong/{wrong}"]
-    wanted = Variant("solution" if kind == "solution" else "starter", language)
+    if wrong and wrong not in (known := [one.name for one in exercise.wrong]):
+        raise unknown("wrong service", wrong, known)
+    if right and right not in (known := [one.name for one in exercise.right]):
+        raise unknown("right service", right, known)
+    if wrong or right:
+        wanted = Variant("wrong", which=wrong) if wrong else Variant("right", which=right)
+    else:
+        wanted = Variant(ours, language)
     if wanted.name not in names:
         raise unknown("program", wanted.name, names)
     if missing := missing_tool(exercise, wanted):
@@ -190,7 +196,7 @@ def _all(planned: Sequence[Planned], jobs: int) -> Iterator[Trial]:
     ended = 0
     with ProgressLine() as line, Trials(jobs) as trials:
         for right in (True, False):
-            phase = [one for one in planned if (one[1].kind == "solution") is right]
+            phase = [one for one in planned if (one[1].kind in ("solution", "right")) is right]
             with busy_cores() if right else nullcontext():
                 line.show(f"{ended} of {len(planned)} gradings are over")
                 for trial in trials.run(phase):
@@ -223,11 +229,12 @@ def _told(trial: Trial) -> str:
 
 def _matrix(rows: Sequence[Row]) -> None:
     table(
-        ("EXERCISE", "BEHAVIOURS", "WRONG CAUGHT", "SOLUTION", "ALL", "HOLES"),
+        ("EXERCISE", "BEHAVIOURS", "RIGHT PASSED", "WRONG CAUGHT", "SOLUTION", "ALL", "HOLES"),
         [
             (
                 one.exercise,
                 f"{one.must} + {one.gold} gold" if one.gold else str(one.must),
+                f"{one.passed}/{one.right}",
                 f"{one.caught}/{one.wrong}",
                 f"{one.solution:.1f} s" if one.solution else "–",
                 span(one.seconds),

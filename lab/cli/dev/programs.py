@@ -22,12 +22,14 @@ PACK_EXAMPLES = ("lab dev pack day5.3 /tmp/breaker", "lab dev pack day5.3 /tmp/b
 
 Named = Annotated[str, typer.Argument(metavar="EXERCISE", help="Like day5.3.", autocompletion=complete.exercises)]
 Language = Annotated[str, typer.Option(help="The solution in that language.")]
+Right = Annotated[str, typer.Option(metavar="NAME", help="That right service instead of the solution.")]
 
 
 def unpack(
     exercise: Named,
     folder: Annotated[Path, typer.Argument(help="It is made.")],
     wrong: Annotated[str, typer.Option(metavar="NAME", help="That wrong service instead of the solution.")] = "",
+    right: Right = "",
     language: Language = "python",
 ) -> None:
     """Lay the whole solution out in a folder, to be edited there; lab dev pack stores it again."""
@@ -38,7 +40,7 @@ def unpack(
     if folder.exists():
         raise Failure(f"{folder} is already there", code=exits.FAILED)
     with _said():
-        lay_out(asked, _variant(asked, wrong, language), folder)
+        lay_out(asked, _variant(asked, wrong, right, language), folder)
     out(f"{folder}")
 
 
@@ -48,26 +50,31 @@ def pack(
     wrong: Annotated[
         str, typer.Option(metavar="NAME", help="Store it as that wrong service's patch of the solution; it may be new.")
     ] = "",
+    right: Right = "",
     language: Language = "python",
 ) -> None:
-    """Store the folder's programs: as what differs from the starter, or as a wrong service's patch."""
+    """Store the folder's programs: as what differs from the starter, a wrong service's patch, or a right service."""
     from lab.course import catalog
     from lab.course.pack import pack
 
     asked = catalog.named(exercise)
     with _said():
-        for path in pack(asked, _variant(asked, wrong, language), folder):
+        for path in pack(asked, _variant(asked, wrong, right, language), folder):
             out(f"{path}")
 
 
-def _variant(exercise: Exercise, wrong: str, language: str) -> Variant:
+def _variant(exercise: Exercise, wrong: str, right: str, language: str) -> Variant:
     from lab.course.variants import PYTHON, Variant
 
     if language not in exercise.run:
         raise unknown("language", language, exercise.run)
     if wrong and language != PYTHON:
         raise typer.BadParameter("a wrong service is a change of the solution in Python")
-    return Variant("wrong", wrong=wrong) if wrong else Variant("solution", language)
+    if right and (wrong or language != PYTHON):
+        raise typer.BadParameter("--right, --wrong and --language exclude each other")
+    if right:
+        return Variant("right", which=right)
+    return Variant("wrong", which=wrong) if wrong else Variant("solution", language)
 
 
 @contextmanager
