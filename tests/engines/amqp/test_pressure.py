@@ -9,6 +9,7 @@ import psutil
 import pytest
 from pamqp import body, commands, header
 
+from lab.engines.amqp.core.broker import TURN
 from tests.brokers import EmbeddedBroker
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import Inbox, ready
@@ -89,6 +90,18 @@ def test_few_frames_that_ask_for_much_wait_for_their_client(tmp_path: Path) -> N
         assert wire.expect(commands.Queue.PurgeOk).message_count == 0
         wire.send(1, commands.Basic.Qos())
         wire.expect(commands.Basic.QosOk)
+
+
+def test_a_client_whose_last_turn_needs_no_answer_is_read_from_again(client: Client) -> None:
+    """It is not read from while something of it is left to do; the end of that says nothing to it."""
+    with Wire(client.port).login() as wire:
+        wire.channel()
+        declare = commands.Queue.Declare(0, "", exclusive=True)
+        answered_by_nothing = [commands.Basic.Publish(0, "", "nowhere"), header.ContentHeader(0, 0)]
+        wire.send(1, declare, *answered_by_nothing * (2 * TURN))
+        wire.expect(commands.Queue.DeclareOk)
+        wire.send(1, declare)
+        wire.expect(commands.Queue.DeclareOk)
 
 
 def asked(asker: Wire, replier: Wire) -> str:

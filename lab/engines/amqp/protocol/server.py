@@ -305,6 +305,7 @@ class Link(asyncio.Protocol):
         except Exception:
             self._server.say(f"a defect of the broker, met by {self._connection.name}:\n{traceback.format_exc()}")
             self._connection.crashed()
+        self._choose_reading()  # here too: what was held may be done without a word to send
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -349,6 +350,8 @@ class Link(asyncio.Protocol):
     def _choose_reading(self) -> None:
         """Reads unless the client is blocked, or leaves too much unread itself."""
         connection = self._connection
+        if self._transport.is_closing():
+            return
         wanted = (
             not connection.blocked and not connection.held and self._transport.get_write_buffer_size() <= READ_PAUSE
         )
