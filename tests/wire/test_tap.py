@@ -57,6 +57,8 @@ async def calling(rig: Rig) -> AsyncIterator[Caller]:
         yield caller
     finally:
         caller.writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await caller.writer.wait_closed()  # takes what ended it, which would be reported as never retrieved
 
 
 @in_both_loops
