@@ -62,6 +62,9 @@ COMMANDS = {
     "dash": Entry(LOOKING, "look.dash:dash", "Watch a live run. Leaving the dashboard leaves the run alone."),
     "ps": Entry(LOOKING, "look.ps:ps", "Show the processes of every live run, with the reason of each state."),
     "logs": Entry(LOOKING, "look.logs:logs", "Print the log lines of a run, alive or ended."),
+    "predictions": Entry(
+        LOOKING, "look.predictions:predictions", "Show what you predicted before faults, and what was seen then."
+    ),
     "trace": Entry(LOOKING, "look.trace:trace", "Show what every process did for one order, by time and cause."),
     "fault": Entry(DISTURBING, "disturb.faults:group", "Disturb the run: add faults, list them, heal them."),
     "load": Entry(DISTURBING, "disturb.load:load", "Show the traffic that the lab makes, or change it."),

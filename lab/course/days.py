@@ -19,7 +19,8 @@
     about.en = "protections that are switched off"
 
 Beside it stands `system.py` with a `SYSTEM`, or, where there are settings, a function `system` that takes each of them
-by name and makes it; and `scenarios/`, `lesson.<language>.md` and `quiz.toml`, where there are any.
+by name and makes it; and `measures.py` (`lab.journal.window`), `scenarios/`, `lesson.<language>.md` and
+`quiz.toml`, where there are any.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System
         title=made.title or day.title[language()],
         settings=settings,
         scenarios=made.scenarios or (str(day.scenarios) if day.scenarios else None),
+        measures=f"{day.package}.measures" if (day.folder / "measures.py").is_file() else "",
         panels=made.panels or day.panels,
     )
 

@@ -70,13 +70,14 @@ def scenario_names(system: System) -> list[str]:
     return scenarios.names(Path(system.scenarios)) if system.scenarios else []
 
 
-def unattended(system: System, name: str | None, duration: float | None) -> tuple[str | None, float]:
-    """Scenario and duration (seconds) of a run that nobody steers. Raises Unknown, NoSystem."""
+def unattended(system: System, name: str | None, duration: float | None) -> tuple[str | None, float | None]:
+    """Scenario and duration (seconds; None: the scenario's) of a run that nobody steers. Raises Unknown, NoSystem."""
     if name is None and DEFAULT_SCENARIO in scenario_names(system):
         name = DEFAULT_SCENARIO
-    if name is None:
-        return None, duration or UNATTENDED
-    return name, duration or scenario(system, name).duration or UNATTENDED
+    if name is not None:
+        scenario(system, name)
+        return name, duration
+    return None, duration or UNATTENDED
 
 
 def _from_file(path: Path) -> System:

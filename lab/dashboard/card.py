@@ -10,6 +10,9 @@ from lab.journal.picture.run import RunPicture
 from lab.locale import tr
 from lab.system.model import System
 
+_MARKS = {True: "✓", False: "✗", None: "·"}
+"""Before an answer: whether it was predicted."""
+
 
 def is_due(picture: RunPicture) -> bool:
     """Whether the scenario is over and every fault of it has its verdict."""
@@ -20,7 +23,10 @@ def is_due(picture: RunPicture) -> bool:
 def card(picture: RunPicture, system: System, scenario: str) -> list[Row]:
     told = [note.text for note in picture.notes if note.topic == "scenario" and not note.data.get("over")]
     rows: list[Row] = [row((tr(" what was asked"), "title"))]
-    rows += [row((f"   {text}", "text")) for text in told if "?" in text]
+    answers = [note for note in picture.notes if note.topic == "answer"]
+    rows += [row((f"   {_MARKS[note.data.get('right')]} ", "key"), (note.text, "text")) for note in answers]
+    if not answers:
+        rows += [row((f"   {text}", "text")) for text in told if "?" in text]
     rows += [(), row((tr(" what was seen"), "title"))]
     for verdict in picture.verdicts.of.values():
         rows.append(row((f"   {bars.verdict_words(verdict, picture)}", "note")))

@@ -21,6 +21,7 @@ from lab.dashboard.flow_filter import HELP, BadFilter
 from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide
 from lab.dashboard.pages import Pages, help_rows
 from lab.dashboard.panel import Panel
+from lab.dashboard.prompt import Prompt
 from lab.dashboard.rows import Row, row
 from lab.dashboard.surface import Surface
 from lab.journal.picture.link import LinkPicture
@@ -76,6 +77,8 @@ class RunScreen(Screen[None]):
         self._message: tuple[str, str, float] = ("", "text", 0.0)
         self._asking = ""
         self._carded = False
+        self._asked = -1.0
+        """When the last question was asked that has been shown."""
         self._does: dict[Action, Callable[[Key, str], None]] = {
             "fault": self._disturb,
             "process": self._disturb,
@@ -142,6 +145,7 @@ class RunScreen(Screen[None]):
             self._lay_out(self.size.width, self.size.height)
         if self.is_current:
             self._show_card()
+            self._show_question()
             self.draw(clock)
 
     def say(self, text: str, style: str = "note") -> None:
@@ -291,6 +295,14 @@ class RunScreen(Screen[None]):
         named = (note.data.get("scenario") for note in run.picture.notes if note.data.get("scenario"))
         scenario = str(next(named, run.about.scenario))
         self._page(tr("{scenario} is over", scenario=scenario), card(run.picture, run.system, scenario))
+
+    def _show_question(self) -> None:
+        """A question that waits stands over the screen until it is answered."""
+        run, asked = self.run, self.run.picture.asked
+        if asked is None or not run.live or run.held or self._asking or self._asked == asked.t:
+            return
+        self._asked = asked.t
+        self.app.push_screen(Prompt(asked, partial(run.predict, str(asked.data["id"])), ascii=self.ascii))
 
     def _page(self, title: str, rows: Sequence[Row]) -> None:
         self.app.push_screen(Pages(title, rows, ascii=self.ascii))

@@ -197,6 +197,10 @@ class ShownRun:
     async def change_load(self, to: Literal["up", "down"]) -> str:
         return await self._ask(lambda controls: control.change_load(controls, to))
 
+    async def predict(self, ident: str, says: str) -> None:
+        """Answer the scenario's question that waits. Raises ControlError."""
+        await self.controls().predict(ident, says)
+
     async def _ask(self, what: Callable[[Controls], Awaitable[str]]) -> str:
         return await what(self.controls())
 

@@ -13,8 +13,9 @@ With `settings = { saga = "orchestration", broker = ["rabbitmq", "kafka"] }` it 
 every way to make its day's system; the first of several is what it is played with unless somebody chooses another.
 
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
-`rate` and `act` on a process ("restart broker"). `say` tells the reader what to look at: one text, or a text for each
-language (`say.en`, `say.uz`); so does the title.
+`rate`, `act` on a process ("restart broker"), and `ask` before it does (see lab.faults.question). `say` tells the
+reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title. `{charges}` in it
+is what that measure of the day has seen since the last disturbance, or since the second that the step's `since` names.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.faults.question import Question
 from lab.faults.text import FaultError
 from lab.faults.text import parse as parse_fault
-from lab.locale import language, tr
+from lab.locale import LANGUAGES, language, tr
 from lab.system.names import instead
 from lab.system.tables import Reader, Table, Unreadable, parse
 
@@ -48,6 +50,13 @@ class Cue:
     heal: str | None = None
     rate: float | None = None
     act: str | None = None
+    ask: Question | None = None
+    since: float | None = None
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether it changes what happens, and does not only tell of it."""
+        return any(change is not None for change in (self.fault, self.act, self.rate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +127,7 @@ class _Reader(Reader):
         return {name: values for name, values in found.items() if values}
 
     def cue(self, place: str, table: Table) -> Cue:
-        self.known(place, table, ("at", "say", "fault", "heal", "rate", "act"))
+        self.known(place, table, ("at", "say", "fault", "heal", "rate", "act", "ask", "since"))
         cue = Cue(
             at=self.number(place, table, "at", required=True) or 0.0,
             say=self.said(place, table, "say"),
@@ -126,6 +135,8 @@ class _Reader(Reader):
             heal=self.words_of(place, table, "heal"),
             rate=self.number(place, table, "rate"),
             act=self.words_of(place, table, "act"),
+            ask=self.question(place, table),
+            since=self.number(place, table, "since"),
         )
         if cue.fault is not None:
             try:
@@ -140,6 +151,26 @@ class _Reader(Reader):
                     tr("expected {actions} and a name, not {act!r}", actions=" | ".join(ACTIONS), act=cue.act),
                 )
         return cue
+
+    def question(self, place: str, table: Table) -> Question | None:
+        if not (asked := self.get(place, table, "ask", dict, {})):
+            return None
+        place = f"{place} ask"
+        self.known(place, asked, (*LANGUAGES, "answer", "until", "near", "because", "choice"))
+        choices: dict[str, str] = {}
+        for number, choice in self.rows(place, asked, "choice"):
+            inside = f"{place} choice {number}"
+            self.known(inside, choice, (*LANGUAGES, "is"))
+            choices[self.need(inside, choice, "is", str)] = self.text(inside, choice)[language()]
+        return Question(
+            id=place.removeprefix("[[step]] ").removesuffix(" ask"),
+            text=self.text(place, asked)[language()],
+            answer=self.need(place, asked, "answer", str),
+            until=self.number(place, asked, "until"),
+            because=self.said(place, asked, "because"),
+            choices=choices,
+            near=self.number(place, asked, "near") or 0.0,
+        )
 
     def in_order(self, cues: list[Cue], duration: float | None) -> None:
         before = 0.0

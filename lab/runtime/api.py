@@ -105,9 +105,12 @@ class RunOptions:
     rate: float | None = None
     scenario: str = ""
     duration: float | None = None
-    """Seconds from ready until the run ends by itself, which it then also does if it cannot become ready. None: it goes
-    on until it is stopped."""
+    """Seconds from ready until the run ends by itself. None: it goes on until it is stopped."""
+    unattended: bool = False
+    """Nobody steers it: it ends with its scenario, and if it cannot become ready; so does one with a duration."""
     tiers: dict[str, str] = field(default_factory=dict)
+    predict: bool = False
+    """Questions of the scenario wait for a prediction."""
     detach: bool = False
     grading: bool = False
     """It serves a grading, or requests by hand: it is kept apart from the runs that somebody wants to see again."""

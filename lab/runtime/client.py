@@ -57,6 +57,7 @@ class _Calls:
     heal = _Call(endpoints.heal)
     load = _Call(endpoints.load)
     set_rate = _Call(endpoints.set_rate)
+    predict = _Call(endpoints.predict)
     journal_check = _Call(endpoints.journal_check)
     flush = _Call(endpoints.flush)
     stop = _Call(endpoints.stop)

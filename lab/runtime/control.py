@@ -51,6 +51,12 @@ class NewRate(BaseModel):
     rate: float = Field(ge=0, le=100_000)
 
 
+class NewPrediction(BaseModel):
+    """What the reader expects: a number, a range like 3-10, a choice by its number; nothing means: go on."""
+
+    says: str = Field(max_length=100)
+
+
 class NewCheck(BaseModel):
     """How far a grading is: see the journal's event of that name."""
 
@@ -151,6 +157,12 @@ def create_app(run: Run) -> FastAPI:
     async def set_rate(new: NewRate) -> LoadStatus:
         run.set_rate(new.rate)
         return run.load
+
+    @serve(endpoints.PREDICT)
+    async def predict(ident: str, new: NewPrediction) -> Journaled:
+        """Answer the question of the scenario that waits."""
+        run.questions.predict(ident, new.says)
+        return Journaled(seq=run.journal.seq)
 
     @serve(
         endpoints.EVENTS, response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}}

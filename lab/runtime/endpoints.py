@@ -50,6 +50,7 @@ HEAL_ALL = Endpoint("DELETE", "/faults", list[FaultStatus])
 HEAL = Endpoint("DELETE", "/faults/{ident}", list[FaultStatus])
 LOAD = Endpoint("GET", "/load", LoadStatus)
 SET_RATE = Endpoint("PATCH", "/load", LoadStatus)
+PREDICT = Endpoint("POST", "/questions/{ident}", dict[str, int])
 EVENTS = Endpoint("GET", "/events", bytes)
 CHECKS = Endpoint("POST", "/checks", dict[str, int])
 FLUSH = Endpoint("POST", "/journal/flush", dict[str, int])
@@ -105,6 +106,11 @@ def load() -> Asked[LoadStatus]:
 
 def set_rate(rate: float) -> Asked[LoadStatus]:
     return SET_RATE.ask(_same, {"rate": rate})
+
+
+def predict(ident: str, says: str) -> Asked[int]:
+    """Answer the question that waits; an empty prediction means: go on. The number of the journal's last event."""
+    return PREDICT.ask(_number, {"says": says}, ident=ident)
 
 
 def journal_check(check: Check) -> Asked[int]:

@@ -1,12 +1,16 @@
-"""Plays a scenario: its steps in time, each told before it is done."""
+"""Plays a scenario: its steps in time, each told before it is done, and the answers to its questions."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
+from operator import itemgetter
+from string import Formatter
 from typing import cast
 
+from lab.faults.question import Measured, Question, worded
 from lab.faults.scenario import Cue, Scenario
 from lab.faults.text import FaultError
 from lab.journal.event import Event, Note
@@ -14,14 +18,18 @@ from lab.locale import tr
 from lab.runtime.api import Action
 from lab.runtime.faults import Faults
 from lab.runtime.process import ActionError
+from lab.runtime.questions import Questions
 from lab.runtime.supervisor import Supervisor
 from lab.system.refusal import Unknown
 
 OWNER = "scenario"
 
+Measure = Callable[[str, float], Awaitable[Measured]]
+"""What a measure of the day sees, from so many seconds of the event loop's clock ago until now."""
+
 
 class Player:
-    """What a scenario may touch: the faults, the processes, the load; and the journal, to tell of it."""
+    """What a scenario may touch: the faults, the processes, the load, the reader; and the journal, to tell of it."""
 
     def __init__(
         self,
@@ -29,30 +37,54 @@ class Player:
         supervisor: Supervisor,
         set_rate: Callable[[float], None],
         emit: Callable[[Event], None],
+        questions: Questions,
+        measure: Measure,
     ) -> None:
         self._faults = faults
         self._supervisor = supervisor
         self._set_rate = set_rate
         self._emit = emit
+        self._questions = questions
+        self._measure = measure
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._disturbed = self._clock()
 
     async def play(self, scenario: Scenario) -> None:
-        """Play from now to the end. A step that cannot be done is told, and the rest goes on."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        """Play from now to the end. A step that cannot be done is told, and the rest goes on.
+
+        While a question waits for its prediction, the scenario's clock stands.
+        """
+        self._began = self._disturbed = self._clock()
         self._tell(scenario.title, scenario=scenario.name, duration=scenario.duration)
+        due: list[tuple[float, Callable[[], Awaitable[None]]]] = []
         for cue in scenario.steps:
-            await asyncio.sleep(began + cue.at - clock())
-            self._tell(cue.say, at=cue.at)
-            try:
-                self._do(cue)
-            except (FaultError, ActionError, Unknown) as error:
-                self._emit(
-                    Note(topic="scenario", level="warning", text=tr("this step failed: {reason}", reason=error.args[0]))
-                )
-        await asyncio.sleep(began + scenario.duration - clock())
+            due.append((cue.at, partial(self._step, cue)))
+            if cue.ask:
+                until = scenario.duration if cue.ask.until is None else cue.ask.until
+                due.append((until, partial(self._answer, cue.ask, cue.at)))
+        for at, do in sorted(due, key=itemgetter(0)):
+            await asyncio.sleep(self._began + at - self._clock())
+            await self._try(do)
+        await asyncio.sleep(self._began + scenario.duration - self._clock())
         self._tell(tr("the scenario is over"), over=True)
 
-    def _do(self, cue: Cue) -> None:
+    async def _try(self, do: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await do()
+        except (FaultError, ActionError, Unknown) as error:
+            self._emit(
+                Note(topic="scenario", level="warning", text=tr("this step failed: {reason}", reason=error.args[0]))
+            )
+
+    async def _step(self, cue: Cue) -> None:
+        since = self._disturbed if cue.since is None else self._began + cue.since
+        self._tell(await self._filled(cue.say, since), at=cue.at)
+        if cue.ask:
+            asked = self._clock()
+            await self._questions.ask(cue.ask)
+            self._began += self._clock() - asked
+        if cue.disturbs:
+            self._disturbed = self._clock()
         if cue.heal is not None:
             self._heal(cue.heal)
         if cue.rate is not None:
@@ -62,6 +94,17 @@ class Player:
             self._supervisor.act(name, cast(Action, action), tr("the scenario"))
         if cue.fault is not None:
             self._faults.add(cue.fault, OWNER)
+
+    async def _answer(self, question: Question, asked: float) -> None:
+        since = self._began + asked
+        seen = await self._measure(question.answer, self._clock() - since)
+        self._questions.answer(question, seen, await self._filled(question.because, since))
+
+    async def _filled(self, text: str, since: float) -> str:
+        """The text with what its measures have seen since then."""
+        ago = self._clock() - since
+        names = {name for _, name, _, _ in Formatter().parse(text) if name}
+        return text.format(**{name: worded(await self._measure(name, ago)) for name in names}) if names else text
 
     def _heal(self, what: str) -> None:
         """`all`, or the faults of this scenario whose text begins so."""

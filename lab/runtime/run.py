@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
@@ -18,10 +19,13 @@ import msgspec
 from lab.engines import catalog
 from lab.engines.recipe import Place
 from lab.faults import scenario
+from lab.faults.question import Measured, Question
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
+from lab.journal.query import read
+from lab.journal.window import window
 from lab.locale import tr
-from lab.runtime import specs
+from lab.runtime import predictions, specs
 from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
 from lab.runtime.faults import Faults
 from lab.runtime.identity import identity
@@ -30,8 +34,10 @@ from lab.runtime.leftovers import RUNTIME, Pid, Remains, kill_marked, scratch
 from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
+from lab.runtime.predictions import Prediction
 from lab.runtime.process import UP, ActionError
 from lab.runtime.provisions import Provisions
+from lab.runtime.questions import Questions
 from lab.runtime.runs import READY, RunFile, write
 from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
@@ -78,6 +84,7 @@ class Run:
         self.journal = Journal(folder / "journal.ndjson")
         self.faults = Faults(self.system, self.options.seed, self.journal.now, self.journal.append)
         self._scenario = self._find_scenario()
+        self.questions = Questions(wait=self.options.predict, emit=self.journal.append, keep=self._keep)
         rates = (self.options.rate, self._scenario.rate if self._scenario else None, RATE)
         self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
         self._ports = Ports()
@@ -147,6 +154,35 @@ class Run:
         if self.journal.error:
             raise ActionError(self.journal.error)
         return self.journal.seq
+
+    async def _measure(self, name: str, ago: float) -> Measured:
+        """What the day's measure of that name sees of the last `ago` seconds. Raises ActionError if there is none."""
+        now = self.journal.now()
+        self.journal.flush()
+        try:
+            measure = resolve_name(f"{self.system.measures}:{name}")
+        except (ImportError, AttributeError, ValueError):
+            raise ActionError(tr("there is no measure {name}", name=name)) from None
+
+        def look() -> Measured:
+            seen: Measured = measure(window(self.system, read(self.journal.path), now - ago, now))
+            return seen
+
+        return await asyncio.to_thread(look)
+
+    def _keep(self, question: Question, says: str, seen: str, right: bool) -> None:
+        predictions.keep(
+            Prediction(
+                at=datetime.now(UTC).isoformat(timespec="seconds"),
+                run=self.file.id,
+                system=self.system.name,
+                scenario=self.options.scenario,
+                question=question.text,
+                says=says,
+                seen=seen,
+                right=right,
+            )
+        )
 
     def status(self) -> RunStatus:
         return RunStatus(
@@ -270,7 +306,7 @@ class Run:
 
     async def _steer(self) -> None:
         """From starting to ready, through the scenario, to the end if there is one."""
-        attended = self.options.duration is None
+        attended = self.options.duration is None and not self.options.unattended
         try:
             async with asyncio.timeout(None if attended else START_LIMIT):
                 await self._become_ready(give_up=not attended)
@@ -280,7 +316,13 @@ class Run:
             self.stop(self.reason)
             return
         if self._scenario:
-            player = Player(self.faults, self.supervisor, self.set_rate, self.journal.append)
+            player = Player(
+                self.faults, self.supervisor, self.set_rate, self.journal.append, self.questions, self._measure
+            )
+            if self.options.unattended and self.options.duration is None:
+                await player.play(self._scenario)
+                self.stop(tr("the scenario is over"))
+                return
             self._spawn(player.play(self._scenario))
         if self.options.duration is not None:
             await asyncio.sleep(self.options.duration)

@@ -155,6 +155,8 @@ class System:
     entities: tuple[Entity, ...] = ()
     scenarios: str | None = None
     """Folder with the system's scenario files, absolute."""
+    measures: str = ""
+    """The module of the functions that measure a stretch of its runs (`lab.journal.window`), by name."""
     panels: tuple[str, ...] = ()
     """The panels that its dashboard shows, by name and in order. None named: what `panels_shown` derives."""
 

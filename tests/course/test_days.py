@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
+from string import Formatter
 
 import pytest
 
@@ -11,6 +13,7 @@ from lab.course import days, systems
 from lab.faults import aim
 from lab.faults import scenario as scenarios
 from lab.faults.text import parse
+from lab.journal.window import window
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 from lab.system.validate import validate
@@ -111,6 +114,19 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
             if step.act:
                 assert step.act.split()[1] in processes
             assert len(step.say) <= 170, f"{name}: a line of narration is read while the system moves: {step.say}"
+            asked = step.ask
+            said = [step.say, asked.because] if asked else [step.say]
+            for measure in {named for text in said for named in _named(text)} | ({asked.answer} if asked else set()):
+                of_nothing = resolve_name(f"{shown.measures}:{measure}")(window(shown, (), 0.0, 1.0))
+                assert isinstance(of_nothing, str | float | int), f"{name}: {measure}"
+                if asked and asked.choices and measure == asked.answer:
+                    assert of_nothing in asked.choices
+        assert any(step.ask for step in scenario.steps), f"{name} asks nothing"
+
+
+def _named(text: str) -> list[str]:
+    """The measures that a text names."""
+    return [name for _, name, _, _ in Formatter().parse(text) if name]
 
 
 def test_day_3_has_the_scenarios_of_its_lesson_and_they_are_short() -> None:

@@ -89,6 +89,10 @@ class FakeRun:
         self.rate = rate
         self.feed(Load(t=self.elapsed, rate=rate))
 
+    async def predict(self, ident: str, says: str) -> None:
+        self._note("predict", ident, says)
+        self.feed(Note(t=self.elapsed, text=f"your prediction: {says}", topic="prediction", data={"id": ident}))
+
     async def stop(self) -> None:
         self._note("stop")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from lab.journal.event import Event, Process
+from lab.journal.event import Event, Note, Process
 from lab.journal.picture.run import RunPicture
 from lab.journal.plain import Narrator
 from lab.journal.query import decode
@@ -32,10 +32,11 @@ class Readiness:
 
 
 class Plain:
-    """Narrates on stdout and keeps the picture of the run for its summary."""
+    """Narrates on stdout, keeps the picture of the run for its summary, and has questions asked that wait."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, ask: Callable[[Note], None] | None = None) -> None:
         self.picture = RunPicture(system)
+        self._ask = ask
         self.readiness = Readiness(system)
         self._narrator = Narrator()
 
@@ -45,6 +46,10 @@ class Plain:
             self.picture.apply(event)
             self.readiness.see(event)
             told += self._narrator.tell(event)
+            if self._ask and isinstance(event, Note) and event.data.get("waits"):
+                _print(told)
+                told = []
+                self._ask(event)
         _print(told)
 
     def end(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "lab run day3",
     "lab run day3 --scenario poison-message",
+    "lab run day3 --scenario duplicate-delivery --predict",
     "lab run day3 --engine amqp=native --rate 20",
     "lab run day3 --plain --for 1m",
     "lab run day3 --mine",
@@ -55,6 +56,9 @@ def run(
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines instead of the dashboard.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The journal's events as NDJSON on stdout.")] = False,
+    predict: Annotated[
+        bool, typer.Option("--predict", help="The scenario asks before its faults, and waits for your prediction.")
+    ] = False,
     mine: Annotated[bool, typer.Option("--mine", help="With your own services in place of ours.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running; see lab ps, lab dash, lab down.")] = False,
     settings: dict[str, str],
@@ -65,6 +69,8 @@ def run(
     """
     if sum((plain, as_json, detach)) > 1:
         raise typer.BadParameter(tr("give only one of --plain, --json and --detach"))
+    if predict and (as_json or detach):
+        raise typer.BadParameter(tr("--predict asks you, and --json and --detach have nobody to ask"))
     from lab.course import systems
     from lab.runtime.api import RunOptions
     from lab.runtime.launch import begin
@@ -73,7 +79,8 @@ def run(
     system = systems.find(day, settings, scenario)
     if mine:
         system = _with_mine(system)
-    if not (screen or detach):
+    unattended = not (screen or detach)
+    if unattended:
         scenario, duration = systems.unattended(system, scenario, duration)
     elif scenario is not None:
         systems.scenario(system, scenario)
@@ -83,6 +90,8 @@ def run(
         scenario=scenario or "",
         duration=duration,
         tiers=values.tiers(engine or []),
+        unattended=unattended,
+        predict=predict,
         detach=detach,
     )
     launching = begin(system, options)
@@ -126,10 +135,11 @@ def _told(live: LiveRun, system: System, *, as_json: bool) -> int:
     from lab.cli import which_run
     from lab.cli.run.follow import watch
     from lab.cli.run.printers import Json, Plain
+    from lab.cli.run.prompt import Prompt
     from lab.cli.run.summary import summarise
     from lab.runtime.live import NotRecorded
 
-    teller = Json(system) if as_json else Plain(system)
+    teller = Json(system) if as_json else Plain(system, Prompt(live.socket))
     interrupted = watch(live, teller)
     teller.end()
     if isinstance(teller, Plain):

@@ -8,6 +8,7 @@ from lab.dashboard import bars, detail, figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, row
 from lab.journal.event import Note
+from lab.journal.picture.run import TOLD
 from lab.journal.picture.verdict import Verdict
 from lab.journal.plain import note_words
 from lab.locale import mark, tr
@@ -28,7 +29,7 @@ def _when(item: Note | Verdict) -> float:
 def _words(item: Note | Verdict, view: View) -> tuple[str, str]:
     if isinstance(item, Verdict):
         return bars.verdict_words(item, view.picture), "note"
-    return note_words(item), STYLES.get(item.level, "text" if item.topic == "scenario" else "dim")
+    return note_words(item), STYLES.get(item.level, "text" if item.topic in TOLD else "dim")
 
 
 def _row(item: Note | Verdict, view: View, width: int) -> Row:

@@ -22,6 +22,8 @@ from lab.journal.standing import Change, Standing, sighted
 from lab.system.entity import Entity, Mood, mood
 from lab.system.model import System
 
+TOLD = ("scenario", "question", "answer")
+"""The topics of what a scenario says to its reader."""
 RECENT_NOTES = 100
 RECENT_ENTITIES = 2_000
 RECENT_FAULTS = 500
@@ -112,7 +114,13 @@ class RunPicture:
 
     def narration(self) -> Note | None:
         """The last line of narration, if there was one."""
-        return next((note for note in reversed(self.notes) if note.topic == "scenario"), None)
+        return next((note for note in reversed(self.notes) if note.topic in TOLD), None)
+
+    @property
+    def asked(self) -> Note | None:
+        """The question of the scenario that waits for a prediction."""
+        told = [note for note in self.notes if note.topic in ("question", "prediction", "answer")]
+        return told[-1] if told and told[-1].data.get("waits") else None
 
     def failure(self) -> str:
         """Why the run as a whole failed, in the runtime's own words; empty if it did not."""
