@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lab.dashboard import figures
 from lab.dashboard.keys import Key
-from lab.dashboard.rows import Row, clip, fit, row, width_of, wrap
+from lab.dashboard.rows import Row, clip, fit, row, whole, width_of, wrap
+from lab.journal.event import Note
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.verdict import Verdict
 from lab.journal.plain import check_words
@@ -63,7 +64,8 @@ def top(about: About, picture: RunPicture, width: int, *, counts: bool = False) 
         (1, row((figures.clock(picture.now), "strong"))),
     ]
     if counts and picture.declared:
-        parts.append((2, fate(picture, width // 3)))
+        room = width - width_of(alarm) - sum(width_of(part) + 3 for _, part in parts)
+        parts.append((2, fate(picture, min(room, width // 3), room)))
     if about.speed is not None:
         parts.append((2, row((f"{about.speed:g}×", "text"))))
     if picture.load is not None:
@@ -96,9 +98,9 @@ def top(about: About, picture: RunPicture, width: int, *, counts: bool = False) 
     return clip((*line, (" " * gap, "text"), *alarm), width)
 
 
-def fate(picture: RunPicture, width: int) -> Row:
-    """Is anything lost? `2 waiting · 29 late · 0 lost · 0 doubled`; where it is too narrow what is 0 goes, from the
-    left, but never how many are lost."""
+def fate(picture: RunPicture, width: int, most: int | None = None) -> Row:
+    """Is anything lost? `2 waiting · 29 late · 0 lost · 0 doubled`; where that takes more than `width` what is 0 goes,
+    and the others only where they take more than `most`, from the left, but never how many are lost."""
     verdicts = picture.verdicts
     counts = [
         (len(verdicts.waiting), tr("waiting"), "text"),
@@ -107,10 +109,11 @@ def fate(picture: RunPicture, width: int) -> Row:
         (verdicts.doubled, tr("doubled"), "bad"),
     ]
     lost = counts[2]
-    for each in [each for each in counts if not each[0] and each is not lost]:
-        if width_of(_counted(counts)) > width:
+    room = {False: width, True: width if most is None else most}
+    for each in sorted((each for each in counts if each is not lost), key=lambda each: each[0] > 0):
+        if width_of(_counted(counts)) > room[each[0] > 0]:
             counts.remove(each)
-    return clip(_counted(counts), width)
+    return clip(_counted(counts), room[True])
 
 
 def _counted(counts: Sequence[tuple[int, str, str]]) -> Row:
@@ -123,12 +126,9 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
     if banner:
         lines = wrap(banner, width - 4, height)
         return [row((f" ! {line}".ljust(width), "alarm")) for line in lines]
-    loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
-    note = next(loud, None) or picture.narration()
-    verdict = picture.verdicts.latest()
-    settled = (verdict.settled or 0.0) if verdict is not None else -WARN_FOR
-    if verdict is not None and picture.now - settled < WARN_FOR and (note is None or note.t <= settled):
-        lines = wrap(verdict_words(verdict, picture), width - 4, height)
+    note = told(picture)
+    if isinstance(note, Verdict):
+        lines = wrap(verdict_words(note, picture), width - 4, height)
         return [row((" ■ " if number == 0 else "   ", "key"), (line, "note")) for number, line in enumerate(lines)]
     if note is None and picture.check:
         text = check_words(picture.check)
@@ -141,17 +141,34 @@ def story(picture: RunPicture, banner: str, width: int, height: int, first: str 
     return [row((" ▶ " if number == 0 else "   ", "key"), (line, style)) for number, line in enumerate(lines)]
 
 
+def told(picture: RunPicture) -> Note | Verdict | None:
+    """What is to be said now: a warning, what a fault has come to, or where the scenario is; the latest of them."""
+    loud = (note for note in reversed(picture.notes) if note.level != "info" and picture.now - note.t < WARN_FOR)
+    note = next(loud, None) or picture.narration()
+    verdict = picture.verdicts.latest()
+    if verdict is None or verdict.settled is None or picture.now - verdict.settled >= WARN_FOR:
+        return note
+    return verdict if note is None or note.t <= verdict.settled else note
+
+
 def verdict_words(verdict: Verdict, picture: RunPicture) -> str:
     """What a fault did, in one sentence: to visitors, and to what was under way while it lasted."""
+    text = verdict.text.replace("->", "→")
+    if verdict.settled is None:
+        return tr("so far: {toll}.", toll=_toll(verdict, picture, len(picture.verdicts.under(verdict))))
+    fault = tr("{fault} is over ({text})", fault=verdict.fault, text=text)
+    return f"{fault}: {_toll(verdict, picture, len(verdict.waiting))}."
+
+
+def _toll(verdict: Verdict, picture: RunPicture, waiting: int) -> str:
     thing = picture.declared[0].name if picture.declared else "thing"
     late = trn("{count} {thing} late", "{count} {thing}s late", verdict.late, thing=thing)
     if verdict.slowest:
         late += tr(" (slowest {age})", age=figures.age(verdict.slowest[0][0]))
-    fault = tr("{fault} is over ({text})", fault=verdict.fault, text=verdict.text.replace("->", "→"))
-    waiting = tr("{count} still waiting", count=len(verdict.waiting)) if verdict.waiting else tr("none lost")
+    held = tr("{count} still waiting", count=waiting) if waiting else tr("none lost")
     doubled = tr(", {doubled} done twice", doubled=verdict.doubled) if verdict.doubled else ""
     failed = trn("{count} request of visitors failed", "{count} requests of visitors failed", verdict.failed)
-    return f"{fault}: {failed}, {late}, {waiting}{doubled}."
+    return f"{failed}, {late}, {held}{doubled}"
 
 
 def tabs(titles: Sequence[str], current: int, right: Row, width: int) -> Row:
@@ -170,7 +187,7 @@ def tabs(titles: Sequence[str], current: int, right: Row, width: int) -> Row:
         shown = title if number == current or len(title) <= longest else fit(title, longest)
         line += row((f" {number + 1} ", "key"), (shown, "select" if number == current else "dim"))
     left = width - width_of(line)
-    said = clip(right, max(0, left - 2)) if left > 8 else ()
+    said = whole(right, left - 2)
     return clip((*line, (" " * max(0, left - width_of(said) - 1), "text"), *said), width)
 
 
@@ -192,8 +209,6 @@ def _pair(key: Key) -> Row:
 
 
 def selection_line(selection: str, said: Sequence[tuple[str, str]], width: int) -> Row:
-    """What is selected, with its figures in words."""
+    """What is selected, with as many of its figures in words as fit."""
     line = row((tr(" selected "), "dim"), (f" {selection.replace('->', '→')} ", "select"))
-    for text, style in said:
-        line += (("  " + text, style),)
-    return clip(line, width)
+    return clip((*line, *whole([("  " + text, style) for text, style in said], width - width_of(line))), width)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lab.dashboard import bars
 from lab.dashboard.rows import Row, row
+from lab.journal.event import Note
 from lab.journal.picture.run import RunPicture
 from lab.locale import tr
 from lab.system.model import System
@@ -14,14 +13,21 @@ _MARKS = {True: "✓", False: "✗", None: "·"}
 """Before an answer: whether it was predicted."""
 
 
-def is_due(picture: RunPicture) -> bool:
-    """Whether the scenario is over and every fault of it has its verdict."""
-    over = any(note.topic == "scenario" and note.data.get("over") for note in picture.notes)
-    return over and all(verdict.settled is not None for verdict in picture.verdicts.of.values())
+def due(picture: RunPicture) -> Note | None:
+    """The end of the scenario, once it is over and every fault of it has its verdict."""
+    over = next((note for note in picture.notes if ends(note)), None)
+    settled = all(verdict.settled is not None for verdict in picture.verdicts.of.values())
+    return over if settled else None
 
 
-def card(picture: RunPicture, system: System, scenario: str) -> list[Row]:
-    told = [note.text for note in picture.notes if note.topic == "scenario" and not note.data.get("over")]
+def ends(note: Note) -> bool:
+    """Whether the note is the end of a scenario."""
+    return note.topic == "scenario" and bool(note.data.get("over"))
+
+
+def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row]]:
+    """Title and rows of the card for a scenario that ended with this note."""
+    told = [note.text for note in picture.notes if note.topic == "scenario" and not ends(note)]
     rows: list[Row] = [row((tr(" what was asked"), "title"))]
     answers = [note for note in picture.notes if note.topic == "answer"]
     rows += [row((f"   {_MARKS[note.data.get('right')]} ", "key"), (note.text, "text")) for note in answers]
@@ -36,14 +42,7 @@ def card(picture: RunPicture, system: System, scenario: str) -> list[Row]:
     rows += [(), row((tr(" what proves it"), "title"))]
     rows += [row((f"   {text}", "text")) for text in told[-1:]]
     rows.append(row(tr("   The lists keep everything; Space and , go back in time.")))
-    if following := _next(system, scenario):
+    if following := over.data.get("next"):
         rows += [(), row((tr(" what to play next"), "title"))]
         rows.append(row((f"   lab run {system.name} --scenario {following}", "key")))
-    return rows
-
-
-def _next(system: System, scenario: str) -> str:
-    """The scenario after this one, by name; after the last comes the first."""
-    names = sorted(path.stem for path in Path(system.scenarios).glob("*.toml")) if system.scenarios else []
-    later = [name for name in names if name > scenario] or names
-    return later[0] if later and later[0] != scenario else ""
+    return tr("{scenario} is over", scenario=over.data.get("scenario", "")), rows

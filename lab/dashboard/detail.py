@@ -11,6 +11,7 @@ from lab.dashboard import figures
 from lab.dashboard.rows import Row, row
 from lab.journal.event import Flow, Log
 from lab.journal.picture.process import ProcessPicture
+from lab.journal.picture.verdict import Verdict
 from lab.journal.story import NoStory, story
 from lab.journal.telling import lines
 from lab.locale import tr
@@ -67,6 +68,22 @@ def fields(flow: Flow) -> list[Row]:
     if "ms" in known:
         known["ms"] = figures.ms(known["ms"])
     return pairs(known.items())
+
+
+def held_up(verdict: Verdict, view: View) -> list[Row]:
+    """What a fault held up: the slowest first, then what still waits, and the story of the worst of them."""
+    waiting = verdict.waiting if verdict.settled is not None else view.picture.verdicts.under(verdict)
+    rows = pairs(
+        [
+            *(
+                (tr("late"), tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))
+                for took, kind, ident in verdict.slowest
+            ),
+            *((tr("waiting"), " ".join(key)) for key in sorted(waiting)),
+        ]
+    )
+    worst = next(iter([*sorted(waiting), *((kind, ident) for _, kind, ident in verdict.slowest)]), None)
+    return [*rows, *story_of(worst[1], view)] if worst else rows
 
 
 def of_process(process: ProcessPicture, view: View) -> tuple[str, list[Row]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.dashboard import bars, map_view, selection
+from lab.dashboard.card import ends
 from lab.dashboard.desk import Desk
 from lab.dashboard.keys import Action, Key, fitting
 from lab.dashboard.layout import Chart, arrange, nodes
 from lab.dashboard.rows import BLANK, Row, note, selected, width_of
+from lab.journal.event import Note
+from lab.journal.picture.verdict import Verdict
 from lab.locale import tr
 
 WIDE = 100
@@ -26,6 +29,10 @@ OFTEN: tuple[Action, ...] = (
     "heal", "more", "less", "pause", "back", "on", "faster", "slower", "filter", "type", "zoom", "side",
 )  # fmt: skip
 """What it names besides, as far as there is room."""
+
+
+BEHIND: tuple[Action, ...] = ("pause", "newest")
+"""What it names first while something else is shown than what happens now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,25 @@ def top(desk: Desk, width: int, *, beside: bool) -> list[Row]:
 def story(desk: Desk, width: int, height: int) -> list[Row]:
     first = bars.WELCOME if desk.run.live else bars.RECORDING
     rows = bars.story(desk.picture, desk.run.banner, width, max(1, height), first)
-    hint: Row = (("  Space ", "key"), (tr("holds it"), "dim"))
-    told = desk.picture.narration() is not None and desk.run.live and not (desk.run.held or desk.run.over)
-    if rows and told and width_of(rows[-1]) + width_of(hint) < width:
+    hint = () if desk.run.banner else _hint(desk)
+    if rows and width_of(rows[-1]) + width_of(hint) < width:
         rows[-1] = (*rows[-1], *hint)
+    elif hint and len(rows) < height:
+        rows.append((("   ", "text"), *hint))
     return rows
+
+
+def _hint(desk: Desk) -> Row:
+    """The keys for what is told above the map: those that hold it, or that show all of it."""
+    told = bars.told(desk.picture)
+    over = isinstance(told, Note) and ends(told)
+    digit = next((key.shown for key in desk.keys if key.panel == "notes"), "")
+    if digit and (over or isinstance(told, Verdict)):
+        shows = tr("shows what came of it") if over else tr("shows whom it hit")
+        return ((f"  {digit} Enter ", "key"), (shows, "dim"))
+    if told is None or over or not desk.run.live or desk.run.held:
+        return ()
+    return (("  Space ", "key"), (tr("holds it"), "dim"))
 
 
 def map_rows(desk: Desk, plan: Plan, clock: float) -> list[Row]:
@@ -134,7 +155,10 @@ def faults(desk: Desk, width: int) -> list[Row]:
 def often(desk: Desk, width: int) -> list[Row]:
     """The other keys."""
     by_action = {key.action: key for key in desk.keys}
-    offered = [by_action[action] for action in OFTEN if action in by_action]
+    if desk.run.held:
+        by_action["pause"] = replace(by_action["pause"], name=tr("go on"))
+    first = () if desk.run.timeline.following else BEHIND
+    offered = [by_action[action] for action in dict.fromkeys([*first, *OFTEN]) if action in by_action]
     if not desk.run.live:
         offered = [key for key in offered if key.group != "time"]
     return [bars.keys_line(offered, width, [by_action[action] for action in ALWAYS])]

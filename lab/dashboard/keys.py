@@ -178,7 +178,7 @@ def decide(key: Key, selection: str, system: System, picture: RunPicture, owner:
                 "{name} works on a link; {selection} is not one. {suggest}",
                 name=key.name,
                 selection=selection or tr("nothing"),
-                suggest=_suggest(key.kinds, system, picture),
+                suggest=_suggest(key.kinds, system, picture, selection),
             )
         )
     for text in key.text:
@@ -250,8 +250,13 @@ def fitting(keys: Sequence[Key], selection: str, system: System, picture: RunPic
     return [key for key in keys if _best(key.kinds, link, picture)]
 
 
-def _suggest(kinds: Sequence[str], system: System, picture: RunPicture) -> str:
-    link = max(system.links, key=lambda link: _best(kinds, link, picture), default=None)
+def _suggest(kinds: Sequence[str], system: System, picture: RunPicture, near: str = "") -> str:
+    """The link with the best chance; of several one that begins or ends at `near`."""
+
+    def merit(link: Link) -> tuple[int, bool, bool]:
+        return _best(kinds, link, picture), near == link.target, near == link.source
+
+    link = max(system.links, key=merit, default=None)
     if link is not None and _best(kinds, link, picture):
         return tr("Select {link} (Tab)", link=_shown(link.id))
     return tr(

@@ -91,6 +91,16 @@ def clip(line: Row, width: int) -> Row:
     return tuple(kept)
 
 
+def whole(line: Iterable[tuple[str, str]], width: int) -> Row:
+    """As many of the row's parts as fit without cutting one; only of the first, what there is room for."""
+    kept: Row = ()
+    for part in line:
+        if kept and width_of((*kept, part)) > width:
+            break
+        kept = (*kept, part)
+    return clip(kept, width) if width > 0 else ()
+
+
 def wrap(text: str, width: int, limit: int) -> list[str]:
     """The text in at most `limit` lines of at most `width` cells, broken between words."""
     lines: list[str] = []

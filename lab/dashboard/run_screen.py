@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from lab.dashboard import control, detail, frame, map_view
-from lab.dashboard.card import card, is_due
+from lab.dashboard.card import card, due
 from lab.dashboard.desk import Desk
 from lab.dashboard.flow_filter import HELP, BadFilter
 from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide
@@ -289,12 +289,9 @@ class RunScreen(Screen[None]):
     def _show_card(self) -> None:
         """The end of a scenario is a card, shown once, when nobody is typing or looking at what was before."""
         run = self.run
-        if self._carded or self._asking or run.held or not is_due(run.picture):
-            return
-        self._carded = True
-        named = (note.data.get("scenario") for note in run.picture.notes if note.data.get("scenario"))
-        scenario = str(next(named, run.about.scenario))
-        self._page(tr("{scenario} is over", scenario=scenario), card(run.picture, run.system, scenario))
+        if not (self._carded or self._asking or run.held) and (over := due(run.picture)):
+            self._carded = True
+            self._page(*card(over, run.picture, run.system))
 
     def _show_question(self) -> None:
         """A question that waits stands over the screen until it is answered."""

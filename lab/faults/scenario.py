@@ -3,6 +3,7 @@
     title = "One message that nobody can read"
     duration = 40
     rate = 4                     # journeys a second from the start; if left out, the run's own rate
+    next = "broker-restart"      # the scenario to play after it; may be left out
 
     [[step]]
     at = 8                       # seconds after the system became ready
@@ -62,7 +63,8 @@ class Cue:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """`duration` in seconds from ready to the end; `rate` in journeys a second (None: the run's own); `steps` in the
-    order of time; `settings` are those of its day for which it is made, each with its values, the usual one first."""
+    order of time; `settings` are those of its day for which it is made, each with its values, the usual one first;
+    `next` is the scenario to play after it, empty if there is none."""
 
     name: str
     title: str
@@ -70,6 +72,7 @@ class Scenario:
     rate: float | None
     steps: tuple[Cue, ...]
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    next: str = ""
 
 
 def find(folder: Path, name: str) -> Scenario:
@@ -93,6 +96,11 @@ def load(path: Path) -> Scenario:
         raise InvalidScenario(str(error)) from None
     reader = _Reader()
     scenario = reader.scenario(path.stem, data)
+    following, known = scenario.next, names(path.parent)
+    if following and following not in known:
+        reader.problem(
+            "next", tr('there is no scenario "{name}"{instead}', name=following, instead=instead(following, known))
+        )
     if reader.problems:
         raise InvalidScenario("\n".join(f"{path.name}: {problem}" for problem in reader.problems))
     return scenario
@@ -102,7 +110,7 @@ class _Reader(Reader):
     """Turns the tables into a Scenario."""
 
     def scenario(self, name: str, data: Table) -> Scenario:
-        self.known("", data, ("title", "duration", "rate", "settings", "step"))
+        self.known("", data, ("title", "duration", "rate", "next", "settings", "step"))
         duration = self.number("", data, "duration", required=True)
         steps = [self.cue(f"[[step]] {i}", table) for i, table in self.rows("", data, "step")]
         self.in_order(steps, duration)
@@ -113,6 +121,7 @@ class _Reader(Reader):
             rate=self.number("", data, "rate"),
             steps=tuple(steps),
             settings=self.settings(data),
+            next=self.words_of("", data, "next") or "",
         )
 
     def settings(self, data: Table) -> dict[str, tuple[str, ...]]:

@@ -66,7 +66,7 @@ class Player:
             await asyncio.sleep(self._began + at - self._clock())
             await self._try(do)
         await asyncio.sleep(self._began + scenario.duration - self._clock())
-        self._tell(tr("the scenario is over"), over=True)
+        self._tell(tr("the scenario is over"), over=True, scenario=scenario.name, next=scenario.next)
 
     async def _try(self, do: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -13,6 +13,7 @@ from lab.journal.event import Load
 from lab.journal.picture.run import RunPicture
 from lab.runtime.runs import list_runs
 from tests.cli.recorded import SHOP, record
+from tests.dashboard import shop
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,20 @@ def test_every_request_is_accounted_for(
     picture.apply(load)
     summarise(picture, list_runs()[0])
     assert line in capsys.readouterr().out
+
+
+def test_it_says_whether_anything_was_late_or_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    record()
+    picture = RunPicture(shop.SYSTEM)
+    for t, ident, state in ((1.0, "a", "pending"), (2.0, "b", "pending"), (6.0, "a", "confirmed")):
+        log = shop.state(ident, state, f"req-{ident}")
+        log.t = t
+        picture.apply(log)
+    summarise(picture, list_runs()[0])
+    assert "Of these: 1 still under way, 1 late, 0 lost, 0 doubled" in capsys.readouterr().out
 
 
 def test_states_are_painted_and_what_services_wrote_in_them_is_only_shown(

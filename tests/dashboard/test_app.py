@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +54,11 @@ async def opened(
         wanted = run.seq
         await aeventually(lambda: screen_of(app).desk.picture.seq >= wanted and shown(app, "top"))
         yield app, pilot
+
+
+def at(t: float, event: Event) -> Event:
+    event.t = t
+    return event
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -148,15 +152,61 @@ async def test_when_a_fault_is_over_the_screen_says_what_it_did() -> None:
         said = " ".join(shown(app, "story").split())
         assert "0 requests of visitors failed, 1 order late (slowest 4.5 s), none lost." in said
         assert "0 waiting · 1 late · 0 lost · 0 doubled" in shown(app, "side")
-        await pilot.press("6", "enter")
-        assert "order o-slow took 4.5 s" in shown(app, "page")
-        await pilot.press("escape", "7")
+        assert "7 Enter shows whom it hit" in said
+        await pilot.press("7")
         assert "f1 is over (latency payments→payment_provider 3s)" in shown(app, "list")
+        for panel in "76":
+            await pilot.press(panel, "enter")
+            assert "order o-slow took 4.5 s" in shown(app, "page")
+            assert "order o-slow is confirmed" in shown(app, "page"), "the story of the slowest"
+            await pilot.press("escape")
 
 
-async def test_a_scenario_ends_with_a_card(tmp_path: Path) -> None:
-    for name in ("happy", "slow-provider"):
-        (tmp_path / f"{name}.toml").touch()
+async def test_from_a_fault_to_the_orders_that_it_hit_and_back() -> None:
+    text = "redeliver payments->broker 30%"
+    about: dict[str, Any] = {"correlation": "req-1", "queue": "payments.orders"}
+    events = [
+        fault_change(text, t=1.0, id="f1", change="added"),
+        at(2.0, shop.state("o-hit", "pending", "req-1")),
+        at(2.1, shop.state("o-spared", "pending", "req-2")),
+        fault_change(text, t=2.5, id="f1", change="hit", victims=1, detail="deliver payments.orders"),
+        shop.amqp("payments->broker", "deliver payments.orders", t=2.5, outcome="duplicate", faults=("f1",), **about),
+    ]
+    async with opened(FakeRun([*shop.ready(), *events])) as (app, pilot):
+        await pilot.press("6", "enter")
+        page = " ".join(shown(app, "page").split())
+        assert "hit order o-hit is pending" in page
+        assert "o-spared is" not in page
+        assert "so far: 0 requests of visitors failed, 0 orders late, 2 still waiting." in page
+        await pilot.press("escape", "2", "down", "down", "enter")
+        await until(lambda: "order o-hit is pending" in shown(app, "page"))
+        assert "fault f1 begins: redeliver" in shown(app, "page")
+
+
+async def test_whoever_looks_at_what_was_is_told_the_way_to_now() -> None:
+    async with opened(FakeRun(some(30)), NARROW) as (app, pilot):
+        assert "Space holds it" in shown(app, "story")
+        assert "newest" not in shown(app, "keys")
+        await pilot.press("space")
+        assert "Space holds it" not in shown(app, "story")
+        assert "Space go on" in shown(app, "keys")
+        await pilot.press("comma", "space")
+        assert "End newest" in shown(app, "keys")
+        await pilot.press("end")
+        await until(lambda: "newest" not in shown(app, "keys"))
+
+
+async def test_lines_of_the_scenario_can_be_read_again_the_newest_first() -> None:
+    told = "Each service reconnects after a pause of its own and declares its queues again. " * 2
+    lines: list[Event] = [Note(t=t, topic="scenario", text=text) for t, text in ((1.0, "First."), (2.0, told))]
+    async with opened(FakeRun(lines), NARROW) as (app, pilot):
+        await pilot.press("7", "enter")
+        assert told.split() == shown(app, "page").split()[1:-5]  # without the time above it and the keys below
+        await pilot.press("escape", "down", "down", "enter")
+        assert "First." in shown(app, "page")
+
+
+async def test_a_scenario_ends_with_a_card() -> None:
     text = "latency payments->payment_provider 3s"
     slow, ended = shop.state("o-slow", "pending", "req-1"), shop.state("o-slow", "confirmed", "req-1")
     slow.t, ended.t = 2.0, 6.5
@@ -175,9 +225,9 @@ async def test_a_scenario_ends_with_a_card(tmp_path: Path) -> None:
             told(9.0, "Every order has ended."),
         ]
     )
-    async with opened(run, system=replace(shop.SYSTEM, scenarios=str(tmp_path))) as (app, pilot):
+    async with opened(run) as (app, pilot):
         assert app.screen is screen_of(app)
-        run.feed(told(9.5, "the scenario is over", over=True))
+        run.feed(told(9.5, "the scenario is over", over=True, scenario="happy", next="slow-provider"))
         await until(lambda: "happy is over" in shown(app, "page"))
         card = " ".join(shown(app, "page").split())
         for words in (
@@ -192,6 +242,9 @@ async def test_a_scenario_ends_with_a_card(tmp_path: Path) -> None:
         assert app.screen is screen_of(app)
         await pilot.pause(0.3)
         assert app.screen is screen_of(app)
+        assert "7 Enter shows what came of it" in shown(app, "story")
+        await pilot.press("7", "enter")
+        assert " ".join(shown(app, "page").split()) == card
 
 
 async def test_freeze_again_thaws_and_heal_all_thaws_too() -> None:

@@ -67,7 +67,7 @@ def test_the_same_key_again_lifts_it() -> None:
     [
         ("lose ack", "client->orders", "lose ack needs AMQP; client→orders speaks HTTP. Select users→broker (Tab)"),
         ("miss", "client->orders", "miss needs REDIS; client→orders speaks HTTP. This system has no REDIS link"),
-        ("latency", "orders", "latency works on a link; orders is not one. Select client→users (Tab)"),
+        ("latency", "orders", "latency works on a link; orders is not one. Select client→orders (Tab)"),
         ("kill", "client->orders", "kill works on a process; client→orders is a link. Select a box (Tab)"),
         ("kill", "client", "client is the load generator: kill another process, or change the load with + and -"),
     ],

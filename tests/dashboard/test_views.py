@@ -268,12 +268,38 @@ def test_the_counts_of_what_is_lost_fit_a_narrow_side() -> None:
     assert narrow == " 1 waiting · 0 lost · 0 doubled"
 
 
+def test_how_many_are_lost_is_never_cut() -> None:
+    picture = run(*trouble())
+    verdicts = picture.verdicts
+    verdicts.waiting, verdicts.late = {("order", str(n)): (NOW, NOW) for n in range(31)}, 3
+    assert text_of([bars.fate(picture, 27)]) == "3 late · 0 lost"
+    assert "31 waiting · 3 late · 0 lost" in text_of([bars.top(bars.About("day3"), picture, 80, counts=True)])
+
+
 def test_where_no_side_says_what_is_lost_the_top_line_does() -> None:
     picture = run(*trouble())
     picture.now = NOW + 1
     about = bars.About("day3")
     assert "0 lost" in text_of([bars.top(about, picture, 80, counts=True)])
     assert "lost" not in text_of([bars.top(about, picture, 120)])
+
+
+def test_where_orders_are_the_list_it_says_what_is_lost() -> None:
+    """Its short form, which says it elsewhere, does not stand beside it."""
+    panel, seen = find("entities"), view("entities", folds(*events()))
+    for width, rows in ((100, 1), (60, 2)):
+        heading = panel.heading(seen, width)
+        assert len(heading) == rows
+        assert text_of(heading).endswith(" 1 waiting · 0 late · 0 lost · 0 doubled")
+        assert max(map(width_of, heading)) <= width
+
+
+def test_what_stands_beside_the_lists_names_is_not_cut_within_a_part() -> None:
+    said = row(("40/s hidden", "dim"), (" · Space", "key"), (" shows all", "dim"))
+    names = ["flows", "orders", "queues"]
+    for width, words in ((80, "40/s hidden · Space shows all"), (50, "40/s hidden · Space"), (42, "40/s hidden")):
+        assert text_of([bars.tabs(names, 0, said, width)]).endswith(f"  {words}")
+    assert text_of([bars.selection_line("orders", [("ready", "ok"), ("pid 4711", "text")], 28)]).endswith("ready")
 
 
 def test_queues_that_were_never_used_are_folded_until_time_stands_still() -> None:
@@ -283,7 +309,7 @@ def test_queues_that_were_never_used_are_folded_until_time_stands_still() -> Non
     seen = replace(seen, held=False)
     panel = find("queues")
     assert "orders.retry" not in [queue.name for queue in panel.items(seen)]
-    assert "1 that was never used" in text_of([panel.says(seen)])
+    assert "1 never used" in text_of([panel.says(seen)])
     assert "orders.retry" in [queue.name for queue in panel.items(replace(seen, held=True))]
 
 

@@ -50,6 +50,14 @@ def test_a_file_is_a_scenario(tmp_path: Path) -> None:
     )
 
 
+def test_a_scenario_says_which_comes_next(tmp_path: Path) -> None:
+    path = write(tmp_path, 'next = "happy"' + GOOD)
+    with pytest.raises(InvalidScenario, match=r'trouble.toml: next: there is no scenario "happy"'):
+        load(path)
+    write(tmp_path, GOOD, "happy")
+    assert load(path).next == "happy"
+
+
 def test_a_scenario_is_found_by_name_or_what_comes_close(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     write(tmp_path, GOOD, "happy")

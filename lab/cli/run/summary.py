@@ -69,6 +69,15 @@ def _lines(picture: RunPicture) -> Iterator[str]:
                 paint(visible(f"{count} {state}"), MOODS[picture.mood(kind, state)]) for state, count in states.items()
             )
         )
+    if summary.entities and picture.declared:
+        fate = picture.verdicts
+        yield tr(
+            "Of these: {waiting} still under way, {late} late, {lost} lost, {doubled} doubled",
+            waiting=len(fate.waiting),
+            late=fate.late,
+            lost=fate.lost(picture.now),
+            doubled=fate.doubled,
+        )
     if summary.load:
         load = summary.load
         left = load.sent - load.ok - load.failed

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lab.dashboard import bars, detail, figures
 from lab.dashboard.panel import Panel, View
-from lab.dashboard.rows import Row, clip, fit, note, right, row
+from lab.dashboard.rows import Row, clip, fit, note, right, row, width_of
 from lab.journal.event import Event, Flow
 from lab.journal.picture.entity import EntityPicture
 from lab.locale import tr
@@ -107,6 +107,17 @@ def _empty(view: View) -> str:
     )
 
 
+def _heading(view: View, width: int) -> list[Row]:
+    """How many are in which state, and whether anything is lost: where this is the list, nothing else says it."""
+    counted = tally(view)
+    if not counted:
+        return []
+    line, fate = (*row(" "), *counted), bars.fate(view.picture, width - 1)
+    if width_of(line) + 3 + width_of(fate) <= width:
+        return [(*line, *row("   "), *fate)]
+    return [clip(line, width), (*row(" "), *fate)]
+
+
 def _side(view: View, width: int, height: int) -> list[Row]:
     known = board(view)[: max(0, height - 3)]
     if not known and not view.system.entities:
@@ -128,6 +139,6 @@ PANEL = Panel(
     row=entity_row,
     detail=lambda entity, view: (f"{entity.entity} {entity.id}", detail.story_of(entity.id, view)),
     empty=_empty,
-    says=tally,
+    heading=_heading,
     side=_side,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.dashboard import bars, detail, figures
+from lab.dashboard import bars, detail
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, row
 from lab.faults.catalogue import KINDS, toll
@@ -60,7 +60,7 @@ def _detail(fault: FaultPicture, view: View) -> tuple[str, list[Row]]:
             (tr("hit"), toll(fault.kind, fault.victims) + ("" if fault.ended else tr(" so far"))),
         ]
     )
-    rows += [row((f" {'':<14} {hit}", "dim")) for hit in fault.hits]
+    rows += [row((f" {'':<14} {hit}", "dim")) for hit in dict.fromkeys(fault.hits) if hit]
     return tr("fault {id}", id=fault.id), rows + _victims(fault, view)
 
 
@@ -68,21 +68,14 @@ def _victims(fault: FaultPicture, view: View) -> list[Row]:
     """What it did to the business: the verdict, the slowest, and what its hits belonged to."""
     rows: list[Row] = []
     verdict = view.picture.verdicts.of.get(fault.id)
+    struck = [entity for entity in view.picture.entities.values() if entity.correlation in fault.struck]
+    rows += detail.pairs(
+        (tr("hit"), tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))
+        for entity in reversed(struck)
+    )
     if verdict is not None and view.system.entities:
-        said = bars.verdict_words(verdict, view.picture) if verdict.settled else tr("not settled yet")
-        rows += [(), *detail.pairs([(tr("verdict"), said)])]
-        for took, kind, ident in verdict.slowest:
-            rows += detail.pairs(
-                [(tr("late"), tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))]
-            )
-        for kind, ident in sorted(verdict.waiting):
-            rows += detail.pairs([(tr("waiting"), f"{kind} {ident}")])
-    struck = dict.fromkeys(reversed(fault.struck))
-    for entity in view.picture.entities.values():
-        if entity.correlation in struck:
-            rows += detail.pairs(
-                [(tr("hit"), tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))]
-            )
+        rows += [(), *detail.pairs([(tr("verdict"), bars.verdict_words(verdict, view.picture))])]
+        rows += detail.held_up(verdict, view)
     return rows
 
 

@@ -120,9 +120,10 @@ def _says(view: View) -> Row:
     where = tr(", mostly {link}", link=mostly.replace("->", "→")) if mostly else ""
     return (
         *said,
-        (tr("{rate} hidden", rate=figures.rate(hidden)) + " (", "dim"),
-        ("Space", "key"),
-        (tr(" shows all){where}", where=where), "dim"),
+        (tr("{rate} hidden", rate=figures.rate(hidden)), "dim"),
+        (" · Space", "key"),
+        (tr(" shows all"), "dim"),
+        (where, "dim"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.dashboard import bars, detail, figures
+from lab.dashboard.card import card, ends
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, row
 from lab.journal.event import Note
@@ -17,9 +18,10 @@ STYLES = {"warning": "warn", "error": "bad"}
 
 
 def _items(view: View) -> Sequence[Note | Verdict]:
+    """The newest first: what the line above the map says now is what Enter opens."""
     told: list[Note | Verdict] = list(view.picture.notes)
     told += [verdict for verdict in view.picture.verdicts.of.values() if verdict.settled is not None]
-    return sorted(told, key=_when)
+    return sorted(told, key=_when)[::-1]
 
 
 def _when(item: Note | Verdict) -> float:
@@ -37,13 +39,11 @@ def _row(item: Note | Verdict, view: View, width: int) -> Row:
 
 
 def _detail(item: Note | Verdict, view: View) -> tuple[str, list[Row]]:
+    if isinstance(item, Note) and ends(item):
+        return card(item, view.picture, view.system)
     rows: list[Row] = [row((" ", "text"), _words(item, view))]
     if isinstance(item, Verdict):
-        slow = [
-            (tr("late"), tr("{kind} {ident} took {age}", kind=kind, ident=ident, age=figures.age(took)))
-            for took, kind, ident in item.slowest
-        ]
-        rows += [(), *detail.pairs([*slow, *((tr("waiting"), " ".join(key)) for key in sorted(item.waiting))])]
+        rows += [(), *detail.held_up(item, view)]
     return figures.clock(_when(item)), rows
 
 

@@ -8,7 +8,7 @@ from lab.dashboard import detail, figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, note, right, row, squeeze
 from lab.journal.picture.queue import QueuePicture, Queues
-from lab.locale import mark, tr, trn
+from lab.locale import mark, tr
 from lab.system.kinds import relays
 from lab.system.links import ends
 
@@ -32,8 +32,7 @@ def _says(view: View) -> Row:
     idle = len(_all(view)) - len(_items(view))
     if not idle:
         return ()
-    said = trn("{count} that was never used (", "{count} that were never used (", idle)
-    return row((said, "dim"), ("Space", "key"), (tr(" shows all)"), "dim"))
+    return row((tr("{count} never used", count=idle), "dim"), (" · Space", "key"), (tr(" shows all"), "dim"))
 
 
 def _by_need(view: View) -> list[QueuePicture]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from lab.system.links import covers
 
+STRUCK = 50
+"""Stories that are remembered of those that a fault hit."""
+
 
 @dataclass(slots=True)
 class FaultPicture:
@@ -28,12 +31,19 @@ class FaultPicture:
     ended: str = ""
     until: float | None = None
     hits: deque[str] = field(default_factory=lambda: deque(maxlen=8))
-    struck: deque[str] = field(default_factory=lambda: deque(maxlen=50))
-    """The correlation ids of what it hit, newest last."""
+    struck: dict[str, None] = field(default_factory=dict)
+    """The correlation ids of the flows that it hit, newest last: a set that keeps its order."""
 
     def remaining(self, now: float) -> float | None:
         """Seconds until it heals by itself; None: until somebody heals it."""
         return None if self.duration is None else max(0.0, self.since + self.duration - now)
+
+    def strikes(self, correlation: str) -> None:
+        """A flow of this story was hit."""
+        self.struck.pop(correlation, None)
+        self.struck[correlation] = None
+        if len(self.struck) > STRUCK:
+            del self.struck[next(iter(self.struck))]
 
     def touches(self, link: str) -> bool:
         """Whether it is a fault on this link."""

@@ -175,6 +175,9 @@ class RunPicture:
                 link.there += 1
         if role == "delivery" or role == "subscribe":
             link.consumes = True
+        for ident in flow.faults:
+            if flow.correlation and (fault := self.faults.get(ident)) is not None:
+                fault.strikes(flow.correlation)
 
     def _log(self, log: Log) -> None:
         if log.event == "breaker":
@@ -242,8 +245,6 @@ class RunPicture:
         fault.victims = max(fault.victims, event.victims)
         if event.change == "hit":
             fault.hits.append(event.detail)
-            if event.correlation:
-                fault.struck.append(event.correlation)
         elif event.change in ("healed", "expired"):
             over = "done" if event.change == "expired" and fault.duration is None else event.change
             fault.ended, fault.until = over, event.t

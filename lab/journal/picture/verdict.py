@@ -115,6 +115,12 @@ class Verdicts:
         """How many have waited so long without any change that they must be taken for lost."""
         return sum(now - changed >= LOST for _, changed in self.waiting.values())
 
+    def under(self, verdict: Verdict) -> frozenset[Key]:
+        """What is under way now and had begun before the fault was over."""
+        return frozenset(
+            key for key, (born, _) in self.waiting.items() if verdict.until is None or born <= verdict.until
+        )
+
     def latest(self) -> Verdict | None:
         """The verdict that was settled last."""
         settled = [verdict for verdict in self.of.values() if verdict.settled is not None]
@@ -148,9 +154,9 @@ class Verdicts:
         for verdict in self._open():
             if verdict.until is None or now < verdict.until:
                 continue
-            held = {key for key, (born, _) in self.waiting.items() if born <= verdict.until}
+            held = self.under(verdict)
             if not held or now - verdict.until >= SETTLE:
-                verdict.settled, verdict.waiting = now, frozenset(held)
+                verdict.settled, verdict.waiting = now, held
 
 
 def _keep(known: dict[K, V], key: K, value: V) -> None:
