@@ -27,6 +27,10 @@ from lab.journal.event import Flow
 
 Address = tuple[str, int]
 
+Door = Callable[[Address], Address]
+"""door(address) -> where a tap's clients reach the provider that has this address: on the tap itself or, if that is
+another provider than the tap's, on a port that the tap opens for it."""
+
 
 class Side(Enum):
     """Who sent the bytes: the consumer (`CLIENT`) or the provider (`SERVER`)."""
@@ -138,7 +142,7 @@ class Session(Protocol):
 
     rewrites: bool
     """Whether it changes bytes without any fault, too: addresses that a provider advertises become the tap's, so that
-    the client stays on it. Such a session is made with the tap's address, always intercepts, and does not give back
+    the client stays on it. Such a session is made with the tap's `Door`, always intercepts, and does not give back
     with `release` what it must still change. Any other is made with nothing."""
 
     def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:

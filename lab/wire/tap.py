@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from itertools import count
 
 from lab.faults.fault import Fault
@@ -26,6 +27,9 @@ from lab.wire.protocols import session_factory
 from lab.wire.resend import Resend
 from lab.wire.session import Address, Again
 from lab.wire.sockets import Sockets
+
+DOORS = 100
+"""Further providers of one kind that a tap leads to, each through a port of its own: the brokers of a cluster."""
 
 
 class Tap:
@@ -59,6 +63,7 @@ class Tap:
         self._upstream = upstream
         self._session = session_factory(protocol)
         self._listener = Listener(self._accepted)
+        self._doors: dict[Address, Listener] = {}
         self._live: set[Sockets] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
@@ -98,7 +103,8 @@ class Tap:
 
     async def close(self) -> None:
         """Give up the port and end every connection."""
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -115,13 +121,8 @@ class Tap:
             asyncio.get_running_loop().call_soon(self._changed)
             return
         change = self.faults.renew()
-        match self.faults.port:
-            case "refuse":
-                self._listener.refuse()
-            case "hang":
-                self._listener.hang()
-            case "open":
-                self._listener.open()
+        for listener in self._listeners:
+            self._apply_to(listener)
         if self.faults.holds:
             self._passable.clear()
         else:
@@ -130,6 +131,33 @@ class Tap:
             sockets.disturbed(change)
         for fault in change.cuts:
             self._cut(fault)
+
+    def _apply_to(self, listener: Listener) -> None:
+        match self.faults.port:
+            case "refuse":
+                listener.refuse()
+            case "hang":
+                listener.hang()
+            case "open":
+                listener.open()
+
+    @property
+    def _listeners(self) -> list[Listener]:
+        return [self._listener, *self._doors.values()]
+
+    def _door(self, provider: Address) -> Address:
+        """Where clients reach the provider of that address (see session.Door): a port of its own for each that is not
+        the tap's. What is beyond `DOORS` of them is not led here."""
+        if provider == self.upstream:
+            return self.address
+        if provider not in self._doors:
+            if len(self._doors) >= DOORS:
+                return provider
+            door = Listener(partial(self._accepted, provider=provider))
+            door.start(self._host, 0)
+            self._apply_to(door)
+            self._doors[provider] = door
+        return self._host, self._doors[provider].port
 
     def tell(self, flow: Flow) -> None:
         """Journal a flow of this link."""
@@ -141,7 +169,7 @@ class Tap:
 
     def again(self, copy: Again) -> None:
         """Send a request to the provider once more, on a connection of its own."""
-        resend = Resend(self._session(self.address), copy, self.tell, self.now)
+        resend = Resend(self._session(self._door), copy, self.tell, self.now)
         self._spawn(resend.run(*self.upstream))
 
     def gone(self, sockets: Sockets) -> None:
@@ -158,20 +186,21 @@ class Tap:
             sockets.reset(fault.id)
         self.faults.cut(fault)
 
-    def _accepted(self, sock: socket.socket) -> None:
-        self._spawn(self._admit(sock))
+    def _accepted(self, sock: socket.socket, provider: Address | None = None) -> None:
+        self._spawn(self._admit(sock, provider))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _admit(self, sock: socket.socket) -> None:
-        """Dial the provider, and only then read from the client: what it says early waits in its socket. A provider
-        that refuses is passed on as an RST, the nearest to a refusal that an accepted connection can get."""
-        sockets = Sockets(self, Connection(self._session(self.address), self.faults), next(self._numbers))
+    async def _admit(self, sock: socket.socket, provider: Address | None) -> None:
+        """Dial the provider, the tap's if no other is named, and only then read from the client: what it says early
+        waits in its socket. A provider that refuses is passed on as an RST, the nearest to a refusal that an accepted
+        connection can get."""
+        sockets = Sockets(self, Connection(self._session(self._door), self.faults), next(self._numbers))
         try:
-            await self._dial(sockets)
+            await self._dial(sockets, provider)
         except OSError as error:
             linger_zero(sock)
             sock.close()
@@ -199,12 +228,12 @@ class Tap:
             sockets.reset("")
             raise
 
-    async def _dial(self, sockets: Sockets) -> None:
+    async def _dial(self, sockets: Sockets, provider: Address | None) -> None:
         """Connect to the provider. Raises OSError if it refuses, but only once a refusal may pass: behind a blackhole
         the caller hears nothing, not even that nobody is there."""
         while True:
             try:
-                await self._try(sockets)
+                await self._try(sockets, provider)
                 return
             except OSError:
                 if not self.faults.holds:
@@ -212,12 +241,12 @@ class Tap:
             sockets.held()
             await self._passable.wait()
 
-    async def _try(self, sockets: Sockets) -> None:
+    async def _try(self, sockets: Sockets, provider: Address | None) -> None:
         """Connect to the first instance that takes it. Raises OSError, of the last one, if none does."""
-        *others, last = self._route()
-        for provider in others:
+        *others, last = [("", provider)] if provider else self._route()
+        for other in others:
             with contextlib.suppress(OSError):
-                return await self._connect(sockets, *provider)
+                return await self._connect(sockets, *other)
         return await self._connect(sockets, *last)
 
     async def _connect(self, sockets: Sockets, name: str, address: Address) -> None:

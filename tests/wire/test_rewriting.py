@@ -14,7 +14,7 @@ HERE = ("127.0.0.1", 7)
 
 
 def test_it_intercepts_without_a_fault_and_after_one_too() -> None:
-    talk = Talk(Whereabouts(HERE))
+    talk = Talk(Whereabouts(lambda _: HERE))
     assert talk.connection.direct == {C: False, S: False}
     talk.says(S, b"AT elsewhere 9\nhello\n")
     assert talk.got(C) == b"AT 127.0.0.1 7\nhello\n"
@@ -28,7 +28,7 @@ def test_it_intercepts_without_a_fault_and_after_one_too() -> None:
 
 
 def test_what_it_must_still_change_is_not_given_back_when_a_fault_heals() -> None:
-    talk = Talk(Whereabouts(HERE))
+    talk = Talk(Whereabouts(lambda _: HERE))
     talk.fault('latency 1s on "nothing"')
     talk.says(S, b"AT else")
     talk.heal()
@@ -37,7 +37,7 @@ def test_what_it_must_still_change_is_not_given_back_when_a_fault_heals() -> Non
 
 
 def test_another_protocol_passes_untouched_from_there_on() -> None:
-    talk = Talk(Whereabouts(HERE))
+    talk = Talk(Whereabouts(lambda _: HERE))
     talk.says(S, b"AT a 1\n\x00binary\nAT b 2\n")
     assert talk.got(C) == b"AT 127.0.0.1 7\n\x00binary\nAT b 2\n"
     assert talk.flows[-1].detail == "undecoded (not a line)"

@@ -9,7 +9,7 @@ from lab.faults.catalogue import ON_MESSAGES
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.disturb import disturb, pace, touched
-from lab.wire.session import Address, Effect, GiveUp, Reset, Seen, Send, Side, Strike
+from lab.wire.session import Door, Effect, GiveUp, Reset, Seen, Send, Side, Strike
 
 HEAD = struct.Struct(">BHH")
 CALL, DATA, END, RESET = b"CDER"
@@ -96,8 +96,8 @@ class Whereabouts:
 
     rewrites = True
 
-    def __init__(self, here: Address) -> None:
-        self._here = here
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._rest = b""
 
     def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:  # noqa: ARG002
@@ -112,7 +112,10 @@ class Whereabouts:
             if b"\x00" in line:
                 rest = b"\n".join([*lines[at:], self._rest])
                 return [*effects, Send(Side.CLIENT, rest), GiveUp("not a line")]
-            said = b"AT %s %d" % (self._here[0].encode(), self._here[1]) if line.startswith(b"AT ") else line
+            said = line
+            if line.startswith(b"AT "):
+                _, host, port = line.decode().split()
+                said = b"AT %s %d" % (self._door((host, int(port)))[0].encode(), self._door((host, int(port)))[1])
             effects += [Send(Side.CLIENT, said + b"\n"), Seen(Flow(op=line.decode()))]
         return effects
 

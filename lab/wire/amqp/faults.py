@@ -18,8 +18,8 @@ from lab.journal.event import Flow
 from lab.wire.amqp import frames as wire
 from lab.wire.amqp.channel import Batch, Channel, Content
 from lab.wire.amqp.flows import VERBS, confirmation, settle_bits, settlement
-from lab.wire.amqp.outgoing import Outgoing
 from lab.wire.disturb import disturb, touched
+from lab.wire.outgoing import Outgoing
 from lab.wire.session import Reset, Side, Strike
 
 PATIENCE = 1.0

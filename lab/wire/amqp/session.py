@@ -16,8 +16,8 @@ from lab.wire.amqp import frames as wire
 from lab.wire.amqp.channel import Channel, Connection, Content
 from lab.wire.amqp.flows import connection_over
 from lab.wire.amqp.methods import FROM_CLIENT, FROM_SERVER
-from lab.wire.amqp.outgoing import Outgoing
 from lab.wire.foreign import foreign
+from lab.wire.outgoing import Outgoing
 from lab.wire.session import Effect, GiveUp, Side, Strike, Undecodable
 
 LONGEST_FRAME = 1 << 20

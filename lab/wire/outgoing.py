@@ -1,4 +1,4 @@
-"""What an intercepting AMQP session has decided so far: effects in order, neighbouring writes joined into one."""
+"""What an intercepting session has decided so far: effects in order, neighbouring writes joined into one."""
 
 from __future__ import annotations
 
