@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from types import ModuleType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from lab.engines.recipe import EngineReport, EngineUnavailable, Place, Recipe, Tier, TierReport
 from lab.locale import tr
@@ -88,7 +88,7 @@ def _report(kind: EngineKind, tiers: Mapping[str, str], env: Mapping[str, str]) 
 
 def _embedded(kind: EngineKind) -> TierReport:
     tried = getattr(_tiers(kind), "embedded_version", lambda: tr(kind.embedded))()
-    return TierReport(tier="embedded", available=tried is not None, detail=tried or kind.native)
+    return TierReport(tier="embedded", available=tried is not None, detail=tried or kind.native or kind.driver)
 
 
 def _native(kind: EngineKind, version: str | None) -> TierReport:
@@ -111,16 +111,16 @@ def _tiers(kind: EngineKind) -> ModuleType:
 
 def _elsewhere(kind: EngineKind, url: str) -> Recipe:
     host, port = _address(kind, url)
-    parts = urlsplit(url)
+    parts = _split(kind, url)
     login, at, _ = parts.netloc.rpartition("@")
-    tapped = parts._replace(netloc=f"{login}{at}{{address}}").geturl()
+    tapped = parts._replace(netloc=f"{login}{at}{{address}}").geturl().removeprefix("//")
     return Recipe(
         tier="url", title=without_login(url), url=tapped, host=host, port=port, ready=resolve_name(kind.ready)
     )
 
 
 def _address(kind: EngineKind, url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
+    parts = _split(kind, url)
     if parts.scheme.removesuffix("s") in kind.schemes and parts.scheme not in kind.schemes:
         raise EngineUnavailable(
             tr(
@@ -134,13 +134,18 @@ def _address(kind: EngineKind, url: str) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if parts.scheme not in kind.schemes or not host:
-        example = next(iter(kind.schemes))
+        scheme = next(iter(kind.schemes))
         raise EngineUnavailable(
             tr(
-                "{name}: {hide!r} is not a URL like {example}://host:port",
+                "{name}: {hide!r} is not a URL like {example}",
                 name=kind.name,
                 hide=without_login(url),
-                example=example,
+                example=f"{scheme}://host:port" if scheme else "host:port",
             )
         )
     return host, port or kind.schemes[parts.scheme]
+
+
+def _split(kind: EngineKind, url: str) -> SplitResult:
+    """The parts of a URL; of an address without a scheme, where the kind has such, and of several the first."""
+    return urlsplit(f"//{url.partition(',')[0]}" if "" in kind.schemes and "://" not in url else url)

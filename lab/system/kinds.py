@@ -54,7 +54,7 @@ class EngineKind:
     whether it serves.
 
     `drivers` are the imports with which a service in Python reaches an engine, by the scheme of its URL, where the lab
-    does not bring them along; `driver` is the command that does.
+    does not bring them along; `driver` is the command that does, and the way to an embedded tier that needs them, too.
 
     The fork server imports `clients` for services in Python. With `files`, the embedded tier is a file for each
     service, and nothing crosses a wire. `options` is what an exercise's services get

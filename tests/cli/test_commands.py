@@ -147,7 +147,7 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
         (["run", "day33"], 2, "Did you mean day3?"),
         (["run", "./nowhere.toml"], 2, "there is no file nowhere.toml"),
         (["run", "day3", "--scenario", "hapy"], 2, "Did you mean happy?"),
-        (["run", "day3", "--engine", "kafka=native"], 2, "amqp, redis, sql"),
+        (["run", "day3", "--engine", "mongo=native"], 2, "amqp, kafka, redis, sql"),
         (["run", "day3", "--for", "soon"], 2, "30s, 500ms or 2m"),
         (["run", "day3", "--plain", "--json"], 2, "give only one of"),
         (["fault", "add", "latncy", "orders:payments"], 2, 'did you mean "latency"'),

@@ -40,7 +40,11 @@ def test_tiers_of_one_kind_of_all_and_by_url() -> None:
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("kafka=native", "amqp, redis, sql"), ("redis=docker", "embedded, native"), ("amqp://host", "amqp=amqp://host")],
+    [
+        ("mongo=native", "amqp, kafka, redis, sql"),
+        ("redis=docker", "embedded, native"),
+        ("amqp://host", "amqp=amqp://host"),
+    ],
 )
 def test_a_wrong_tier_says_what_there_is(word: str, hint: str) -> None:
     with pytest.raises(typer.BadParameter, match=hint):

@@ -46,6 +46,9 @@ def test_a_url_comes_from_the_options_or_the_environment() -> None:
         ("redis", "http://box", "is not a URL like redis://host:port"),
         ("amqp", "amqp://box:port", "is not a URL like amqp://host:port"),
         ("sql", "nonsense", "is not a URL like postgresql://host:port"),
+        ("kafka", "url", "set LAB_KAFKA_BOOTSTRAP to its URL"),
+        ("kafka", "http://box", "is not a URL like host:port"),
+        ("kafka", "native", "there is no native tier"),
     ],
 )
 def test_what_is_no_tier_is_refused(kind: str, asked: str, said: str) -> None:
@@ -67,6 +70,29 @@ def test_a_url_keeps_its_login_and_path_behind_the_tap(tmp_path: Path) -> None:
     recipe = catalog.recipe(engine, {"amqp": "amqp://me:secret@box/v"}, place(tmp_path), {})
     assert (recipe.host, recipe.port, recipe.url) == ("box", 5672, "amqp://me:secret@{address}/v")
     assert "secret" not in recipe.title
+
+
+@pytest.mark.parametrize("bootstrap", ["box", "box:9092", "box:9092,box-2:9092"])
+def test_kafka_is_found_by_host_and_port(bootstrap: str, tmp_path: Path) -> None:
+    engine = Engine(name="log", kind="kafka")
+    recipe = catalog.recipe(engine, {}, place(tmp_path), {"LAB_KAFKA_BOOTSTRAP": bootstrap})
+    assert (recipe.host, recipe.port, recipe.url) == ("box", 9092, "{address}")
+
+
+def test_kafka_without_its_client_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine, way_out = Engine(name="log", kind="kafka"), r"which is not installed.*pip install confluent-kafka"
+    monkeypatch.setattr("lab.engines.kafka.librdkafka.find_spec", lambda _: None)
+    monkeypatch.setattr(catalog, "find_spec", lambda _: None)
+    with pytest.raises(EngineUnavailable, match=way_out):
+        catalog.recipe(engine, {}, place(tmp_path), {})
+    # One that runs elsewhere needs nothing here, but services in Python do.
+    assert catalog.recipe(engine, {"kafka": "box:9092"}, place(tmp_path), {}).tier == "url"
+    with pytest.raises(EngineUnavailable, match=way_out):
+        catalog.recipe(engine, {"kafka": "box:9092"}, replace(place(tmp_path), python=True), {})
+    report = next(report for report in catalog.doctor(env={}) if report.kind == "kafka")
+    assert (report.tiers[0].available, report.tiers[0].detail) == (False, "python3 -m pip install confluent-kafka")
 
 
 @pytest.mark.usefixtures("bare")
@@ -98,7 +124,7 @@ def test_a_server_that_is_slow_to_say_its_version_is_one_all_the_same(
 @pytest.mark.usefixtures("bare")
 def test_doctor_tells_what_is_missing_and_what_embedded_does_not_prove() -> None:
     reports = {report.kind: report for report in catalog.doctor(env={"LAB_REDIS_URL": "redis://me:secret@box"})}
-    assert set(reports) == {"redis", "amqp", "sql"}
+    assert set(reports) == {"redis", "amqp", "kafka", "sql"}
     assert [tier.available for tier in reports["amqp"].tiers] == [True, False, False]
     assert "brew install rabbitmq" in reports["amqp"].tiers[1].detail
     assert reports["redis"].taken == "url"

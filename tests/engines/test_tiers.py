@@ -21,6 +21,7 @@ from lab.engines.sql import tiers as sql
 from lab.journal.event import EngineState, Flow
 from lab.runtime.api import ControlError
 from lab.system.model import Engine, Link, Service, System
+from tests.kafka_cluster import produced, producer, reader
 from tests.runtime.live import Live, marked, started
 from tests.waiting import eventually
 
@@ -97,6 +98,34 @@ def test_no_user_of_the_machine_has_redis_write_or_run_what_they_like(tier: str)
             with pytest.raises(redis.AuthenticationError):
                 stranger.get("greeting")
         stranger.close()
+
+
+def test_kafka_is_reached_over_its_tap_and_forgets_all_when_it_is_killed() -> None:
+    with started(system("kafka")) as live:
+        live.ready()
+        address = live.url("user-one->store")
+        with producer(address) as client:
+            assert produced(client, "letters", "hello") == [0]
+        with reader(address, "letters") as consumer:
+            consumer.until(lambda: consumer.got == ["hello"])
+            assert consumer.commit() == ""
+        eventually(lambda: {"produce letters", "confirm letters", "fetch letters"} <= set(flows(live)))
+        restarted(live)
+        with producer(address) as client:
+            assert produced(client, "letters", "again") == [0]
+        assert "mock cluster of librdkafka" in "".join(live.logged("store"))
+
+
+def test_a_frozen_kafka_answers_when_it_goes_on() -> None:
+    with started(system("kafka")) as live:
+        live.ready()
+        with producer(live.url("user-one->store")) as client:
+            produced(client, "letters", "before")
+            live.control.act("store", "freeze")
+            client.produce("letters", "during")
+            assert client.flush(0.5) == 1
+            live.control.act("store", "thaw")
+            assert client.flush(10) == 0
 
 
 @pytest.mark.parametrize("tier", AMQP)

@@ -46,7 +46,7 @@ def test_every_record_names_code_that_there_is() -> None:
 
 
 def test_a_folder_that_is_not_there_is_a_kind_that_is_not_there() -> None:
-    with pytest.raises(InvalidSystem, match="'board' is none of amqp, redis, sql"):
+    with pytest.raises(InvalidSystem, match="'board' is none of amqp, kafka, redis, sql"):
         validate(SYSTEM)
 
 

@@ -75,7 +75,7 @@ def test_every_problem_is_listed_at_once() -> None:
         ),
         ({"services": (service("a", restart="alway"),), "links": (), "journeys": ()}, 'did you mean "always"?'),
         ({"services": (service("a", env={"A-B": "1"}),), "links": (), "journeys": ()}, "services[0].env: 'A-B'"),
-        ({"engines": (Engine(name="broker", kind="kafka"),), "links": ()}, "engines[0].kind: 'kafka' is none of"),
+        ({"engines": (Engine(name="broker", kind="mongo"),), "links": ()}, "engines[0].kind: 'mongo' is none of"),
         ({"links": (link("broker", "orders"),), "journeys": ()}, 'links[0].source: "broker" is an engine'),
         ({"links": (link("orders", "orders"),), "journeys": ()}, 'links[0]: "orders" is linked to itself'),
         ({"links": (link("orders", "broker", "redis"),), "journeys": ()}, "amqp engine and does not speak redis"),

@@ -1,0 +1,27 @@
+"""Kafka, as a record."""
+
+from __future__ import annotations
+
+from lab.locale import mark
+from lab.system.kinds import EngineKind
+
+KIND = EngineKind(
+    name="kafka",
+    protocols=("kafka",),
+    variable="LAB_KAFKA_BOOTSTRAP",
+    schemes={"": 9092},
+    tiers="lab.engines.kafka.tiers",
+    embedded=mark("librdkafka's mock cluster"),
+    caveat=(
+        mark(
+            "the mock cluster is one broker that keeps everything in memory: after a kill or a restart its topics, "
+            "records and committed offsets are gone, so it proves no durability; it has no replicas and no "
+            "retention, stores what an idempotent producer sends twice, and makes topics as they are first used, "
+            "with 4 partitions; a rebalance takes it nearly as long as a session timeout"
+        )
+    ),
+    ready="lab.engines.kafka.ready:answers",
+    clients=("confluent_kafka",),
+    drivers={"": "confluent_kafka"},
+    driver="python3 -m pip install confluent-kafka",
+)
