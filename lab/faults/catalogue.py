@@ -38,7 +38,7 @@ def _link(
 
 
 def _content(
-    protocol: str,
+    protocols: str,
     name: str,
     summary: str,
     promise: str,
@@ -52,7 +52,7 @@ def _content(
         name=name,
         scope="link",
         effect="content",
-        protocols=(protocol,),
+        protocols=tuple(protocols.split()),
         summary=summary,
         promise=promise,
         params=params,
@@ -212,7 +212,7 @@ _ALL = (
         verbs=("deliver",),
     ),
     _content(
-        "amqp",
+        "amqp kafka",
         "lose-confirm",
         mark("the broker has the message, but its confirm is lost"),
         mark("no confirm for a message that was stored"),
@@ -220,20 +220,20 @@ _ALL = (
         verbs=("confirm",),
     ),
     _content(
-        "amqp",
+        "amqp kafka",
         "duplicate-publish",
         mark("a message is published twice"),
         mark("one confirm, although two messages are in the queue"),
         needs="publishes",
-        verbs=("publish",),
+        verbs=("publish", "produce"),
     ),
     _content(
-        "amqp",
+        "amqp kafka",
         "poison",
         mark("a delivery's body is garbage"),
         mark("a body that does not parse"),
         needs="deliveries",
-        verbs=("deliver", "get"),
+        verbs=("deliver", "get", "fetch"),
     ),
     _content(
         "amqp",
@@ -244,6 +244,23 @@ _ALL = (
         lasting=True,
         needs="deliveries",
         verbs=("deliver",),
+    ),
+    _content(
+        "kafka",
+        "lose-commit",
+        mark("a consumer's commit is refused, as if its group had gone on without it"),
+        mark("ILLEGAL_GENERATION, then the records since the last commit once more"),
+        needs="deliveries",
+        verbs=("commit",),
+    ),
+    _content(
+        "kafka",
+        "rebalance",
+        mark("the group hears nothing from a member: it gives its partitions to others"),
+        mark("no answer from the group until it heals; then it joins anew, and records not committed come again"),
+        lasting=True,
+        needs="deliveries",
+        verbs=("heartbeat",),
     ),
     _process(
         "kill",

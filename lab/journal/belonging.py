@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from lab.journal.event import PREPARING, Event, Flow, Log
+from lab.journal.event import PREPARING, REBALANCE, Event, Flow, Log
 from lab.system.model import CLIENT
 
 ACCESS = "http"
@@ -19,10 +19,10 @@ _BETWEEN = re.compile(r"[/ ?&=:]")
 
 
 def speaks(event: Flow | Log) -> bool:
-    """Whether the event is worth a line: a flow that only prepares if it went wrong, a log line if it says something
-    that the wire did not show."""
+    """Whether the event is worth a line: a flow that only prepares if it went wrong or has a group rebalance, a log
+    line if it says something that the wire did not show."""
     if isinstance(event, Flow):
-        return event.role not in PREPARING or event.outcome != "ok"
+        return event.role not in PREPARING or event.outcome != "ok" or event.status == REBALANCE
     return event.event != ACCESS or event.level not in ("debug", "info")
 
 

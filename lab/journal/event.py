@@ -37,6 +37,10 @@ PREPARING: frozenset[Role] = frozenset({"subscribe", "setup"})
 """The roles that are worth a line only when they went wrong."""
 
 
+REBALANCE = "rebalance"
+"""The status of a `subscribe` by which a consumer takes its place in a group anew: partitions change hands."""
+
+
 class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     """The fields of every kind. `source` and `target` are names of the System; `link` is `source->target`."""
 
@@ -79,6 +83,9 @@ class Flow(Base, tag="flow", gc=False):
     routing_key: str = ""
     queue: str = ""
     redelivered: bool = False
+    # kafka; `exchange` is the topic, `queue` what a group has to read of a partition: group/topic/partition
+    partition: int | None = None
+    offset: int | None = None
 
 
 class Log(Base, tag="log"):

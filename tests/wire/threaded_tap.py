@@ -43,6 +43,10 @@ class ThreadedTap:
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self._tap.port}/%2F?heartbeat=60&socket_timeout=5"
 
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._tap.port}"
+
     def fault(self, said: str) -> Fault:
         """Begin the fault that is said in words, without its target: `latency 300ms on "publish *"`."""
         kind, _, rest = said.partition(" ")

@@ -1,0 +1,1 @@
+"""Kafka: its requests and answers become Flows, its addresses the tap's."""
