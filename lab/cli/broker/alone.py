@@ -65,6 +65,7 @@ async def _serve(port: int, data: Path | None) -> int:
 
     from lab.cli.broker.running import own_folder
     from lab.engines.amqp.core.log import StoreInUse
+    from lab.engines.amqp.garbage import look_when_little_lives
     from lab.engines.amqp.protocol.server import Server
 
     folder = (data or own_folder()).absolute()
@@ -90,6 +91,7 @@ async def _serve(port: int, data: Path | None) -> int:
     try:
         await server.start(HOST, port)
         await server.tell_status()
+        look_when_little_lives(server.broker, server.loop)
         say(
             tr(
                 "Durable things are kept in {folder}\nWhat it holds: {status}    Ctrl-C ends it.",

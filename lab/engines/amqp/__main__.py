@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.engines.amqp.core.broker import MEMORY_LIMIT
 from lab.engines.amqp.core.log import StoreInUse
+from lab.engines.amqp.garbage import look_when_little_lives
 from lab.engines.amqp.protocol.loop import new_loop
 from lab.engines.amqp.protocol.server import Server
 
@@ -39,6 +40,7 @@ async def _serve(options: argparse.Namespace) -> int:
     except (StoreInUse, OSError) as error:
         _say(f"cannot start: {error}")
         return 1
+    look_when_little_lives(server.broker, server.loop)
     stop = server.told_to_stop()
     print(f"AMQP broker ready on {options.host}:{port}", flush=True)  # noqa: T201
     await stop.wait()

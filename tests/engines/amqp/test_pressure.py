@@ -9,7 +9,7 @@ import psutil
 import pytest
 from pamqp import body, commands, header
 
-from lab.engines.amqp.core.broker import TURN
+from lab.engines.amqp.core.turns import TURN
 from tests.brokers import EmbeddedBroker
 from tests.engines.amqp.conftest import Client
 from tests.engines.amqp.test_delivery import Inbox, ready

@@ -13,15 +13,13 @@ from lab.engines.amqp.core.consumer import Publisher
 from lab.engines.amqp.core.message import Entry, Message
 from lab.engines.amqp.core.spill import SPILL_AT_LEAST, Spill
 from lab.engines.amqp.core.store import Forgetful, Store
+from lab.engines.amqp.core.turns import TURN
 from lab.engines.amqp.core.vhost import VirtualHost
 
 if TYPE_CHECKING:
     from lab.engines.amqp.core.records import SavedMessage
 
 MEMORY_LIMIT = 1 << 30
-TURN = 1000
-"""Steps of work, of a few microseconds each, between two looks at who else waits: a message put into a queue or taken
-out of it, a frame of a client."""
 
 GiveUp = Callable[[str, "Sequence[Message | SavedMessage]", Exception], None]
 """Takes messages that the broker cannot handle: the name of their queue, the messages, and why."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.backlog import backlog
@@ -46,7 +47,7 @@ class Queue:
         self.ready = backlog(rules.max_priority)
         self.ready_bytes = 0
         self.unacked = 0
-        self.consumers: list[Consumer] = []
+        self.consumers: dict[Consumer, None] = {}
         self.incoming: dict[Binding, None] = {}
         """Bindings that end here."""
         self.deleted = False
@@ -220,23 +221,18 @@ class Queue:
             if self._bounded:
                 self._shorten()
 
-    def purge(self, done: Callable[[int], None] | None = None) -> int:
-        """Drops all ready messages; how many. `done` is called with that once they are gone: now, or in a later turn
-        if they are many."""
+    def clear(self) -> tuple[int, Iterator[None]]:
+        """Drops all ready messages: how many, and what is left to do for each of them."""
         self._expire()
         doomed, self.ready = self.ready, backlog(self.rules.max_priority)
         self.ready_bytes = 0
-        count = len(doomed)
 
         def drop() -> Iterator[None]:
             while len(doomed):
                 self.forget(doomed.pop())
                 yield
-            if done is not None:
-                done(count)
 
-        self.broker.later(drop())
-        return count
+        return len(doomed), drop()
 
     def forget(self, entry: Entry) -> None:
         """The message has left the queue for good."""
@@ -280,7 +276,7 @@ class Queue:
     # consumers
 
     def add_consumer(self, consumer: Consumer) -> None:
-        self.consumers.append(consumer)
+        self.consumers[consumer] = None
         if not self.rules.single_active:
             self._rota.add(consumer)
         elif self._active is None:
@@ -290,7 +286,7 @@ class Queue:
         """Takes a consumer away; an auto-delete queue goes with its last."""
         if consumer not in self.consumers:
             return
-        self.consumers.remove(consumer)
+        del self.consumers[consumer]
         self._rota.remove(consumer)
         consumer.parked = False
         if self._active is consumer:
@@ -314,10 +310,10 @@ class Queue:
 
     @property
     def exclusively_consumed(self) -> bool:
-        return any(consumer.exclusive for consumer in self.consumers)
+        return any(consumer.exclusive for consumer in islice(self.consumers, 1))  # which has no other beside it
 
     @property
-    def active(self) -> Sequence[Consumer]:
+    def active(self) -> Collection[Consumer]:
         """The consumers that are served: all, or the single active one."""
         if self.rules.single_active:
             return [] if self._active is None else [self._active]

@@ -32,6 +32,7 @@ class ReplyInbox:
     do in a queue: counted by the broker's memory, which blocks those who publish when it runs out."""
 
     number = 0
+    deleted = False
 
     def __init__(self, vhost: VirtualHost, name: str, rules: QueueRules) -> None:
         self.vhost = vhost

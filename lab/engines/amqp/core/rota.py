@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,23 +15,22 @@ class Rota:
     __slots__ = ("_levels",)
 
     def __init__(self) -> None:
-        self._levels: list[tuple[int, deque[Consumer]]] = []
+        self._levels: list[tuple[int, OrderedDict[Consumer, None]]] = []
 
     def add(self, consumer: Consumer) -> None:
         for place, (priority, level) in enumerate(self._levels):
             if priority == consumer.priority:
-                level.append(consumer)
+                level[consumer] = None
                 return
             if priority < consumer.priority:
-                self._levels.insert(place, (consumer.priority, deque([consumer])))
+                self._levels.insert(place, (consumer.priority, OrderedDict({consumer: None})))
                 return
-        self._levels.append((consumer.priority, deque([consumer])))
+        self._levels.append((consumer.priority, OrderedDict({consumer: None})))
 
     def remove(self, consumer: Consumer) -> None:
         for place, (priority, level) in enumerate(self._levels):
             if priority == consumer.priority:
-                if consumer in level:
-                    level.remove(consumer)
+                level.pop(consumer, None)
                 if not level:
                     del self._levels[place]
                 return
@@ -40,11 +39,11 @@ class Rota:
         """The next consumer able to take a message; None if there is none at present."""
         for _, level in self._levels:
             while level:
-                consumer = level[0]
+                consumer = next(iter(level))
                 if consumer.able():
                     if len(level) > 1:
-                        level.rotate(-1)
+                        level.move_to_end(consumer)
                     return consumer
-                level.popleft()
+                del level[consumer]
                 consumer.parked = True
         return None

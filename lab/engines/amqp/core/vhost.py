@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from base64 import urlsafe_b64encode
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core import dead_letter
@@ -22,6 +22,7 @@ from lab.engines.amqp.core.message import Entry, Message, split_address
 from lab.engines.amqp.core.queue import Queue
 from lab.engines.amqp.core.reply_to import PSEUDO_QUEUE, ReplyInbox
 from lab.engines.amqp.core.table import TYPE_NAMES, Table, as_text
+from lab.engines.amqp.core.turns import FEW, SLOW, TURN
 
 if TYPE_CHECKING:
     from lab.engines.amqp.core.broker import Broker
@@ -108,21 +109,33 @@ class VirtualHost:
             raise no_exchange(name, self.name)
         return found
 
-    def delete_exchange(self, name: str, *, if_unused: bool) -> None:
-        """Deleting what does not exist is fine. Raises ChannelFailure 403, 406."""
+    def delete_exchange(self, name: str, *, if_unused: bool) -> Iterator[None]:
+        """What is left to do then, step by step: one that is bound often stays until nothing is bound to it.
+
+        Deleting what does not exist is fine. Raises ChannelFailure 403, 406.
+        """
         self._no_default_exchange(name)
         if name.startswith("amq."):
             raise refused(f"deletion of system exchange '{name}' in vhost '{self.name}' not allowed")
         exchange = self.exchanges.get(name)
         if exchange is None:
-            return
+            return iter(())
         if if_unused and exchange.bindings:
             raise precondition(f"exchange '{name}' in vhost '{self.name}' in use")
+        bindings = [*exchange.bindings.values(), *exchange.incoming]
+        if len(bindings) > FEW:
+            return self._removing_exchange(exchange, bindings)
+        self._remove_exchange(exchange)
+        return iter(())
+
+    def _removing_exchange(self, exchange: Exchange, bindings: list[Binding]) -> Iterator[None]:
+        yield from self._unbinding(bindings)
         self._remove_exchange(exchange)
 
     def _remove_exchange(self, exchange: Exchange) -> None:
-        if self.exchanges.pop(exchange.name, None) is None:
+        if self.exchanges.get(exchange.name) is not exchange:
             return
+        del self.exchanges[exchange.name]
         self._routes.clear()
         if exchange.durable:
             self.broker.store.exchange_deleted(self.name, exchange.name)
@@ -199,7 +212,9 @@ class VirtualHost:
         """Deletes a queue; how many messages were ready."""
         if self.queues.get(queue.name) is not queue:
             return 0
-        count = queue.purge()
+        self.broker.worked += SLOW
+        count, rest = queue.clear()
+        self.broker.later(rest)
         queue.deleted = True
         del self.queues[queue.name]
         self._routes.clear()
@@ -216,10 +231,27 @@ class VirtualHost:
         queue.consumers.clear()
         return count
 
+    def removing_queue(self, queue: Queue) -> Generator[None, None, int]:
+        """Deletes a queue step by step: one that is bound often stays until it is not bound any more. How many messages
+        were ready then."""
+        if len(queue.incoming) > FEW:
+            yield from self._unbinding(list(queue.incoming))
+        return self.remove_queue(queue)
+
     def remove_queues_of(self, owner: object) -> None:
-        """The exclusive queues of somebody who leaves."""
-        for queue in list(self._exclusive.get(owner, ())):
-            self.remove_queue(queue)
+        """The exclusive queues of somebody who leaves: at once if they are few."""
+        owned = list(self._exclusive.get(owner, ()))
+
+        def remove() -> Iterator[None]:
+            for queue in owned:
+                yield from self.removing_queue(queue)
+                yield
+
+        if sum(1 + len(queue.incoming) for queue in owned) > FEW:
+            self.broker.later(remove())
+        else:
+            for queue in owned:
+                self.remove_queue(queue)
 
     # bindings
 
@@ -244,20 +276,23 @@ class VirtualHost:
         if source.auto_delete and not source.bindings:
             self._remove_exchange(source)
 
+    def _unbinding(self, bindings: list[Binding]) -> Iterator[None]:
+        for binding in bindings:
+            self.broker.worked += SLOW
+            self.unbind(binding)
+            yield
+
     # messages
 
-    def publish(self, message: Message, copies: Sequence[str] = ()) -> tuple[Sequence[Taker], bool]:
-        """Routes a message into queues: where it went, and whether all of these took it.
-
-        `copies` are routing keys beside its own. Raises ChannelFailure 404.
-        """
+    def route(self, message: Message, copies: Sequence[str] = ()) -> Sequence[Taker]:
+        """Where a message goes. `copies` are routing keys beside its own. Raises ChannelFailure 404."""
         queues = None if copies else self._routes.get(message.address)
-        if queues is None:
-            queues = self._route(message, copies)
-        if not queues:
-            return queues, True
+        return self._route(message, copies) if queues is None else queues
+
+    def put(self, message: Message, queues: Sequence[Taker]) -> bool:
+        """Puts a message into all these queues; whether all of them took it."""
         store = self.broker.store
-        takers: Sequence[Taker] = queues
+        takers = queues
         refusing = [queue for queue in queues if queue.refuses(message)]
         if refusing:
             takers = [queue for queue in queues if queue not in refusing]
@@ -276,7 +311,12 @@ class VirtualHost:
         else:
             for queue in takers:
                 queue.push(message, False)
-        return queues, not refusing
+        return not refusing
+
+    def put_in_turns(self, message: Message, queues: Sequence[Taker]) -> Iterator[bool]:
+        """`put` for many queues, a turn's worth at a time. Those that are deleted meanwhile are left out."""
+        for start in range(0, len(queues), TURN):
+            yield self.put(message, [queue for queue in queues[start : start + TURN] if not queue.deleted])
 
     @property
     def unsettled(self) -> bool:
@@ -290,7 +330,7 @@ class VirtualHost:
         while self._orphans:
             self._orphans.popleft().queue_gone()
         while self.dead_letters and not broker.turn_is_over:
-            broker.worked += 1
+            broker.worked += SLOW
             queue, entry, reason = self.dead_letters.popleft()
             try:
                 self._bury(queue, entry, reason)

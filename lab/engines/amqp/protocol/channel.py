@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.engines.amqp.core.arguments import QueueRules, consumer_priority
@@ -17,6 +19,7 @@ from lab.engines.amqp.core.errors import (
 from lab.engines.amqp.core.exchange import Binding, Exchange
 from lab.engines.amqp.core.queue import Queue
 from lab.engines.amqp.core.reply_to import PSEUDO_QUEUE, ReplyInbox, new_address
+from lab.engines.amqp.core.turns import FEW, SLOW
 from lab.engines.amqp.core.vhost import server_name
 from lab.engines.amqp.protocol import frames, methods
 from lab.engines.amqp.protocol import methods as m
@@ -44,9 +47,9 @@ class Channel:
         self.consumers: dict[str, ChannelConsumer] = {}
         self.inbox: ReplyInbox | None = None
         """Where direct replies come in, once it consumes them."""
-        self.transaction: list[Callable[[], bool]] | None = None
-        """What the open transaction will do when it is committed; each says whether it took effect. None is no
-        transactional channel."""
+        self.transaction: list[Iterator[bool]] | None = None
+        """What the open transaction will do when it is committed, each step by step and saying of each whether it took
+        effect. None is no transactional channel."""
         self._prefetch = 0
         self._last_queue = ""
 
@@ -66,6 +69,7 @@ class Channel:
             handler = _HANDLERS.get(type(method))
             if handler is None:
                 raise ConnectionFailure(503, "unimplemented method")
+            self.broker.worked += SLOW
             handler(self, method)
 
     # exchanges
@@ -86,8 +90,13 @@ class Channel:
         self._reply(method.nowait, m.ExchangeDeclareOk())
 
     def _exchange_delete(self, method: m.ExchangeDelete) -> None:
-        self.vhost.delete_exchange(method.exchange, if_unused=method.if_unused)
-        self._reply(method.nowait, m.ExchangeDeleteOk())
+        removing = self.vhost.delete_exchange(method.exchange, if_unused=method.if_unused)
+
+        def delete() -> Iterator[None]:
+            yield from removing
+            self._reply(method.nowait or self.closing, m.ExchangeDeleteOk())
+
+        self.connection.wait_for(delete())
 
     def _exchange_bind(self, method: m.ExchangeBind) -> None:
         self._no_default_exchange(method.source, method.destination)
@@ -149,32 +158,41 @@ class Channel:
         self._reply(False, m.QueueUnbindOk())
 
     def _queue_purge(self, method: m.QueuePurge) -> None:
-        def done(count: int) -> None:
-            self._reply(method.nowait or self.closing, m.QueuePurgeOk(count))
-            self.connection.resume()
+        count, rest = self._queue(method.queue).clear()
 
-        queue = self._queue(method.queue)
-        self.connection.wait()
-        queue.purge(done)
+        def purge() -> Iterator[None]:
+            yield from rest
+            self._reply(method.nowait or self.closing, m.QueuePurgeOk(count))
+
+        self.connection.wait_for(purge())
 
     def _queue_delete(self, method: m.QueueDelete) -> None:
         name = self._queue_name(method.queue)
         queue = self.vhost.queues.get(name)
-        count = 0
-        if queue is not None:
-            self.vhost.check_owner(queue, self.connection)
-            for flag, asked in (("if-unused", method.if_unused), ("if-empty", method.if_empty)):
-                if asked and queue.rules.quorum:
-                    raise not_implemented(
-                        f"cannot delete queue '{name}' in vhost '{self.vhost.name}'. "
-                        f"queue.delete operations with {flag} flag set are not supported by quorum queues"
-                    )
-            if method.if_unused and queue.consumers:
-                raise precondition(f"queue '{name}' in vhost '{self.vhost.name}' in use")
-            if method.if_empty and len(queue.ready):
-                raise precondition(f"queue '{name}' in vhost '{self.vhost.name}' not empty")
-            count = self.vhost.remove_queue(queue)
-        self._reply(method.nowait, m.QueueDeleteOk(count))
+        if queue is None:
+            self._reply(method.nowait, m.QueueDeleteOk(0))
+            return
+        self.vhost.check_owner(queue, self.connection)
+        for flag, asked in (("if-unused", method.if_unused), ("if-empty", method.if_empty)):
+            if asked and queue.rules.quorum:
+                raise not_implemented(
+                    f"cannot delete queue '{name}' in vhost '{self.vhost.name}'. "
+                    f"queue.delete operations with {flag} flag set are not supported by quorum queues"
+                )
+        if method.if_unused and queue.consumers:
+            raise precondition(f"queue '{name}' in vhost '{self.vhost.name}' in use")
+        if method.if_empty and len(queue.ready):
+            raise precondition(f"queue '{name}' in vhost '{self.vhost.name}' not empty")
+        if len(queue.incoming) <= FEW or method.if_unused or method.if_empty:
+            # What was asked about a condition holds now, and might not in a later turn.
+            self._reply(method.nowait, m.QueueDeleteOk(self.vhost.remove_queue(queue)))
+            return
+
+        def delete() -> Iterator[None]:
+            count = yield from self.vhost.removing_queue(queue)
+            self._reply(method.nowait or self.closing, m.QueueDeleteOk(count))
+
+        self.connection.wait_for(delete())
 
     def _queue(self, name: str) -> Queue:
         return self.vhost.queue(self._queue_name(name), self.connection)
@@ -330,18 +348,30 @@ class Channel:
             self.transaction = []
         self._reply(False, m.TxSelectOk())
 
-    def _tx_commit(self, _: m.TxCommit) -> None:
-        steps = self._require_transaction()
+    def _tx_commit(self, method: m.TxCommit) -> None:
+        steps = itertools.chain.from_iterable(self._require_transaction())
         before = self.broker.store.position
         self.transaction = []
         self.deliveries.committed()
-        took_effect = [step() for step in steps]
-        if not all(took_effect):
-            raise precondition("partial tx completion")
-        if self.broker.store.position == before:
-            self._reply(False, m.TxCommitOk())
-        else:
-            self.broker.when_safe(lambda: self._reply(self.closing, m.TxCommitOk()))
+
+        def commit() -> Iterator[None]:
+            complete = True
+            try:
+                for took_effect in steps:
+                    complete = complete and took_effect
+                    yield
+                if not complete:
+                    raise precondition("partial tx completion")
+            except ChannelFailure as failure:
+                if not self.closing:
+                    self.fail(failure, *methods.index_of(method))
+                return
+            if self.broker.store.position == before:
+                self._reply(self.closing, m.TxCommitOk())
+            else:
+                self.broker.when_safe(lambda: self._reply(self.closing, m.TxCommitOk()))
+
+        self.connection.wait_for(commit())
 
     def _tx_rollback(self, _: m.TxRollback) -> None:
         self._require_transaction()
@@ -349,7 +379,7 @@ class Channel:
         self.deliveries.roll_back()
         self._reply(False, m.TxRollbackOk())
 
-    def _require_transaction(self) -> list[Callable[[], bool]]:
+    def _require_transaction(self) -> list[Iterator[bool]]:
         if self.transaction is None:
             raise precondition("channel is not transactional")
         return self.transaction
@@ -376,14 +406,16 @@ class Channel:
         consumers = list(self.consumers.values())
         self.consumers.clear()
 
-        def leave() -> None:
-            for consumer in consumers:
-                consumer.queue.remove_consumer(consumer)
-
         # Requeue first, so that nobody gets a later message before a returned one; but never to those who leave.
         self.flowing = False
         self.deliveries.roll_back()
-        self.deliveries.give_all_back(leave)
+        self.deliveries.give_all_back([partial(each.queue.remove_consumer, each) for each in consumers])
+
+    def let_go(self) -> None:
+        """To be called once nothing comes for it any more. It is freed with its last user then: nobody looks for
+        circles often."""
+        self.publishing.let_go()
+        self.deliveries.let_go()
 
     def fail(self, failure: ChannelFailure, class_id: int, method_id: int) -> None:
         """Tells the client and ignores all that comes before its close-ok."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -112,13 +113,17 @@ class Connection:
             held, self.held = self.held, []
             self._take(held)
 
-    def wait(self) -> None:
-        """Nothing more is done for the client until `resume`."""
+    def wait_for(self, job: Iterator[object]) -> None:
+        """Has done what may be long, in turns; nothing more is done for the client before it is."""
         self._waiting = True
 
-    def resume(self) -> None:
-        self._waiting = False
-        self._come_back()
+        def through() -> Iterator[None]:
+            for _ in job:
+                yield
+            self._waiting = False
+            self._come_back()
+
+        self.broker.later(through())
 
     def _come_back(self) -> None:
         """Has what is held done in a turn of its own."""
@@ -292,7 +297,8 @@ class Connection:
             self._fail(ConnectionFailure(504, "second 'channel.open' seen"), 20, 10)
 
     def forget_channel(self, channel: Channel) -> None:
-        self.channels.pop(channel.number, None)
+        del self.channels[channel.number]
+        channel.let_go()
 
     def _connection_method(self, method: Any) -> None:
         state = self.state
@@ -412,6 +418,8 @@ class Connection:
         for channel in channels:
             if not channel.closing:
                 channel.end()
+        for channel in channels:
+            channel.let_go()
         self.vhost.remove_queues_of(self)
         self.broker.settle()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.errors import precondition
 from lab.engines.amqp.core.message import Entry
 from lab.engines.amqp.core.queue import Queue
+from lab.engines.amqp.core.turns import FEW
 from lab.engines.amqp.protocol.consumer import ChannelConsumer
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 Held = tuple[Entry, Queue, ChannelConsumer | None]
 """A delivery that waits for its ack; no consumer for one that came by basic.get."""
-
-FEW = 100
-"""Deliveries that are settled together within the client's own turn."""
 
 End = Callable[[Queue, Entry], None] | None
 """What becomes of a delivery: `Queue.finish` (acked), `Queue.reject`, or None: back to its place."""
@@ -46,7 +44,7 @@ class Deliveries:
         transaction = self._channel.transaction
         if transaction is not None:
             self._uncommitted += taken
-            transaction.append(lambda: self._end_at_once([held for _, held in taken], end))
+            transaction.append(True for _ in _steps(self._channel, [held for _, held in taken], end))
             return
         self._end([held for _, held in taken], end)
 
@@ -60,8 +58,8 @@ class Deliveries:
             self.unacked = dict(sorted([*self.unacked.items(), *self._uncommitted], key=lambda item: item[0]))
             self._uncommitted = []
 
-    def give_all_back(self, then: Callable[[], None] | None = None) -> None:
-        """Everything unacked returns to its queue; `then` is called after that, maybe in a later turn."""
+    def give_all_back(self, then: Sequence[Callable[[], None]] = ()) -> None:
+        """Everything unacked returns to its queue; `then` is done after that, maybe in a later turn."""
         taken = list(self.unacked.values())
         self.unacked.clear()
         self._end(taken, None, then)
@@ -88,51 +86,48 @@ class Deliveries:
             del unacked[each]
         return taken
 
-    def _end(self, taken: list[Held], end: End, then: Callable[[], None] | None = None) -> None:
+    def _end(self, taken: list[Held], end: End, then: Sequence[Callable[[], None]] = ()) -> None:
         """What many deliveries need is done in turns; their client waits for it, as it would if they were few."""
-        steps = self._steps(taken, end, then)
-        if len(taken) > FEW:
-            self._channel.connection.wait()
-            self._channel.broker.later(self._then_resume(steps))
+        steps = _steps(self._channel, taken, end, then)
+        if len(taken) + len(then) > FEW:
+            self._channel.connection.wait_for(steps)
         else:
             for _ in steps:
                 pass
 
-    def _end_at_once(self, taken: list[Held], end: End) -> bool:
-        for _ in self._steps(taken, end):
-            pass
-        return True
+    def let_go(self) -> None:
+        """Its channel is over, and is not to be part of a circle."""
+        del self._channel
 
-    def _steps(self, taken: list[Held], end: End, then: Callable[[], None] | None = None) -> Iterator[None]:
-        returned: dict[Queue, None] = {}
-        for entry, queue, consumer in taken:
-            if end is None:
-                queue.put_back(entry)
-                returned[queue] = None
-            else:
-                end(queue, entry)
-            if consumer is not None:
-                consumer.released()
-            yield
-        for queue in returned:
-            queue.dispatch_returned()
-        self._wake(taken)
-        if then is not None:
-            then()
 
-    def _then_resume(self, steps: Iterator[None]) -> Iterator[None]:
-        yield from steps
-        self._channel.connection.resume()
-
-    def _wake(self, taken: list[Held]) -> None:
-        """Consumers that these deliveries held up may go on."""
-        if self.limit:
-            self._channel.wake()
-        elif len(taken) == 1:
-            consumer = taken[0][2]
-            if consumer is not None and consumer.parked:
-                consumer.wake()
+def _steps(channel: Channel, taken: list[Held], end: End, then: Sequence[Callable[[], None]] = ()) -> Iterator[None]:
+    returned: dict[Queue, None] = {}
+    for entry, queue, consumer in taken:
+        if end is None:
+            queue.put_back(entry)
+            returned[queue] = None
         else:
-            for consumer in {held[2]: None for held in taken}:
-                if consumer is not None:
-                    consumer.wake()
+            end(queue, entry)
+        if consumer is not None:
+            consumer.released()
+        yield
+    for queue in returned:
+        queue.dispatch_returned()
+    _wake(channel, taken)
+    for each in then:
+        each()
+        yield
+
+
+def _wake(channel: Channel, taken: list[Held]) -> None:
+    """Consumers that these deliveries held up may go on."""
+    if channel.deliveries.limit:
+        channel.wake()
+    elif len(taken) == 1:
+        consumer = taken[0][2]
+        if consumer is not None and consumer.parked:
+            consumer.wake()
+    else:
+        for consumer in {held[2]: None for held in taken}:
+            if consumer is not None:
+                consumer.wake()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab.engines.amqp.core.arguments import check_expiration
@@ -10,7 +11,8 @@ from lab.engines.amqp.core.message import Message
 from lab.engines.amqp.core.properties import Properties, body_size, with_changes
 from lab.engines.amqp.core.queue import Queue
 from lab.engines.amqp.core.reply_to import PSEUDO_QUEUE
-from lab.engines.amqp.core.vhost import copies_of
+from lab.engines.amqp.core.turns import TURN
+from lab.engines.amqp.core.vhost import Taker, copies_of
 from lab.engines.amqp.protocol import frames, methods
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ class Publishing:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._number = channel.number
+        self._vhost = channel.vhost
         self._connection = channel.connection
         self._broker = channel.broker
         self.confirming = False
@@ -102,7 +106,7 @@ class Publishing:
             self._body = []
         if flags & 2:
             raise not_implemented("immediate=true")
-        self._channel.vhost.check_publish(address)
+        self._vhost.check_publish(address)
         properties = Properties(header)
         if properties.reply_to == PSEUDO_QUEUE.encode():
             inbox = self._channel.inbox
@@ -125,11 +129,16 @@ class Publishing:
         mandatory = bool(flags & 1)
         transaction = self._channel.transaction
         if transaction is not None:
-            transaction.append(lambda: self._publish(message, copies, mandatory, 0))
+            transaction.append(self._committed(message, copies, mandatory))
             return
         if self.confirming:
             self._published += 1
-        self._publish(message, copies, mandatory, self._published)
+        before = self._broker.store.position
+        queues = self._route(message, copies, mandatory)
+        if len(queues) <= TURN:
+            self._confirm(message, before, self._vhost.put(message, queues))
+        else:
+            self._connection.wait_for(self._in_turns(self._channel, message, before, queues))
 
     def _check(self, properties: Properties) -> None:
         """Raises ChannelFailure 406 for a user id that is not the client's, or an expiration that is no time."""
@@ -141,26 +150,41 @@ class Publishing:
         if properties.expiration is not None:
             check_expiration(properties.expiration)
 
-    def _publish(self, message: Message, copies: list[str], mandatory: bool, sequence: int) -> bool:
-        """Whether all queues that it was routed to took it."""
-        store = self._broker.store
-        before = store.position
-        queues, accepted = self._channel.vhost.publish(message, copies)
+    def _route(self, message: Message, copies: list[str], mandatory: bool) -> Sequence[Taker]:
+        """Where it goes; it is returned if that is nowhere and its publisher minds."""
+        queues = self._vhost.route(message, copies)
         if mandatory and not any(isinstance(queue, Queue) for queue in queues):
             # A waiting reply consumer is no queue: RabbitMQ returns even what it hands over to one.
             self._return(message, 312, "NO_ROUTE")
+        return queues
+
+    def _committed(self, message: Message, copies: list[str], mandatory: bool) -> Iterator[bool]:
+        """Publishes what a transaction held."""
+        yield from self._vhost.put_in_turns(message, self._route(message, copies, mandatory))
+
+    def _in_turns(self, channel: Channel, message: Message, before: int, queues: Sequence[Taker]) -> Iterator[None]:
+        accepted = True
+        for took in self._vhost.put_in_turns(message, queues):
+            accepted = accepted and took
+            yield
+        if not channel.closing:
+            self._confirm(message, before, accepted)
+
+    def _confirm(self, message: Message, before: int, accepted: bool) -> None:
+        """Tells the publisher, if it wants to know, whether all queues took the message; `before` is where the store
+        was before they did."""
+        sequence = self._published
         if not sequence:
-            return accepted
+            return
         if not accepted:
             self.flush_confirms()
             # All below is settled unless it waits for the disk, so "and all below" is as true as this one alone.
-            self._connection.write(frames.nack(self._channel.number, sequence, not self._unsafe))
-        elif store.position != before and message.properties.persistent:
+            self._connection.write(frames.nack(self._number, sequence, not self._unsafe))
+        elif self._broker.store.position != before and message.properties.persistent:
             self._unsafe[sequence] = None
             self._broker.when_safe(lambda: self._now_safe(sequence))
         else:
-            self._connection.write(frames.ack(self._channel.number, sequence, False))
-        return accepted
+            self._connection.write(frames.ack(self._number, sequence, False))
 
     def _now_safe(self, sequence: int) -> None:
         if self._unsafe.pop(sequence, sequence) is None:
@@ -180,16 +204,16 @@ class Publishing:
         if oldest_open is not None:
             split = sum(1 for each in sequences if each < oldest_open)
         if split > 1:
-            self._connection.write(frames.ack(self._channel.number, sequences[split - 1], True))
+            self._connection.write(frames.ack(self._number, sequences[split - 1], True))
         else:
             split = 0
         for sequence in sequences[split:]:
-            self._connection.write(frames.ack(self._channel.number, sequence, False))
+            self._connection.write(frames.ack(self._number, sequence, False))
 
     def _return(self, message: Message, code: int, text: str) -> None:
-        method = frames.returned(self._channel.number, code, text, message.address)
+        method = frames.returned(self._number, code, text, message.address)
         self._connection.write(
-            frames.content(self._channel.number, method, message.header, message.body, self._connection.frame_max)
+            frames.content(self._number, method, message.header, message.body, self._connection.frame_max)
         )
 
     def stop(self) -> None:
@@ -198,3 +222,7 @@ class Publishing:
         self._unsafe.clear()
         self._address = self._header = None
         self._body = []
+
+    def let_go(self) -> None:
+        """Its channel is over, and is not to be part of a circle."""
+        del self._channel

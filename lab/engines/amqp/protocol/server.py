@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -19,6 +18,7 @@ from lab.engines.amqp.core.log import Log
 from lab.engines.amqp.core.recovery import restore
 from lab.engines.amqp.core.spill import Spill
 from lab.engines.amqp.core.syncer import Syncer
+from lab.engines.amqp.core.turns import FEW, SLOW
 from lab.engines.amqp.protocol.clients import Clients
 from lab.engines.amqp.protocol.connection import Connection
 from lab.engines.amqp.protocol.open_files import allow_many
@@ -91,7 +91,7 @@ class Server:
         return port
 
     async def tell_status(self) -> None:
-        """Answers on a Unix socket in the data folder with `url` and what `status` tells. Raises OSError."""
+        """Answers on a Unix socket in the data folder with what `status` tells. Raises OSError."""
         if self._folder is None:
             return
         path = self._folder / SOCKET_NAME
@@ -263,9 +263,19 @@ class _Teller(asyncio.Protocol):
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        writer = cast(asyncio.Transport, transport)
-        told = {"url": self._server.url, **status(self._server.clients)}
-        writer.write(json.dumps(told).encode() + b"\n")
+        server = self._server
+        server.broker.later(self._tell(cast(asyncio.Transport, transport)))
+        server.after()
+
+    def _tell(self, writer: asyncio.Transport) -> Iterator[None]:
+        """There may be much to tell, and clients wait."""
+        broker = self._server.broker
+        for piece in status(self._server.clients, self._server.url):
+            if writer.is_closing():
+                return
+            writer.write(piece.encode())
+            broker.worked += SLOW * FEW
+            yield
         writer.close()
 
 

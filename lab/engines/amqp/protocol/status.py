@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.engines.amqp.core.queue import Queue
 from lab.engines.amqp.core.table import Field, Table
+from lab.engines.amqp.core.turns import FEW
 from lab.engines.amqp.protocol.consumer import ChannelConsumer
 
 if TYPE_CHECKING:
     from lab.engines.amqp.core.consumer import Consumer
-    from lab.engines.amqp.core.exchange import Exchange
-    from lab.engines.amqp.core.vhost import VirtualHost
+    from lab.engines.amqp.core.exchange import Binding, Exchange
     from lab.engines.amqp.protocol.clients import Clients
     from lab.engines.amqp.protocol.connection import Connection
 
+T = TypeVar("T")
+
 SOCKET_NAME = "status.sock"
 """A running broker listens on a Unix socket of this name in its data folder: it answers a connection with one JSON
-object, its `url` and the status, and closes."""
+object and closes."""
 LONGEST_SOCKET_PATH = 100
 """Octets in that socket's path, with a little to spare on every system; in a deeper folder there is none."""
 
 
-def status(clients: Clients) -> dict[str, Any]:
-    """JSON-ready: `memory` (octets of messages), `alarms`, `connections`, `vhosts` with `exchanges`, `queues`,
-    `bindings`, `consumers`."""
+def status(clients: Clients, url: str) -> Iterator[str]:
+    """JSON, piece by piece: `url`, `memory` (octets of messages), `alarms`, `connections`, `vhosts` with `exchanges`,
+    `queues`, `bindings`, `consumers`. Each item is as it is when its piece is asked for."""
     broker = clients.broker
-    return {
-        "memory": broker.memory,
-        "alarms": sorted(broker.alarms),
-        "connections": [_connection(each) for each in clients.connections],
-        "vhosts": {name: _vhost(each) for name, each in broker.vhosts.items()},
-    }
+    head = {"url": url, "memory": broker.memory, "alarms": sorted(broker.alarms)}
+    yield json.dumps(head)[:-1]
+    yield ', "connections": '
+    yield from _listed(clients.connections, _connection)
+    opened = ', "vhosts": {'
+    for name, vhost in list(broker.vhosts.items()):
+        yield f'{opened}{json.dumps(name)}: {{"exchanges": '
+        yield from _listed(vhost.exchanges.values(), _exchange)
+        yield ', "queues": '
+        yield from _listed(vhost.queues.values(), _queue)
+        yield ', "bindings": '
+        bindings = (binding for exchange in vhost.exchanges.values() for binding in exchange.bindings.values())
+        yield from _listed(bindings, _binding)
+        yield ', "consumers": '
+        consumers = ((consumer, queue) for queue in vhost.queues.values() for consumer in queue.consumers)
+        yield from _listed(consumers, _consumer)
+        yield "}"
+        opened = ", "
+    yield "}}\n"
+
+
+def _listed(items: Iterable[T], plain: Callable[[T], dict[str, Any]]) -> Iterator[str]:
+    """A JSON array of what is there now, a few items a piece."""
+    now = list(items)
+    yield "["
+    for start in range(0, len(now), FEW):
+        yield (", " if start else "") + json.dumps([plain(item) for item in now[start : start + FEW]])[1:-1]
+    yield "]"
 
 
 def _connection(connection: Connection) -> dict[str, Any]:
@@ -45,27 +71,18 @@ def _connection(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _vhost(vhost: VirtualHost) -> dict[str, Any]:
-    queues = list(vhost.queues.values())
+def _binding(binding: Binding) -> dict[str, Any]:
     return {
-        "exchanges": [_exchange(each) for each in vhost.exchanges.values()],
-        "queues": [_queue(each) for each in queues],
-        "bindings": [
-            {
-                "source": binding.source.name,
-                "destination": binding.destination.name,
-                "to": "queue" if isinstance(binding.destination, Queue) else "exchange",
-                "routing_key": binding.routing_key,
-                "arguments": _plain_table(binding.arguments),
-            }
-            for exchange in vhost.exchanges.values()
-            for binding in exchange.bindings.values()
-        ],
-        "consumers": [_consumer(each, queue) for queue in queues for each in queue.consumers],
+        "source": binding.source.name,
+        "destination": binding.destination.name,
+        "to": "queue" if isinstance(binding.destination, Queue) else "exchange",
+        "routing_key": binding.routing_key,
+        "arguments": _plain_table(binding.arguments),
     }
 
 
-def _consumer(consumer: Consumer, queue: Queue) -> dict[str, Any]:
+def _consumer(consumed: tuple[Consumer, Queue]) -> dict[str, Any]:
+    consumer, queue = consumed
     assert isinstance(consumer, ChannelConsumer)  # there are no others
     return {
         "tag": consumer.tag,

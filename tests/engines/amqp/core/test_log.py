@@ -222,7 +222,8 @@ def test_more_queues_than_sixteen_bits_count_hold_one_message(tmp_path: Path) ->
             arguments={},
         )
         vhost.bind(Binding(vhost.exchanges["amq.fanout"], queue, "", {}))
-    vhost.publish(Message(address_of("amq.fanout", ""), HEADER, b"to all"))
+    message = Message(address_of("amq.fanout", ""), HEADER, b"to all")
+    vhost.put(message, vhost.route(message))
     log.close()
     told = Told()
     log = opened(tmp_path, told)

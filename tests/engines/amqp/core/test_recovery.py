@@ -46,7 +46,8 @@ class Started:
         self.vhost.declare_queue(name, None, durable=True, exclusive=False, auto_delete=False, arguments=arguments)
 
     def publish(self, queue: str, header: bytes, body: bytes) -> None:
-        self.vhost.publish(Message(address_of("", queue), header, body))
+        message = Message(address_of("", queue), header, body)
+        self.vhost.put(message, self.vhost.route(message))
 
     def given_up(self) -> list[tuple[str, bytes]]:
         path = self.log.folder / aside.NAME

@@ -5,14 +5,21 @@ Turns are counted here, not timed: each is bounded by the number of its steps.
 
 from __future__ import annotations
 
+import gc
+import json
+import weakref
 from typing import Any
 
 import pytest
 from pamqp import body, commands, frame, header
 
-from lab.engines.amqp.core.broker import TURN, Broker
+from lab.engines.amqp.core.broker import Broker
+from lab.engines.amqp.core.turns import FEW, SLOW, TURN
+from lab.engines.amqp.protocol.channel import Channel
 from lab.engines.amqp.protocol.clients import Clients
-from tests.engines.amqp.protocol.talk import Talk, turns
+from lab.engines.amqp.protocol.connection import HANDSHAKE_TIMEOUT
+from lab.engines.amqp.protocol.status import status
+from tests.engines.amqp.protocol.talk import Talk, pass_time, turns
 
 MANY = 5 * TURN
 
@@ -64,7 +71,7 @@ def test_a_purge_whose_client_leaves(clients: Clients) -> None:
 def test_a_client_that_goes_on_after_its_last_word(clients: Clients) -> None:
     """Nothing is left to do for a connection that has ended, however much came behind the end."""
     talk = Talk(clients).open()
-    much = [(1, commands.Queue.Declare(0, "q"))] * (TURN - 1)
+    much = [(1, commands.Queue.Declare(0, "q"))] * (TURN // (1 + SLOW) - 1)
     talk.say(*much, (0, commands.Connection.CloseOk()), *much)
     assert talk.connection.closed
     assert talk.connection not in clients.unfinished
@@ -176,3 +183,139 @@ def test_a_client_that_leaves_with_much(clients: Clients) -> None:
     assert turns(clients) >= MANY // TURN - 1
     (got, head, _) = other.say((1, commands.Basic.Get(0, "q")))
     assert (got.message_count, got.redelivered, head.body_size) == (MANY - 1, True, 1)
+
+
+def declared(talk: Talk, exchange: str, many: int, exclusive: bool = False) -> None:
+    """That many queues, bound to an exchange."""
+    for number in range(many):
+        declare = commands.Queue.Declare(0, str(number), exclusive=exclusive, nowait=True)
+        talk.say((1, declare), (1, commands.Queue.Bind(0, str(number), exchange, nowait=True)))
+
+
+def test_a_publish_to_more_queues_than_a_turn_has_steps(clients: Clients) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    declared(talk, "amq.fanout", MANY)
+    talk.say((1, commands.Confirm.Select()))
+    assert publish(talk, "amq.fanout", "", 1) == [], "not confirmed before it is in every queue"
+    assert (other.ready("0"), other.ready(str(MANY - 1))) == (1, 0), "others are served meanwhile"
+    other.publish(str(MANY - 1), b"second")
+    other.say((1, commands.Queue.Delete(0, str(MANY - 2))))
+    assert talk.say((1, commands.Basic.Get(0, "0", no_ack=True))) == [], "the client's next wish comes after it"
+    assert turns(clients) >= MANY // TURN - 1
+    assert [each.name for each in talk.hear() if hasattr(each, "name")][:2] == ["Basic.Ack", "Basic.GetOk"]
+    queues = clients.broker.vhosts["/"].queues
+    assert sum(len(queue.ready) for queue in queues.values()) == MANY - 2 + 1
+
+
+def test_a_publish_to_many_queues_whose_client_leaves(clients: Clients) -> None:
+    talk = Talk(clients).open()
+    declared(talk, "amq.fanout", MANY)
+    talk.say((1, commands.Confirm.Select()))
+    publish(talk, "amq.fanout", "", 1)
+    talk.connection.lost()
+    turns(clients)
+    assert Talk(clients).open().ready(str(MANY - 1)) == 1
+
+
+@pytest.mark.parametrize("what", ["exchange", "queue"])
+def test_what_is_bound_often_is_deleted(clients: Clients, what: str) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    talk.say((1, commands.Exchange.Declare(0, "x")), (1, commands.Queue.Declare(0, "q")))
+    for number in range(MANY):
+        talk.say((1, commands.Queue.Bind(0, "q", "x", str(number), nowait=True)))
+    delete = commands.Exchange.Delete(0, "x") if what == "exchange" else commands.Queue.Delete(0, "q")
+    assert talk.say((1, delete), (1, commands.Queue.Declare(0, "after"))) == []
+    other.publish("q")
+    assert turns(clients) >= MANY // TURN
+    assert [each.name for each in talk.hear()] == [f"{what.title()}.DeleteOk", "Queue.DeclareOk"]
+    vhost = clients.broker.vhosts["/"]
+    assert ("x" in vhost.exchanges, "q" in vhost.queues) == (what == "queue", what == "exchange")
+    assert not any(exchange.bindings for exchange in vhost.exchanges.values())
+    assert not any(queue.incoming for queue in vhost.queues.values())
+
+
+def test_a_client_that_leaves_with_many_queues(clients: Clients) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    declared(talk, "amq.topic", MANY, exclusive=True)
+    talk.connection.lost()
+    vhost = clients.broker.vhosts["/"]
+    assert len(vhost.queues) > MANY - TURN
+    other.publish("nowhere")
+    assert turns(clients) >= MANY // TURN - 1
+    assert not vhost.queues
+    assert not vhost.exchanges["amq.topic"].bindings
+
+
+def test_a_client_that_leaves_with_many_consumers(clients: Clients) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    other.say((1, commands.Queue.Declare(0, "q")))
+    talk.say(*((1, commands.Basic.Consume(0, "q", nowait=True)) for _ in range(MANY)))
+    while turns(clients):
+        pass
+    assert len(clients.broker.vhosts["/"].queues["q"].consumers) == MANY
+    talk.connection.lost()
+    assert clients.broker.busy
+    assert turns(clients) >= MANY // TURN - 1
+    other.publish("q")
+    assert other.ready("q") == 1
+
+
+def test_a_large_transaction(clients: Clients) -> None:
+    talk, other = Talk(clients).open(), Talk(clients).open()
+    talk.say((1, commands.Queue.Declare(0, "q")), (1, commands.Tx.Select()))
+    publish(talk, "", "q", MANY)
+    turns(clients)
+    assert other.ready("q") == 0
+    assert talk.say((1, commands.Tx.Commit()), (1, commands.Queue.Declare(0, "after"))) == []
+    assert 0 < other.ready("q") < MANY
+    assert turns(clients) >= MANY // TURN - 1
+    assert [each.name for each in talk.hear()] == ["Tx.CommitOk", "Queue.DeclareOk"]
+    assert other.ready("q") == MANY
+
+
+def test_a_transaction_whose_exchange_went(clients: Clients) -> None:
+    talk = Talk(clients).open()
+    talk.say((1, commands.Exchange.Declare(0, "x")), (1, commands.Tx.Select()))
+    publish(talk, "x", "", 1)
+    Talk(clients).open().say((1, commands.Exchange.Delete(0, "x")))
+    (closed,) = talk.say((1, commands.Tx.Commit()))
+    assert (closed.reply_code, closed.method_id) == (404, 20)
+
+
+def test_the_status_of_much(clients: Clients) -> None:
+    """Told piece by piece, none of which is much; and it is one JSON text."""
+    talk = Talk(clients).open()
+    declared(talk, "amq.topic", MANY)
+    talk.say((1, commands.Basic.Consume(0, "7", "tag")))
+    pieces = list(status(clients, "amqp://here"))
+    assert max(map(len, pieces)) < 300 * FEW
+    told = json.loads("".join(pieces))
+    (vhost,) = told["vhosts"].values()
+    assert (told["url"], len(vhost["queues"]), len(vhost["bindings"])) == ("amqp://here", MANY, MANY)
+    assert [each["tag"] for each in vhost["consumers"]] == ["tag"]
+
+
+def test_what_goes_leaves_no_circles(clients: Clients) -> None:
+    """Nobody looks for those while much lives: a client that opens a channel for each message would fill memory."""
+    gc.collect()
+    gc.disable()
+    try:
+        talk = Talk(clients).open()
+        for _ in range(3):
+            talk.say((2, commands.Channel.Open()), (2, commands.Queue.Declare(0, "q")), (2, commands.Basic.Consume()))
+            talk.publish("q")
+            talk.say((2, commands.Basic.Ack(1)), (2, commands.Channel.Close(200, "", 0, 0)))
+        talk.say((3, commands.Channel.Open()), (3, commands.Queue.Declare(0, "none", passive=True)))
+        talk.say((3, commands.Channel.CloseOk()))
+        gone = [weakref.ref(each) for each in (talk.connection, *talk.connection.channels.values())]
+        channels = [each for each in gc.get_objects() if isinstance(each, Channel)]
+        assert len(channels) == 1
+        del channels
+        talk.connection.lost()
+        turns(clients)
+        clients.changed.clear()
+        pass_time(clients.broker, HANDSHAKE_TIMEOUT)
+        del talk
+        assert [each() for each in gone] == [None] * len(gone)
+    finally:
+        gc.enable()
