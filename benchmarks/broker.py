@@ -293,7 +293,7 @@ def _answer(pipe: Connection, port: int) -> None:
 
 @contextlib.contextmanager
 def channel_to(port: int) -> Any:
-    connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port))
+    connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port, heartbeat=0))
     try:
         yield connection.channel()
     finally:
