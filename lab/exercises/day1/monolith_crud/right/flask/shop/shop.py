@@ -6,7 +6,7 @@ import secrets
 import signal
 import sqlite3
 import threading
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from flask import Flask, g, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -123,7 +123,7 @@ def whole(sent, name, least):
 
 
 def now():
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @app.post("/users")
@@ -186,7 +186,9 @@ def create_order():
         raise Refused(422, "too_dear")
     new = (secrets.token_hex(8), user, json.dumps(items), total, "created", now())
     try:
-        db().execute("INSERT INTO orders (id, user_id, items, total, status, created_at) VALUES (?, ?, ?, ?, ?, ?)", new)
+        db().execute(
+            "INSERT INTO orders (id, user_id, items, total, status, created_at) VALUES (?, ?, ?, ?, ?, ?)", new
+        )
     except sqlite3.IntegrityError:
         raise Refused(422, "unknown_user") from None
     return shown(one("orders", new[0])), 201
