@@ -22,6 +22,7 @@ AMQP = "5.4.2"
 KOMBU = "5.7.0"
 AMQPSTORM = "3.1.4"
 AMQPLIB = "0.10.3"  # the last ones do not ship their tests
+NODE_CLIENTS = ("amqplib@2.3.1", "amqp-connection-manager@5.0.0", "rascal@21.0.1")
 AMQP091_GO = ("golang-github-rabbitmq-amqp091-go-dev", "golang-uber-goleak-dev")
 
 AIO_PIKA_PROXY = "tests/test_amqp_robust_proxy.py"
@@ -143,6 +144,22 @@ def _amqp091_go(work: Path, _everything: bool) -> list[Suite]:
     return [Suite("amqp091-go of Debian (Go)", source, command, environment)]
 
 
+def _languages(work: Path, _everything: bool) -> list[Suite]:
+    """Our own program in several languages; those whose client is not installed are skipped."""
+    venv = _environment(work / "venv-languages", "pytest", "pytest-timeout")
+    environment = {"AMQP_PORT": "{amqp}"}
+    node = work / "node-clients"
+    if shutil.which("npm") is not None:
+        if not node.exists():
+            options = ("--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(node))
+            subprocess.run(["npm", "install", *options, *NODE_CLIENTS], check=True, capture_output=True)
+        environment["NODE_PATH"] = str(node / "node_modules")
+    options = ("-c", os.devnull, "--rootdir", str(HERE), "--confcutdir", str(HERE))
+    story = str(HERE / "languages" / "story.py")
+    title = "a program in C, Java, Node.js, Perl, PHP and Ruby"
+    return [pytest_suite(title, venv, HERE.parents[1], *options, story, environment=environment)]
+
+
 def _asynchronous(work: Path) -> Path:
     """The environment of aio-pika and of aiormq, upon which it is built."""
     needs = ("aiomisc", "aiomisc-pytest", "pytest", "pytest-rst", "pytest-timeout", "shortuuid", "timeout-decorator")
@@ -182,6 +199,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 GROUPS: dict[str, Callable[[Path, bool], list[Suite]]] = {
     "programs": _programs,
+    "languages": _languages,
     "aio-pika": _aio_pika,
     "aiormq": _aiormq,
     "py-amqp": _py_amqp,
