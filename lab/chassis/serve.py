@@ -28,11 +28,12 @@ def run(kind: type[S], create_app: Callable[[S], FastAPI], *, service_name: str)
     of the environment is missing or wrong."""
     try:
         settings = read(kind, service_name=service_name)
+        logs.configure(settings.service_name)
+        app = create_app(settings)
     except SettingsError as error:
         sys.stderr.write(f"{service_name} cannot start: {error}\n")
         sys.exit(2)
-    logs.configure(settings.service_name)
-    serve(create_app(settings), settings)
+    serve(app, settings)
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:

@@ -25,6 +25,8 @@ class Day:
     title: Text
     about: Text
     settings: Mapping[str, Setting]
+    first: str = ""
+    """The scenario that a run without a screen plays if none is named ("": the system goes on for a while)."""
     panels: tuple[str, ...] = ()
     scenarios: Path | None = None
     lesson: Mapping[str, Path]

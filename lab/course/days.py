@@ -2,6 +2,7 @@
 
     format = 1
     panels = ["flows", "entities", "queues"]         # optional
+    first = "happy"                                  # the scenario that is played if none is named; optional
 
     [title]                                          # in every language, like all that follows
     en = "Wednesday: events, queues, sagas"
@@ -41,7 +42,7 @@ from lab.system.refusal import Refusal, Unknown
 from lab.system.tables import Reader, Table, Unreadable, parse
 
 FILE, FORMAT = "day.toml", 1
-TOP = ("format", "title", "about", "settings", "panels")
+TOP = ("format", "title", "about", "first", "settings", "panels")
 SETTING = ("values", "several", "about")
 _PACKAGE = re.compile(r"(day\d+)_\w+")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
@@ -87,6 +88,7 @@ def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System
         made,
         title=made.title or day.title[language()],
         settings=settings,
+        first=day.first,
         scenarios=made.scenarios or (str(day.scenarios) if day.scenarios else None),
         measures=f"{day.package}.measures" if (day.folder / "measures.py").is_file() else "",
         panels=made.panels or day.panels,
@@ -115,6 +117,7 @@ def load(folder: Path) -> Day:
         title=reader.text("", data, "title"),
         about=reader.text("", data, "about"),
         settings=settings,
+        first=reader.get("", data, "first", str, ""),
         panels=reader.words("", data, "panels"),
         scenarios=scenarios if scenarios.is_dir() else None,
         lesson=lesson,

@@ -13,7 +13,6 @@ from lab.locale import tr
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 
-DEFAULT_SCENARIO = "happy"
 UNATTENDED = 20.0
 """Seconds that a run without a screen takes when neither its scenario nor the reader says anything else."""
 
@@ -72,8 +71,7 @@ def scenario_names(system: System) -> list[str]:
 
 def unattended(system: System, name: str | None, duration: float | None) -> tuple[str | None, float | None]:
     """Scenario and duration (seconds; None: the scenario's) of a run that nobody steers. Raises Unknown, NoSystem."""
-    if name is None and DEFAULT_SCENARIO in scenario_names(system):
-        name = DEFAULT_SCENARIO
+    name = name or system.first or None
     if name is not None:
         scenario(system, name)
         return name, duration

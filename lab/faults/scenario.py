@@ -14,13 +14,15 @@ With `settings = { saga = "orchestration", broker = ["rabbitmq", "kafka"] }` it 
 every way to make its day's system; the first of several is what it is played with unless somebody chooses another.
 
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
-`rate`, `act` on a process ("restart broker"), and `ask` before it does (see lab.faults.question). `say` tells the
-reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title. `{charges}` in it
-is what that measure of the day has seen since the last disturbance, or since the second that the step's `since` names.
+`rate`, `send` visitors on a journey at once ("report x3"), `act` on a process ("restart broker"), and `ask` before it
+does (see lab.faults.question). `say` tells the reader what to look at: one text, or a text for each language (`say.en`,
+`say.uz`); so does the title. `{charges}` in it is what that measure of the day has seen since the last disturbance, or
+since the second that the step's `since` names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +36,9 @@ from lab.system.tables import Reader, Table, Unreadable, parse
 
 ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
 """What `act` may begin with; the name of a process or engine follows."""
+
+
+_SEND = re.compile(r"([\w-]+)(?: x([1-9]\d{0,3}))?")
 
 
 class InvalidScenario(ValueError):
@@ -51,13 +56,15 @@ class Cue:
     heal: str | None = None
     rate: float | None = None
     act: str | None = None
+    send: tuple[str, int] | None = None
+    """A journey, and how many visitors make it at once."""
     ask: Question | None = None
     since: float | None = None
 
     @property
     def disturbs(self) -> bool:
         """Whether it changes what happens, and does not only tell of it."""
-        return any(change is not None for change in (self.fault, self.act, self.rate))
+        return any(change is not None for change in (self.fault, self.act, self.rate, self.send))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +143,7 @@ class _Reader(Reader):
         return {name: values for name, values in found.items() if values}
 
     def cue(self, place: str, table: Table) -> Cue:
-        self.known(place, table, ("at", "say", "fault", "heal", "rate", "act", "ask", "since"))
+        self.known(place, table, ("at", "say", "fault", "heal", "rate", "act", "send", "ask", "since"))
         cue = Cue(
             at=self.number(place, table, "at", required=True) or 0.0,
             say=self.said(place, table, "say"),
@@ -144,6 +151,7 @@ class _Reader(Reader):
             heal=self.words_of(place, table, "heal"),
             rate=self.number(place, table, "rate"),
             act=self.words_of(place, table, "act"),
+            send=self.visitors(place, table),
             ask=self.question(place, table),
             since=self.number(place, table, "since"),
         )
@@ -160,6 +168,14 @@ class _Reader(Reader):
                     tr("expected {actions} and a name, not {act!r}", actions=" | ".join(ACTIONS), act=cue.act),
                 )
         return cue
+
+    def visitors(self, place: str, table: Table) -> tuple[str, int] | None:
+        if (text := self.words_of(place, table, "send")) is None:
+            return None
+        if not (match := _SEND.fullmatch(text)):
+            self.problem(f"{place} send", tr('expected a journey and how many visitors, like "report x3"'))
+            return None
+        return match[1], int(match[2] or 1)
 
     def question(self, place: str, table: Table) -> Question | None:
         if not (asked := self.get(place, table, "ask", dict, {})):

@@ -1,8 +1,9 @@
 """The generator as a process of its own: `python -m lab.load`.
 
 `LAB_LOAD` says what to do, as JSON: `{"journeys": [...], "seed": 7, "rate": 5, "urls": {"users": "http://..."}}`.
-Reports are Load events as JSON lines on stdout, once a second; stdin takes lines like `{"rate": 20}`; SIGTERM ends it
-with a last report and exit code 0. A LAB_LOAD that cannot be read is exit code 2.
+Reports are Load events as JSON lines on stdout, once a second; stdin takes lines like `{"rate": 20}` and
+`{"send": "report", "times": 3}`; SIGTERM ends it with a last report and exit code 0. A LAB_LOAD that cannot be read is
+exit code 2.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ class Task(msgspec.Struct, frozen=True):
     rate: float = 5.0
 
 
-class NewRate(msgspec.Struct, frozen=True):
-    """A line on stdin: the journeys a second from now on."""
+class Order(msgspec.Struct, frozen=True):
+    """A line on stdin: the journeys a second from now on, or so many visitors at once on a journey."""
 
-    rate: float
+    rate: float | None = None
+    send: str = ""
+    times: int = 1
 
 
 def main() -> None:
@@ -55,23 +58,26 @@ async def generate(task: Task) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, generator.stop)
-    threading.Thread(target=_listen, args=(loop, generator), name="rates", daemon=True).start()
+    threading.Thread(target=_listen, args=(loop, generator), name="orders", daemon=True).start()
     await generator.run()
 
 
 def _listen(loop: asyncio.AbstractEventLoop, generator: Generator) -> None:
-    """Take new rates from stdin until it ends. A line that is none is answered on stderr and changes nothing.
+    """Take orders from stdin until it ends. A line that is none is answered on stderr and changes nothing.
 
     Unbuffered, for a thread that sits in sys.stdin holds its lock, and the interpreter cannot end without that.
     """
     for line in io.FileIO(0, closefd=False):
         try:
-            new = msgspec.json.decode(line, type=NewRate)
+            order = msgspec.json.decode(line, type=Order)
         except msgspec.DecodeError as error:
             sys.stderr.write(f"not a rate: {line.decode(errors='replace').strip()} ({error})\n")
             continue
         try:
-            loop.call_soon_threadsafe(generator.set_rate, new.rate)
+            if order.rate is not None:
+                loop.call_soon_threadsafe(generator.set_rate, order.rate)
+            if order.send:
+                loop.call_soon_threadsafe(generator.send, order.send, order.times)
         except RuntimeError:  # the loop has closed: we are on our way out
             return
 

@@ -25,6 +25,7 @@ class Generator:
         self._rate = max(0.0, rate)
         self._chance = Random(f"{seed}:arrivals")
         self._tell = tell
+        self._number = 0
         self._changed = asyncio.Event()
         self._stopping = False
 
@@ -32,6 +33,12 @@ class Generator:
         """From now on `rate` journeys a second; 0 pauses."""
         self._rate = max(0.0, rate)
         self._changed.set()
+
+    def send(self, journey: str, times: int) -> None:
+        """So many visitors at this moment, beside those who come by themselves."""
+        for _ in range(times):
+            self._number += 1
+            self._visitors.send(self._number, time.monotonic(), journey)
 
     def stop(self) -> None:
         self._stopping = True
@@ -48,7 +55,6 @@ class Generator:
             self._tell(self._tally.report(self._rate))
 
     async def _arrivals(self) -> None:
-        number = 0
         due = time.monotonic()
         while not self._stopping:
             gap = self._chance.expovariate(self._rate) if self._rate else None
@@ -57,8 +63,8 @@ class Generator:
             if await self._pause(None if gap is None else due - time.monotonic()):
                 due = time.monotonic()
                 continue
-            number += 1
-            self._visitors.send(number, due)
+            self._number += 1
+            self._visitors.send(self._number, due)
 
     async def _pause(self, seconds: float | None) -> bool:
         """Wait so long (None: until called). Whether somebody called in the meantime."""

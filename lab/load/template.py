@@ -1,33 +1,37 @@
-"""Requests with placeholders: `{n}`, `{uuid}`, `{int:1:9}`, `{choice:a|b}` and `{pick:POOL}`."""
+"""Requests with placeholders: `{n}`, `{uuid}`, `{int:1:9}`, `{choice:a|b}`, `{pick:POOL}` and `{own:POOL}`."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
-from lab.load.pools import Pools
+from lab.load.pools import EmptyPool, Pools
 from lab.locale import tr
 from lab.system.model import Journey
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)(?::([^{}]*))?\}")
 
 
-def fill(template: Any, number: int, chance: Random, pools: Pools) -> Any:
+def fill(template: Any, number: int, chance: Random, pools: Pools, own: Mapping[str, Any] = NOTHING) -> Any:
     """`template` with its placeholders replaced, at any depth. A string that is one placeholder only becomes the
-    value itself, with its own type. Raises EmptyPool, or ValueError for a placeholder that there is not."""
+    value itself, with its own type; `own` is what this visitor has put into pools. Raises EmptyPool, or ValueError for
+    a placeholder that there is not."""
     if isinstance(template, dict):
-        return {key: fill(value, number, chance, pools) for key, value in template.items()}
+        return {key: fill(value, number, chance, pools, own) for key, value in template.items()}
     if isinstance(template, list | tuple):
-        return [fill(value, number, chance, pools) for value in template]
+        return [fill(value, number, chance, pools, own) for value in template]
     if not isinstance(template, str):
         return template
     whole = _PLACEHOLDER.fullmatch(template)
     if whole:
-        return _value(whole, number, chance, pools)
-    return _PLACEHOLDER.sub(lambda found: str(_value(found, number, chance, pools)), template)
+        return _value(whole, number, chance, pools, own)
+    return _PLACEHOLDER.sub(lambda found: str(_value(found, number, chance, pools, own)), template)
 
 
 def picks(journey: Journey) -> set[str]:
@@ -56,7 +60,7 @@ def _strings(*templates: Any) -> Iterable[re.Match[str]]:
             yield from _PLACEHOLDER.finditer(template)
 
 
-def _value(found: re.Match[str], number: int, chance: Random, pools: Pools) -> Any:
+def _value(found: re.Match[str], number: int, chance: Random, pools: Pools, own: Mapping[str, Any]) -> Any:
     name, argument = found[1], found[2] or ""
     match name:
         case "n":
@@ -70,7 +74,11 @@ def _value(found: re.Match[str], number: int, chance: Random, pools: Pools) -> A
             return chance.choice(argument.split("|"))
         case "pick":
             return pools.pick(argument)
+        case "own":
+            if argument not in own:
+                raise EmptyPool(argument)
+            return own[argument]
         case _:
             raise ValueError(
-                tr("{found} is not a placeholder; there are n, uuid, int, choice and pick", found=found[0])
+                tr("{found} is not a placeholder; there are n, uuid, int, choice, pick and own", found=found[0])
             )

@@ -39,12 +39,13 @@ class Visitors:
             trust_env=False,
         )
 
-    def send(self, number: int, due: float) -> None:
-        """Let the visitor with this number in; it was due at `due` on the monotonic clock."""
+    def send(self, number: int, due: float, journey: str = "") -> None:
+        """Let the visitor with this number in, on that journey or one by chance; it was due at `due` on the monotonic
+        clock."""
         if len(self._visiting) >= MAX_IN_FLIGHT:
             self._tally.dropped()
             return
-        visit = asyncio.get_running_loop().create_task(self._visit(number, due))
+        visit = asyncio.get_running_loop().create_task(self._visit(number, due, journey))
         self._visiting.add(visit)
         visit.add_done_callback(self._visiting.discard)
 
@@ -55,14 +56,16 @@ class Visitors:
         await asyncio.gather(*self._visiting, return_exceptions=True)
         await self._client.aclose()
 
-    async def _visit(self, number: int, due: float) -> None:
+    async def _visit(self, number: int, due: float, name: str) -> None:
         chance = Random(f"{self._seed}:{number}")
-        journey = self._possible(chance.choices(self._journeys, [journey.weight for journey in self._journeys])[0])
+        named = next((journey for journey in self._journeys if journey.name == name), None)
+        journey = self._possible(named or chance.choices(self._journeys, [one.weight for one in self._journeys])[0])
         if journey is None:
             return
+        own: dict[str, Any] = {}
         for step, request in enumerate(journey.requests, 1):
             ident = f"load-{number}" if len(journey.requests) == 1 else f"load-{number}.{step}"
-            if not await self._request(request, ident, number, chance, due):
+            if not await self._request(request, ident, number, chance, due, own):
                 return
             due = time.monotonic()
 
@@ -77,11 +80,13 @@ class Visitors:
             journey = next((other for other in self._journeys if lacking & fills(other)), None)
         return None
 
-    async def _request(self, request: Request, ident: str, number: int, chance: Random, due: float) -> bool:
+    async def _request(
+        self, request: Request, ident: str, number: int, chance: Random, due: float, own: dict[str, Any]
+    ) -> bool:
         """Send one request and remember what its answer holds. Whether the visitor goes on."""
         try:
-            path = str(fill(request.path, number, chance, self._pools))
-            body = fill(request.json, number, chance, self._pools)
+            path = str(fill(request.path, number, chance, self._pools, own))
+            body = fill(request.json, number, chance, self._pools, own)
         except EmptyPool:
             return False
         self._tally.sent()
@@ -96,17 +101,18 @@ class Visitors:
                 )
         except (httpx.HTTPError, TimeoutError):
             pass
-        ok = answer is not None and answer.is_success
+        ok = answer is not None and (answer.is_success or answer.status_code in request.accepts)
         self._tally.answered(ok, (time.monotonic() - due) * 1000)
-        if ok and answer is not None and request.save:
-            self._save(request, answer)
+        if answer is not None and answer.is_success and request.save:
+            self._save(request, answer, own)
         return ok
 
-    def _save(self, request: Request, answer: httpx.Response) -> None:
+    def _save(self, request: Request, answer: httpx.Response, own: dict[str, Any]) -> None:
         try:
             fields: Any = answer.json()
         except ValueError:
             return
         for pool, name in request.save.items():
             if isinstance(fields, dict) and name in fields:
+                own[pool] = fields[name]
                 self._pools.put(pool, fields[name])

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import itemgetter
 from string import Formatter
-from typing import cast
+from typing import Protocol, cast
 
 from lab.faults.question import Measured, Question, worded
 from lab.faults.scenario import Cue, Scenario
@@ -25,7 +25,17 @@ from lab.system.refusal import Unknown
 OWNER = "scenario"
 
 Measure = Callable[[str, float], Awaitable[Measured]]
-"""What a measure of the day sees, from so many seconds of the event loop's clock ago until now."""
+"""What a measure of the day sees from that second of the run until now."""
+
+
+class LoadControl(Protocol):
+    """The visitors."""
+
+    def set_rate(self, rate: float) -> None:
+        """Raises ActionError if there are none."""
+
+    def send(self, journey: str, times: int) -> None:
+        """So many at once. Raises ActionError if there is no such journey."""
 
 
 class Player:
@@ -35,18 +45,19 @@ class Player:
         self,
         faults: Faults,
         supervisor: Supervisor,
-        set_rate: Callable[[float], None],
+        load: LoadControl,
         emit: Callable[[Event], None],
         questions: Questions,
         measure: Measure,
+        now: Callable[[], float],
     ) -> None:
         self._faults = faults
         self._supervisor = supervisor
-        self._set_rate = set_rate
+        self._load = load
         self._emit = emit
         self._questions = questions
         self._measure = measure
-        self._clock = asyncio.get_running_loop().time
+        self._clock = now
         self._began = self._disturbed = self._clock()
 
     async def play(self, scenario: Scenario) -> None:
@@ -88,7 +99,9 @@ class Player:
         if cue.heal is not None:
             self._heal(cue.heal)
         if cue.rate is not None:
-            self._set_rate(cue.rate)
+            self._load.set_rate(cue.rate)
+        if cue.send is not None:
+            self._load.send(*cue.send)
         if cue.act is not None:
             action, name = shlex.split(cue.act)
             self._supervisor.act(name, cast(Action, action), tr("the scenario"))
@@ -97,14 +110,13 @@ class Player:
 
     async def _answer(self, question: Question, asked: float) -> None:
         since = self._began + asked
-        seen = await self._measure(question.answer, self._clock() - since)
+        seen = await self._measure(question.answer, since)
         self._questions.answer(question, seen, await self._filled(question.because, since))
 
     async def _filled(self, text: str, since: float) -> str:
         """The text with what its measures have seen since then."""
-        ago = self._clock() - since
         names = {name for _, name, _, _ in Formatter().parse(text) if name}
-        return text.format(**{name: worded(await self._measure(name, ago)) for name in names}) if names else text
+        return text.format(**{name: worded(await self._measure(name, since)) for name in names}) if names else text
 
     def _heal(self, what: str) -> None:
         """`all`, or the faults of this scenario whose text begins so."""

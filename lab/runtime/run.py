@@ -146,6 +146,14 @@ class Run:
         self.load = replace(self.load, rate=rate)
         self.supervisor.processes[specs.LOAD].write(msgspec.json.encode({"rate": rate}))
 
+    def send(self, journey: str, times: int) -> None:
+        """So many visitors at once on a journey. Raises ActionError if there is no such journey."""
+        if journey not in (known := [one.name for one in self.system.journeys]):
+            raise ActionError(
+                tr("there is no journey {journey}; there are {known}", journey=journey, known=", ".join(known))
+            )
+        self.supervisor.processes[specs.LOAD].write(msgspec.json.encode({"send": journey, "times": times}))
+
     async def flush(self) -> int:
         """Write down everything that was seen so far; the last event's number. Raises ActionError if it cannot be."""
         for _ in range(2):  # two rounds of the loop: what is in pipes and sockets by now is read first
@@ -155,8 +163,9 @@ class Run:
             raise ActionError(self.journal.error)
         return self.journal.seq
 
-    async def _measure(self, name: str, ago: float) -> Measured:
-        """What the day's measure of that name sees of the last `ago` seconds. Raises ActionError if there is none."""
+    async def _measure(self, name: str, since: float) -> Measured:
+        """What the day's measure of that name sees from that second of the run on. Raises ActionError if there is
+        none."""
         now = self.journal.now()
         self.journal.flush()
         try:
@@ -165,7 +174,7 @@ class Run:
             raise ActionError(tr("there is no measure {name}", name=name)) from None
 
         def look() -> Measured:
-            seen: Measured = measure(window(self.system, read(self.journal.path), now - ago, now))
+            seen: Measured = measure(window(self.system, read(self.journal.path), since, now))
             return seen
 
         return await asyncio.to_thread(look)
@@ -317,7 +326,7 @@ class Run:
             return
         if self._scenario:
             player = Player(
-                self.faults, self.supervisor, self.set_rate, self.journal.append, self.questions, self._measure
+                self.faults, self.supervisor, self, self.journal.append, self.questions, self._measure, self.journal.now
             )
             if self.options.unattended and self.options.duration is None:
                 await player.play(self._scenario)

@@ -116,8 +116,10 @@ class Request:
     """One HTTP request of a Journey, sent to `service` over the Link client -> service.
 
     Strings in `path` and `json` may hold placeholders: `{n}` (the journey's number), `{uuid}`, `{int:1000:90000}`,
-    `{choice:a|b}` and `{pick:POOL}` (a value that an earlier answer put into POOL). A string that is one placeholder
-    only takes the value's own type. `save` puts a field of a 2xx JSON answer into a pool: {"user": "id"}.
+    `{choice:a|b}`, `{pick:POOL}` (a value that an earlier answer put into POOL) and `{own:POOL}` (what an earlier
+    request of this very visitor put there). A string that is one placeholder only takes the value's own type. `save`
+    puts a field of a 2xx JSON answer into a pool: {"user": "id"}. Statuses in `accepts` are no failure either: a wallet
+    that holds too little is a 409, and nobody's fault.
     """
 
     method: str
@@ -125,11 +127,13 @@ class Request:
     path: str
     json: Any = None
     save: Mapping[str, str] = field(default_factory=dict)
+    accepts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
-    """What one visitor does, as requests in order; `weight` is its share of all journeys.
+    """What one visitor does, as requests in order; `weight` is its share of all journeys. One of weight 0 is made only
+    when a scenario sends visitors on it, or another needs its pool.
 
     A journey that picks from a pool which is still empty is replaced by one that fills it.
     """
@@ -153,6 +157,8 @@ class System:
     links: tuple[Link, ...] = ()
     journeys: tuple[Journey, ...] = ()
     entities: tuple[Entity, ...] = ()
+    first: str = ""
+    """The scenario that a run which nobody steers plays if none is named."""
     scenarios: str | None = None
     """Folder with the system's scenario files, absolute."""
     measures: str = ""

@@ -106,6 +106,14 @@ class Reader:
             return default
         return tuple(value)
 
+    def numbers(self, place: str, table: Table, key: str) -> tuple[int, ...]:
+        """A list of whole numbers; empty where it is missing."""
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(type(number) is int for number in value):
+            self.problem(f"{place} {key}", tr("expected a list of whole numbers"))
+            return ()
+        return tuple(value)
+
     def text(self, place: str, table: Table, key: str = "") -> dict[str, str]:
         """The same sentence in every language, from the table `key` or from `table` itself."""
         inside = self.get(place, table, key, dict, {}) if key else table

@@ -47,7 +47,7 @@ SERVICE = (
 ENGINE = ("kind", "restart", "summary")
 LINK = ("from", "to", "protocol", "env", "wait", "suffix", "summary")
 JOURNEY = ("name", "requests", "weight")
-REQUEST = ("method", "service", "path", "json", "save")
+REQUEST = ("method", "service", "path", "json", "save", "accepts")
 
 
 def load(path: str | Path) -> System:
@@ -184,6 +184,7 @@ class _Reader(Reader):
             path=self.need(place, table, "path", str),
             json=table.get("json"),
             save=self.get(place, table, "save", dict, {}),
+            accepts=self.numbers(place, table, "accepts"),
         )
 
 

@@ -256,8 +256,8 @@ def _journeys(system: System) -> Iterator[str]:
     for i, journey in enumerate(system.journeys):
         if not journey.requests:
             yield tr('journeys[{i}].requests: "{name}" sends nothing', i=i, name=journey.name)
-        if journey.weight <= 0:
-            yield tr("journeys[{i}].weight: {weight:g} is not above 0", i=i, weight=journey.weight)
+        if journey.weight < 0:
+            yield tr("journeys[{i}].weight: {weight:g} is below 0", i=i, weight=journey.weight)
         for j, request in enumerate(journey.requests):
             place = f"journeys[{i}].requests[{j}]"
             if request.service not in services:

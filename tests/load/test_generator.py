@@ -146,6 +146,26 @@ def test_the_rate_can_be_changed_and_nonsense_changes_nothing(web: Site) -> None
         assert process.stop() == 0
 
 
+def test_visitors_are_sent_on_a_journey_at_once(web: Site) -> None:
+    seldom = Journey(
+        name="seldom",
+        weight=0,
+        requests=(
+            Request(method="POST", service="shop", path="/users", json={}, save={"own": "id"}),
+            Request(method="GET", service="shop", path="/users/{own:own}"),
+        ),
+    )
+    process = Process(web.url, [REGISTER, seldom], rate=0)
+    try:
+        eventually(lambda: process.reports, 20)
+        process.tell('{"send": "seldom", "times": 5}')
+        eventually(lambda: len(web.seen) == 10, 20)
+    finally:
+        assert process.stop() == 0
+    asked = {path for method, path, *_ in web.seen if method == "GET"}
+    assert len(asked) == 5, "each asks for its own"
+
+
 def quiet(report: Load) -> bool:
     return report.rate == 0 and report.sent == report.ok + report.failed
 

@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 
 import lab
 from lab.cli.commands import COMMANDS
+from lab.cli.run.settings import PANEL
 from lab.locale import CATALOGUES, LANGUAGES
 
 ROOT = Path(lab.__file__).parent
@@ -87,7 +88,8 @@ def help_texts() -> Iterator[tuple[str, str]]:
 def _help(place: str, command: Any) -> Iterator[tuple[str, str]]:
     for part in (command, *command.params):
         for field in ("help", "rich_help_panel"):
-            if text := getattr(part, field, None):
+            of_a_day = field == "help" and getattr(part, "rich_help_panel", "") == PANEL  # its file has each language
+            if (text := getattr(part, field, None)) and not of_a_day:
                 yield place, text
     for inner in getattr(command, "commands", {}).values():
         yield from _help(place, inner)

@@ -1,0 +1,1 @@
+"""The shop as one module: every route sees every table."""

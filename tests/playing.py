@@ -1,0 +1,55 @@
+"""A scenario played to its end, as somebody without a screen does, and what the day's own measures say of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+
+from lab.course import systems
+from lab.faults.question import Measured
+from lab.journal.event import Event, Note
+from lab.journal.query import decode
+from lab.journal.window import window
+from lab.system.model import System
+
+
+@dataclass(frozen=True)
+class Played:
+    """A run of a scenario: `answers` is what was seen for each question, in order."""
+
+    system: System
+    events: tuple[Event, ...]
+
+    @property
+    def answers(self) -> list[Measured]:
+        return [note.data["seen"] for note in self.notes("answer")]
+
+    def notes(self, topic: str) -> list[Note]:
+        return [event for event in self.events if isinstance(event, Note) and event.topic == topic]
+
+    def measure(self, name: str, since: float = 0.0) -> Measured:
+        """What that measure says of the run from `since` on, in seconds from the scenario's beginning."""
+        began = self.notes("scenario")[0].t
+        seen = window(self.system, self.events, began + since, self.events[-1].t)
+        found: Measured = resolve_name(f"{self.system.measures}:{name}")(seen)
+        return found
+
+
+def play(home: Path, day: str, scenario: str, **settings: str) -> Played:
+    """Play it, and check that each of its steps could be done."""
+    chosen = [word for name, value in settings.items() for word in (f"--{name}", value) if value != "on"]
+    switches = [f"--{name}" for name, value in settings.items() if value == "on"]
+    command = [sys.executable, "-m", "lab", "run", day, "--scenario", scenario, "--json", *chosen, *switches]
+    done = subprocess.run(
+        command, env={**os.environ, "LAB_HOME": str(home)}, capture_output=True, timeout=180, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    played = Played(systems.find(day, settings, scenario), tuple(decode(done.stdout.splitlines())))
+    told = played.notes("scenario")
+    assert not [note.text for note in told if note.level != "info"]
+    assert told[-1].data.get("over")
+    return played
