@@ -116,7 +116,7 @@ class Finding:
     `expected` and `got` are in domain words with the learner's own ids and numbers, `code` names the failure for
     programs and for signatures, `reason` says why it is unknown, skipped or an error; `needs` is what a skipped one
     waits for. `looks_like` are names of wrong services whose signature matches. `command` is a request that shows it,
-    to be pasted.
+    to be pasted, and `service` who is asked by it.
     """
 
     behaviour: str
@@ -133,6 +133,7 @@ class Finding:
     why: Text = field(default_factory=dict)
     looks_like: tuple[str, ...] = ()
     command: str = ""
+    service: str = ""
     warnings: tuple[str, ...] = ()
 
 

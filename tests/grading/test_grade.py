@@ -111,6 +111,7 @@ def test_a_failure_is_told_with_its_evidence() -> None:
     assert failed.looks_like == ("uncounted",)  # /nothing is not there at all: that looks like nothing
     assert failed.warnings == ("this was to be expected", "nor this: a visit is 201; got 200")
     assert failed.command.startswith("curl -i http://127.0.0.1:")
+    assert failed.service == "shop"
     assert any("/nothing" in line.what for line in failed.story)
     assert any(line.place.startswith("shop-1.log:") for line in failed.story)
     assert "GET /nothing" in (records / "shop-1.log").read_text()

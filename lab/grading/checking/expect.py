@@ -26,17 +26,18 @@ POLL = 0.02
 
 
 class BehaviourFailed(Exception):
-    """The behaviour does not hold. `expected` and `got` are for people, `code` names the failure for programs."""
+    """The behaviour does not hold. `expected` and `got` are for people, `code` names the failure for programs, and
+    `service` is who is asked by the `command` that shows it."""
 
     def __init__(self, expected: str, got: str, code: str, about: Iterable[About] = (), command: str = "") -> None:
         super().__init__(f"{expected}; got {got}")
         about = tuple(about)
-        commands = [one.curl for one in about if hasattr(one, "curl")]
+        commands = [(one.curl, one.service) for one in about if hasattr(one, "curl") and hasattr(one, "service")]
         self.expected = _capped(expected)
         self.got = _capped(got)
         self.code = code
         self.about = tuple(str(getattr(one, "request_id", one)) for one in about)
-        self.command = command or (commands[-1] if commands else "")
+        self.command, self.service = (command, "") if command or not commands else commands[-1]
 
 
 class CannotTell(Exception):
@@ -85,14 +86,14 @@ def eventually(
     awaiting: str,
     within: float = 20.0,
     *,
-    code: str = "never-happened",
+    code: str | Callable[[], str] = "never-happened",
     got: Callable[[], object] | None = None,
     about: Iterable[About] = (),
 ) -> T:
     """Call `probe` until its answer is true, and return the answer.
 
     Raises BehaviourFailed after `within` seconds with what was awaited, how long, and what came instead (`got()`, or
-    the probe's last answer).
+    the probe's last answer). A `code` that is called then tells what was seen.
     """
     began = time.monotonic()
     while True:
@@ -105,7 +106,7 @@ def eventually(
             raise BehaviourFailed(
                 awaiting,
                 tr("waited {waited:.1f} s; at last: {last}", waited=waited, last=_in_words(instead)),
-                code,
+                code() if callable(code) else code,
                 tuple(about),
             )
         Attention.waiting(awaiting, waited)

@@ -180,6 +180,7 @@ class Grader:
             got=failure.got if failure else "",
             code=failure.code if failure else "",
             command=failure.command if failure else "",
+            service=self._owner(failure.service) if failure else "",
             reason=outcome.reason,
             needs=outcome.needs,
             warnings=tuple(self._warnings.get(behaviour.id, ())),
@@ -188,6 +189,11 @@ class Grader:
         # Of a service that broke in the check, or has not yet what is asked, nobody knows what it would do.
         unwritten = self._broke() or self._lacks()
         return found if unwritten else replace(found, looks_like=looks_like(found, self.assignment.wrong))
+
+    def _owner(self, process: str) -> str:
+        """The service whose process it is."""
+        system = self.assignment.system
+        return next((name for name in self.assignment.learners if process in (name, *system.instances(name))), "")
 
     def _broke(self) -> bool:
         """Whether one of the learner's processes broke in this check."""

@@ -61,6 +61,8 @@ class Answer:
     """The headers that the check set."""
     began: float = 0.0
     """time.monotonic() when it was sent."""
+    service: str = ""
+    """Who was asked; of a service with replicas, which instance."""
 
     @property
     def code(self) -> str:
@@ -181,6 +183,7 @@ class Http:
             "raw": content,
             "said": headers or {},
             "began": began,
+            "service": self._service,
         }
         try:
             # One limit for the whole exchange: a body that drips must not go on for ever.

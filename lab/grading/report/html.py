@@ -10,7 +10,7 @@ from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import log_places, next_commands, tally, to_try
-from lab.grading.report.words import label, reason, said
+from lab.grading.report.words import elsewhere, label, reason, said
 from lab.journal.visible import visible
 
 STYLE = """
@@ -134,7 +134,7 @@ def _failure(report: Report, finding: Finding, language: str) -> str:
         facts.append((label("like", language), f"{_text(title)} <code>lab explain {_text(name)}</code>"))
     facts += [(label("note", language), _text(warning)) for warning in finding.warnings]
     if commands := [f"<code>{escape(visible(command))}</code>" for command in to_try(report, finding)]:
-        between = f'<br><span class="dim">{_text(label("elsewhere", language))}</span><br>'
+        between = f'<br><span class="dim">{_text(elsewhere(finding, language))}</span><br>'
         facts.append((label("try", language), between.join(commands)))
     again = f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}"
     facts.append((label("replay", language), f"<code>{_text(again)}</code>"))

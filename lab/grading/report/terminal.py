@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line
-from lab.grading.report.words import label, reason, said
+from lab.grading.report.words import elsewhere, label, reason, said
 from lab.journal.telling import Tone, Words
 
 TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
@@ -158,7 +158,7 @@ class _Page:
         for number, command in enumerate(commands := to_try(report, finding)):
             self._whole("" if number else "try", command)
             if number == 0 and len(commands) > 1:
-                self._label("", [(label("elsewhere", language), "dim")])
+                self._label("", [(elsewhere(finding, language), "dim")])
         self._whole("replay", f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}")
         for number, place in enumerate(log_places(report, finding)):
             self._whole("" if number else "log", place)

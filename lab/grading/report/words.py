@@ -23,6 +23,7 @@ LABELS: Mapping[str, str] = {
     "titled": mark("“{title}”"),
     "try": mark("try it"),
     "elsewhere": mark("and in another terminal, after the URL=... that it prints:"),
+    "elsewhere_of": mark("and in another terminal, after the URL=... that it prints for {service}:"),
     "replay": mark("replay"),
     "log": mark("your log"),
     "hint": mark("next hint"),
@@ -100,6 +101,11 @@ def known(key: str, language: str, otherwise: str) -> str:
 def reason(finding: Finding, language: str) -> str:
     """Why there is no verdict on the behaviour. Words of a service in it stay as they are."""
     return label("needs", language, id=finding.needs) if finding.needs else finding.reason
+
+
+def elsewhere(finding: Finding, language: str) -> str:
+    """Where the request that shows the failure is pasted, and whose address it goes to."""
+    return label("elsewhere_of" if finding.service else "elsewhere", language, service=finding.service)
 
 
 def said(text: Text, language: str) -> str:

@@ -25,6 +25,7 @@ ANSWER = Answer(
     request_id="req-1",
     seconds=0.5,
     sent={"note": "it's"},
+    service="orders",
 )
 
 
@@ -34,6 +35,7 @@ def test_a_failure_carries_ids_and_a_command_to_paste() -> None:
     failed = caught.value
     assert (failed.expected, failed.got, failed.code) == ("one charge", "2 charges", "charged-twice")
     assert failed.about == ("order-1", "7", "req-1")
+    assert failed.service == "orders"
     assert failed.command == (
         "curl -i -X POST http://127.0.0.1:1/orders -H 'content-type: application/json' -d '{\"note\": \"it'\"'\"'s\"}'"
     )
@@ -57,6 +59,13 @@ def test_eventually_tells_who_watches_and_says_what_came_instead(monkeypatch: py
     assert caught.value.got.endswith("s; at last: 3 users")
     assert caught.value.code == "users-lost"
     assert set(told) == {"five users"}
+
+
+def test_what_eventually_calls_a_failure_may_depend_on_what_was_seen() -> None:
+    seen = ["two"]
+    with pytest.raises(BehaviourFailed) as caught:
+        eventually(lambda: False, "five users", within=0.05, code=lambda: f"only-{seen[-1]}")
+    assert caught.value.code == "only-two"
 
 
 def test_never_watches_until_the_fence_has_passed_and_all_is_quiet() -> None:

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.terminal import awaiting, render, stability, to_try
+from lab.grading.report.words import elsewhere
 from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -184,3 +185,9 @@ def test_a_request_to_paste_names_no_port_that_is_gone() -> None:
     ]  # fmt: skip
     assert to_try(CONSUMER, replace(finding, command="redis-cli ttl p")) == ["redis-cli ttl p"]
     assert to_try(CONSUMER, replace(finding, command="")) == []
+
+
+def test_the_report_says_whose_address_a_request_goes_to() -> None:
+    finding = replace(CONSUMER.findings[1], service="payments")
+    assert "that it prints for payments:" in elsewhere(finding, "en")
+    assert "for" not in elsewhere(replace(finding, service=""), "en")
