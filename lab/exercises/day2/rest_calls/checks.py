@@ -357,7 +357,7 @@ def check_request_ids_are_not_mixed_up(http: Http, stub: Mapping[str, Stub], new
     heard = {seen.path.rpartition("/")[2]: seen.headers.get("x-request-id") for seen in stub["users"].seen}
     expect(
         heard == idents,
-        tr("{count} orders at once: users hears of each user under the id of that order", count=AT_ONCE),
+        tr("{count} orders at once: each asks users under its own X-Request-ID", count=AT_ONCE),
         got=tr("{heard} instead of {idents}", heard=heard, idents=idents),
         code="request-ids-mixed-up",
         about=answers[:1],
