@@ -134,6 +134,12 @@ class SystemUnderTest:
 
         return writing(self.database(name), within)
 
+    def failing_commits(self, name: str) -> AbstractContextManager[bool]:
+        """Let what it inserts fail at the commit, see `lab.grading.instruments.database.failing_commits`."""
+        from lab.grading.instruments.database import failing_commits
+
+        return failing_commits(self.database(name))
+
     def dir(self, name: str) -> Path:
         """The folder of its source."""
         return Path(self._service(name).dir or ".")

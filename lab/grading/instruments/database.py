@@ -1,10 +1,11 @@
-"""A service's SQLite database as a check sees it: a writer beside the service, who may take his time."""
+"""A service's SQLite database as a check sees it: a writer beside the service, who may take his time, and a rule that
+lets its commits fail."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 
@@ -33,3 +34,51 @@ def writing(database: Path, within: float = 1.0) -> Iterator[bool | None]:
             yield True
         finally:
             connection.execute("ROLLBACK")
+
+
+@contextmanager
+def failing_commits(database: Path) -> Iterator[bool]:
+    """Let each transaction that inserts something fail at its commit, and not before: every new row owes a debt to a
+    table that is empty, which SQLite looks at when the transaction ends.
+
+    Only connections that enforce foreign keys are hit. False: there is no SQLite database.
+    """
+    try:
+        tables = [name.replace('"', '""') for (name,) in _execute(database, _TABLES)]
+        owing = [_OWING.format(number=number, table=table) for number, table in enumerate(tables)]
+        _execute(database, *_DEBT, *owing)
+    except sqlite3.Error:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        # A service that never ends the transaction that failed keeps us from it, and itself from writing ever again.
+        with suppress(sqlite3.OperationalError):
+            _execute(
+                database,
+                *(f"DROP TRIGGER lab_owes_{number}" for number in range(len(tables))),
+                "DROP TABLE lab_debts",
+                "DROP TABLE lab_nothing",
+            )
+
+
+_DEBT = (
+    "CREATE TABLE lab_nothing (id INTEGER PRIMARY KEY)",
+    "CREATE TABLE lab_debts (id INTEGER REFERENCES lab_nothing (id) DEFERRABLE INITIALLY DEFERRED)",
+)
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+_OWING = 'CREATE TRIGGER lab_owes_{number} AFTER INSERT ON "{table}" BEGIN INSERT INTO lab_debts VALUES (1); END'
+
+
+def _execute(database: Path, *statements: str) -> list[tuple[str]]:
+    """Execute them in one transaction; what the last one finds. Raises sqlite3.Error."""
+    with closing(
+        sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=5.0, isolation_level=None)
+    ) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        found: list[tuple[str]] = []
+        for statement in statements:
+            found = connection.execute(statement).fetchall()
+        connection.execute("COMMIT")
+        return found

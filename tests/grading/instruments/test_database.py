@@ -1,4 +1,4 @@
-"""The instrument that keeps a service's writes waiting."""
+"""The instruments that keep a service's writes waiting and let its commits fail."""
 
 import sqlite3
 from contextlib import closing
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.grading.instruments.database import writing
+from lab.grading.instruments.database import failing_commits, writing
 
 
 def _service(path: Path, mode: str) -> sqlite3.Connection:
@@ -42,3 +42,30 @@ def test_data_that_are_elsewhere_are_none_of_ours(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("a service that keeps its payments in a text file\n" * 100)
     with writing(tmp_path / "text.db") as held:
         assert held is None
+
+
+def test_an_insert_goes_through_and_its_commit_fails(tmp_path: Path) -> None:
+    with closing(_service(tmp_path / "s.db", "WAL")) as service:
+        service.execute("PRAGMA foreign_keys=ON")
+        with failing_commits(tmp_path / "s.db") as failing:
+            assert failing
+            service.execute("BEGIN")
+            service.execute("INSERT INTO t VALUES (1)")
+            with pytest.raises(sqlite3.IntegrityError):
+                service.execute("COMMIT")
+            service.execute("ROLLBACK")
+        service.execute("INSERT INTO t VALUES (2)")
+        assert service.execute("SELECT x FROM t").fetchall() == [(2,)]
+        assert service.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
+
+
+def test_whoever_does_not_enforce_foreign_keys_is_not_hit(tmp_path: Path) -> None:
+    with closing(_service(tmp_path / "s.db", "WAL")) as service, failing_commits(tmp_path / "s.db"):
+        service.execute("INSERT INTO t VALUES (1)")
+        assert service.execute("SELECT x FROM t").fetchall() == [(1,)]
+
+
+def test_commits_fail_only_where_there_is_a_database(tmp_path: Path) -> None:
+    with failing_commits(tmp_path / "none.db") as failing:
+        assert not failing
+    assert not (tmp_path / "none.db").exists()

@@ -29,6 +29,8 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
     expect_email_taken(http.post("/users", json={"email": people[0].sent["email"], "name": "Refused Refusedov"}))
     heard: list[Any] = []
     expect_nothing_before_the_commit(system, http, broker, new, heard)
+    with system.failing_commits("users"):
+        undone = register(http, new)
     people.append(registered(http, new))  # a fence: what was published before it has arrived when it has
 
     for person in people:
@@ -52,16 +54,23 @@ def check_each_registration_is_announced_once(system, http, broker, wire, new):
         code="announced-refused",
         about=[people[0]],
     )
+    expect(
+        undone.status == 201 or not about(undone, heard),
+        tr("the registration of {email} failed at its commit: nothing is announced", email=undone.sent["email"]),
+        got=tr("user.registered was published before the commit"),
+        code="announced-before-the-commit",
+        about=[undone],
+    )
     for person in people:
         events = about(person, heard)
         for message in events:
-            wrong = malformed(message, person)
+            code, wrong = malformed(message, person)
             expect(
                 not wrong,
                 tr("the event about user {id} is as agreed", id=person.json["id"]),
                 got=f"{wrong}: {message.body.decode(errors='replace')}",
-                code="malformed-event",
-                about=[person],
+                code=code,
+                about=[message.message_id, person],
             )
         idents = {str(message.json["id"]) for message in events}
         expect(
@@ -105,7 +114,7 @@ def check_order_of_a_new_user_is_soon_accepted(http, broker, new):
         isinstance(placed.json, dict) and placed.json.get("id") is not None and agreed.items() <= placed.json.items(),
         tr("POST /orders of user {id} answers with id, user_id and amount", id=person.json["id"]),
         got=f"{placed}: {placed.text[:200]}",
-        code="wrong-order",
+        code="half-an-order" if isinstance(placed.json, dict) and "amount" not in placed.json else "wrong-order",
         about=[placed],
     )
     stranger = new.id("user")
@@ -208,6 +217,7 @@ def check_users_needs_no_listener(system, http, broker, new):
 @behaviour("C5")
 def check_every_subscriber_gets_every_event(http, broker, wire, new):
     listening(broker)
+    foreign = broker.publish(broker.event("order.created", {"order_id": new.id("order"), "user_id": new.id("user")}))
     with broker.listen("user.*") as other, broker.listen("order.#") as stranger:
         people = http.at_once([lambda: register(http, new)] * 10)
         for person in people:
@@ -240,6 +250,13 @@ def check_every_subscriber_gets_every_event(http, broker, wire, new):
             got=tr("it got {count}: {exchange} is no topic exchange", count=len(strange), exchange=EXCHANGE),
             code="not-a-topic",
         )
+    expect(
+        foreign not in {flow.message for flow in wire.deliveries("orders->amqp", QUEUE)},
+        tr("{queue} is bound to {key}: an event order.created does not come to it", queue=QUEUE, key=KEY),
+        got=tr("it was delivered to orders"),
+        code="bound-to-more",
+        about=[foreign],
+    )
 
 
 @behaviour("C6")
@@ -358,8 +375,8 @@ def expect_registered(answer: Answer, when: str = "", code: str = "not-registere
         tr("POST /users {when}: 201 with id, email and name", when=when)
         if when
         else tr("POST /users: 201 with id, email and name"),
-        got=answer,
-        code=code,
+        got=f"{answer}: {answer.text[:200]}",
+        code="half-a-user" if answer.status == 201 and code == "not-registered" else code,
         about=[answer],
     )
 
@@ -442,35 +459,50 @@ def published(wire: Any) -> str:
     )
 
 
-def malformed(message: Any, person: Answer) -> str:
-    """What is wrong with an event about this user, in words; "" if it is as agreed."""
+def malformed(message: Any, person: Answer) -> tuple[str, str]:
+    """What is wrong with an event about this user, as a code and in words; "" twice if it is as agreed."""
     event = message.json
     if not isinstance(event, dict):
-        return tr("the body is no JSON object")
-    data = event.get("data")
+        return "malformed-event", tr("the body is no JSON object")
+    data, asked = event.get("data"), person.request_id
     agreed = {"user_id": person.json["id"], "email": person.sent["email"], "name": person.sent["name"]}
-    wrong = {
-        tr("specversion is not 1.0"): event.get("specversion") != "1.0",
-        tr("it has no id"): not event.get("id"),
-        tr("source is not {source}", source=SOURCE): event.get("source") != SOURCE,
-        tr("type is not {key}", key=KEY): event.get("type") != KEY,
-        tr("time is not as in RFC 3339"): not is_time(event.get("time")),
-        tr("data is not {agreed}", agreed=agreed): not isinstance(data, dict) or not agreed.items() <= data.items(),
-        tr("correlationid is not the request's X-Request-ID {request_id}", request_id=person.request_id): event.get(
-            "correlationid"
-        )
-        != person.request_id,
-        tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id): message.message_id
-        != str(event.get("id")),
-        tr("correlation_id is {correlation!r} and not the event's correlationid", correlation=message.correlation_id): (
-            message.correlation_id != event.get("correlationid")
+    wrong = [
+        (event.get("specversion") != "1.0", "malformed-event", tr("specversion is not 1.0")),
+        (not event.get("id"), "malformed-event", tr("it has no id")),
+        (event.get("source") != SOURCE, "malformed-event", tr("source is not {source}", source=SOURCE)),
+        (event.get("type") != KEY, "malformed-event", tr("type is not {key}", key=KEY)),
+        (not is_time(event.get("time")), "malformed-event", tr("time is not as in RFC 3339")),
+        (
+            not isinstance(data, dict) or not agreed.items() <= data.items(),
+            "malformed-event",
+            tr("data is not {agreed}", agreed=agreed),
         ),
-        tr("it is not persistent (delivery_mode 2)"): not message.persistent,
-        tr("content_type is {content_type!r}", content_type=message.content_type): not message.content_type.startswith(
-            CONTENT_TYPE
+        (
+            event.get("correlationid") != asked,
+            "wrong-correlation",
+            tr("correlationid is not the request's X-Request-ID {request_id}", request_id=asked),
         ),
-    }
-    return next((words for words, found in wrong.items() if found), "")
+        (
+            message.message_id != str(event.get("id")),
+            "malformed-event",
+            tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id),
+        ),
+        (
+            message.correlation_id != event.get("correlationid"),
+            "malformed-event",
+            tr(
+                "correlation_id is {correlation!r} and not the event's correlationid",
+                correlation=message.correlation_id,
+            ),
+        ),
+        (not message.persistent, "not-persistent", tr("it is not persistent (delivery_mode 2)")),
+        (
+            not message.content_type.startswith(CONTENT_TYPE),
+            "malformed-event",
+            tr("content_type is {content_type!r}", content_type=message.content_type),
+        ),
+    ]
+    return next(((code, words) for found, code, words in wrong if found), ("", ""))
 
 
 def is_time(value: Any) -> bool:
