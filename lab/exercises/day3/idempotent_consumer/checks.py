@@ -15,6 +15,8 @@ AMOUNT, BEYOND = 25_000, 90_000
 """The provider approves the one and declines the other."""
 FORGETFUL = 5.0
 """Seconds after which a memory that is only meant for the next moment has forgotten."""
+MEANWHILE = 20
+"""Events after which a memory of a few has forgotten."""
 AFTERWARDS = 2.0
 """Seconds for which what came of a crash is looked at: what is repeated late shows."""
 LOST = 10.0
@@ -103,20 +105,21 @@ def check_two_instances_are_one_consumer(system, http, broker, stub, new):
 @behaviour("C3")
 def check_duplicate_after_a_restart(system, http, broker, stub, new):
     listening(broker)
-    event, missed = created(broker, new), created(broker, new)
+    event, *missed = (created(broker, new) for _ in range(1 + MEANWHILE))
     broker.publish(event)
     paid(http, event)
     since = time.monotonic()
     broker.drained(QUEUE)
     system.stop("payments")
-    broker.publish(missed)
+    for other in missed:
+        broker.publish(other)
     kept = tr("the queue {queue} keeps what is published while payments and the broker are restarted", queue=QUEUE)
     expect(
         broker.exists(QUEUE),
         kept,
         got=tr("the queue went away together with its consumer"),
         code="queue-gone",
-        about=names(missed),
+        about=names(missed[0]),
     )
     broker.restart()
     expect(
@@ -124,12 +127,13 @@ def check_duplicate_after_a_restart(system, http, broker, stub, new):
         kept,
         got=tr("it is gone: it was not declared durable"),
         code="queue-not-durable",
-        about=names(missed),
+        about=names(missed[0]),
     )
     # Duplicates come later than a short memory lasts, whether it forgets by a timer or at its start.
     stays(lambda: broker.exists(QUEUE), since + FORGETFUL - time.monotonic())
     system.start("payments")
-    paid(http, missed)
+    for other in missed:
+        paid(http, other)
     broker.publish(event)
     settle(http, broker, new)
     expect_one_payment(http, stub, event, tr("its event came again after a restart"), code="forgot")
@@ -140,7 +144,7 @@ def check_killed_in_the_middle_of_a_charge(system, http, broker, stub, wire, new
     listening(broker)
     events = _killed_while_the_provider_is_asked(system, http, broker, stub, wire, new)
     events += _killed_before_it_is_written(system, http, broker, stub, wire, new)
-    events += _answer_of_the_provider_is_lost(http, broker, stub, wire, new)
+    events += _first_answers_are_no_decisions(http, broker, stub, wire, new)
     stays(lambda: all(len(payments(http, event)) == 1 for event in events), AFTERWARDS)
     broker.drained(QUEUE)
     for event in events:
@@ -162,8 +166,9 @@ def _killed_while_the_provider_is_asked(
     held.wait()
     within(0.4, lambda: payments(http, events[1]))
     system.kill("payments")
+    early = "acknowledged-while-asking", tr("it had been acknowledged before the provider answered")
     _all_paid_after_the_kill(
-        system, http, broker, stub, wire, events, since, tr("the service was killed while it charged")
+        system, http, broker, stub, wire, events, since, tr("the service was killed while it charged"), early
     )
     return events
 
@@ -199,14 +204,23 @@ def _killed_before_it_is_written(system: Any, http: Http, broker: Any, stub: Any
         events,
         since,
         tr("the service was killed after the provider’s answer, before the payment was written"),
+        ("acknowledged-before-the-write", tr("it had been acknowledged before the payment could be written")),
     )
     return events
 
 
 def _all_paid_after_the_kill(
-    system: Any, http: Http, broker: Any, stub: Any, wire: Any, events: list[Any], since: int, when: str
+    system: Any,
+    http: Http,
+    broker: Any,
+    stub: Any,
+    wire: Any,
+    events: list[Any],
+    since: int,
+    when: str,
+    early: tuple[str, str],
 ) -> None:
-    """What was in hand at the kill is charged after the restart, once."""
+    """What was in hand at the kill is charged after the restart, once. `early` is what an ack before the kill means."""
     killed = wire.mark()
     within(3.0, lambda: not broker.consumers(QUEUE))  # the broker has noticed
     kept = broker.exists(QUEUE)
@@ -215,7 +229,7 @@ def _all_paid_after_the_kill(
     listening(broker)
     for event in events:
         if not within(LOST, lambda event=event: payments(http, event)):  # type: ignore[misc]
-            code, why = unpaid(wire, event, since, killed, kept)
+            code, why = unpaid(wire, event, since, killed, early, kept)
             expect(
                 False,
                 tr("order {order} is paid after the restart, although {when}", order=order_of(event), when=when),
@@ -225,21 +239,30 @@ def _all_paid_after_the_kill(
             )
 
 
-def _answer_of_the_provider_is_lost(http: Http, broker: Any, stub: Any, wire: Any, new: Any) -> list[Any]:
-    event = created(broker, new)
+def _first_answers_are_no_decisions(http: Http, broker: Any, stub: Any, wire: Any, new: Any) -> list[Any]:
+    """Of one order the provider's first answer is lost, of another one it is 500."""
+    troubles = {
+        tr("the provider’s first answer was lost"): (lost(), "acknowledged-after-a-lost-answer"),
+        tr("the provider’s first answer was 500"): (status(500), "acknowledged-after-a-500"),
+    }
+    events = [created(broker, new) for _ in troubles]
     since = wire.mark()
-    stub["payment"].will(lost(), on="POST /charges", times=1)
-    broker.publish(event)
-    if not within(PATIENCE, lambda: payments(http, event)):
-        code, why = unpaid(wire, event, since, wire.mark(), kept=True)
-        expect(
-            False,
-            tr("order {order} is paid, although the provider’s first answer was lost", order=order_of(event)),
-            got=why,
-            code=code,
-            about=names(event),
-        )
-    return [event]
+    for event, (deed, _) in zip(events, troubles.values(), strict=True):
+        order = order_of(event)
+        stub["payment"].will(deed, on="POST /charges", times=1, where=lambda seen, order=order: asks_for(seen, order))
+        broker.publish(event)
+    for event, (trouble, (_, acknowledged)) in zip(events, troubles.items(), strict=True):
+        if not within(PATIENCE, lambda event=event: payments(http, event)):  # type: ignore[misc]
+            early = acknowledged, tr("it was acknowledged after that")
+            code, why = unpaid(wire, event, since, wire.mark(), early)
+            expect(
+                False,
+                tr("order {order} is paid, although {trouble}", order=order_of(event), trouble=trouble),
+                got=why,
+                code=code,
+                about=names(event),
+            )
+    return events
 
 
 @behaviour("C5")
@@ -315,13 +338,15 @@ def check_poison_blocks_nobody(system, http, broker, stub, wire, new):
     expect_one_payment(http, stub, event, tr("unreadable messages were before it"), code="recorded-twice")
 
 
-def unpaid(wire: Any, event: dict[str, Any], since: int, killed: int, kept: bool) -> tuple[str, str]:
-    """The code and the words for an event that had no effect after a kill, by what was seen of it on the wire."""
+def unpaid(
+    wire: Any, event: dict[str, Any], since: int, killed: int, early: tuple[str, str], kept: bool = True
+) -> tuple[str, str]:
+    """The code and the words for an event that had no effect, by what was seen of it on the wire; `early` are those for
+    an ack before the kill."""
     ident = [event["id"]]
     if wire.acknowledged("payments->amqp", ident, since) and not wire.acknowledged("payments->amqp", ident, killed):
-        return "event-lost", tr(
-            "no payment, and the event was never delivered again: it had been acknowledged before the work was done"
-        )
+        code, when = early
+        return code, tr("no payment, and the event was never delivered again: {when}", when=when)
     if any(flow.message == event["id"] for flow in wire.deliveries("payments->amqp", QUEUE, killed)):
         return "redelivery-ignored", tr("no payment, although the event was delivered again: it counted as done")
     if not kept:
@@ -354,12 +379,18 @@ def payments(http: Http, event: dict[str, Any]) -> list[Any]:
     return items if isinstance(items, list) else []
 
 
+def shown(http: Http, event: dict[str, Any]) -> str:
+    """What is said of its payments."""
+    answer = http.get(f"/payments?order_id={order_of(event)}")
+    return f"{answer}: {answer.text[:200]}"
+
+
 def paid(http: Http, event: dict[str, Any]) -> None:
     eventually(
         lambda: payments(http, event),
         tr("order {order} to have a payment", order=order_of(event)),
         code="never-paid",
-        got=lambda: http.get(f"/payments?order_id={order_of(event)}"),
+        got=lambda: shown(http, event),
         about=names(event),
     )
 
@@ -380,8 +411,10 @@ def expect_one_payment(http: Http, stub: Any, event: dict[str, Any], when: str, 
     expect(
         len(charges) == 1,
         tr("order {order} is charged once, although {when}", order=order, when=when),
-        got=tr("{count} charges: {some}", count=len(charges), some=some(charges)),
-        code=code,
+        got=tr("{count} charges: {some}", count=len(charges), some=some(charges))
+        if charges
+        else tr("no charge, and the payment {item}", item=some(items)),
+        code=code if charges else "never-charged",
         about=names(event),
     )
     expect_item(items[0], event, {"status": "approved", "charge_id": charges[0]["id"]})
@@ -404,11 +437,12 @@ def expect_declined(http: Http, stub: Any, event: dict[str, Any]) -> None:
 def expect_item(item: Any, event: dict[str, Any], decision: dict[str, str]) -> None:
     """A payment is as agreed."""
     agreed = {"order_id": order_of(event), "amount": event["data"]["amount"], **decision}
+    wrong = {name for name, value in agreed.items() if not isinstance(item, dict) or item.get(name) != value}
     expect(
-        isinstance(item, dict) and agreed.items() <= item.items(),
+        not wrong,
         tr("the payment of order {order} is {agreed}", order=order_of(event), agreed=some([agreed])),
         got=some([item]),
-        code="wrong-payment",
+        code="charge-id-not-kept" if wrong == {"charge_id"} else "wrong-payment",
         about=names(event),
     )
 
@@ -421,7 +455,11 @@ def expect_keys(stub: Any, event: dict[str, Any]) -> None:
         keys == {order},
         tr("every charge of order {order} has the Idempotency-Key {order}", order=order),
         got=tr("{count} requests under {keys}", count=len(asked), keys=", ".join(sorted(map(str, keys)))),
-        code="charged-under-other-keys",
+        code="charged-without-a-key"
+        if "" in keys
+        else "charged-under-the-event"
+        if event["id"] in keys
+        else "charged-under-other-keys",
         about=names(event),
     )
 
