@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -20,7 +21,9 @@ CONTENT_TYPE = "application/cloudevents+json"
 LINK = "orders->amqp"
 OUTAGE = 5.0
 """Seconds without a broker that a relay must not give up in."""
-QUIET = 2.0
+CROWD = 6
+"""Clients who want the same at the same moment."""
+QUIET = 1.5
 """Seconds in which a relay with nothing to do must publish nothing."""
 ENDLESS = (
     "SELECT (WITH RECURSIVE step(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM step WHERE n < 1000000000) "
@@ -43,13 +46,13 @@ def check_what_happens_is_announced(http, broker, new):
         for (kind, data), cause in zip(agreed.items(), (order, answer), strict=True):
             announced(heard, [order], kind)
             for message in told(heard, order, kind):
-                wrong = malformed(message, data, cause)
+                code, wrong = malformed(message, data, cause)
                 expect(
                     not wrong,
                     tr("the event {kind} of order {id} is as agreed", kind=kind, id=order.json["id"]),
                     got=f"{wrong}: {message.body.decode(errors='replace')}",
-                    code="malformed-event",
-                    about=[order],
+                    code=code,
+                    about=[message.message_id, cause],
                 )
             expect_one_id(heard, order, kind, "id-changes")
         both = ids(heard, order, CREATED) & ids(heard, order, CANCELLED)
@@ -70,18 +73,18 @@ def check_what_happens_is_announced(http, broker, new):
 
 
 @behaviour("C2")
-def check_what_was_refused_is_not_announced(http, broker, new):
+def check_what_was_refused_is_not_announced(system, http, broker, new):
     with broker.listen() as heard:
         order = placed(http, new)
         cancelled(http, order)
         nobody = new.id("order")
         refused = [
-            (http.post("/orders", json=order.sent), 409, "duplicate_ref"),
-            (http.post(f"/orders/{order.json['id']}/cancel"), 409, "already_cancelled"),
-            (http.post(f"/orders/{nobody}/cancel"), 404, "unknown_order"),
-            (http.get(f"/orders/{nobody}"), 404, "unknown_order"),
+            (http.post("/orders", json=order.sent), 409, "duplicate_ref", "ref-taken-twice"),
+            (http.post(f"/orders/{order.json['id']}/cancel"), 409, "already_cancelled", "cancelled-twice"),
+            (http.post(f"/orders/{nobody}/cancel"), 404, "unknown_order", "unknown-cancelled"),
+            (http.get(f"/orders/{nobody}"), 404, "unknown_order", "unknown-shown"),
         ]
-        for answer, status, code in refused:
+        for answer, status, code, done in refused:
             expect(
                 answer.status == status and answer.code == code,
                 tr(
@@ -92,20 +95,29 @@ def check_what_was_refused_is_not_announced(http, broker, new):
                     code=code,
                 ),
                 got=answer,
-                code="not-refused",
+                code=done if answer.outcome == "ok" else "refused-otherwise",
                 about=[order, answer],
             )
+        wanted, contested = placed(http, new), {"ref": new.id("ref"), "amount": 25_000}
+        # While nobody can write, all of them can look: who looks first and writes later is told.
+        with ThreadPoolExecutor(2 * CROWD) as crowd, system.writing("orders"):
+            orders = [crowd.submit(http.post, "/orders", json=contested) for _ in range(CROWD)]
+            cancels = [crowd.submit(http.post, f"/orders/{wanted.json['id']}/cancel") for _ in range(CROWD)]
+            within(0.4, lambda: all(asked.done() for asked in [*orders, *cancels]))
+        won = only_one([asked.result() for asked in orders], 201, "duplicate_ref", "ref-taken-at-once")
+        only_one([asked.result() for asked in cancels], 200, "already_cancelled", "cancelled-at-once")
         fence = placed(http, new)
-        announced(heard, [order, fence])
-        announced(heard, [order], CANCELLED)
+        announced(heard, [order, wanted, won, fence])
+        announced(heard, [order, wanted], CANCELLED)
 
         def ghosts() -> list[str]:
-            known = {order.json["id"], fence.json["id"]}
-            return [
+            known = {one.json["id"] for one in (order, wanted, won, fence)}
+            found = [
                 message.body.decode(errors="replace")
                 for message in heard.up_to_now()
                 if data_of(message).get("order_id") not in known
             ]
+            return found[:2]
 
         never(
             ghosts,
@@ -115,14 +127,37 @@ def check_what_was_refused_is_not_announced(http, broker, new):
                 id=nobody,
             ),
             code="announced-refused",
-            about=[answer for answer, _, _ in refused],
+            about=[answer for answer, *_ in refused],
         )
-        for kind in (CREATED, CANCELLED):
-            expect_one_id(heard, order, kind, "announced-refused")
+        for one in (order, wanted, won):
+            expect_one_id(heard, one, CREATED, "announced-refused")
+        for one in (order, wanted):
+            expect_one_id(heard, one, CANCELLED, "cancellation-announced-again")
+
+
+def only_one(answers: list[Answer], status: int, refusal: str, code: str) -> Answer:
+    """Of those who asked the same at the same moment one gets it: the answer to that one."""
+    done = [answer for answer in answers if answer.status == status]
+    refused = [answer for answer in answers if answer.status == 409 and answer.code == refusal]
+    tally = Counter(f"{answer.status or answer.error} {answer.code}".strip() for answer in answers)
+    expect(
+        len(done) == 1 and len(done) + len(refused) == len(answers),
+        tr(
+            "{count} × POST {path} with the same content at the same moment: once {status}, otherwise 409 {code}",
+            count=len(answers),
+            path=answers[0].path,
+            status=status,
+            code=refusal,
+        ),
+        got=", ".join(f"{count} × {what}" for what, count in tally.items()),
+        code=code if len(done) > 1 else "refused-otherwise",
+        about=done[:2] or answers[:1],
+    )
+    return done[0]
 
 
 @behaviour("C3")
-def check_orders_taken_without_a_broker_are_announced_later(http, broker, faults, new):
+def check_orders_taken_without_a_broker_are_announced_later(system, http, broker, faults, new):
     with broker.listen() as heard:
         with faults.on(LINK, "refuse"):
             began = time.monotonic()
@@ -139,10 +174,6 @@ def check_orders_taken_without_a_broker_are_announced_later(http, broker, faults
             http, heard, orders, new, tr("5 orders that were taken while the broker was unreachable for 5 s")
         )
 
-
-@behaviour("C3")
-def check_a_crash_without_a_broker_loses_nothing(system, http, broker, faults, new):
-    with broker.listen() as heard:
         with faults.on(LINK, "blackhole"):
             orders = [placed(http, new, tr("while the broker does not answer")) for _ in range(5)]
             system.kill("orders")
@@ -157,25 +188,32 @@ def announced_alone(http: Http, heard: Any, orders: list[Answer], new: Any, what
     if within(20.0, lambda: not missing(heard, orders)):
         return
     lost = missing(heard, orders)
+    shown = http.get("/admin/outbox")
     more = place(http, new)
     asked = within(10.0, lambda: not missing(heard, orders))
+    waiting = pending(shown)
+    seen = [
+        tr("{count} were not within 20 s: {names}", count=len(lost), names=names(lost)),
+        tr("GET /admin/outbox then: {text}", text=shown.text[:80] or shown),
+        tr("after one more request they were: the relay works only when somebody orders")
+        if asked
+        else tr("after one more request they were not, either"),
+    ]
     expect(
         False,
         tr("{what} are announced once it is back", what=what),
-        got=tr("{count} were not within 20 s: {names}", count=len(lost), names=names(lost))
-        + "; "
-        + (
-            tr("after one more request they were: the relay works only when somebody orders")
-            if asked
-            else tr("after one more request they were not, either")
-        ),
-        code="announced-on-request-only" if asked else "announcement-lost",
-        about=[lost[0], more],
+        got="; ".join(seen),
+        code="announced-on-request-only"
+        if asked
+        else "left-in-the-outbox"
+        if isinstance(waiting, int) and waiting >= len(lost)
+        else "not-in-the-outbox",
+        about=[lost[0], shown, more],
     )
 
 
 @behaviour("C4")
-def check_two_instances_announce_everything(system, http, broker, faults, new):
+def check_two_instances_announce_everything(system, http, broker, faults, wire, new):
     instances = system.scale("orders", 2)
     with broker.listen() as heard:
         orders = http.at_once([lambda name=name: place(http[name], new) for name in instances * 10], limit=8)
@@ -186,22 +224,64 @@ def check_two_instances_announce_everything(system, http, broker, faults, new):
         for order in orders:
             expect_one_id(heard, order, CREATED, "announced-under-two-ids")
 
-        for dying in instances:  # each in its turn: whoever relays just now is one of the two
-            with faults.on(LINK, "refuse"):
-                orders = [placed(http[name], new, tr("while the broker is unreachable")) for name in instances * 3]
-                system.kill(dying)
-            announced(
-                heard,
-                orders,
-                code="orphaned",
-                when=tr(", half of them by {other}, which has been killed since", other=dying),
-            )
-            if dying != instances[-1]:
-                system.start(dying)
+        with faults.on(LINK, "refuse"):
+            orders = placed_through(http, instances, new)
+            since = wire.mark()
+            faults.add(f"lose-confirm {LINK}")  # whoever announces waits for it, with the others in hand
+        eventually(
+            lambda: wire.flows(LINK, "publish*", since),
+            tr("one of the two instances to announce orders once the broker is back"),
+            code="not-announced",
+            got=lambda: tr("no publish on the wire"),
+            about=orders[:1],
+        )
+        busy = wire.flows(LINK, "publish*", since)[0].source
+        idle = next(name for name in instances if name != busy)
+        with faults.on(LINK, "refuse"):
+            orders += placed_through(http, instances, new)
+            system.kill(busy)
+        the_other_announces(http[idle], heard, orders, busy, new)
+        for order in orders:
+            expect_one_id(heard, order, CREATED, "announced-under-two-ids")
+
+
+def placed_through(http: Http, instances: list[str], new: Any) -> list[Answer]:
+    return [placed(http[name], new, tr("while the broker is unreachable")) for name in instances * 3]
+
+
+def the_other_announces(http: Http, heard: Any, orders: list[Answer], dead: str, new: Any) -> None:
+    """Whatever both instances took before one of them died, and what is ordered since."""
+    later = placed(http, new, tr("after {dead} was killed", dead=dead))
+
+    def lost() -> list[Answer]:
+        return missing(heard, orders)
+
+    def shown() -> Iterator[Answer]:
+        yield from lost()[:1]
+        yield later
+
+    def instead() -> str:
+        known = tr("{count} of them not announced: {names}", count=len(lost()), names=names(lost()))
+        if missing(heard, [later]):
+            return known + "; " + tr("an order taken after that is not announced, either")
+        return known + "; " + tr("order {id}, taken after that, is announced", id=later.json["id"])
+
+    eventually(
+        lambda: not missing(heard, [*orders, later]),
+        tr(
+            "{kind} of {count} orders, although {dead}, which had begun to announce them, was killed",
+            kind=CREATED,
+            count=len(orders),
+            dead=dead,
+        ),
+        code=lambda: "nobody-relays" if missing(heard, [later]) else "orphaned",
+        got=instead,
+        about=shown(),
+    )
 
 
 @behaviour("C5")
-def check_events_of_an_order_keep_their_order(system, http, broker, faults, new):
+def check_events_of_an_order_keep_their_order(system, http, broker, faults, wire, new):
     one, other = system.scale("orders", 2)
     with broker.listen() as heard:
         with faults.on(LINK, "refuse"):
@@ -210,14 +290,16 @@ def check_events_of_an_order_keep_their_order(system, http, broker, faults, new)
                 orders.append(placed(http[one], new, tr("while the broker is unreachable")))
                 cancels.append(cancelled(http[other], orders[-1]))
             faults.add(f'reset {LINK} x2 on "publish {CREATED}*"')  # the first ones do not get through at once
-        announced(heard, orders)
-        announced(heard, orders, CANCELLED)
+        for kind in (CREATED, CANCELLED):
+            announced(heard, orders, kind, wire=wire)
         wrong = [order for order in orders if first(heard, order, CANCELLED).at < first(heard, order, CREATED).at]
+        overtaken = [order for order in wrong if sent_first(wire, heard, order) == CREATED]
         expect(
             not wrong,
             tr("each of {count} orders is announced as created, and after that as cancelled", count=len(orders)),
-            got=tr("{count} were cancelled first: {names}", count=len(wrong), names=names(wrong)),
-            code="out-of-order",
+            got=tr("{count} were cancelled first: {names}", count=len(wrong), names=names(wrong))
+            + ("; " + tr("their order.created had been sent before, and did not get through") if overtaken else ""),
+            code="overtaken" if overtaken else "out-of-order",
             about=[
                 part
                 for order, cancel in zip(orders, cancels, strict=True)
@@ -225,6 +307,12 @@ def check_events_of_an_order_keep_their_order(system, http, broker, faults, new)
                 for part in (order, *(first(heard, order, kind).message_id for kind in (CANCELLED, CREATED)), cancel)
             ],
         )
+
+
+def sent_first(wire: Any, heard: Any, order: Answer) -> str:
+    """Which of the order's two events was sent first, whether it got through or not."""
+    kinds = {first(heard, order, kind).message_id: kind for kind in (CREATED, CANCELLED)}
+    return next((kinds[flow.message] for flow in wire.flows(LINK, "publish*") if flow.message in kinds), "")
 
 
 @behaviour("C6")
@@ -237,8 +325,8 @@ def check_outbox_empties_itself(http, broker, faults, wire, new):
                 shown.status == 200 and pending(shown) == len(waiting),
                 tr('3 events wait for the broker: GET /admin/outbox answers 200 {"pending": 3}'),
                 got=f"{shown}: {shown.text[:200]}",
-                code="outbox-not-shown",
-                about=[shown],
+                code="outbox-not-shown" if pending(shown) is None else "outbox-miscounts",
+                about=[*waiting, shown],
             )
         orders = http.at_once([lambda: place(http, new)] * 200, limit=16)
         for order in orders:
@@ -255,7 +343,7 @@ def check_outbox_empties_itself(http, broker, faults, wire, new):
             expect_one_id(heard, order, CREATED, "announced-under-two-ids")
         empty = wire.mark()
         # Another relay of the same service may be about to send what this one has sent: once, not again and again.
-        within(1.0, lambda: len(wire.flows(LINK, "publish*", empty)) > 0)
+        within(0.5, lambda: len(wire.flows(LINK, "publish*", empty)) > 0)
         empty = wire.mark()
         never(
             lambda: [f"{flow.op} {flow.message}" for flow in wire.flows(LINK, "publish*", empty)],
@@ -268,39 +356,41 @@ def check_outbox_empties_itself(http, broker, faults, wire, new):
 @behaviour("C7")
 def check_lost_confirm_is_a_second_event_with_the_same_id(system, http, broker, faults, wire, new):
     with broker.listen() as heard:
-        faults.add(f"lose-confirm {LINK}")
+        faults.add(f"lose-confirm {LINK} x2")  # one before the service is killed, one while it lives on
         order = placed(http, new)
         announced(heard, [order])
-        announced_again(heard, order, wire, tr("its confirm is lost"))
-        later = placed(http, new)
-        announced(heard, [later], code="waits-for-ever", when=tr(", placed after a confirm was lost"))
-
-        fault = faults.add(f"lose-confirm {LINK}")
-        order = placed(http, new)
-        announced(heard, [order])
-        within(2.0, lambda: len(lost_confirms(wire)) > 1)
+        within(2.0, lambda: lost_confirms(wire))
         system.kill("orders")
-        faults.heal(fault)
         system.start("orders")
-        announced_again(heard, order, wire, tr("the service was killed before its confirm came"))
+        announced_again(
+            heard, order, 2, wire, tr("the service was killed before its confirm came"), "marked-without-confirm"
+        )
+        announced_again(heard, order, 3, wire, tr("its confirm is lost once more"), "waits-for-ever")
+        later = placed(http, new)
+        announced(heard, [later], when=tr(", placed after a confirm was lost"))
 
 
-def announced_again(heard: Any, order: Answer, wire: Any, why: str) -> None:
-    def alone() -> str:
+def announced_again(heard: Any, order: Answer, times: int, wire: Any, why: str, code: str) -> None:
+    def so_far() -> str:
+        count = len(told(heard, order))
         confirms = wire.flows(LINK, "confirm*")
         if not confirms:
-            return tr("one event, and no confirm on the wire at all: the channel does not ask for confirms")
+            return tr(
+                "announced {count} times, and no confirm on the wire at all: the channel does not ask for confirms",
+                count=count,
+            )
         return tr(
-            "one event; {lost} of {count} confirms on the wire were lost",
-            count=len(confirms),
+            "announced {count} times; {lost} of {all} confirms on the wire were lost",
+            count=count,
             lost=len(lost_confirms(wire)),
+            all=len(confirms),
         )
 
     eventually(
-        lambda: len(told(heard, order)) > 1,
+        lambda: len(told(heard, order)) >= times,
         tr("order {id} to be announced again, because {why}", id=order.json["id"], why=why),
-        code="marked-without-confirm",
-        got=alone,
+        code=code,
+        got=so_far,
         about=[order],
     )
     expect_one_id(heard, order, CREATED, "new-id-each-time")
@@ -315,11 +405,17 @@ def check_a_crash_in_the_middle_leaves_both_or_neither(system, http, broker, fau
     with broker.listen() as heard:
         order, file = placed(http, new), system.database("orders")
         try:
+            files = [file, *others(file)]
             with faults.on(LINK, "refuse"):
-                before = sizes(file)
+                before = {file: sizes(file) for file in files}
                 orders = [order, placed(http, new)]
-                grown = [table for table, size in sizes(file).items() if size > before.get(table, 0)]
-        except sqlite3.Error as error:
+                grown = [
+                    (file, table)
+                    for file in files
+                    for table, size in sizes(file).items()
+                    if size > before[file].get(table, 0)
+                ]
+        except (sqlite3.Error, OSError) as error:
             warn(
                 tr(
                     "Whether one transaction writes both could not be seen in SQLite at DATABASE_URL: {error}",
@@ -328,7 +424,7 @@ def check_a_crash_in_the_middle_leaves_both_or_neither(system, http, broker, fau
             )
             return
         announced(heard, orders)
-        for table in grown:
+        for file, table in grown:
             new_or_not_at_all(system, http, heard, file, table, new)
             cancelled_or_not_at_all(system, http, heard, file, table, new)
 
@@ -336,9 +432,10 @@ def check_a_crash_in_the_middle_leaves_both_or_neither(system, http, broker, fau
 def new_or_not_at_all(system: Any, http: Http, heard: Any, file: Path, table: str, new: Any) -> None:
     killed = interrupted(system, file, table, lambda: place(http, new))
     ref = killed.sent["ref"]
+    what = tr("the order with the ref {ref}", ref=ref)
     again = http.post("/orders", json=killed.sent)
     if again.status == 409:
-        expect_announced(lambda: of_ref(heard, ref), tr("the order with the ref {ref}", ref=ref), table, killed, again)
+        expect_announced(lambda: of_ref(heard, ref), what, table, killed, again)
         return
     expect_placed(again, tr("for the order in the middle of which the service was killed"))
     expect(
@@ -349,13 +446,11 @@ def new_or_not_at_all(system: Any, http: Http, heard: Any, file: Path, table: st
         about=[killed, again],
     )
     announced(heard, [again])
-    ghosts = of_ref(heard, ref) - {again.json["id"]}
-    expect_no_ghost(not ghosts, tr("the order with the ref {ref}", ref=ref), table, killed, again)
+    expect_no_ghost(of_ref(heard, ref) == {again.json["id"]}, what, table, killed, again)
 
 
 def cancelled_or_not_at_all(system: Any, http: Http, heard: Any, file: Path, table: str, new: Any) -> None:
     order = placed(http, new)
-    announced(heard, [order])
     killed = interrupted(system, file, table, lambda: http.post(f"/orders/{order.json['id']}/cancel"))
     what = tr("the cancellation of order {id}", id=order.json["id"])
     shown = http.get(f"/orders/{order.json['id']}")
@@ -410,6 +505,17 @@ def expect_no_ghost(ok: bool, what: str, table: str, *about: Answer) -> None:
 def execute(file: Path, statement: str) -> list[Any]:
     with closing(sqlite3.connect(f"file:{file}?mode=rw", uri=True, timeout=5.0, isolation_level=None)) as database:
         return database.execute(statement).fetchall()
+
+
+def others(file: Path) -> list[Path]:
+    """More SQLite files beside it: what is written there is no part of its transactions."""
+    magic = b"SQLite format 3\0"
+    return [one for one in sorted(file.parent.iterdir()) if one != file and one.is_file() and begins(one) == magic]
+
+
+def begins(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(16)
 
 
 def sizes(file: Path) -> dict[str, int]:
@@ -476,7 +582,7 @@ def shows(http: Http, order: Answer, status: str) -> None:
             answer.status in (200, 201) and isinstance(answer.json, dict) and agreed.items() <= answer.json.items(),
             tr("{method} {path} shows {agreed}", method=answer.method, path=answer.path, agreed=agreed),
             got=f"{answer}: {answer.text[:200]}",
-            code="order-not-shown",
+            code="order-not-shown" if answer.method == "GET" else "order-not-answered",
             about=[order, answer],
         )
 
@@ -489,18 +595,31 @@ def pending(answer: Answer) -> Any:
 # -- events
 
 
-def announced(
-    heard: Any, orders: list[Answer], kind: str = CREATED, *, code: str = "not-announced", when: str = ""
-) -> None:
-    """All these orders are, sooner or later."""
+def announced(heard: Any, orders: list[Answer], kind: str = CREATED, *, when: str = "", wire: Any = None) -> None:
+    """All these orders are, sooner or later. With `wire`, a failure tells whether there were any confirms."""
+
+    def unconfirmed() -> bool:
+        return wire is not None and not wire.flows(LINK, "confirm*")
+
+    def shown() -> Iterator[Answer | str]:
+        for order in missing(heard, orders, kind)[:1]:
+            yield order
+            if kind == CANCELLED:
+                yield order.json["id"]  # its cancellation is another request
+
+    def instead() -> str:
+        lost = missing(heard, orders, kind)
+        said = tr("{count} not announced: {names}", count=len(lost), names=names(lost))
+        return said + (
+            "; " + tr("no confirm on the wire at all: the channel does not ask for confirms") if unconfirmed() else ""
+        )
+
     eventually(
         lambda: not missing(heard, orders, kind),
         trn("{kind} of {count} order{when}", "{kind} of {count} orders{when}", len(orders), kind=kind, when=when),
-        code=code,
-        got=lambda: tr(
-            "{count} not announced: {names}", count=len(lost := missing(heard, orders, kind)), names=names(lost)
-        ),
-        about=orders[:1],
+        code=lambda: "lost-unconfirmed" if unconfirmed() else "not-announced",
+        got=instead,
+        about=shown(),
     )
 
 
@@ -540,7 +659,7 @@ def expect_one_id(heard: Any, order: Answer, kind: str, code: str) -> None:
         tr("{kind} of order {id} is one event: however often it comes, it has one id", kind=kind, id=order.json["id"]),
         got=tr("{count} ids: {found}", count=len(found), found=", ".join(sorted(found))),
         code=code,
-        about=[order],
+        about=[order] if kind == CREATED else [order.json["id"], order],  # its cancellation is another request
     )
 
 
@@ -557,29 +676,38 @@ def field(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 
 
-def malformed(message: Any, data: dict[str, Any], cause: Answer) -> str:
-    """What is wrong with the event that this request caused, in words; "" if it is as agreed."""
+def malformed(message: Any, data: dict[str, Any], cause: Answer) -> tuple[str, str]:
+    """What is wrong with the event that this request caused, as a code and in words; "" twice if it is as agreed."""
     event = message.json
-    wrong = {
-        tr("specversion is not 1.0"): event.get("specversion") != "1.0",
-        tr("it has no id"): not event.get("id"),
-        tr("it has no source"): not event.get("source"),
-        tr("time is not as in RFC 3339"): not is_time(event.get("time")),
-        tr("data is not {data}", data=data): not data.items() <= data_of(message).items(),
-        tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id): message.message_id
-        != str(event.get("id")),
-        tr(
-            "correlation_id is {correlation!r} and not the request's X-Request-ID {request_id}",
-            correlation=message.correlation_id,
-            request_id=cause.request_id,
-        ): message.correlation_id != cause.request_id
-        or event.get("correlationid", cause.request_id) != cause.request_id,
-        tr("it is not persistent (delivery_mode 2)"): not message.persistent,
-        tr("content_type is {content_type!r}", content_type=message.content_type): not message.content_type.startswith(
-            CONTENT_TYPE
+    asked = cause.request_id
+    wrong = [
+        (event.get("specversion") != "1.0", "malformed-event", tr("specversion is not 1.0")),
+        (not event.get("id"), "malformed-event", tr("it has no id")),
+        (not event.get("source"), "malformed-event", tr("it has no source")),
+        (not is_time(event.get("time")), "malformed-event", tr("time is not as in RFC 3339")),
+        (not data.items() <= data_of(message).items(), "malformed-event", tr("data is not {data}", data=data)),
+        (
+            message.message_id != str(event.get("id")),
+            "malformed-event",
+            tr("message_id is {message_id!r} and not the event's id", message_id=message.message_id),
         ),
-    }
-    return next((words for words, found in wrong.items() if found), "")
+        (
+            message.correlation_id != asked or event.get("correlationid", asked) != asked,
+            "wrong-correlation",
+            tr(
+                "correlation_id is {correlation!r} and not the request's X-Request-ID {request_id}",
+                correlation=message.correlation_id,
+                request_id=asked,
+            ),
+        ),
+        (not message.persistent, "not-persistent", tr("it is not persistent (delivery_mode 2)")),
+        (
+            not message.content_type.startswith(CONTENT_TYPE),
+            "malformed-event",
+            tr("content_type is {content_type!r}", content_type=message.content_type),
+        ),
+    ]
+    return next(((code, words) for found, code, words in wrong if found), ("", ""))
 
 
 def is_time(value: Any) -> bool:
@@ -590,4 +718,6 @@ def is_time(value: Any) -> bool:
 
 
 def names(orders: list[Answer]) -> str:
-    return ", ".join(str(order.json["id"]) for order in orders)
+    """The ids of the first three, and how many more there are."""
+    more = tr(" and {count} more", count=len(orders) - 3) if len(orders) > 3 else ""
+    return ", ".join(str(order.json["id"]) for order in orders[:3]) + more

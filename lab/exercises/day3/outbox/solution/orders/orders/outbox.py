@@ -11,7 +11,7 @@ from orders.events import Event
 from orders.models import Baton, Outgoing
 
 _BATCH = 50
-_HOLD = 3.0
+_HOLD = 2.0
 """Seconds after which somebody else may relay, if whoever has the baton is not heard of again."""
 
 
