@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,7 @@ from lab.grading.instruments.redis import Redis
 
 LINK = "catalog->redis"
 READS = "GET /rows/products/*"
+WRITES = "PUT /rows/products/*"
 MEDIAN = 1.5
 LONGEST = 3.0
 PATIENCE = 4.0
@@ -181,6 +183,7 @@ def check_reads_over_a_broken_link(
         tr("answers nothing"): "blackhole",
         tr("takes what is sent, and its answers are lost"): "one-way",
         tr("answers a second later"): "latency 1s",
+        **{tr("answers -{code}", code=code): f"error {code}" for code in ("OOM", "LOADING", "READONLY")},
     }.items():
         rows = assortment(http, stub, redis, new, rng)
         with faults.on(LINK, fault):
@@ -203,16 +206,6 @@ def check_reads_while_redis_is_not_itself(
     read_through(http, rows, tr("was restarted"))
 
 
-@behaviour("C1")
-def check_reads_while_redis_answers_errors(
-    http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
-) -> None:
-    for code in ("OOM", "LOADING", "READONLY"):
-        rows = assortment(http, stub, redis, new, rng)
-        with faults.on(LINK, f"error {code}"):
-            read_through(http, rows, tr("answers -{code}", code=code))
-
-
 @behaviour("C2")
 def check_no_old_value_survives_an_outage(
     http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
@@ -221,6 +214,7 @@ def check_no_old_value_survives_an_outage(
     for row in rows:
         cached(http, redis, row)
     written: list[dict[str, Any]] = []
+    whiles: list[str] = []
     with ExitStack() as before:
         for what, fault in {
             tr("refuses connections"): "refuse",
@@ -234,6 +228,7 @@ def check_no_old_value_survives_an_outage(
             began = time.monotonic()
             fresh = http.at_once([partial(rewritten, http, row, new, what) for row in rows[:5]])
             rows, written = rows[5:], written + fresh
+            whiles.append(what)
             while time.monotonic() < began + PHASE:
                 time.sleep(PAUSE)
                 late = stale(http, fresh)
@@ -244,31 +239,53 @@ def check_no_old_value_survives_an_outage(
                     code="stale-in-outage",
                     about=[name for answer in late[:1] for name in (answer.path.rpartition("/")[2], answer)],
                 )
-    for seconds, wait in ((AFTERWARDS, AFTERWARDS), (AFTERWARDS + AGAIN, AGAIN)):
-        until = time.monotonic() + wait
-        while time.monotonic() < until:
-            stale(http, written)  # customers come: who looks meanwhile must not be what heals it
-            time.sleep(PAUSE)
+    ended = time.monotonic()
+    while (late := stale(http, written)) and time.monotonic() < ended + AFTERWARDS:
+        time.sleep(PAUSE)  # customers come: who looks meanwhile must not be what heals it
+    expect_what_was_written(late, written, whiles, AFTERWARDS)
+    fresh_since = time.monotonic()
+    from_cache = False  # a cache that is still avoided shows nothing yet
+    while time.monotonic() < fresh_since + AGAIN or (not from_cache and time.monotonic() < ended + AFTERWARDS + AGAIN):
+        time.sleep(PAUSE)
+        before_it = stub["origin"].count(READS)
         late = stale(http, written)
-        expect(
-            not late,
-            tr(
-                "15 PUTs while Redis refused, stood still and answered -READONLY for {outage:g} s in all: "
-                "{seconds:g} s after that every GET shows what was written",
-                outage=3 * PHASE,
-                seconds=seconds,
-            ),
-            got=tr(
-                "{count} of 15 show the old value; {late}: {text}",
-                count=len(late),
-                late=late[0],
-                text=late[0].text[:200],
-            )
-            if late
-            else "",
-            code="stale-after-outage",
-            about=[name for answer in late[:1] for name in (answer.path.rpartition("/")[2], answer)],
+        from_cache = stub["origin"].count(READS) == before_it
+    expect_what_was_written(late, written, whiles, time.monotonic() - ended)
+
+
+def expect_what_was_written(
+    late: list[Answer], written: list[dict[str, Any]], whiles: list[str], seconds: float
+) -> None:
+    """Of what was written in three outages that followed one another nothing older is shown."""
+    each = len(written) // len(whiles)
+    old = {answer.path for answer in late}
+    hit = [what for nr, what in enumerate(whiles) if old & {path(row) for row in written[nr * each : (nr + 1) * each]}]
+    expect(
+        not late,
+        tr(
+            "15 PUTs while Redis refused, stood still and answered -READONLY for {outage:g} s in all: "
+            "{seconds:.1f} s after that every GET shows what was written",
+            outage=3 * PHASE,
+            seconds=seconds,
+        ),
+        got=tr(
+            "{count} of 15 show the old value, all of them written while Redis {whiles}; {late}: {text}",
+            count=len(late),
+            whiles=tr(" or ").join(hit),
+            late=late[0],
+            text=late[0].text[:200],
         )
+        if late
+        else "",
+        code="stale-after-outage"
+        if hit == whiles
+        else "stale-after-refusal"
+        if hit == whiles[-1:]
+        else "forgotten-in-outage"
+        if whiles[-1] not in hit
+        else "stale-in-part",
+        about=[name for answer in late[:1] for name in (answer.path.rpartition("/")[2], answer)],
+    )
 
 
 def rewritten(http: Http, row: Mapping[str, Any], new: New, what: str) -> dict[str, Any]:
@@ -309,13 +326,15 @@ def check_the_origin_is_not_flooded(
     origin = stub["origin"]
     rows = [put_on_sale(stub, new, rng) for _ in range(CROWD)]
     with faults.on(LINK, "refuse"), ThreadPoolExecutor(CROWD) as crowd:
-        held = origin.will(hold(), on=READS)
+        held, writes = origin.will(hold(), on=READS), origin.will(hold(), on=WRITES)
         try:
-            asked = [crowd.submit(http.get, path(row)) for row in rows]
-            held.wait()
+            asked = [crowd.submit(wanted, http, row, nr) for nr, row in enumerate(rows)]
+            within(10.0, lambda: held.held or writes.held)
             within(1.0, lambda: origin.max_in_flight > most)  # whoever is let through comes in this time
         finally:
+            reading = held.held
             held.release()
+            writes.release()
         answers = [one.result() for one in asked]
     bad = [answer for answer in answers if answer.status not in (200, 503)]
     good = [answer for answer in answers if answer.status == 200]
@@ -328,7 +347,7 @@ def check_the_origin_is_not_flooded(
             most=most,
         ),
         got=tr("{max_in_flight} at the same time", max_in_flight=origin.max_in_flight),
-        code="origin-flooded",
+        code="origin-flooded" if reading > most else "writes-flood-the-origin",
         about=answers[:1],
     )
     expect(
@@ -343,6 +362,13 @@ def check_the_origin_is_not_flooded(
         code="overload-misanswered",
         about=(bad or answers)[:1],
     )
+
+
+def wanted(http: Http, row: Mapping[str, Any], number: int) -> Answer:
+    """Reads at first, and then some writes."""
+    if number < CROWD * 3 / 4:
+        return http.get(path(row))
+    return http.put(path(row), json={"name": row["name"], "price": row["price"]})
 
 
 @behaviour("C3")
@@ -447,7 +473,7 @@ def check_it_starts_without_redis(
             said.get("http_status") == 200 and said.get("status") == "degraded",
             tr('without Redis /readyz answers 200 {"status": "degraded"}'),
             got=said or tr("no answer"),
-            code="not-degraded",
+            code="ready-without-redis" if said.get("status") == "ready" else "not-degraded",
         )
         answer = http.get(path(row), timeout=PATIENCE)
         right(answer, row, tr("was down at the start"))
@@ -475,7 +501,7 @@ def said_in_readyz(http: Http, system: SystemUnderTest, row: Mapping[str, Any], 
             seconds=HEALING,
         ),
         HEALING,
-        code="not-degraded" if status == "degraded" else "not-ready-again",
+        code=lambda: f"{said.get('status')}-instead-of-{status}",
         got=lambda: said or tr("no answer"),
     )
 
@@ -526,7 +552,7 @@ def check_an_outage_is_not_silent(
             usual=usual[0],
             before=usual[1],
         ),
-        code="silent",
+        code="no-louder-than-usual" if any(told) else "silent",
         about=[rows[0]["id"]],
     )
 
@@ -564,13 +590,19 @@ def check_the_origin_is_down_instead(
         without_the_origin(http, row, unknown, how)
         with faults.on(LINK, "latency 300ms"):
             without_the_origin(
-                http, row, unknown, tr("refuses connections, and Redis is 300 ms late (REDIS_TIMEOUT_MS is 1000)")
+                http,
+                row,
+                unknown,
+                tr("refuses connections, and Redis is 300 ms late (REDIS_TIMEOUT_MS is 1000)"),
+                "late-copy-not-shown",
             )
         with faults.on(LINK, "refuse"):
-            unavailable(http, row, tr("refuses connections, and Redis does, too"))
+            unavailable(http, row, tr("refuses connections, and Redis does, too"), "both-down-not-503")
 
 
-def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str, Any], how: str) -> None:
+def without_the_origin(
+    http: Http, row: Mapping[str, Any], unknown: Mapping[str, Any], how: str, code: str = "cached-but-not-shown"
+) -> None:
     last: list[Answer] = []
 
     def from_cache() -> bool:
@@ -581,14 +613,14 @@ def without_the_origin(http: Http, row: Mapping[str, Any], unknown: Mapping[str,
         from_cache,
         tr("the origin {how}: GET {path}, which is cached, answers 200 with the product", how=how, path=path(row)),
         2.0,  # one answer of Redis may be late on a busy machine
-        code="cached-but-not-shown",
+        code=code,
         got=lambda: f"{last[0]}: {last[0].text[:200]}",
         about=[str(row["id"])],
     )
     unavailable(http, unknown, how)
 
 
-def unavailable(http: Http, row: Mapping[str, Any], how: str) -> None:
+def unavailable(http: Http, row: Mapping[str, Any], how: str, code: str = "not-503") -> None:
     answer = http.get(path(row))
     expect(
         answer.status == 503 and answer.code == "origin_unavailable",
@@ -598,13 +630,24 @@ def unavailable(http: Http, row: Mapping[str, Any], how: str) -> None:
             path=path(row),
         ),
         got=f"{answer}: {answer.text[:200]}",
-        code="made-up-answer" if answer.status in (200, 404) else "not-503",
+        code="made-up-answer" if answer.status in (200, 404) else code,
         about=[answer],
     )
+    again = answer.headers.get("retry-after", "")
     expect(
-        answer.headers.get("retry-after"),
+        is_when(again),
         tr("the origin {how}: the 503 says when to come again, in Retry-After", how=how),
-        got=tr("no Retry-After"),
-        code="no-retry-after",
+        got=tr("Retry-After: {again}", again=again) if again else tr("no Retry-After"),
+        code="unreadable-retry-after" if again else "no-retry-after",
         about=[answer],
     )
+
+
+def is_when(text: str) -> bool:
+    """Whether it is a number of seconds or a date, as Retry-After may be."""
+    if text.isascii() and text.isdigit():
+        return True
+    try:
+        return parsedate_to_datetime(text) is not None
+    except ValueError:
+        return False
