@@ -99,7 +99,8 @@ class Queue:
         if lifetime is not None:
             self._expire()
         if self._bounded:
-            self._shorten()
+            for _ in self._shorten():
+                pass  # one as a rule: it was short enough before
 
     def restore(self, entry: Entry) -> None:
         """A message read back from the store, in order of position."""
@@ -219,7 +220,7 @@ class Queue:
         if not self.deleted:
             self.dispatch()
             if self._bounded:
-                self._shorten()
+                self.broker.later(self._shorten())
 
     def clear(self) -> tuple[int, Iterator[None]]:
         """Drops all ready messages: how many, and what is left to do for each of them."""
@@ -248,13 +249,15 @@ class Queue:
         else:
             self.forget(entry)
 
-    def _shorten(self) -> None:
+    def _shorten(self) -> Iterator[None]:
+        """Drops from the head what is too much."""
         rules = self.rules
         while len(self.ready) and (
             (rules.max_length is not None and len(self.ready) > rules.max_length)
             or (rules.max_bytes is not None and self.ready_bytes > rules.max_bytes)
         ):
             self._die(self._pop(), "maxlen")
+            yield
 
     def _expire(self) -> None:
         """Drops expired messages from the head, where alone they expire, and sets the clock for the next."""

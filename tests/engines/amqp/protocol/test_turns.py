@@ -6,6 +6,7 @@ Turns are counted here, not timed: each is bounded by the number of its steps.
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import weakref
 from typing import Any
@@ -171,6 +172,23 @@ def test_many_deliveries_settled_at_once(clients: Clients, settle: Any) -> None:
     assert declared.message_count == (0 if settle.name == "Basic.Ack" else MANY), (
         "the client's next wish comes after it"
     )
+
+
+def test_many_that_come_back_to_a_full_queue(clients: Clients) -> None:
+    talk, other = filled(clients, **{"x-max-length": MANY}), Talk(clients).open()
+    talk.say((1, commands.Basic.Consume(0, "q", "tag")))
+    while turns(clients):
+        talk.hear()
+    talk.say((1, commands.Basic.Cancel("tag")))
+    publish(talk, "", "q", MANY)
+    turns(clients)
+    talk.say((1, commands.Basic.Nack(0, multiple=True, requeue=True)))
+    seen = [other.ready("q")]
+    while clients.broker.busy:
+        clients.broker.work()
+        seen.append(other.ready("q"))
+    assert max(abs(before - after) for before, after in itertools.pairwise(seen)) <= 2 * TURN
+    assert (max(seen) > MANY + TURN, seen[-1]) == (True, MANY)
 
 
 def test_a_client_that_leaves_with_much(clients: Clients) -> None:
