@@ -367,7 +367,7 @@ class Connection:
         if self.state is State.CLOSED:
             return
         now = self.broker.now
-        if self.blocked:
+        if self.blocked or self.held:
             # Nothing is read from it, so its silence says nothing.
             self._last_received = now
         if now - self._last_received > 2 * self._heartbeat:

@@ -69,6 +69,19 @@ def test_a_purge_whose_client_leaves(clients: Clients) -> None:
     assert talk.connection not in clients.unfinished
 
 
+def test_a_client_whose_wish_takes_longer_than_its_heartbeats(clients: Clients) -> None:
+    """It is not read from meanwhile, so it cannot be silent."""
+    filled(clients)
+    talk = Talk(clients).open(heartbeat=5)
+    talk.say((1, commands.Queue.Purge(0, "q")), (1, commands.Queue.Declare(0, "after")))
+    pass_time(clients.broker, 60)
+    assert not talk.connection.closed
+    turns(clients)
+    assert [each.name for each in talk.hear() if hasattr(each, "name")][-2:] == ["Queue.PurgeOk", "Queue.DeclareOk"]
+    pass_time(clients.broker, 60)
+    assert talk.connection.closed, "it is silent now"
+
+
 def test_a_client_that_goes_on_after_its_last_word(clients: Clients) -> None:
     """Nothing is left to do for a connection that has ended, however much came behind the end."""
     talk = Talk(clients).open()
