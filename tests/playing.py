@@ -10,10 +10,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from lab.course import systems
-from lab.faults.question import Measured
 from lab.journal.event import Event, Note
 from lab.journal.query import decode
-from lab.journal.window import window
+from lab.journal.window import Measured, window
 from lab.system.model import System
 
 

@@ -49,6 +49,12 @@ COMMANDS = {
         "run.run:run",
         "Start a system: its engines and services as real processes, a tap on every link, traffic.",
     ),
+    "days": Entry(
+        RUNNING, "run.days:days", "List the days: what each shows, its settings, its scenarios and what they ask."
+    ),
+    "compare": Entry(
+        RUNNING, "run.compare:compare", "Run the same load on days or settings, one after the other, and compare."
+    ),
     "broker": Entry(
         RUNNING,
         "broker.alone:group",

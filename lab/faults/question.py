@@ -23,10 +23,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lab.journal.window import Measured
 from lab.locale import tr
-
-Measured = float | str
-"""What a measure saw: a number, or the word of a choice."""
 
 _NUMBER = r"-?\d{1,15}(?:[.,]\d{1,9})?"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*(?:-|–|\.\.)\s*({_NUMBER}))?")
@@ -75,12 +73,3 @@ class Question:
             return False
         low, high = match.groups()
         return float(low) - self.near <= seen <= float(high or low) + self.near
-
-
-def worded(seen: Measured) -> str:
-    """What was seen, for people: whole numbers whole, others with three digits that count."""
-    if isinstance(seen, str):
-        return seen
-    if seen == int(seen) or abs(seen) >= 100:
-        return f"{seen:,.0f}"
-    return f"{seen:.3g}"

@@ -14,6 +14,9 @@ from math import ceil
 from lab.journal.event import Event, Flow, Log, Role
 from lab.system.model import System
 
+Measured = float | str
+"""What a measure saw: a number, or the word of a choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -60,6 +63,15 @@ def quantile(values: Iterable[float | None], share: float) -> float:
     if not ordered:
         return 0.0
     return ordered[max(0, ceil(len(ordered) * share) - 1)]
+
+
+def worded(seen: Measured) -> str:
+    """What was seen, for people: whole numbers whole, others with three digits that count."""
+    if isinstance(seen, str):
+        return seen
+    if seen == int(seen) or abs(seen) >= 100:
+        return f"{seen:,.0f}"
+    return f"{seen:.3g}"
 
 
 def _between(events: Iterable[Event], since: float, until: float) -> Iterator[Event]:

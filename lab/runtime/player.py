@@ -10,10 +10,11 @@ from operator import itemgetter
 from string import Formatter
 from typing import Protocol, cast
 
-from lab.faults.question import Measured, Question, worded
+from lab.faults.question import Question
 from lab.faults.scenario import Cue, Scenario
 from lab.faults.text import FaultError
 from lab.journal.event import Event, Note
+from lab.journal.window import Measured, worded
 from lab.locale import tr
 from lab.runtime.api import Action
 from lab.runtime.faults import Faults

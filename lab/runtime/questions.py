@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lab.faults.question import Measured, NoAnswer, Question, worded
+from lab.faults.question import NoAnswer, Question
 from lab.journal.event import Event, Note
+from lab.journal.window import Measured, worded
 from lab.locale import tr
 from lab.runtime.process import ActionError
 

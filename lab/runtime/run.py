@@ -19,11 +19,11 @@ import msgspec
 from lab.engines import catalog
 from lab.engines.recipe import Place
 from lab.faults import scenario
-from lab.faults.question import Measured, Question
+from lab.faults.question import Question
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
 from lab.journal.query import read
-from lab.journal.window import window
+from lab.journal.window import Measured, window
 from lab.locale import tr
 from lab.runtime import predictions, specs
 from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus

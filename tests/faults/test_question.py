@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.faults.question import NoAnswer, Question, worded
+from lab.faults.question import NoAnswer, Question
+from lab.journal.window import worded
 
 
 def question(*, near: float = 0.0, **choices: str) -> Question:

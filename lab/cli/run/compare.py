@@ -1,0 +1,178 @@
+"""`lab compare`: the same load on several systems, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.cli import complete, values
+from lab.cli.failure import Failure
+from lab.cli.options import Json
+from lab.cli.output import out, say, table
+from lab.locale import tr
+
+if TYPE_CHECKING:
+    from lab.course.day import Day
+    from lab.journal.comparison import Figures
+    from lab.system.model import System
+
+EXAMPLES = (
+    "lab compare day1 --vary shape --scenario slow-report",
+    "lab compare day1 day3 --for 20s --rate 10",
+    "lab compare day1 --vary naive --scenario one-transaction --json",
+    "lab compare day1 --vary shape --svg shapes.svg",
+)
+USUAL = 20.0
+"""Seconds that each runs where no scenario says how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of those to be compared; `name` is what its column is called."""
+
+    name: str
+    system: System
+
+
+def compare(
+    days: Annotated[list[str], typer.Argument(metavar="DAY ...", help="One or more.", autocompletion=complete.days)],
+    vary: Annotated[str | None, typer.Option(metavar="SETTING", help="Run the day with each value of it.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="What each plays; else only visitors come.", autocompletion=complete.scenarios)
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(parser=values.rate, metavar="N", help="Visitor journeys per second.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=values.LARGEST_SEED, help="Same seed, same visitors and same random faults.")
+    ] = 0,
+    duration: Annotated[
+        float | None, typer.Option("--for", parser=values.seconds, metavar="TIME", help="End each after 30s, 2m ...")
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as a picture, too.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the same load on days or settings, one after the other, and compare.
+
+    What is compared comes from the journals: latency and failures of visitors, calls and messages per request, how far
+    a fault reaches and how long its traces last, deploy units and memory.
+    """
+    from lab.journal import comparison
+
+    candidates = list(_candidates(days, vary, scenario))
+    if len(candidates) < 2:
+        raise Failure(tr("there is nothing to compare with"), next="lab compare day1 --vary shape")
+    found: dict[str, Figures] = {}
+    for candidate in candidates:
+        say(tr("{name} is running ...", name=candidate.name))
+        found[candidate.name] = _run(candidate.system, scenario or "", rate, seed, duration)
+    if svg is not None:
+        from lab.journal.bars import picture
+
+        svg.write_text(picture({tr(label): _column(found, key) for key, label in comparison.LABELS.items()}))
+    if as_json:
+        import msgspec
+
+        data = {name: asdict(figures) for name, figures in found.items()}
+        out(msgspec.json.format(msgspec.json.encode(data)).decode())
+        return
+    rows = [
+        (tr(label), *map(_told, _column(found, key).values()))
+        for key, label in comparison.LABELS.items()
+        if any(value is not None for value in _column(found, key).values())
+    ]
+    table(("", *found), rows)
+
+
+def _candidates(days: list[str], vary: str | None, scenario: str | None) -> Iterator[Candidate]:
+    """Each day, or the day with each value of the setting. Raises Unknown, Refusal, Failure."""
+    from lab.course import days as known
+    from lab.course import systems
+
+    for day in days:
+        if vary is None:
+            yield Candidate(day, systems.find(day, {}, scenario))
+            continue
+        for value in _values(known.find(day), vary, scenario):
+            name = f"{vary} {value}" if len(days) == 1 else f"{day} {vary} {value}"
+            yield Candidate(name.strip(), systems.find(day, {vary: value}, scenario))
+
+
+def _values(day: Day, vary: str, scenario: str | None) -> tuple[str, ...]:
+    """Those of the setting with which the scenario can be played; each alone of one that takes several."""
+    from lab.course import days as known
+    from lab.course import setting, systems
+    from lab.system.refusal import Unknown
+
+    if vary not in day.settings:
+        raise Unknown("setting", vary, day.settings)
+    one = day.settings[vary]
+    if scenario and (fitting := systems.scenario(known.system(day), scenario).settings.get(vary)):
+        return fitting
+    if one.several:
+        return ("", *one.values)
+    return one.values or (setting.OFF, setting.ON)
+
+
+def _run(system: System, scenario: str, rate: float | None, seed: int, duration: float | None) -> Figures:
+    """Run it to its end, without a word, and measure it."""
+    from lab.cli.run.follow import watch
+    from lab.journal.comparison import figures
+    from lab.journal.event import Note
+    from lab.journal.query import read
+    from lab.journal.window import window
+    from lab.runtime.api import RunOptions
+    from lab.runtime.launch import begin
+    from lab.runtime.live import LiveRun
+
+    usual = None if scenario else USUAL
+    options = RunOptions(seed=seed, rate=rate, scenario=scenario, duration=duration or usual, unattended=True)
+    live = LiveRun(begin(system, options).answer(on_progress=say))
+    memory = Memory(live.socket)
+    if watch(live, memory):
+        raise KeyboardInterrupt
+    if bad := live.bad_end():
+        raise bad
+    events = list(read(live.journal))
+    ready = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "ready"), 0.0)
+    ending = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "stopping"), None)
+    return figures(window(system, events, ready, ending or events[-1].t), memory.most)
+
+
+class Memory:
+    """Looks every few hundred lines how much memory the services hold: `most`, in MB."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._lines = 0
+        self.most: float | None = None
+
+    def __call__(self, lines: object) -> None:
+        from lab.runtime.api import ControlError
+        from lab.runtime.client import Control
+
+        assert isinstance(lines, list)
+        self._lines += len(lines)
+        if self._lines < 200:
+            return
+        self._lines = 0
+        try:
+            with Control(self._socket) as control:
+                held = sum(one.rss for one in control.processes() if one.role == "service") / 1e6
+        except ControlError:
+            return
+        self.most = max(self.most or 0.0, held)
+
+
+def _column(found: dict[str, Figures], key: str) -> dict[str, float | None]:
+    return {name: getattr(figures, key) for name, figures in found.items()}
+
+
+def _told(value: float | None) -> str:
+    from lab.journal.window import worded
+
+    return "-" if value is None else worded(value)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import toys
+
+
+def lab(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    with toys.found():
+        return subprocess.run(
+            [sys.executable, "-m", "lab", *words],
+            env={**os.environ, "LAB_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+
+def test_each_value_of_a_setting_is_run_and_measured(tmp_path: Path) -> None:
+    done = lab(tmp_path, "compare", "day9", "--vary", "lamps", "--for", "0.5s", "--svg", str(tmp_path / "lamps.svg"))
+    assert done.returncode == 0, done.stderr
+    head, units, *_ = done.stdout.splitlines()
+    assert head.split() == ["lamps", "one", "lamps", "two"]
+    assert units.split() == ["deploy", "units", "1", "2"]
+    assert "lamps two is running" in done.stderr
+    assert (tmp_path / "lamps.svg").read_text().startswith("<svg")
+
+
+def test_a_scenario_is_played_only_with_what_it_is_made_for(tmp_path: Path) -> None:
+    done = lab(tmp_path, "compare", "day9", "--vary", "lamps", "--scenario", "both")
+    assert done.returncode != 0
+    assert "nothing to compare with" in done.stderr
+
+
+def test_figures_are_there_for_programs(tmp_path: Path) -> None:
+    done = lab(tmp_path, "compare", "day9", "--vary", "dim", "--for", "0.5s", "--json")
+    assert {name: one["units"] for name, one in json.loads(done.stdout).items()} == {"dim off": 1, "dim on": 1}
+
+
+def test_what_there_is_to_run_is_listed(tmp_path: Path) -> None:
+    told = lab(tmp_path, "days").stdout
+    assert "day9  Ninth day: lights" in told
+    assert "--lamps one|two  how many lamps there are" in told
+    assert "Both lamps  (--lamps two)" in told
+    assert "? How often is it lit?" in lab(tmp_path, "days", "day9").stdout
+    (day,) = json.loads(lab(tmp_path, "days", "day9", "--json").stdout)
+    assert [one["name"] for one in day["settings"]] == ["lamps", "dim", "without"]
+    assert {one["name"]: len(one["questions"]) for one in day["scenarios"]}["restart"] == 2
