@@ -1,4 +1,4 @@
-"""Checks of 2.5: six ways in which a neighbour can be broken, and what of orders must not notice."""
+"""Checks of 2.5: seven ways in which a neighbour can be broken, and what of orders must not notice."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lab.grading import (
     Http,
     Stub,
     behaviour,
+    cut,
     delay,
     drip,
     eventually,
@@ -51,10 +52,15 @@ GIVEN_UP = 6.0
 """Seconds after which a client takes it that there will be no answer."""
 OUTAGE = 5.0
 """Seconds that an outage lasts, so that a short memory of it ends before."""
-AFTERWARDS = 2.0
-"""Seconds after which what has come right is looked at again."""
+WAITING = 0.4
+"""Seconds for which an order certainly waits while users hangs: not quite HTTP_TIMEOUT_MS."""
+AFTERWARDS, A_MOMENT = 2.0, 1.0
+"""Seconds after which what has come right is looked at again: for what was put off, and for what was lost."""
+RECOVERY = 20.0
+"""Seconds within which orders takes orders again."""
 LOOKS = 20
 DRIP = 0.2
+ROUNDS = 2
 SETTLED = 1.0
 """Seconds for which calls that wait for a place may keep us from knowing that no more will come."""
 BODY = 1024 * 1024
@@ -67,11 +73,13 @@ FAULTS: dict[str, Callable[[], Deed]] = {
     tr("hangs"): hang,
     tr("answers {fault:g} s late", fault=FAULT): lambda: delay(FAULT),
     tr("resets connections"): reset,
+    tr("breaks off in the middle of its answer"): cut,
     tr("answers 500"): lambda: status(500),
     tr("answers 200 with an HTML page"): garbage,
 }
 REFUSES = tr("refuses connections")
-RESETS = tuple(FAULTS)[2]
+HANGS, RESETS, BREAKS_OFF = (tuple(FAULTS)[number] for number in (0, 2, 3))
+LOST = (RESETS, BREAKS_OFF)
 """A connection that is lost some clients' libraries try again, unasked. Any other retry is a decision of somebody's."""
 
 
@@ -171,7 +179,7 @@ def check_reads_beside_a_broken_neighbour(
         seen = sample_twice(measure, lambda seen: seen.within(limit) or any(one.status is None for one in seen.creates))
         served(seen, how, order, limit)
         expect(
-            how == RESETS or seen.most_asked <= attempts,
+            how in LOST or seen.most_asked <= attempts,
             tr(
                 "users {how}: one POST /orders calls users no more than RETRY_ATTEMPTS={attempts} allows",
                 how=how,
@@ -275,22 +283,36 @@ def check_what_cannot_be_confirmed_is_not_ordered(
 ) -> None:
     user = known(stub, new)
     for how in (*FAULTS, REFUSES):
-        with broken(how, stub, faults):
+        with broken(how, stub, faults), ThreadPoolExecutor(1) as pool:
+            looks = pool.submit(stored_meanwhile, http, user) if how == HANGS else None
             answers = at_once(http, [user] * CROWD, new)
+        if looks:
+            stored_nothing(
+                looks.result(),
+                tr(
+                    "users {how}, and {user} waits for an answer to POST /orders: no order is stored yet",
+                    how=how,
+                    user=user,
+                ),
+                "stored-while-waiting",
+            )
         bad = [one for one in answers if one.status != 503]
         counted = dict(Counter(f"{one.status or tr('no answer')} {one.code}".strip() for one in answers))
         expect(
             not bad,
             tr("users {how}: {crowd} × POST /orders at the same moment, each answered 503", how=how, crowd=CROWD),
             got=counted,
-            code="fail-open" if any(one.status == 201 for one in bad) else "not-a-503",
+            code="fail-open"
+            if any(one.status == 201 for one in bad)
+            else "half-an-answer-is-not-a-503"
+            if how == BREAKS_OFF
+            else "not-a-503",
             about=bad[:1],
         )
-        stored_nothing(http, user, tr("users {how}: no order of {user} is stored", how=how, user=user))
+        stored_nothing(listed(http, user), tr("users {how}: no order of {user} is stored", how=how, user=user))
     time.sleep(AFTERWARDS)
     stored_nothing(
-        http,
-        user,
+        listed(http, user),
         tr(
             "users is well again for {seconds:g} s: none of the orders of {user} that were answered 503 is stored",
             seconds=AFTERWARDS,
@@ -299,14 +321,29 @@ def check_what_cannot_be_confirmed_is_not_ordered(
     )
 
 
-def stored_nothing(http: Http, user: str, expected: str) -> None:
-    listed = http.get(f"/orders?user_id={user}")
+def listed(http: Http, user: str) -> Answer:
+    return http.get(f"/orders?user_id={user}")
+
+
+def stored_meanwhile(http: Http, user: str) -> Answer:
+    """The user's orders while others are under way: the first look that shows one, or else the last look."""
+    looks: list[Answer] = []
+
+    def shows_one() -> bool:
+        looks.append(listed(http, user))
+        return bool(looks[-1].json != {"items": []})
+
+    within(WAITING, shows_one)
+    return looks[-1]
+
+
+def stored_nothing(looked: Answer, expected: str, code: str = "stored-unconfirmed") -> None:
     expect(
-        listed.status == 200 and listed.json == {"items": []},
+        looked.status == 200 and looked.json == {"items": []},
         expected,
-        got=f"{listed}: {listed.text[:200]}",
-        code="stored-unconfirmed",
-        about=[listed],
+        got=f"{looked}: {looked.text[:200]}",
+        code=code,
+        about=[looked],
     )
 
 
@@ -317,7 +354,14 @@ def check_alive_and_ready_beside_a_broken_neighbour(
     user = known(stub, new)
     ordered(http, user, new)
     says_ready(http, tr("users is well and has confirmed an order: /readyz says ready"), code="never-ready")
+    placed(http, new.id("nobody"), new)
+    says_ready(
+        http,
+        tr("users is well and knew nothing of one user, which is an answer: /readyz says ready"),
+        code="unknown-user-is-trouble",
+    )
     for how in (*FAULTS, REFUSES):
+        began = time.monotonic()
         with broken(how, stub, faults):
             calls = [lambda: placed(http, user, new)] * 10
             calls += [lambda: http.get("/healthz"), lambda: http.get("/readyz")] * 5
@@ -331,8 +375,8 @@ def check_alive_and_ready_beside_a_broken_neighbour(
                 got=lambda: http.get("/readyz").text[:200],
             )
             well(http.get("/healthz"), how)
-            if how == REFUSES:
-                goes_on_saying_so(http, user, new, how)
+            if how == HANGS:
+                goes_on_saying_so(http, user, new, how, until=began + OUTAGE)
         # The next kind of trouble has to be told anew. Whether orders recovers is the subject of another check.
         within(AFTERWARDS, lambda: placed(http, user, new).status == 201 and readiness(http) == "ready")
     asks_nobody(http, stub)
@@ -369,27 +413,33 @@ def asks_nobody(http: Http, stub: Mapping[str, Stub]) -> None:
     )
 
 
-def goes_on_saying_so(http: Http, user: str, new: New, how: str) -> None:
-    """As long as the outage lasts and orders fail, the trouble is told, at every look."""
-    until = time.monotonic() + OUTAGE
-    while time.monotonic() < until:
-        placed(http, user, new)
-        expect(
-            stays(lambda: says_degraded(http, how), 0.9),
-            tr(
-                "users {how} for {seconds:g} s and orders go on failing: /readyz says degraded at every look",
-                how=how,
-                seconds=OUTAGE,
-            ),
-            got=http.get("/readyz").text[:200],
-            code="trouble-forgotten",
+def goes_on_saying_so(http: Http, user: str, new: New, how: str, until: float) -> None:
+    """As long as the outage lasts the trouble is told at every look, while an order waits and when there is none."""
+
+    def said(expected: str, code: str, seconds: float) -> None:
+        good = stays(lambda: says_degraded(http, how), seconds)
+        expect(good, expected, got=http.get("/readyz").text[:200], code=code)
+
+    said(tr("users {how}: /readyz says degraded at every look", how=how), "trouble-forgotten", WAITING)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(placed, http, user, new)
+        said(
+            tr("users {how} and an order waits for it: /readyz says degraded", how=how), "ready-while-it-asks", WAITING
         )
+    quiet = tr(
+        "users {how} for {seconds:g} s, and nobody orders any more: /readyz says degraded at every look",
+        how=how,
+        seconds=OUTAGE,
+    )
+    said(quiet, "trouble-forgotten", max(0.0, until - time.monotonic()))
 
 
 @behaviour("C4")
 def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox) -> None:
     user = known(stub, new)
-    for how in (tr("hangs"), RESETS, REFUSES):
+    ordered(http, user, new)
+    all_places(http, user, new, tr("users is well"), "wall-too-narrow")
+    for how in (HANGS, RESETS, REFUSES):
         with broken(how, stub, faults):
             at_once(http, [user] * CROWD * 2, new)
         recovers(http, stub, user, new, how)
@@ -398,7 +448,12 @@ def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New,
             tr("users {how}, then recovers and confirms an order: /readyz says ready", how=how),
             code="never-ready-again",
         )
-    time.sleep(AFTERWARDS)
+    time.sleep(A_MOMENT)
+    all_places(http, user, new, tr("users is well again for {seconds:g} s", seconds=A_MOMENT), "places-lost")
+
+
+def all_places(http: Http, user: str, new: New, when: str, code: str) -> None:
+    """So many orders at the same moment as may ask users are all accepted."""
     answers = sample_twice(
         lambda: at_once(http, [user] * PLACES, new), lambda answers: all(one.status == 201 for one in answers)
     )
@@ -406,13 +461,12 @@ def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New,
     expect(
         not bad,
         tr(
-            "users is well again for {seconds:g} s: {count} × POST /orders at the same moment, as many as OUTBOUND_MAX "
-            "allows, each answered 201",
-            seconds=AFTERWARDS,
+            "{when}: {count} × POST /orders at the same moment, as many as OUTBOUND_MAX allows, each answered 201",
+            when=when,
             count=PLACES,
         ),
         got=dict(Counter(f"{one.status or tr('no answer')} {one.code}".strip() for one in answers)),
-        code="does-not-recover",
+        code=code,
         about=bad[:1],
     )
 
@@ -420,16 +474,20 @@ def check_orders_are_taken_again(http: Http, stub: Mapping[str, Stub], new: New,
 def recovers(http: Http, stub: Mapping[str, Stub], user: str, new: New, how: str) -> None:
     """Users is well again, and so is orders."""
     stub["users"].forget()
-    eventually(
-        lambda: placed(http, user, new).status == 201,
+    tries: list[Answer] = []
+
+    def accepted() -> bool:
+        tries.append(placed(http, user, new))
+        return tries[-1].status == 201
+
+    good = within(RECOVERY, accepted)
+    asked, last = stub["users"].count(), tries[-1]
+    expect(
+        good,
         tr("users {how}, then recovers: POST /orders answers 201 within 20 s", how=how),
-        within=20.0,
-        code="does-not-recover",
-        got=lambda: tr(
-            "{placed}; users was called {count} times since it recovered",
-            placed=placed(http, user, new),
-            count=stub["users"].count(),
-        ),
+        got=tr("{placed}; users was called {count} times since it recovered", placed=last, count=asked),
+        code="does-not-recover" if asked else "refuses-at-once" if last.seconds < WAITING else "waits-in-vain",
+        about=[last],
     )
 
 
@@ -490,6 +548,30 @@ def check_no_crowd_at_the_neighbours_door(
         got=dict(Counter(f"{one.status or tr('no answer')} {one.code}".strip() for one in answers)),
         code="slow-is-not-broken",
         about=bad[:1],
+    )
+
+
+@behaviour("C5", start=False)
+def check_who_gives_up_hangs_up(http: Http, stub: Mapping[str, Stub], new: New, system: SystemUnderTest) -> None:
+    """An order is answered, its call goes on: then more and more calls are under way, whatever the wall counts."""
+    system.start("orders", env={"HTTP_TIMEOUT_MS": 200})
+    user = known(stub, new)
+    ordered(http, user, new)
+    stub["users"].will(hang())
+    for _ in range(ROUNDS):
+        at_once(http, [user] * PLACES, new)
+    within(AFTERWARDS, lambda: stub["users"].in_flight <= PLACES)
+    left = stub["users"].in_flight
+    expect(
+        left <= PLACES,
+        tr(
+            "users hangs, and {rounds} times {places} orders have been answered: at most {places} calls to users are "
+            "under way (OUTBOUND_MAX), for a call that is given up is ended",
+            rounds=ROUNDS,
+            places=PLACES,
+        ),
+        got=tr("{most} at a time", most=left),
+        code="given-up-calls-go-on",
     )
 
 
