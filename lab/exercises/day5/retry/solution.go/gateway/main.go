@@ -18,7 +18,7 @@ func main() {
 		Attempts:   envInt("RETRY_ATTEMPTS", 4),
 		Base:       envMillis("RETRY_BASE_MS", 200),
 		Cap:        envMillis("RETRY_CAP_MS", 3000),
-		PerAttempt: envMillis("HTTP_TIMEOUT_MS", 2000),
+		PerAttempt: envMillis("HTTP_TIMEOUT_MS", 4000),
 		Total:      envMillis("TOTAL_TIMEOUT_MS", 8000),
 	}
 	users := &Retrying{

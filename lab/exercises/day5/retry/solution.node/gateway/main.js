@@ -9,7 +9,7 @@ const retrying = new Retrying(
     attempts: number("RETRY_ATTEMPTS", 4),
     base: number("RETRY_BASE_MS", 200),
     cap: number("RETRY_CAP_MS", 3000),
-    perAttempt: number("HTTP_TIMEOUT_MS", 2000),
+    perAttempt: number("HTTP_TIMEOUT_MS", 4000),
     total: number("TOTAL_TIMEOUT_MS", 8000),
   },
   new Budget(number("RETRY_BUDGET", 100)),

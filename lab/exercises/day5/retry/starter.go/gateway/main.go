@@ -11,7 +11,7 @@ import (
 
 func main() {
 	// Knobs that wait for you: RETRY_ATTEMPTS, RETRY_BASE_MS, RETRY_CAP_MS, TOTAL_TIMEOUT_MS, RETRY_BUDGET.
-	client := &http.Client{Timeout: envMillis("HTTP_TIMEOUT_MS", 2000)}
+	client := &http.Client{Timeout: envMillis("HTTP_TIMEOUT_MS", 4000)}
 	users := strings.TrimRight(mustEnv("USERS_URL"), "/") + "/users/"
 
 	routes := http.NewServeMux()

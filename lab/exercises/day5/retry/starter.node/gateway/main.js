@@ -3,7 +3,7 @@ import { log, mustEnv, number, problem, serve } from "./service.js";
 
 // Knobs that wait for you: RETRY_ATTEMPTS, RETRY_BASE_MS, RETRY_CAP_MS, TOTAL_TIMEOUT_MS, RETRY_BUDGET.
 const users = mustEnv("USERS_URL").replace(/\/+$/, "");
-const timeout = number("HTTP_TIMEOUT_MS", 2000);
+const timeout = number("HTTP_TIMEOUT_MS", 4000);
 
 serve([[/^\/users\/([^/]+)$/, user]]);
 

@@ -21,7 +21,7 @@ from lab.chassis.tls import AUTHORITIES
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
     users_url: str
-    http_timeout_ms: int = 2000
+    http_timeout_ms: int = 4000
     total_timeout_ms: int = 8000
     retry_attempts: int = 4
     retry_base_ms: int = 200
