@@ -36,11 +36,13 @@ class Broker:
         wall: Callable[[], float] = time.time,
         now: float = 0.0,
         give_up: GiveUp | None = None,
+        tell: Callable[[Exception], None] | None = None,
         memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self.now = now
         """Monotonic seconds."""
         self.give_up = give_up or _raise
+        self._tell = tell or _raise_it
         self.wall = wall
         self.store: Store = store or Forgetful()
         self.vhosts: dict[str, VirtualHost] = {}
@@ -170,11 +172,14 @@ class Broker:
         jobs = self._jobs
         while jobs and self.worked < self._turn_ends:
             job = jobs.popleft()
-            for _ in job:
-                self.worked += 1
-                if self.worked >= self._turn_ends:
-                    jobs.append(job)
-                    break
+            try:
+                for _ in job:
+                    self.worked += 1
+                    if self.worked >= self._turn_ends:
+                        jobs.append(job)
+                        break
+            except Exception as defect:  # not of the one in whose turn it shows
+                self._tell(defect)
         self._behind = self.turn_is_over and self.busy
 
     def when_safe(self, call: Callable[[], None]) -> None:
@@ -186,6 +191,10 @@ class Broker:
         touched = self.awaiting
         while touched and touched[0][0] <= position:
             touched.popleft()[1]()
+
+
+def _raise_it(error: Exception) -> None:
+    raise error
 
 
 def _raise(queue: str, messages: Sequence[Message | SavedMessage], error: Exception) -> None:

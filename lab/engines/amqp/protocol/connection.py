@@ -118,9 +118,14 @@ class Connection:
         self._waiting = True
 
         def through() -> Iterator[None]:
-            for _ in job:
-                yield
-            self._waiting = False
+            try:
+                for _ in job:
+                    yield
+            except Exception:
+                self.crashed()
+                raise
+            finally:
+                self._waiting = False
             self._come_back()
 
         self.broker.later(through())

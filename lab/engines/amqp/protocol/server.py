@@ -53,6 +53,7 @@ class Server:
             spill=Spill(folder),
             now=self.loop.time(),
             give_up=aside.into(folder, say),
+            tell=lambda defect: say("a defect of the broker:\n" + "".join(traceback.format_exception(defect))),
             memory_limit=memory_limit,
         )
         self.clients = Clients(self.broker)

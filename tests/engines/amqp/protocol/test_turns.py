@@ -350,3 +350,18 @@ def test_what_goes_leaves_no_circles(clients: Clients) -> None:
         assert [each() for each in gone] == [None] * len(gone)
     finally:
         gc.enable()
+
+
+def test_a_defect_in_a_later_turn_ends_its_client_only() -> None:
+    told: list[Exception] = []
+    clients = Clients(Broker(now=1000.0, tell=told.append))
+    talk, other = filled(clients), Talk(clients).open()
+    queue = clients.broker.vhosts["/"].queues["q"]
+    queue.forget = lambda _: 1 / 0  # type: ignore[method-assign, assignment]
+    heard = talk.say((1, commands.Queue.Purge(0, "q")))
+    turns(clients)
+    assert [type(each) for each in told] == [ZeroDivisionError]
+    assert [each.reply_code for each in heard] == [541]
+    talk.say((0, commands.Connection.CloseOk()))
+    assert talk.connection.closed
+    assert other.ready("grave") == 0
