@@ -69,16 +69,16 @@ KEPT = 110 * BODY
 """Growth that is nobody's fault: what a runtime keeps of what it has used once. Ours grew by 20 to 75 MiB with two
 failures at a time; who keeps every body grows by 160."""
 
+HANGS, REFUSES, RESETS = tr("hangs"), tr("refuses connections"), tr("resets connections")
+BREAKS_OFF = tr("breaks off in the middle of its answer")
 FAULTS: dict[str, Callable[[], Deed]] = {
-    tr("hangs"): hang,
+    HANGS: hang,
     tr("answers {fault:g} s late", fault=FAULT): lambda: delay(FAULT),
-    tr("resets connections"): reset,
-    tr("breaks off in the middle of its answer"): cut,
+    RESETS: reset,
+    BREAKS_OFF: cut,
     tr("answers 500"): lambda: status(500),
     tr("answers 200 with an HTML page"): garbage,
 }
-REFUSES = tr("refuses connections")
-HANGS, RESETS, BREAKS_OFF = (tuple(FAULTS)[number] for number in (0, 2, 3))
 LOST = (RESETS, BREAKS_OFF)
 """A connection that is lost some clients' libraries try again, unasked. Any other retry is a decision of somebody's."""
 
