@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pamqp import body, commands, header
+from pamqp import body, commands, frame, header
 
 from lab.engines.amqp.core.turns import TURN
 from tests.brokers import EmbeddedBroker
@@ -102,6 +102,18 @@ def test_a_client_whose_last_turn_needs_no_answer_is_read_from_again(client: Cli
         wire.expect(commands.Queue.DeclareOk)
         wire.send(1, declare)
         wire.expect(commands.Queue.DeclareOk)
+
+
+def test_a_client_that_sends_faster_than_it_is_served_has_to_wait(tmp_path: Path) -> None:
+    """What it sends stays in its own socket, though nothing is ever said to it."""
+    asked = frame.marshal(commands.Exchange.Declare(0, "amq.direct", passive=True, nowait=True), 1) * 10_000
+    with EmbeddedBroker(tmp_path) as broker, Wire(broker.port, timeout=60).login() as wire:
+        wire.channel()
+        process = psutil.Process(broker.server().pid)
+        before = process.memory_info().rss
+        for _ in range(25):
+            wire.raw(asked)
+            assert process.memory_info().rss - before < 6 << 20
 
 
 def asked(asker: Wire, replier: Wire) -> str:
