@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lab.journal.event import FaultChange, Flow
+from lab.journal.operation import operation
 from lab.journal.window import Window, quantile
 from lab.locale import mark
 from lab.system.model import CLIENT
@@ -101,7 +102,7 @@ def _radius(seen: Window, visits: list[Flow]) -> float | None:
     during, without = defaultdict[str, list[Flow]](list), defaultdict[str, list[Flow]](list)
     for flow in visits:
         hit = any(began <= flow.t <= ended for began, ended in spans)
-        (during if hit else without)[_operation(flow)].append(flow)
+        (during if hit else without)[f"{flow.target} {operation(flow.op)}"].append(flow)
     struck = sum(_struck(flows, without[operation]) for operation, flows in during.items())
     return 100.0 * struck / len(during) if during else 0.0
 
@@ -110,13 +111,6 @@ def _struck(during: list[Flow], without: list[Flow]) -> bool:
     usual = quantile((flow.ms for flow in without), 0.5)
     slow = usual and quantile((flow.ms for flow in during), 0.5) > SLOW * usual
     return any(map(_failed, during)) or bool(slow)
-
-
-def _operation(flow: Flow) -> str:
-    """The service's method and path without what is somebody's own: `orders POST /orders/…/pay`."""
-    method, _, path = flow.op.partition(" ")
-    words = [word if word.isalpha() else "…" for word in path.partition("?")[0].split("/") if word]
-    return f"{flow.target} {method} /{'/'.join(words)}"
 
 
 def _recovery(seen: Window, visits: list[Flow]) -> float | None:
