@@ -43,10 +43,10 @@ def dead_lettered(message: Message, queue: str, reason: str, exchange: str, key:
     return Message(address_of(exchange, message.routing_key if key is None else key), header, message.body)
 
 
-def goes_round(message: Message, queue: str) -> bool:
-    """Whether a dead-lettered message comes back to a queue it died in, with no rejection on the way: a cycle that
-    nobody would ever break."""
-    deaths = _deaths(message.headers)
+def goes_round(headers: Table, queue: str) -> bool:
+    """Whether a dead-lettered message with these headers comes back to a queue it died in, with no rejection on the
+    way: a cycle that nobody would ever break."""
+    deaths = _deaths(headers)
     for place, death in enumerate(deaths):
         if as_text(death.get("queue")) == queue:
             return all(as_text(each.get("reason")) != "rejected" for each in deaths[: place + 1])

@@ -351,8 +351,9 @@ class VirtualHost:
         self._publish_dead(dead)
 
     def _publish_dead(self, message: Message) -> None:
-        queues = self._route(message, copies_of(message, "CC"))
-        allowed = tuple(queue for queue in queues if not dead_letter.goes_round(message, queue.name))
+        headers = message.headers
+        queues = self._route(message, copies_of(headers, "CC"))
+        allowed = tuple(queue for queue in queues if not dead_letter.goes_round(headers, queue.name))
         for queue in allowed:
             if queue.refuses(message):
                 continue
@@ -423,10 +424,9 @@ def _kept(binding: Binding) -> bool:
     return binding.source.durable and lasting
 
 
-def copies_of(message: Message, *names: str) -> list[str]:
-    """The extra routing keys in the headers of these names. Raises ChannelFailure 406 for one that is no list."""
+def copies_of(headers: Table, *names: str) -> list[str]:
+    """Extra routing keys, in the headers of these names. Raises ChannelFailure 406 for one that is no list."""
     keys: list[str] = []
-    headers = message.headers
     for name in names:
         field = headers.get(name)
         if field is None:

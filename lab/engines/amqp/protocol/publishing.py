@@ -120,7 +120,7 @@ class Publishing:
         if properties.headers_at:
             headers = message.headers  # read once here, so that a malformed table is its publisher's failure
             if b"CC" in header:
-                copies = copies_of(message, "CC", "BCC")
+                copies = copies_of(headers, "CC", "BCC")
             if "BCC" in headers:
                 del headers["BCC"]
                 message = Message(address, with_changes(header, headers=headers), content)
