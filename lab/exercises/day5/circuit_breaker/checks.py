@@ -20,6 +20,7 @@ from lab.grading import (
     sample_twice,
     status,
     tr,
+    within,
 )
 
 RESET = 1.0
@@ -29,6 +30,8 @@ LONG = 2.0
 EARLY = 0.9
 """The share of that time before which no probe may arrive: two clocks are read, one there and one here."""
 FAILURES = 5
+OUTAGE = 5.0
+"""Seconds: longer than a few probes."""
 AT_ONCE = 0.75
 """Seconds: half of HTTP_TIMEOUT_MS=1500. An open breaker waits for nobody, so this is generous."""
 TO_USERS = "GET /users/*"
@@ -103,6 +106,17 @@ def check_it_opens(http, stub, new):
         about=answers[-1:],
     )
     _expect_without_user(answers[:FAILURES], stub, tr("users answers 500"))
+    others = [_path(stub, new) for _ in range(3)]
+    stub["users"].forget()
+    other = [http.get(path) for path in others][-1]
+    asked = sum(at < arrived[FAILURES - 1] + EARLY * RESET for at in _arrivals(stub))
+    expect(
+        asked == 0,
+        tr("users has failed five times for one user: requests about three others do not reach it either"),
+        got=tr("{asked} reached users", asked=asked),
+        code="opens-for-one-user",
+        about=[other],
+    )
 
 
 @behaviour("C2")
@@ -144,8 +158,21 @@ def check_every_kind_of_failure_opens_it(system, http, stub, faults, new):
 
 @behaviour("C3")
 def check_open_answers_at_once(http, stub, new):
-    path = _path(stub, new)
-    _outage(http, stub, path)
+    """Users was well before, and what it said then is not shown now. A call that began before the breaker opened ends
+    well after it: that says nothing about now."""
+    path, slow = _path(stub, new), _path(stub, new)
+    for _ in range(6):
+        http.get(path)
+    held = stub["users"].will(hold())
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(http.get, slow)
+        try:
+            within(5.0, lambda: held.held)
+            stub["users"].forget()
+            _outage(http, stub, path)
+        finally:
+            held.release()
+    ended_well = isinstance(late.result().json, dict) and late.result().json.get("user") is not None
 
     def quick(answers):
         return sum(answer.seconds <= AT_ONCE for answer in answers) >= 18
@@ -163,6 +190,17 @@ def check_open_answers_at_once(http, stub, new):
         ),
         code="open-is-not-at-once",
         about=[slowest],
+    )
+    early = _early(_arrivals(stub)[FAILURES - 1 : FAILURES + 1], LONG)
+    expect(
+        early is None or not ended_well,
+        tr(
+            "a call that began before the breaker opened ends well after it: it stays open, and until "
+            "BREAKER_RESET_MS=2000 no call reaches users"
+        ),
+        got=tr("one did after {early:.2f} s", early=early or 0.0),
+        code="late-answer-closes",
+        about=[late.result()],
     )
     _keep_asking(http, path, until=_arrivals(stub)[FAILURES - 1] + LONG * 1.2)
     early = _early(_arrivals(stub)[FAILURES - 1 : FAILURES + 1], LONG)  # what comes after a probe is C5's
@@ -192,7 +230,7 @@ def check_half_open_is_no_flood(system, http, stub, new):
             "users (BREAKER_HALF_OPEN_MAX=1)"
         ),
         got=tr("{most} at the same time", most=together),
-        code="half-open-flood" if together else "no-probe",
+        code="no-probe" if not together else "too-many-probes" if together < FAILURES else "half-open-flood",
     )
 
 
@@ -226,17 +264,23 @@ def check_a_failed_probe_opens_again(system, http, stub, new):
 @behaviour("C6", start=False)
 def check_it_closes_again_under_traffic(system, http, stub, faults, new):
     """The traffic never stops: a breaker whose time begins anew with each refused call never gets out. Several probes
-    fail before users is well again: the second one must not be the last."""
-    system.start("gateway", env=SHORT)
+    fail before users is well again, one in each way: none of them must be the last. The one that ends it is answered
+    404, which is no failure here either."""
+    system.start("gateway", env={**SHORT, "HTTP_TIMEOUT_MS": 800})
     user = stub["users"].add(new.id("user"), name=new.name())
-    path = f"/order-view/{user['id']}"
+    path, unknown = f"/order-view/{user['id']}", f"/order-view/{new.id('nobody')}"
+    for trouble in (status(500), hang()):
+        stub["users"].will(trouble)
+        _keep_asking(http, path, until=time.monotonic() + OUTAGE / 3)
+    probed = stub["users"].count(TO_USERS) > FAILURES
     with faults.on("gateway->users", "refuse"):
-        _keep_asking(http, path, until=time.monotonic() + 5.0)
+        _keep_asking(http, path, until=time.monotonic() + OUTAGE / 3)
+    stub["users"].heal()
     stub["users"].forget()
     answers = []
 
     def reached():
-        answers.append(http.get(path))
+        answers.append(http.get(unknown))
         return stub["users"].count(TO_USERS)
 
     eventually(
@@ -247,7 +291,7 @@ def check_it_closes_again_under_traffic(system, http, stub, faults, new):
             reset=8 * RESET,
         ),
         within=8 * RESET,
-        code="never-recovers",
+        code="stops-probing" if probed else "never-probes",
         got=lambda: tr(
             "{count} requests, none of them reached users; the last one: {view}",
             count=len(answers),
@@ -256,7 +300,7 @@ def check_it_closes_again_under_traffic(system, http, stub, faults, new):
     )
     closed = time.monotonic()
 
-    def expect_twenty(when):
+    def expect_twenty(when, code):
         stub["users"].forget()
         after = [http.get(path) for _ in range(20)]
         shown, reached_now = sum(_is_whole(answer, user, stub) for answer in after), stub["users"].count(TO_USERS)
@@ -264,13 +308,13 @@ def check_it_closes_again_under_traffic(system, http, stub, faults, new):
             reached_now == 20 and shown >= 19,
             tr("{when}: 20 requests reach users, and its answer is shown", when=when),
             got=tr("{reached_now} reached users, {shown} showed the user", reached_now=reached_now, shown=shown),
-            code="does-not-close",
+            code=code,
             about=[answer for answer in after if not _is_whole(answer, user, stub)][:1],
         )
 
-    expect_twenty(tr("the probe was good"))
+    expect_twenty(tr("the probe was answered 404, which is no failure"), "probe-not-believed")
     time.sleep(max(0.0, closed + 2.0 - time.monotonic()))
-    expect_twenty(tr("two seconds later"))
+    expect_twenty(tr("two seconds later"), "does-not-stay-closed")
 
 
 @behaviour("C7")
@@ -307,6 +351,8 @@ def check_each_upstream_has_its_own(system, http, stub, new):
     system.start("gateway", env=SHORT)
     user = stub["users"].add(new.id("user"), name=new.name())
     path = f"/order-view/{user['id']}"
+    for _ in range(6):
+        http.get(path)
     stub["reco"].will(status(500))
     http.at_once([lambda: http.get(path)] * 20, limit=4)
     stub["users"].forget()
@@ -475,7 +521,7 @@ def _expect_degraded(answers, when: str) -> None:
             answer.status == 200 and body.get("user", 0) is None and body.get("degraded") is True,
             tr('{when}: 200 with "user": null and "degraded": true', when=when),
             got=_view(answer),
-            code="open-is-an-error",
+            code="old-user-shown" if isinstance(body.get("user"), dict) else "open-is-an-error",
             about=[answer],
         )
 

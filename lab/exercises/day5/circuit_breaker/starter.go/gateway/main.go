@@ -14,7 +14,7 @@ func main() {
 	upstream := func(name, variable string) *Upstream {
 		return &Upstream{
 			URL:     strings.TrimRight(mustEnv(variable), "/"),
-			Timeout: envMillis("HTTP_TIMEOUT_MS", 1000),
+			Timeout: envMillis("HTTP_TIMEOUT_MS", 1500),
 			Breaker: &Breaker{
 				Failures: envInt("BREAKER_FAILURES", 5),
 				Reset:    envMillis("BREAKER_RESET_MS", 2000),

@@ -6,7 +6,7 @@ import { mustEnv, number } from "./service.js";
 /** One upstream with a breaker of its own: what happens to one says nothing about another. */
 export class Upstream {
   #url;
-  #timeout = number("HTTP_TIMEOUT_MS", 1000);
+  #timeout = number("HTTP_TIMEOUT_MS", 1500);
   #breaker;
 
   constructor(name, variable) {

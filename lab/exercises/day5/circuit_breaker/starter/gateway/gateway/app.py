@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Settings(ServiceSettings):
     users_url: str
     reco_url: str
-    http_timeout_ms: int = 1000
+    http_timeout_ms: int = 1500
     breaker_failures: int = 5
     breaker_reset_ms: int = 2000
     breaker_half_open_max: int = 1
