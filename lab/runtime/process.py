@@ -268,6 +268,7 @@ class ManagedProcess:
         return in_words(code, self._cause), code
 
     def _wrote(self, stream: Stream, line: bytes) -> None:
+        line = self._around.hide(line)
         self.tail.append(line.decode("utf-8", "backslashreplace"))
         self._around.line(self.spec.name, stream, line)
 

@@ -47,6 +47,7 @@ from lab.runtime.wiring import Wiring
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import Link, Service
 from lab.wire.balancer import Balancer
+from lab.system.secrets import Hider, known
 from lab.wire.tap import Tap
 
 if TYPE_CHECKING:
@@ -104,11 +105,13 @@ class Run:
             now=self.journal.now,
             emit=self.journal.append,
             line=self._line,
+        self._hider = Hider(secret for told in self._wiring.told() for secret in known(told))
             notice=self._notice,
             born=self._remember,
             grace=self.options.grace,
             slow_start=self.faults.slow_start,
             slowed=self.faults.slowed,
+            hide=self._hider.line,
         )
         self.supervisor = Supervisor(
             specs.specs(self._wiring, self._ports, self._first_load), self._around, self.system.instances
@@ -370,6 +373,8 @@ class Run:
     def _line(self, name: str, stream: Stream, line: bytes) -> None:
         if name == specs.LOAD and stream == "stdout":
             self._load_report(line)
+        if self._hider:
+            flow.op, flow.key, flow.detail = map(self._hider.text, (flow.op, flow.key, flow.detail))
         elif line and not self._is_advice(name, line):
             self.journal.append(log_event(name, stream, line))
 

@@ -78,7 +78,7 @@ class Peer(Protocol):
 @dataclass(slots=True, kw_only=True)
 class Surroundings:
     """What surrounds a process: who starts it, who else is there, and whom it tells what happens. `grace` is the time
-    that it has to end when it is asked to, in seconds.
+    that it has to end when it is asked to, in seconds. `hide` takes known secrets out of what a process wrote.
 
     `slow_start` gives the seconds by which a fault holds the next start back (0: none) and `slowed` is told when that
     start is due.
@@ -88,6 +88,7 @@ class Surroundings:
     now: Callable[[], float]
     emit: Callable[[Process], None]
     line: Callable[[str, Stream, bytes], None]
+    hide: Callable[[bytes], bytes]
     notice: Callable[[str, str], None]
     born: Callable[[str, int], None]
     grace: float

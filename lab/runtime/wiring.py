@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -87,6 +87,13 @@ class Wiring:
             "INSTANCE_ID": instance if service.replicas > 1 else f"{service.name}-1",
         }
         return {**self.inherited(), **given, **links, **service.env, **self.overrides.get(instance, {})}
+
+    def told(self) -> Iterator[Mapping[str, str]]:
+        """The variables of everything that is started here."""
+        yield from (recipe.env for recipe in self.recipes.values())
+        for service in self.system.services:
+            if service.address is None:
+                yield from (self.environment(service, instance) for instance in service.instances)
 
     def client_urls(self) -> dict[str, str]:
         """The addresses on which visitors reach the services, by service: its usual endpoint, if they reach several."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 HIDDEN = "…"
 
@@ -52,6 +53,11 @@ NAMED = re.compile(r"([\w.\-\[\]]+)[\"']?\s*[=:]")
 """What may be a name within a value."""
 VERSION = re.compile(r"v\d+")
 
+LOGIN = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
+"""The password in a URL."""
+LEAST = 6
+"""Characters below which a value says too little to be found again: `guest`, which everybody knows, is everywhere."""
+
 WAY = re.compile(r"(AWS|AZURE|GITHUB|GH|GITLAB|CI_JOB|SSH|GPG)_.*|PGPASSFILE|KUBECONFIG|NETRC|DOCKER_AUTH_CONFIG")
 """Variables that are the way to a secret."""
 
@@ -66,6 +72,37 @@ def is_secret(name: str) -> bool:
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables whose names do not look like a secret's, or like the way to one."""
     return {name: value for name, value in environment.items() if not (is_secret(name) or WAY.fullmatch(name.upper()))}
+
+
+def known(environment: Mapping[str, str]) -> set[str]:
+    """The secrets among these variables: the values of secret names, and the passwords in URLs."""
+    found = {value for name, value in environment.items() if is_secret(name)}
+    for value in environment.values():
+        found.update(LOGIN.findall(value))
+    return found
+
+
+class Hider:
+    """Blanks these secrets where they are written out: as they are, coded for a URL or in a JSON string, and only as
+    whole words. False if there are none."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        plain = {form for secret in secrets for form in (secret, unquote(secret))}
+        forms = {form for one in plain for form in (one, quote(one, safe=""), json.dumps(one)[1:-1])}
+        longest = sorted((form for form in forms if len(form) >= LEAST), key=len, reverse=True)
+        words = "|".join(map(re.escape, longest))
+        self._pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
+        self._line = re.compile(rb"(?<!\w)(?:%b)(?!\w)" % words.encode("utf-8", "surrogateescape")) if words else None
+
+    def __bool__(self) -> bool:
+        return self._pattern is not None
+
+    def text(self, text: str) -> str:
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+    def line(self, line: bytes) -> bytes:
+        """The same for what a process wrote."""
+        return self._line.sub(HIDDEN.encode(), line) if self._line else line
 
 
 def without_login(url: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
-from lab.journal.event import Event, Log, Note, from_line
-from lab.system.model import Service, System
+from lab.journal.event import Event, Flow, Log, Note, from_line
+from lab.system.model import CLIENT, Link, Service, System
 from tests.runtime.live import Live, alive, shop, started
 from tests.waiting import eventually
 
@@ -100,6 +102,35 @@ def test_a_process_is_told_no_secret_of_the_starter(monkeypatch: pytest.MonkeyPa
         assert set(told) == {"plain", "given"}
         assert all("Asia/Tashkent" in text for text in told.values())
         assert not any("green" in text or "hunter2" in text for text in told.values())
-        assert "declared" in told["given"]
+        assert "OWN_TOKEN" in told["given"]
         environ = Path(f"/proc/{live.pid('forked')}/environ")
         assert not environ.exists() or b"hunter2" not in environ.read_bytes()
+
+
+TALK = """
+import json, os, sys, time
+key, url = os.environ["SHOP_API_KEY"], os.environ["STORE_URL"]
+print("connecting with", key, flush=True)
+print(json.dumps({"msg": f"store {url}", "key": key}), flush=True)
+print("bad login", url, file=sys.stderr, flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_the_lab_knows_to_be_secret_is_nowhere_in_what_is_recorded() -> None:
+    """In no log line, no path or key on the wire, and not among the last words that `lab ps --json` has."""
+    key, password = 's3cr"et-42', "hunter2hunter"
+    given = {"SHOP_API_KEY": key, "STORE_URL": f"postgresql://shop:{password}@127.0.0.1/shop"}
+    talk = Service(name="talk", command=("python", "-c", TALK), ready="started", env=given)
+    front = shop("front", env={"OWN_TOKEN": "pass-word-7"})
+    link = Link(source=CLIENT, target="front", protocol="http")
+    with started(System(name="toy", services=(talk, front), links=(link,))) as live:
+        live.ready()
+        (tap,) = (one.url for one in live.status().links)
+        httpx.get(f"{tap}/things/pass-word-7", timeout=5)
+        eventually(lambda: [e.op for e in seen(live) if isinstance(e, Flow)] == ["GET /things/…"])
+        eventually(lambda: sum(isinstance(e, Log) and e.source == "talk" for e in seen(live)) == 3)
+        told = live.record.journal.read_text() + str(live.process("talk").tail)
+        for secret in (key, json.dumps(key)[1:-1], password, "pass-word-7"):
+            assert secret not in told
+        assert "postgresql://shop:…@127.0.0.1/shop" in told

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.system.secrets import blank_path, blank_query, is_secret, without_login, without_secrets
+from lab.system.secrets import Hider, blank_path, blank_query, is_secret, known, without_login, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,12 @@ def test_any_text_is_taken(text: str) -> None:
     blank_query(text)
     blank_path(text)
     is_secret(text)
+
+
+def test_known_secrets_are_hidden_as_whole_words_in_every_coding() -> None:
+    told = {"API_KEY": "k/42 x", "REDIS_URL": "redis://:top%2Fsecret@127.0.0.1/0", "AMQP_URL": "amqp://guest:guest@h"}
+    hider = Hider(known(told))
+    text = "k/42 x, k%2F42%20x; top%2Fsecret and top/secret, but topsecret, xk/42 x and guest stay"
+    assert hider.text(text) == "…, …; … and …, but topsecret, xk/42 x and guest stay"
+    assert hider.line(text.encode()).decode() == hider.text(text)
+    assert not Hider(known({"COLOUR": "a green one"}))
