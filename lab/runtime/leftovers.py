@@ -1,8 +1,8 @@
 """What runs that died left behind is removed, and only that: nothing that is merely said to be theirs.
 
 A run's folder may have been edited, or received from somebody else. So a process is only ended if it carries the mark
-of the run, or is the very one that was written down; a path is only removed inside the run's folder, or if it is a
-temporary folder that was made for it.
+of the run, or is the very one that was written down; a path is only removed inside the run's folder, and a temporary
+folder only if its name says that it was made for the run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import socket
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,6 +53,12 @@ def scratch(folder: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"lab-{_tag(folder)}-"))
 
 
+def with_scratch(folders: Iterable[Path]) -> list[Path]:
+    """Those of these runs' folders that have a temporary one."""
+    there = {path.name.split("-")[1] for path in Path(tempfile.gettempdir()).glob("lab-*-*")}
+    return [folder for folder in folders if _tag(folder) in there]
+
+
 def clean(folders: Iterable[Path]) -> list[str]:
     """End and remove what the dead runs of these folders left behind. Returns the names of the processes killed.
 
@@ -67,23 +74,26 @@ def clean(folders: Iterable[Path]) -> list[str]:
 
 def remove(folder: Path) -> None:
     """Remove the sockets and temporary folders of a dead run."""
-    for path in recorded(folder).paths:
+    for path in (*_scratches(folder), *filter(partial(_inside, folder), map(Path, recorded(folder).paths))):
         with contextlib.suppress(OSError, ValueError):
-            if (own := _own(Path(path), folder)) is not None:
-                shutil.rmtree(own) if own.is_dir() else own.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)
 
 
-def _own(path: Path, folder: Path) -> Path | None:
-    """What of the path is the run's to remove: itself in its folder, or the temporary folder that was made for it."""
-    if ".." in path.parts or not path.is_absolute():
-        return None
-    if path != folder and path.parent.resolve().is_relative_to(folder.resolve()):
-        return path
-    temporary = path.parent if path.suffix == ".sock" else path
-    ours = temporary.parent == Path(tempfile.gettempdir()) and temporary.name.startswith(f"lab-{_tag(folder)}-")
-    return temporary if ours and not temporary.is_symlink() else None
+def _inside(folder: Path, path: Path) -> bool:
+    """Whether the path is in the run's folder, and so the run's to remove."""
+    if ".." in path.parts or not path.is_absolute() or path == folder:
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        return path.parent.resolve().is_relative_to(folder.resolve())
+    return False
+
+
+def _scratches(folder: Path) -> list[Path]:
+    """The run's temporary folders, also those that it had no time to write down."""
+    found = Path(tempfile.gettempdir()).glob(f"lab-{_tag(folder)}-*")
+    return [path for path in found if not path.is_symlink() and path.stat().st_uid == os.getuid()]
 
 
 def _tag(folder: Path) -> str:

@@ -43,11 +43,12 @@ from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.surroundings import Surroundings
 from lab.runtime.warmup import ForkServerProcess
+from lab.runtime.watchdog import end_within
 from lab.runtime.wiring import Wiring
 from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import Link, Service
-from lab.wire.balancer import Balancer
 from lab.system.secrets import Hider, known
+from lab.wire.balancer import Balancer
 from lab.wire.tap import Tap
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ TICK = 0.05
 """Seconds between two looks at what is due: the journal's flush, faults whose time is up."""
 RATE = 5.0
 """Journeys a second where neither the reader nor the scenario says."""
+WAVES = 3
+"""So often processes are given their grace one after another at the end: visitors, services, engines."""
+END_LIMIT = 30.0
+"""Seconds that the end may take besides."""
 START_LIMIT = 90.0
 """Seconds that a run which nobody steers may take to become ready."""
 
@@ -100,18 +105,18 @@ class Run:
         self._remember("fork server", self._forks.pid)
         self._wiring = self._wire()
         self.faults.files = frozenset(one.id for one in self.system.links if not self._wiring.providers(one))
+        self._hider = Hider(secret for told in self._wiring.told() for secret in known(told))
         self._around = Surroundings(
             spawn=self._forks.spawn,
             now=self.journal.now,
             emit=self.journal.append,
             line=self._line,
-        self._hider = Hider(secret for told in self._wiring.told() for secret in known(told))
+            hide=self._hider.line,
             notice=self._notice,
             born=self._remember,
             grace=self.options.grace,
             slow_start=self.faults.slow_start,
             slowed=self.faults.slowed,
-            hide=self._hider.line,
         )
         self.supervisor = Supervisor(
             specs.specs(self._wiring, self._ports, self._first_load), self._around, self.system.instances
@@ -131,10 +136,12 @@ class Run:
             control.start()
             await self._stopped.wait()
         finally:
+            watchdog = end_within(END_LIMIT + WAVES * self.options.grace, self.folder)
             await self._end()
             if control:
                 await control.close()
             self._forget()
+            watchdog.cancel()
 
     def stop(self, reason: str) -> None:
         """Begin to end the run; the first reason is the one that is told."""
@@ -366,6 +373,8 @@ class Run:
             self.stop(self.reason)
 
     def _flow(self, flow: Flow) -> None:
+        if self._hider:
+            flow.op, flow.key, flow.detail = map(self._hider.text, (flow.op, flow.key, flow.detail))
         self.journal.append(flow)
         if flow.queue and (probe := self._queues.get(flow.target) or self._queues.get(flow.source)):
             probe.learn(flow.queue)
@@ -373,8 +382,6 @@ class Run:
     def _line(self, name: str, stream: Stream, line: bytes) -> None:
         if name == specs.LOAD and stream == "stdout":
             self._load_report(line)
-        if self._hider:
-            flow.op, flow.key, flow.detail = map(self._hider.text, (flow.op, flow.key, flow.detail))
         elif line and not self._is_advice(name, line):
             self.journal.append(log_event(name, stream, line))
 

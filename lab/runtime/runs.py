@@ -17,6 +17,7 @@ from lab.locale.home import expanded, folder
 from lab.runtime import leftovers
 from lab.runtime.api import RunOptions
 from lab.runtime.identity import identity
+from lab.runtime.leftovers import Pid
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 from lab.system.secrets import without_login
@@ -46,7 +47,7 @@ class NoRun(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFile:
-    """`run.json`: what a run is, and the process that carries it (`pid` 0: not yet)."""
+    """`run.json`: what a run is, the process that started it, and the one that carries it (`pid` 0: not yet)."""
 
     id: str
     system: System
@@ -56,6 +57,7 @@ class RunFile:
     pid: int = 0
     born: str = ""
     """The identity of that process."""
+    starter: Pid | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,10 @@ def create(system: System, options: RunOptions, started_at: str) -> RunFile:
     socket = folder / "control.sock"
     if len(os.fsencode(socket)) > SOCKET_LIMIT:
         socket = leftovers.scratch(folder) / "control.sock"
-    file = RunFile(id=folder.name, system=system, options=options, socket=str(socket), started_at=started_at)
+    starter = Pid("starter", os.getpid(), identity(os.getpid()) or "")
+    file = RunFile(
+        id=folder.name, system=system, options=options, socket=str(socket), started_at=started_at, starter=starter
+    )
     write(folder / "run.json", file)
     _prune()
     return file
@@ -161,7 +166,12 @@ def disk_full(folder: Path) -> str:
 
 def clean_leftovers() -> list[str]:
     """End what dead runs left behind: processes, sockets, temporary folders. Returns the names of what was killed."""
-    dead = [folder for folder in _folders() if (folder / leftovers.FILE).exists() and not _alive(folder)]
+    written = [folder for folder in _folders() if (folder / leftovers.FILE).exists()]
+    silent = [folder for folder in leftovers.with_scratch(_folders()) if folder not in written]
+    dead = [
+        *(folder for folder in written if not _alive(folder)),
+        *(folder for folder in silent if _died_at_birth(folder)),
+    ]
     return leftovers.clean(dead) if dead else []
 
 
@@ -187,6 +197,16 @@ def _alive(folder: Path) -> bool:
         return carries(load(folder))
     except (OSError, Damaged):
         return False
+
+
+def _died_at_birth(folder: Path) -> bool:
+    """Whether nobody carries the run, and nobody is left who could be starting it."""
+    try:
+        file = load(folder)
+    except (OSError, Damaged):
+        return False
+    starter = file.starter
+    return not carries(file) and starter is not None and bool(starter.born) and identity(starter.pid) != starter.born
 
 
 def _folders() -> list[Path]:

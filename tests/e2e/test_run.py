@@ -241,3 +241,41 @@ def test_an_engine_that_is_not_there_says_how_to_get_it(lab: Lab) -> None:
     ran = lab("run", "day3", "--plain", "--engine", "amqp=url")
     assert ran.returncode == 3
     assert "LAB_AMQP_URL" in ran.stderr
+
+
+def test_ctrl_c_while_a_detached_run_starts_ends_it_with_a_word(lab: Lab) -> None:
+    with lab.started("run", "day3", "--detach") as run:
+        mine = lab.at_work(3)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=40)
+    assert run.returncode == 130, err
+    assert "it is stopped" in err
+    assert not alive(mine)
+    assert "No run is alive" in lab("ps").stdout
+
+
+def test_a_runtime_that_stands_still_is_said_to_and_is_ended_all_the_same(lab: Lab, web: str) -> None:
+    assert lab("run", web, "--detach").returncode == 0
+    mine = lab.at_work(2)
+    os.kill(lab.runtime(), signal.SIGSTOP)
+    told = lab("ps")
+    assert "does not answer" in told.stderr
+    assert "No run is alive" not in told.stdout
+    down = lab("down")
+    assert "ending it at once" in down.stderr
+    assert down.stdout.strip().endswith("is stopped.")
+    eventually(lambda: not alive(mine), 10)
+
+
+def test_a_system_of_eighty_services_runs_and_ends(lab: Lab) -> None:
+    """Where a service is one small process: what limits them is the machine, not the lab."""
+    services = "".join(f'[service.s{number}]\nrun = "sleep 600"\nready = "started"\n' for number in range(80))
+    (lab.home / "many.toml").write_text(f'name = "many"\n{services}')
+    started = lab("run", "./many.toml", "--detach")
+    assert started.returncode == 0, started.stderr
+    listed = json.loads(lab("ps", "--json").stdout)["runs"][0]["processes"]
+    assert [one["state"] for one in listed] == ["ready"] * 80
+    mine = [psutil.Process(one["pid"]) for one in listed]
+    down = lab("down")
+    assert down.returncode == 0, down.stderr
+    assert not alive(mine)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -155,3 +156,43 @@ def test_a_run_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         dead()
     assert first.is_dir()
     assert not second.is_dir()
+
+
+def test_a_temporary_folder_that_was_never_written_down_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runtime was killed before it wrote anything. While whoever started it lives, it may still be starting."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder, other = dead(), dead()
+    mine, others = leftovers.scratch(folder), leftovers.scratch(other)
+    runs.clean_leftovers()
+    assert mine.is_dir()
+    for one, born in ((folder, "another boot:1"), (other, "")):
+        file = runs.load(one)
+        runs.write(one / "run.json", replace(file, starter=Pid("starter", os.getpid(), born)))
+    runs.clean_leftovers()
+    assert not mine.exists()
+    assert others.is_dir(), "nobody knows who started it"
+
+
+def test_an_end_that_hangs_is_ended() -> None:
+    folder = dead()
+    (folder / "control.sock").touch()
+    program = (
+        "import subprocess, sys, time; from pathlib import Path; from lab.runtime.watchdog import end_within; "
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True); print(child.pid, flush=True); "
+        "end_within(0.2, Path(sys.argv[1])); time.sleep(600)"
+    )
+    remains(folder, paths=(str(folder / "control.sock"),))
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        env={**os.environ, "LAB_RUN": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "the run did not end within 0.2 s; it is killed" in said[1]
+    assert identity(int(said[0])) is None
+    assert not (folder / "control.sock").exists()
