@@ -9,7 +9,7 @@ from lab.grading.evidence.sequence import svg
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import one_line
-from lab.grading.report.terminal import log_places, next_commands, tally, to_try
+from lab.grading.report.terminal import log_places, next_commands, tally, to_try, together
 from lab.grading.report.words import elsewhere, label, reason, said
 from lab.journal.visible import visible
 
@@ -46,7 +46,7 @@ align-items:baseline}li:first-child{border-top:0}li p{margin:0;flex:1}li .dim{wh
 @media (max-width:640px){dl{grid-template-columns:1fr;gap:2px}dd{margin-bottom:8px}}
 @media print{body{background:none}.card{break-inside:avoid}}
 """
-OPEN = ("error", "unknown", "skipped")
+OPEN = ("error", "unknown")
 
 
 def page(reports: Sequence[Report], *, language: str = "en") -> str:
@@ -69,7 +69,9 @@ def _overview(reports: Sequence[Report], language: str) -> str:
         f"<td>{_text(' · '.join(tally(report, language)))}</td></tr>"
         for number, report in enumerate(reports)
     )
-    done = label("stable", language, done=sum(report.good for report in reports), all=len(reports))
+    several = len({report.exercise for report in reports}) > 1
+    passed = sum(report.good for report in reports)
+    done = label("passed_all" if several else "stable", language, done=passed, all=len(reports))
     return f'<nav class="card"><p>{_text(done)}</p><table>{rows}</table></nav>\n'
 
 
@@ -89,9 +91,11 @@ def _article(report: Report, ident: str, language: str) -> str:
     if failing:
         parts.append(f"<h2>{_text(label('fails', language))}</h2>")
         parts += [_failure(report, finding, language) for finding in failing]
-    if undecided:
+    skipped = together(report.findings, language)
+    if undecided or skipped:
         parts.append(f"<h2>{_text(label('open', language))}</h2>")
         parts += [_undecided(finding, language) for finding in undecided]
+        parts += [_skipped(idents, why, language) for why, idents in skipped.items()]
     if holding:
         items = "".join(_held(finding, language) for finding in holding)
         parts.append(f'<h2>{_text(label("holds", language))}</h2><div class="card"><ul>{items}</ul></div>')
@@ -169,6 +173,14 @@ def _undecided(finding: Finding, language: str) -> str:
     why = reason(finding, language).splitlines()
     told = "\n".join(line[: len(line) - len(line.lstrip())] + one_line(line) for line in why)
     return f'<section class="card {finding.verdict}">{_top(finding, language)}<pre>{escape(told)}</pre>{lab}</section>'
+
+
+def _skipped(idents: Sequence[str], why: str, language: str) -> str:
+    """What was skipped for one reason, as one card."""
+    return (
+        f'<section class="card skipped"><div class="top"><span class="id">{_text(" ".join(idents))}</span>'
+        f'<h3>{_text(why)}</h3><span class="pill skipped">{_text(label("skipped", language))}</span></div></section>'
+    )
 
 
 def _held(finding: Finding, language: str) -> str:

@@ -79,6 +79,15 @@ def stability(
     return sheet.text()
 
 
+def together(findings: Sequence[Finding], language: str) -> dict[str, list[str]]:
+    """The behaviours that were skipped, by the reason."""
+    skipped: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.verdict == "skipped":
+            skipped.setdefault(reason(finding, language), []).append(finding.behaviour)
+    return skipped
+
+
 def awaiting(
     behaviour: str, what: str, seconds: float, *, language: str = "en", width: int = 80, unicode: bool = True
 ) -> str:
@@ -117,11 +126,7 @@ class _Page:
             for finding in findings:
                 if finding.verdict == verdict:
                     self._briefly(finding)
-        skipped: dict[str, list[str]] = {}
-        for finding in findings:
-            if finding.verdict == "skipped":
-                skipped.setdefault(reason(finding, self._language), []).append(finding.behaviour)
-        for why, idents in skipped.items():
+        for why, idents in together(findings, self._language).items():
             word = (label("skipped", self._language), TONES["skipped"])
             head: Words = [(f"{' '.join(idents)}  ", "title"), word, ("  ", "plain")]
             self._sheet.paragraph([(one_line(why), "plain")], head=head, hang=sum(cell_len(text) for text, _ in head))

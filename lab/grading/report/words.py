@@ -75,6 +75,7 @@ LABELS: Mapping[str, str] = {
     "state_pending": mark("is waiting to start"),
     "runs_some": mark("{id} did not hold in {bad} of {all} runs (seed {seeds})"),
     "stable": mark("{done} of {all} runs passed"),
+    "passed_all": mark("{done} of {all} exercises passed"),
     "diagram": mark("what happened"),
     "as_text": mark("the same as text"),
     "started": mark("started {when}"),

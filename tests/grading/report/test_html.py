@@ -103,10 +103,22 @@ def test_two_diagrams_on_one_page_do_not_share_their_patterns() -> None:
 
 def test_several_reports_begin_with_an_overview() -> None:
     reader = Reader(page([CONSUMER, PASSED]))
-    assert "1 of 2 runs passed" in reader.text
+    assert "1 of 2 exercises passed" in reader.text
+    assert "2 of 2 runs passed" in Reader(page([PASSED, replace(PASSED, seed=2)])).text
     assert 'href="#r1"' in page([CONSUMER, PASSED])
     assert 'id="r1"' in page([CONSUMER, PASSED])
     assert "<nav" not in page([CONSUMER])
+
+
+def test_what_was_skipped_for_one_reason_is_one_card() -> None:
+    skipped = [
+        replace(one, verdict="skipped", reason="C3 must pass first", behaviour=f"C{number}")
+        for number, one in enumerate(CONSUMER.findings[:3], 4)
+    ]
+    text = page([replace(CONSUMER, findings=tuple(skipped))])
+    assert text.count('class="card skipped"') == 1
+    assert "C4 C5 C6" in text
+    assert text.count("C3 must pass first") == 1
 
 
 def test_what_a_build_said_is_shown_once() -> None:
