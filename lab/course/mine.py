@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from lab.course.assignment import Source, start
 from lab.course.exercise import Exercise
 from lab.course.workspace import Workspace, newest
+from lab.grading.model import Build
 from lab.locale import tr
 from lab.system.model import Service, System
 from lab.system.refusal import Refusal
@@ -31,6 +32,12 @@ class Taken:
     service: str
     exercise: Exercise
     source: Source
+
+    @property
+    def builds(self) -> tuple[Build, ...]:
+        """How it is built, if it is."""
+        command = self.source.build
+        return (Build(service=self.service, dir=str(self.source.dir), command=command),) if command else ()
 
 
 def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tuple[System, list[Taken]]:

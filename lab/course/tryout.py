@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lab.course.assignment import Source, assignment
+from lab.course.built import build
 from lab.course.exercise import Exercise
 from lab.engines.recipe import EngineUnavailable
 from lab.grading.bench import Bench
-from lab.grading.build import build_all
 from lab.grading.checking.expect import CannotTell
 from lab.grading.stage import Watcher
 from lab.locale import tr
@@ -19,10 +19,6 @@ from lab.system.refusal import Refusal
 
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
-
-
-class BuildFailed(Refusal):
-    """A service cannot be built; `why` holds the build's last lines."""
 
 
 class NotRunning(Refusal):
@@ -49,10 +45,7 @@ class Tryout:
     ) -> None:
         """Build the services and begin their run, and `tell` how the builds go. Raises BuildFailed, NotRunning."""
         asked = assignment(exercise, programs)
-        if problems := build_all(asked.builds, tell):
-            said = "\n".join(f"{service}: {problem}" for service, problem in problems.items())
-            what, _, why = said.partition("\n")
-            raise BuildFailed(what, why)
+        build(asked.builds, tell)
         self.exercise = exercise
         try:
             self._bench = Bench(asked, seed=0, tiers=tiers)

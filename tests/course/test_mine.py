@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from lab.course import workspace
+from lab.course.assignment import Source
+from lab.course.built import BuildFailed, build
 from lab.course.manifest import load
-from lab.course.mine import NoneOfYours, with_mine
+from lab.course.mine import NoneOfYours, Taken, with_mine
 from lab.system.model import Link, Service, System
 from tests.course import TOY
 
@@ -29,6 +31,15 @@ def test_a_days_system_takes_the_learners_newest_service(tmp_path: Path) -> None
     assert unchanged is other
     assert (mine.mine, unchanged.mine) == (True, False)
     assert (taken.service, taken.exercise, taken.source.dir) == ("greeter", EXERCISE, folder)
+
+
+def test_a_service_that_is_built_is_built_before_the_run(tmp_path: Path) -> None:
+    source = Source(dir=tmp_path, run="./bin/greeter", build="mkdir bin && touch bin/greeter")
+    build(Taken("greeter", EXERCISE, source).builds, lambda _: None)
+    assert (tmp_path / "bin" / "greeter").exists()
+    with pytest.raises(BuildFailed, match="greeter: `mkdir bin"):
+        build(Taken("greeter", EXERCISE, source).builds, lambda _: None)
+    assert Taken("greeter", EXERCISE, Source(dir=tmp_path, run="python -m greeter")).builds == ()
 
 
 def test_a_system_without_any_of_them_is_refused(tmp_path: Path) -> None:

@@ -114,7 +114,9 @@ def run(
 
 def _with_mine(system: System) -> System:
     from lab.cli.exercise import learner
+    from lab.cli.progress_line import ProgressLine
     from lab.course import catalog
+    from lab.course.built import build
     from lab.course.mine import with_mine
 
     system, taken = with_mine(system, learner.workspace(), catalog.exercises())
@@ -126,6 +128,11 @@ def _with_mine(system: System) -> System:
                 id=one.exercise.id,
                 folder=os.path.relpath(one.source.dir),
             )
+        )
+    with ProgressLine() as line:
+        build(
+            [made for one in taken for made in one.builds],
+            lambda step: line.show(tr("building {text}", text=step.text), seconds=step.seconds),
         )
     return system
 
