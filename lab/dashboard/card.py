@@ -45,4 +45,5 @@ def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row
     if following := over.data.get("next"):
         rows += [(), row((tr(" what to play next"), "title"))]
         rows.append(row((f"   lab run {system.name} --scenario {following}", "key")))
-    return tr("{scenario} is over", scenario=over.data.get("scenario", "")), rows
+    name = over.data.get("scenario")  # recordings of earlier versions have none
+    return tr("{scenario} is over", scenario=name) if name else over.text, rows

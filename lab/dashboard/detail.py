@@ -10,6 +10,7 @@ import msgspec
 from lab.dashboard import figures
 from lab.dashboard.rows import Row, row
 from lab.journal.event import Flow, Log
+from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.process import ProcessPicture
 from lab.journal.picture.verdict import Verdict
 from lab.journal.story import NoStory, story
@@ -68,6 +69,15 @@ def fields(flow: Flow) -> list[Row]:
     if "ms" in known:
         known["ms"] = figures.ms(known["ms"])
     return pairs(known.items())
+
+
+def struck(fault: FaultPicture, view: View) -> list[Row]:
+    """What the flows that a fault hit belonged to, the latest first."""
+    hit = [entity for entity in view.picture.entities.values() if entity.correlation in fault.struck]
+    return pairs(
+        (tr("hit"), tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))
+        for entity in reversed(hit)
+    )
 
 
 def held_up(verdict: Verdict, view: View) -> list[Row]:

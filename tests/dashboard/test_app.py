@@ -172,13 +172,19 @@ async def test_from_a_fault_to_the_orders_that_it_hit_and_back() -> None:
         fault_change(text, t=2.5, id="f1", change="hit", victims=1, detail="deliver payments.orders"),
         shop.amqp("payments->broker", "deliver payments.orders", t=2.5, outcome="duplicate", faults=("f1",), **about),
     ]
-    async with opened(FakeRun([*shop.ready(), *events])) as (app, pilot):
+    run = FakeRun([*shop.ready(), *events])
+    async with opened(run) as (app, pilot):
         await pilot.press("6", "enter")
         page = " ".join(shown(app, "page").split())
         assert "hit order o-hit is pending" in page
         assert "o-spared is" not in page
         assert "so far: 0 requests of visitors failed, 0 orders late, 2 still waiting." in page
-        await pilot.press("escape", "2", "down", "down", "enter")
+        await pilot.press("escape")
+        run.feed(fault_change(text, t=3.0, id="f1", change="healed"), Load(t=40.0))
+        await until(lambda: "f1 is over" in shown(app, "story"))
+        await pilot.press("7", "enter")
+        assert "hit order o-hit is pending" in " ".join(shown(app, "page").split())
+        await pilot.press("escape", "2", "down", "enter")
         await until(lambda: "order o-hit is pending" in shown(app, "page"))
         assert "fault f1 begins: redeliver" in shown(app, "page")
 

@@ -68,11 +68,7 @@ def _victims(fault: FaultPicture, view: View) -> list[Row]:
     """What it did to the business: the verdict, the slowest, and what its hits belonged to."""
     rows: list[Row] = []
     verdict = view.picture.verdicts.of.get(fault.id)
-    struck = [entity for entity in view.picture.entities.values() if entity.correlation in fault.struck]
-    rows += detail.pairs(
-        (tr("hit"), tr("{entity} {id} is {state}", entity=entity.entity, id=entity.id, state=entity.state))
-        for entity in reversed(struck)
-    )
+    rows += detail.struck(fault, view)
     if verdict is not None and view.system.entities:
         rows += [(), *detail.pairs([(tr("verdict"), bars.verdict_words(verdict, view.picture))])]
         rows += detail.held_up(verdict, view)

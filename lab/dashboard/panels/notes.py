@@ -43,7 +43,8 @@ def _detail(item: Note | Verdict, view: View) -> tuple[str, list[Row]]:
         return card(item, view.picture, view.system)
     rows: list[Row] = [row((" ", "text"), _words(item, view))]
     if isinstance(item, Verdict):
-        rows += [(), *detail.held_up(item, view)]
+        fault = view.picture.faults.get(item.fault)
+        rows += [(), *(detail.struck(fault, view) if fault else []), *detail.held_up(item, view)]
     return figures.clock(_when(item)), rows
 
 
