@@ -78,12 +78,10 @@ def check_what_was_refused_is_not_announced(system, http, broker, new):
         order = placed(http, new)
         cancelled(http, order)
         nobody = new.id("order")
-        refused = [
-            (http.post("/orders", json=order.sent), 409, "duplicate_ref", "ref-taken-twice"),
-            (http.post(f"/orders/{order.json['id']}/cancel"), 409, "already_cancelled", "cancelled-twice"),
-            (http.post(f"/orders/{nobody}/cancel"), 404, "unknown_order", "unknown-cancelled"),
-            (http.get(f"/orders/{nobody}"), 404, "unknown_order", "unknown-shown"),
-        ]
+        refused = refusals(http, order, nobody)
+        system.kill("orders")
+        system.start("orders")
+        refused += refusals(http, order, nobody)
         for answer, status, code, done in refused:
             expect(
                 answer.status == status and answer.code == code,
@@ -133,6 +131,17 @@ def check_what_was_refused_is_not_announced(system, http, broker, new):
             expect_one_id(heard, one, CREATED, "announced-refused")
         for one in (order, wanted):
             expect_one_id(heard, one, CANCELLED, "cancellation-announced-again")
+
+
+def refusals(http: Http, order: Answer, nobody: str) -> list[tuple[Answer, int, str, str]]:
+    """What is asked of a cancelled order once more, and of nobody's: each with how it is to be refused, and the code
+    where it is not."""
+    return [
+        (http.post("/orders", json=order.sent), 409, "duplicate_ref", "ref-taken-twice"),
+        (http.post(f"/orders/{order.json['id']}/cancel"), 409, "already_cancelled", "cancelled-twice"),
+        (http.post(f"/orders/{nobody}/cancel"), 404, "unknown_order", "unknown-cancelled"),
+        (http.get(f"/orders/{nobody}"), 404, "unknown_order", "unknown-shown"),
+    ]
 
 
 def only_one(answers: list[Answer], status: int, refusal: str, code: str) -> Answer:
