@@ -31,6 +31,7 @@ def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
         *claims.gaps(exercise),
         *_programs(exercise),
         *_killed(exercise),
+        *_just(exercise),
         *crossings(exercise),
         *_others(exercise, known),
     ]
@@ -170,6 +171,11 @@ def _killed(exercise: Exercise) -> Iterator[str]:
     for behaviour in exercise.behaviours:
         if not behaviour.gold and not any(wrong.fails == behaviour.id for wrong in exercise.wrong):
             yield f"wrong: no wrong service fails {behaviour.id}, so nothing shows that its check can fail"
+
+
+def _just(exercise: Exercise) -> Iterator[str]:
+    if not exercise.right:
+        yield "right: no correct service of another style passes, so nothing shows that the checks are just"
 
 
 def _others(exercise: Exercise, known: Sequence[Exercise]) -> Iterator[str]:

@@ -116,6 +116,7 @@ def test_what_is_complete_has_no_holes() -> None:
         ),
         (lambda folder: shutil.rmtree(folder / "starter" / "greeter"), "starter/greeter: missing"),
         (lambda folder: shutil.rmtree(folder / "solution"), "solution: missing"),
+        (lambda folder: shutil.rmtree(folder / "right"), "right: no correct service of another style passes"),
         (lambda folder: (folder / "right" / "empty").mkdir(), "right/empty/greeter: missing"),
         (
             lambda folder: (folder / "right/stdlib/greeter/more.py").write_text("from lab.chassis import web"),
