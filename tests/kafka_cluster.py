@@ -120,6 +120,16 @@ def reader(address: str, topic: str, group: str = "readers", **settings: Any) ->
         made.close()
 
 
+def lag(address: str, group: str, topic: str, partitions: int = 4) -> int:
+    """How many records of the topic the group has not dealt with."""
+    client = Consumer({**QUIET, "bootstrap.servers": address, "group.id": group})
+    try:
+        known = client.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=5)
+        return sum(client.get_watermark_offsets(place, timeout=5)[1] - max(0, place.offset) for place in known)
+    finally:
+        client.close()
+
+
 def _dotted(settings: dict[str, Any]) -> dict[str, Any]:
     return {name.replace("_", "."): value for name, value in settings.items()}
 
@@ -129,7 +139,10 @@ def stored(address: str, topic: str, partitions: int = 4) -> list[str]:
     client = Consumer({**QUIET, "bootstrap.servers": address, "group.id": "nobody", "enable.auto.commit": False})
     try:
         client.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
-        ends = sum(client.get_watermark_offsets(TopicPartition(topic, number))[1] for number in range(partitions))
+        try:
+            ends = sum(client.get_watermark_offsets(TopicPartition(topic, number))[1] for number in range(partitions))
+        except KafkaException:  # there is no such topic yet
+            return []
         found: list[str] = []
         deadline = time.monotonic() + 10
         while len(found) < ends and time.monotonic() < deadline:

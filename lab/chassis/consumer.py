@@ -1,4 +1,4 @@
-"""Consuming: acknowledge last, try again later, park what cannot be handled, and never be alive but deaf.
+"""Consuming from RabbitMQ: acknowledge last, try again later, park what cannot be handled, and never be alive but deaf.
 
 One thread owns the connection and only moves messages; handlers run in a few workers. A handler that works on the
 connection's thread longer than two heartbeats loses the connection, and its work is delivered a second time.
@@ -9,11 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -22,31 +21,11 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
 from lab.chassis import metrics, topology
+from lab.chassis.broker import Handle, Message, Verdict
 from lab.chassis.connection import backoff, parameters
 from lab.chassis.topology import QueueNames
 
 log = logging.getLogger(__name__)
-
-
-class Verdict(Enum):
-    """What to tell the broker about a delivery."""
-
-    ACK = "ack"
-    REQUEUE = "requeue"
-
-
-@dataclass(frozen=True)
-class Message:
-    """One delivery, as the worker sees it."""
-
-    body: bytes
-    properties: pika.BasicProperties
-    routing_key: str
-    redelivered: bool
-
-
-Handle = Callable[[Message], Verdict]
-"""Deals with a message and says what to tell the broker. It must not raise."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +116,7 @@ class Consumer:
         body: bytes,
     ) -> None:
         self._in_hand += 1
-        message = Message(body, properties, method.routing_key, method.redelivered)
+        message = Message(body, properties.message_id or "", properties.correlation_id or "", properties.headers or {})
         self._pool.submit(self._work, connection, channel, inlet, method.delivery_tag, message)
 
     def _tell(self, channel: BlockingChannel, tag: int, verdict: Verdict) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pika
 
+from lab.chassis.broker import Outgoing, Publisher
 from lab.chassis.connection import parameters
-from lab.chassis.publisher import Outgoing, Publisher
 from lab.chassis.topology import QueueNames
 
 _CONFIRM_WITHIN = 5.0

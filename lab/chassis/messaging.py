@@ -7,22 +7,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fastapi import APIRouter
-from pika.exceptions import AMQPError
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from lab.chassis import dlq, inbox, outbox, resend
-from lab.chassis.consumer import Consumer, Inlet
+from lab.chassis import inbox, outbox, resend
+from lab.chassis.broker import Broker, NotPublished, Subscription
 from lab.chassis.database import Database
 from lab.chassis.events import Event, happened
 from lab.chassis.problems import Problem
-from lab.chassis.publisher import NotPublished, Publisher
 from lab.chassis.relay import Relay
-from lab.chassis.retry import Retrying
 from lab.chassis.settings import MessagingSettings
-from lab.chassis.topology import QueueNames
 
 TABLES = (outbox.metadata, inbox.metadata, resend.metadata)
+
+
+def connect(settings: MessagingSettings, on_unreadable: Callable[[str, str], None]) -> Broker:
+    """The broker that the environment names. Only that one's client is imported: Kafka's is not everywhere."""
+    if settings.amqp_url:
+        from lab.chassis.rabbitmq import RabbitMQ
+
+        return RabbitMQ(settings, on_unreadable)
+    from lab.chassis.kafka.broker import Kafka
+
+    return Kafka(settings, on_unreadable)
 
 
 class Messaging:
@@ -31,44 +38,27 @@ class Messaging:
     def __init__(self, settings: MessagingSettings, database: Database) -> None:
         self._settings = settings
         self._database = database
-        self._inlets: list[Inlet] = []
-        self._publisher = Publisher(settings.amqp_url, settings.service_name)
-        self._relay = Relay(database, self._publisher)
-        self._consumer = Consumer(
-            settings.amqp_url,
-            settings.service_name,
-            self._inlets,
-            prefetch=settings.prefetch,
-            workers=settings.workers,
-        )
-        self.checks = {"publisher": self._publisher.check, "consumer": self._consumer.check}
+        self._broker = connect(settings, self._ask_for)
+        self._relay = Relay(database, self._broker.publisher)
+        self.checks = {"publisher": self._broker.publisher.check, "consumer": self._broker.consumer.check}
         # Who announces events can be asked for a clean copy of one.
         self.subscribe(f"{settings.service_name}.resend-requests", [resend.TYPE], self._on_resend_requested)
 
     def subscribe(self, queue: str, types: Sequence[str], handler: Callable[[Event], None]) -> None:
         """Have events of these `types` arrive in `queue` and be handled by `handler`, which may meet any of them twice,
         late, or before others that happened earlier. Call it before `start`."""
-        names = QueueNames(queue, self._settings.retry_delays_ms)
-        handle = Retrying(
-            names=names,
-            types=frozenset(types),
-            handler=handler,
-            publisher=self._publisher,
-            max_deliveries=self._settings.max_deliveries,
-            on_unreadable=lambda event_id: self._ask_for(event_id, queue),
-        )
-        self._inlets.append(Inlet(names, types, handle))
+        self._broker.subscribe(Subscription(queue, types, handler))
 
     def start(self) -> None:
-        self._publisher.start()
+        self._broker.publisher.start()
         self._relay.start()
-        self._consumer.start()
+        self._broker.consumer.start()
 
     def stop(self) -> None:
         """In this order: what handlers still write is announced, what is announced is still confirmed."""
-        self._consumer.stop()
+        self._broker.consumer.stop()
         self._relay.stop()
-        self._publisher.stop()
+        self._broker.publisher.stop()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -91,10 +81,9 @@ class Messaging:
 
         @router.post("/dlq/replay")
         def replay() -> dict[str, int]:
-            queues = [inlet.names for inlet in self._inlets]
             try:
-                return {"replayed": dlq.replay(self._settings.amqp_url, queues, self._publisher)}
-            except (AMQPError, NotPublished, TimeoutError) as error:
+                return {"replayed": self._broker.replay()}
+            except NotPublished as error:
                 raise Problem(503, "broker_unavailable", f"The broker did not answer: {error!r}") from error
 
         return router

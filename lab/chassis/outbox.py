@@ -60,6 +60,7 @@ class Pending:
     """An event that is to be announced now."""
 
     event_id: str
+    entity: str
     type: str
     correlation: str
     body: str
@@ -114,7 +115,7 @@ def claim(session: Session, limit: int) -> list[Pending]:
         session.execute(
             update(_outbox).where(_outbox.c.position == row.position).values(due=now + lease, attempts=row.attempts + 1)
         )
-    return [Pending(row.event_id, row.type, row.correlation, row.body) for row in rows]
+    return [Pending(row.event_id, row.entity, row.type, row.correlation, row.body) for row in rows]
 
 
 def mark_sent(session: Session, event_ids: Iterable[str]) -> None:

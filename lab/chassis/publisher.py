@@ -1,4 +1,4 @@
-"""Publishing from any thread, with the broker's confirm as the result.
+"""Publishing to RabbitMQ from any thread, with the broker's confirm as the result.
 
 One thread owns the connection, for a pika connection may be used by one thread only. Others hand it messages through a
 queue and get a Future. Two choices need their reasons:
@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -25,43 +22,12 @@ from pika.exceptions import AMQPError
 from pika.spec import Basic
 
 from lab.chassis import metrics
+from lab.chassis.broker import Confirmed, NotPublished, Outgoing, Unroutable
 from lab.chassis.connection import backoff, parameters
 from lab.chassis.events import CONTENT_TYPE
 from lab.chassis.topology import EXCHANGE
 
 log = logging.getLogger(__name__)
-
-
-class NotPublished(Exception):
-    """The broker has not taken the message, or nobody knows whether it has."""
-
-
-class Unroutable(NotPublished):
-    """The broker has no queue for the message."""
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A message to publish. `exchange` may be empty: then `routing_key` is the name of a queue."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    message_id: str = ""
-    correlation_id: str = ""
-    headers: Mapping[str, Any] = field(default_factory=dict)
-
-    def properties(self) -> pika.BasicProperties:
-        return pika.BasicProperties(
-            content_type=CONTENT_TYPE,
-            delivery_mode=2,
-            message_id=self.message_id or None,
-            correlation_id=self.correlation_id or None,
-            headers=dict(self.headers) or None,
-        )
-
-
-Confirmed = Future[None]
 
 
 class Publisher:
@@ -170,7 +136,7 @@ class Publisher:
             self._last_tag += 1
             self._unconfirmed[self._last_tag] = (message, future)
             self._channel.basic_publish(
-                message.exchange, message.routing_key, message.body, message.properties(), mandatory=True
+                message.exchange, message.routing_key, message.body, _properties(message), mandatory=True
             )
 
     def _on_return(self, _channel: Any, _method: Any, properties: pika.BasicProperties, _body: bytes) -> None:
@@ -228,6 +194,16 @@ class Publisher:
         with self._lock:
             if self._loop is not None:
                 self._loop.add_callback_threadsafe(partial(callback))
+
+
+def _properties(message: Outgoing) -> pika.BasicProperties:
+    return pika.BasicProperties(
+        content_type=CONTENT_TYPE,
+        delivery_mode=2,
+        message_id=message.message_id or None,
+        correlation_id=message.correlation_id or None,
+        headers=dict(message.headers) or None,
+    )
 
 
 def _settle(future: Confirmed, error: NotPublished | None) -> None:

@@ -13,9 +13,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from lab.chassis import metrics, outbox
+from lab.chassis.broker import EVENTS, Confirmed, Outgoing, Publisher
 from lab.chassis.database import Database
-from lab.chassis.publisher import Confirmed, Outgoing, Publisher
-from lab.chassis.topology import EXCHANGE
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,9 @@ class Relay:
         with self._database.write() as session:
             events = outbox.claim(session, _BATCH)
         for event in events:
-            message = Outgoing(EXCHANGE, event.type, event.body.encode(), event.event_id, event.correlation)
+            message = Outgoing(
+                EVENTS, event.type, event.body.encode(), event.event_id, event.correlation, key=event.entity
+            )
             self._publisher.publish(message).add_done_callback(partial(self._on_result, event.event_id))
         return len(events)
 

@@ -17,18 +17,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NoConfirm
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from lab.chassis.consumer import Message, Verdict
+from lab.chassis.broker import Message, NotPublished, Outgoing, Publisher, Verdict
 from lab.chassis.events import Event, Unreadable, parse
 from lab.chassis.ids import correlated, correlation_id
-from lab.chassis.publisher import NotPublished, Outgoing, Publisher
-from lab.chassis.topology import QueueNames
 
 log = logging.getLogger(__name__)
 
 ATTEMPT = "x-attempt"
 ERROR = "x-error"
+WAIT = "x-wait-ms"
 _CONFIRM_WITHIN = 5.0
 _BREATH = 1.0
 
@@ -41,15 +40,31 @@ class Rejected(Exception):
     """Raise it in a handler where trying again can never help."""
 
 
+class Names(Protocol):
+    """Where the messages of a queue go that failed."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def dead(self) -> str: ...
+    def delay(self, failures: int) -> int:
+        """Milliseconds for which a message waits that has failed so many times (1, 2...)."""
+
+    def retry(self, failures: int) -> str:
+        """The queue where it waits."""
+
+
 @dataclass(frozen=True)
 class Retrying:
     """Wraps a handler of events into a handler of messages for one queue.
+
+    A broker without delay queues finds in the header `WAIT` how long a message is to wait.
 
     `on_unreadable(message_id)` is called after a message was parked that is not an event or whose data is not what its
     type promises.
     """
 
-    names: QueueNames
+    names: Names
     types: frozenset[str]
     handler: Callable[[Event], None]
     publisher: Publisher
@@ -57,7 +72,7 @@ class Retrying:
     on_unreadable: Callable[[str], None]
 
     def __call__(self, message: Message) -> Verdict:
-        with correlated(message.properties.correlation_id or ""):
+        with correlated(message.correlation_id):
             try:
                 return self._deal(message)
             except Exception as error:
@@ -77,8 +92,8 @@ class Retrying:
             return Verdict.ACK
         except Unreadable as error:
             self._park(message, f"unreadable: {error}")
-            if message.properties.message_id:
-                self.on_unreadable(message.properties.message_id)
+            if message.message_id:
+                self.on_unreadable(message.message_id)
             return Verdict.ACK
         except Rejected as error:
             self._park(message, f"rejected: {error}")
@@ -97,21 +112,20 @@ class Retrying:
     def _delay(self, message: Message, attempt: int, reason: str) -> None:
         queue = self.names.retry(attempt)
         log.info("trying again later: %s", reason, extra={"event": "retry", "queue": queue, "attempt": attempt})
-        self._forward(message, queue, {ATTEMPT: attempt + 1, ERROR: reason[:500]})
+        self._forward(message, queue, {ATTEMPT: attempt + 1, ERROR: reason[:500], WAIT: self.names.delay(attempt)})
 
     def _park(self, message: Message, reason: str) -> None:
         log.error(
             "parked in %s: %s",
             self.names.dead,
             reason,
-            extra={"event": "parked", "queue": self.names.dead, "id": message.properties.message_id or ""},
+            extra={"event": "parked", "queue": self.names.dead, "id": message.message_id},
         )
         self._forward(message, self.names.dead, {ATTEMPT: _attempt(message), ERROR: reason[:500]})
 
     def _forward(self, message: Message, queue: str, headers: dict[str, Any]) -> None:
         """The body goes on as it came, byte for byte: whoever opens the dead-letter queue needs the evidence."""
-        properties = message.properties
-        copy = Outgoing("", queue, message.body, properties.message_id or "", properties.correlation_id or "", headers)
+        copy = Outgoing("", queue, message.body, message.message_id, message.correlation_id, headers, message.key)
         try:
             self.publisher.publish(copy).result(_CONFIRM_WITHIN)
         except NoConfirm:
@@ -119,5 +133,5 @@ class Retrying:
 
 
 def _attempt(message: Message) -> int:
-    attempt = (message.properties.headers or {}).get(ATTEMPT, 1)
+    attempt = message.headers.get(ATTEMPT, 1)
     return attempt if isinstance(attempt, int) else 1

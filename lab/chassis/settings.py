@@ -29,13 +29,21 @@ class MessagingSettings(ServiceSettings):
     """What a service with a database and a broker is told besides."""
 
     database_url: str
-    amqp_url: str
+    amqp_url: str = ""
+    kafka_bootstrap: str = ""
+    """Which broker there is: RabbitMQ by its URL, or else Kafka by the host and port of one that knows the others."""
     prefetch: int = 10
     workers: int = 4
     max_deliveries: int = 20
     """How often a message is tried before it is parked: with the delays below, about a minute and a half."""
     retry_delays_ms: tuple[int, ...] = (500, 2000, 5000)
     """Pauses before the second, third... try; the last one repeats."""
+    kafka_session_timeout_ms: int = 6000
+    """After so long without a sign of a consumer, Kafka gives its partitions to others. Brokers allow no less."""
+
+    def __post_init__(self) -> None:
+        if not (self.amqp_url or self.kafka_bootstrap):
+            raise SettingsError("neither AMQP_URL nor KAFKA_BOOTSTRAP is set")
 
 
 def read(kind: type[T], env: Mapping[str, str] | None = None, /, **defaults: Any) -> T:

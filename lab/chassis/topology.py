@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-EXCHANGE = "shop.events"
+from lab.chassis.broker import EVENTS
+
+EXCHANGE = EVENTS
 
 
 class DeclaringChannel(Protocol):
@@ -37,9 +39,13 @@ class QueueNames:
     def dead(self) -> str:
         return f"{self.queue}.dlq"
 
+    def delay(self, failures: int) -> int:
+        """For how long a message waits that has failed so many times (1, 2...); the longest delay repeats."""
+        return self.delays_ms[min(failures, len(self.delays_ms)) - 1]
+
     def retry(self, failures: int) -> str:
-        """Where a message waits that has failed so many times (1, 2...); the longest delay repeats."""
-        return f"{self.queue}.retry.{self.delays_ms[min(failures, len(self.delays_ms)) - 1]}"
+        """Where it waits."""
+        return f"{self.queue}.retry.{self.delay(failures)}"
 
 
 def declare(channel: DeclaringChannel, names: QueueNames, types: Sequence[str]) -> None:

@@ -15,11 +15,12 @@ import pika
 import pytest
 from pydantic import BaseModel
 
+from lab.chassis.broker import NotPublished, Outgoing, Unroutable
 from lab.chassis.database import Database
 from lab.chassis.events import Event, happened
 from lab.chassis.ids import correlated, correlation_id
 from lab.chassis.messaging import TABLES, Messaging
-from lab.chassis.publisher import NotPublished, Outgoing, Publisher, Unroutable
+from lab.chassis.publisher import Publisher
 from lab.chassis.retry import Rejected, TryLater
 from lab.chassis.settings import MessagingSettings
 from lab.chassis.topology import EXCHANGE

@@ -1,0 +1,1 @@
+"""Kafka as a service's broker. It needs the package confluent-kafka."""

@@ -1,0 +1,77 @@
+"""Kafka as a service's broker: one topic for all events, one group for the service.
+
+    shop.events ──▶ group `orders` ──▶ handler
+      key = entity        ▲  │ try again later     │ cannot be understood, or tried too often
+                          │  ▼                     ▼
+                          └─ orders.retry      orders.dlq
+
+Every service reads the whole topic and passes over what is not for it: a log is not emptied by being read. A record
+that fails is stored once more, in the service's own retry topic, and waits there until it is due; so it loses its place
+in the order of its key, which handlers bear anyhow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lab.chassis.broker import EVENTS, Handle, Message, Subscription, Verdict
+from lab.chassis.events import Event
+from lab.chassis.kafka import dlq
+from lab.chassis.kafka.client import settings as client_settings
+from lab.chassis.kafka.consumer import Consumer
+from lab.chassis.kafka.publisher import Publisher
+from lab.chassis.retry import Retrying
+from lab.chassis.settings import MessagingSettings
+from lab.chassis.topology import QueueNames
+
+
+class Topics(QueueNames):
+    """A group's own topics: one for all that waits to be tried again, and one for dead letters."""
+
+    def retry(self, failures: int = 0) -> str:  # noqa: ARG002 - however long it is to wait
+        return f"{self.queue}.retry"
+
+
+class Kafka:
+    """See `broker.Broker`. `on_unreadable` is called with the id of a message and the group that parked it."""
+
+    def __init__(self, settings: MessagingSettings, on_unreadable: Callable[[str, str], None]) -> None:
+        self._settings = settings
+        self._on_unreadable = on_unreadable
+        self._names = Topics(settings.service_name, settings.retry_delays_ms)
+        self._subscriptions: list[Subscription] = []
+        self._deal: Handle | None = None
+        self.publisher = Publisher(settings.kafka_bootstrap, settings.service_name)
+        self.consumer = Consumer(
+            settings.kafka_bootstrap,
+            settings.service_name,
+            [EVENTS, self._names.retry()],
+            self._handle,
+            name=settings.service_name,
+            prefetch=settings.prefetch,
+            workers=settings.workers,
+            session_timeout_ms=settings.kafka_session_timeout_ms,
+        )
+
+    def subscribe(self, subscription: Subscription) -> None:
+        self._subscriptions.append(subscription)
+        self._deal = Retrying(
+            names=self._names,
+            types=frozenset(kind for one in self._subscriptions for kind in one.types),
+            handler=self._dispatch,
+            publisher=self.publisher,
+            max_deliveries=self._settings.max_deliveries,
+            on_unreadable=lambda event_id: self._on_unreadable(event_id, self._names.queue),
+        )
+
+    def replay(self) -> int:
+        client = client_settings(self._settings.kafka_bootstrap, "dead-letter replay", lambda _: None)
+        return dlq.replay(client, self._names.dead, self._names.retry(), self.publisher)
+
+    def _handle(self, message: Message) -> Verdict:
+        return self._deal(message) if self._deal is not None else Verdict.ACK
+
+    def _dispatch(self, event: Event) -> None:
+        for subscription in self._subscriptions:
+            if event.type in subscription.types:
+                subscription.handler(event)
