@@ -259,6 +259,19 @@ def check_a_failed_probe_opens_again(system, http, stub, new):
         code="failed-probe-does-not-reopen",
         about=[probe],
     )
+    began, patience = arrived[0], 4.5 * RESET
+    eventually(
+        lambda: (http.get(path), stub["users"].count(TO_USERS) >= 3)[1],
+        tr(
+            "each failed probe opens it for as long as before: the next two reach users within {patience:.1f} s, about "
+            "twice BREAKER_RESET_MS=1000",
+            patience=patience,
+        ),
+        within=max(0.0, patience - (time.monotonic() - began)),
+        code="open-longer-each-time",
+        got=lambda: tr("{count} reached users since the first probe", count=stub["users"].count(TO_USERS) - 1),
+        about=[probe],
+    )
 
 
 @behaviour("C6", start=False)
