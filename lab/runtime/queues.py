@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from lab.engines.amqp.core.table import text
 from lab.engines.amqp.protocol import methods
 from lab.engines.amqp.protocol.frames import METHOD, PROTOCOL_HEADER, FrameReader, method_frame
-from lab.journal.event import Queue
+from lab.journal.event import Flow, Queue
 
 EVERY = 1.0
 PATIENCE = 2.0
@@ -23,10 +23,8 @@ T = TypeVar("T")
 
 
 class QueueProbe:
-    """Looks after one broker; `told` gets the queues by name whenever they have changed.
-
-    It asks only for queues whose names it was given by `learn`, because AMQP has no way to list them.
-    """
+    """Looks after one broker; see `lab.engines.watch.QueueWatch`. It asks only for queues that were seen on the wire,
+    because AMQP has no way to list them."""
 
     def __init__(self, url: str, told: Callable[[dict[str, Queue]], None]) -> None:
         self._url = url
@@ -34,12 +32,11 @@ class QueueProbe:
         self._names: set[str] = set()
         self._last: dict[str, Queue] = {}
 
-    def learn(self, name: str) -> None:
-        """A queue of this name was seen on the wire."""
-        self._names.add(name)
+    def learn(self, flow: Flow) -> None:
+        if flow.queue:
+            self._names.add(flow.queue)
 
     async def watch(self) -> None:
-        """Ask for ever. A broker that is away, frozen or slow is asked again later."""
         while True:
             broker = _Broker(self._url)
             try:

@@ -52,7 +52,7 @@ from lab.wire.balancer import Balancer
 from lab.wire.tap import Tap
 
 if TYPE_CHECKING:
-    from lab.runtime.queues import QueueProbe
+    from lab.engines.watch import QueueWatch
 
 TICK = 0.05
 """Seconds between two looks at what is due: the journal's flush, faults whose time is up."""
@@ -95,7 +95,7 @@ class Run:
         self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
         self._ports = Ports()
         self._taps: dict[tuple[str, str], Tap] = {}
-        self._queues: dict[str, QueueProbe] = {}
+        self._queues: dict[str, QueueWatch] = {}
         self._pids: dict[str, Pid] = {}
         self._paths: list[str] = []
         self._stopped = asyncio.Event()
@@ -306,7 +306,7 @@ class Run:
     def _serves(self, name: str) -> bool:
         return self.supervisor.processes[name].state in UP
 
-    def _probe_queues(self, name: str, watch: type[QueueProbe]) -> None:
+    def _probe_queues(self, name: str, watch: type[QueueWatch]) -> None:
         tier = self._wiring.recipes[name].tier
 
         def told(queues: dict[str, Queue]) -> None:
@@ -376,8 +376,8 @@ class Run:
         if self._hider:
             flow.op, flow.key, flow.detail = map(self._hider.text, (flow.op, flow.key, flow.detail))
         self.journal.append(flow)
-        if flow.queue and (probe := self._queues.get(flow.target) or self._queues.get(flow.source)):
-            probe.learn(flow.queue)
+        if probe := self._queues.get(flow.target) or self._queues.get(flow.source):
+            probe.learn(flow)
 
     def _line(self, name: str, stream: Stream, line: bytes) -> None:
         if name == specs.LOAD and stream == "stdout":

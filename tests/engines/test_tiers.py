@@ -18,7 +18,8 @@ from lab.cli.look.ps import ps
 from lab.engines.amqp import tiers as rabbitmq
 from lab.engines.redis import tiers as redis_engine
 from lab.engines.sql import tiers as sql
-from lab.journal.event import EngineState, Flow
+from lab.journal.event import EngineState, Flow, Queue
+from lab.journal.picture.queue import Queues
 from lab.runtime.api import ControlError
 from lab.system.model import Engine, Link, Service, System
 from tests.kafka_cluster import produced, producer, reader
@@ -114,6 +115,32 @@ def test_kafka_is_reached_over_its_tap_and_forgets_all_when_it_is_killed() -> No
         with producer(address) as client:
             assert produced(client, "letters", "again") == [0]
         assert "mock cluster of librdkafka" in "".join(live.logged("store"))
+
+
+def test_how_far_a_group_is_behind_is_watched() -> None:
+    with started(system("kafka")) as live:
+        live.ready()
+        address = live.url("user-one->store")
+
+        def depths() -> list[Queue]:
+            states = [event.queues for event in live.events() if isinstance(event, EngineState) and event.queues]
+            return list(states[-1].values()) if states else []
+
+        with producer(address) as client:
+            produced(client, "letters", "a", "b", "c")
+            with reader(address, "letters", "post") as consumer:
+                consumer.until(lambda: consumer.got == ["a", "b", "c"])
+                eventually(lambda: depths() == [Queue(ready=3, consumers=1)])
+                assert consumer.commit() == ""
+                eventually(lambda: depths() == [Queue(ready=0, consumers=1)])
+            produced(client, "letters", "d", "e")
+            eventually(lambda: depths() == [Queue(ready=2, consumers=0)])
+        queues = Queues()
+        for event in live.events():
+            queues.apply(event)
+        (queue,) = [queue for queue in queues.by_name.values() if queue.delivered]
+        assert queue.name.startswith("post/letters/")
+        assert (queue.ready, queue.unacked, queue.delivered) == (2, 0, 3)
 
 
 def test_a_frozen_kafka_answers_when_it_goes_on() -> None:

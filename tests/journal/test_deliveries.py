@@ -48,6 +48,7 @@ CASES: dict[str, tuple[list[Flow], int]] = {
         0,
     ),
     "another queue": ([deliver("other", "m1"), stamped(Flow(op="publish q", routing_key="q"))], 0),
+    "told on another connection": ([deliver("q", "m1", conn=1), answer("ack", "q", "m1", conn=2)], 0),
     "a second consumer": ([deliver("q", "m1", conn=1), stamped(Flow(op="consume q", queue="q", conn=2))], 1),
 }
 

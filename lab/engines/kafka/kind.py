@@ -23,5 +23,6 @@ KIND = EngineKind(
     ready="lab.engines.kafka.ready:answers",
     clients=("confluent_kafka",),
     drivers={"": "confluent_kafka"},
+    queues="lab.engines.kafka.lag:LagProbe",
     driver="python3 -m pip install confluent-kafka",
 )
