@@ -401,10 +401,11 @@ class Connection:
                 self._faults.hit(fault, "connection", self._now)
 
     def _attend(self, flow: Flow, to: Side, stream: Stream, passed: bool) -> None:
+        """Journal a flow when what was sent last to that side leaves. What is lost waits for nothing."""
         flow = self._marked(flow)
         if not passed:
             self._fell(flow)
-        elif not self._sockets[to].lane.attend(flow, stream):
+        elif flow.outcome == "lost" or not self._sockets[to].lane.attend(flow, stream):
             self._actions.append(flow)
 
     def _fell(self, flow: Flow) -> None:

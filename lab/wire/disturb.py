@@ -9,10 +9,10 @@ from __future__ import annotations
 from lab.faults.catalogue import effect
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
-from lab.wire.session import Effect, Mute, Reset, Send, Side, Stall, Stream
+from lab.wire.session import Data, Effect, Mute, Reset, Send, Side, Stall, Stream
 
 
-def disturb(fault: Fault | None, to: Side, data: bytes, stream: Stream = None) -> list[Effect]:
+def disturb(fault: Fault | None, to: Side, data: Data, stream: Stream = None) -> list[Effect]:
     """Send the message `data` towards `to` as `fault` has it; without one of these it just goes.
 
     With a `stream` only that is disturbed. Its reset drops what waits of it; to tell both sides of it is the session's.

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from lab.journal.event import Flow
 from lab.wire.actions import Action, End, How, Write
-from lab.wire.session import Side, Stream
+from lab.wire.session import Data, Late, Side, Stream
 
 ROOM = 4 * 1024 * 1024
 """Bytes that may wait before the sender is no longer read from."""
@@ -23,7 +23,7 @@ class _Item:
     __slots__ = ("arrived", "data", "due", "end", "flows", "order", "rate")
 
     def __init__(
-        self, order: int, data: bytes | memoryview, arrived: float, due: float, rate: float | None, end: How | None
+        self, order: int, data: Data | memoryview, arrived: float, due: float, rate: float | None, end: How | None
     ) -> None:
         self.order = order
         self.data = data
@@ -88,7 +88,7 @@ class Lane:
         return min((self._start(queue) for queue in self._ready()), default=None)
 
     def send(
-        self, data: bytes, now: float, delay: float = 0.0, rate: float | None = None, stream: Stream = None
+        self, data: Data, now: float, delay: float = 0.0, rate: float | None = None, stream: Stream = None
     ) -> None:
         """Let `data` leave after `delay` seconds, at `rate` bytes a second; after the end, nothing leaves any more."""
         if not self._over:
@@ -156,7 +156,7 @@ class Lane:
             queue = self._queues[stream] = _Queue()
         return queue
 
-    def _put(self, queue: _Queue, data: bytes, now: float, delay: float, rate: float | None, end: How | None) -> None:
+    def _put(self, queue: _Queue, data: Data, now: float, delay: float, rate: float | None, end: How | None) -> None:
         queue.last = max(queue.last, now + delay if delay > 0 else 0.0)
         self._order += 1
         queue.items.append(_Item(self._order, data, now, queue.last, rate, end))
@@ -195,11 +195,15 @@ class Lane:
         item = queue.items[0]
         start = max(item.due, queue.free)
         if item.rate is not None and queue is not self._main:
-            start += len(item.data) / item.rate
+            start = max(start, item.arrived) + len(item.data) / item.rate
         return max(start, self._free)
 
     def _write(self, queue: _Queue, item: _Item, now: float, left: list[Action]) -> None:
         """Write the item, or as much of it as the rate allows."""
+        if isinstance(item.data, Late):
+            made = item.data.make()
+            self.waiting += len(made) - len(item.data)
+            item.data = made
         own = item.rate
         if own is not None and queue is not self._main:
             queue.free = self._start(queue)

@@ -48,6 +48,20 @@ Stream = int | None
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """About `size` bytes that `make` makes when they leave, because what they say depends on what left before."""
+
+    size: int
+    make: Callable[[], bytes]
+
+    def __len__(self) -> int:
+        return self.size
+
+
+Data = bytes | Late
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Write `data` towards `to`, not before `delay` seconds from now and no faster than `rate` bytes a second (None:
     as fast as it goes). Order on each side is kept; of bytes with a `stream`, only among those of that stream and
@@ -55,7 +69,7 @@ class Send:
     """
 
     to: Side
-    data: bytes
+    data: Data
     delay: float = 0.0
     rate: float | None = None
     stream: Stream = None

@@ -14,6 +14,7 @@ from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.wire.amqp.session import AmqpSession
 from lab.wire.session import Effect, GiveUp, Mute, Reset, Seen, Send, Side, Stall, Wake
+from tests.wire.playbook import left
 
 GREETING = b"AMQP\x00\x00\x09\x01"
 
@@ -145,8 +146,8 @@ class Play:
     def take(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Send(to, data):
-                    self.sent[to] += data
+                case Send(to):
+                    self.sent[to] += left(effect)
                     if effect.delay or effect.rate:
                         self.effects.append(effect)
                 case Seen(flow):

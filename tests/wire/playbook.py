@@ -10,7 +10,7 @@ from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.faults.text import parse
 from lab.journal.event import Flow
-from lab.wire.session import Again, Effect, GiveUp, Seen, Send, Session, Side, Strike, Undecodable
+from lab.wire.session import Again, Effect, GiveUp, Late, Seen, Send, Session, Side, Strike, Undecodable
 
 C, S = Side.CLIENT, Side.SERVER
 
@@ -36,6 +36,11 @@ def observed(session: Session, said: Iterable[Said]) -> list[Flow]:
     return [flow for now, (side, data) in enumerate(said) for flow in session.observe(side, data, float(now))]
 
 
+def left(send: Send) -> bytes:
+    """The bytes, as they leave now."""
+    return send.data.make() if isinstance(send.data, Late) else send.data
+
+
 class Dialogue:
     """A session that intercepts: `says` feeds it, `to` holds what went out to each side."""
 
@@ -55,7 +60,7 @@ class Dialogue:
         self.effects += effects
         for effect in effects:
             if isinstance(effect, Send):
-                self.to[effect.to] += effect.data
+                self.to[effect.to] += left(effect)
 
     @property
     def flows(self) -> list[Flow]:

@@ -28,6 +28,7 @@ from tests.wire.amqp_play import (
     sentences,
     told,
 )
+from tests.wire.playbook import left
 
 Basic = commands.Basic
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
@@ -318,7 +319,7 @@ def test_a_chosen_publish_is_late() -> None:
     [send] = play.effects
     assert isinstance(send, Send)
     assert (send.to, send.delay) == (SERVER, 0.3)
-    assert sentences(send.data) == [f"publish user.registered m2 {BODY}"]
+    assert sentences(left(send)) == [f"publish user.registered m2 {BODY}"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from lab.wire.actions import Action, Write
 from lab.wire.lane import Lane
-from lab.wire.session import Side
+from lab.wire.session import Late, Side
 from tests.wire.loops import in_both_loops
 from tests.wire.rig import serving, tapped
 from tests.wire.talk import C, S, Talk
@@ -124,6 +124,30 @@ def test_a_reset_stream_drops_what_waits_of_it_alone() -> None:
     assert lane.drop(1) == []
     lane.stall(False)
     assert sent(lane.pump(0.0)) == [b"three"]
+    assert (lane.empty, lane.waiting) == (True, 0)
+
+
+def test_the_rate_of_a_stream_counts_from_when_its_bytes_came() -> None:
+    lane = Lane(S, timed=False)
+    lane.opened = True
+    lane.send(b"x" * 100, 1000.0, rate=100.0, stream=1)
+    assert lane.pump(1000.9) == []
+    assert sent(lane.pump(1001.0)) == [b"x" * 100]
+
+
+def test_what_is_made_late_is_made_when_it_leaves() -> None:
+    lane = Lane(S, timed=False)
+    left: list[int] = []
+    lane.opened = True
+
+    def make() -> bytes:
+        left.append(len(left))
+        return b"%d" % len(left)
+
+    lane.send(Late(1, make), 0.0, delay=1.0, stream=1)
+    lane.send(Late(5, make), 0.0, stream=3)
+    assert sent(lane.pump(0.0)) == [b"1"]
+    assert sent(lane.pump(1.0)) == [b"2"]
     assert (lane.empty, lane.waiting) == (True, 0)
 
 
