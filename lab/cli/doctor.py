@@ -44,7 +44,7 @@ def doctor(as_json: Json = False) -> None:
     """Show what this machine has: engines, terminal, disk. It changes nothing."""
     from lab.engines import catalog
 
-    findings = [*machine(), *_folder()]
+    findings = [*machine(), *_folder(), *_extras()]
     reports = catalog.doctor()
     if as_json:
         import msgspec
@@ -118,6 +118,17 @@ def _folder() -> Iterator[Remark]:
     state: Literal["ok", "problem"] = "ok" if free > LEAST_ROOM else "problem"
     fix = "" if state == "ok" else tr("make room, or set LAB_HOME to a folder on another disk")
     yield Remark("runs", state, tr("{folder}, {size} free", folder=folder, size=size(free)), fix)
+
+
+def _extras() -> Iterator[Remark]:
+    """What the lab does not bring along for services that speak some protocols."""
+    from lab.system.extras import tried
+
+    for one in tried():
+        if one.version:
+            yield Remark(one.protocol, "ok", one.version)
+        else:
+            yield Remark(one.protocol, "note", one.problem, one.command)
 
 
 def _print(finding: Remark) -> None:

@@ -53,6 +53,7 @@ KNOWN: dict[str, tuple[int, Next]] = {
     ),
     "NotGraded": (exits.MISSING, DOCTOR),
     "BuildFailed": (exits.FAILED, NOTHING),
+    "MissingExtra": (exits.MISSING, lambda one: str(one.command)),
     "NotRunning": (exits.MISSING, DOCTOR),
     "NotHealthy": (exits.FAILED, lambda one: f"lab logs --run {one.run}"),
     "LaunchError": (exits.MISSING, DOCTOR),

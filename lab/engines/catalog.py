@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from pkgutil import resolve_name
 from types import ModuleType
 from urllib.parse import SplitResult, urlsplit
 
 from lab.engines.recipe import EngineReport, EngineUnavailable, Place, Recipe, Tier, TierReport
 from lab.locale import tr
+from lab.system.extras import missing
 from lab.system.kinds import EngineKind, engine_kinds
 from lab.system.model import Engine
 from lab.system.secrets import without_login
@@ -48,13 +48,13 @@ def recipe(engine: Engine, tiers: Mapping[str, str], place: Place, env: Mapping[
     kind = engine_kinds()[engine.kind]
     tier, url = choose(kind.name, tiers, env)
     made: Recipe = _elsewhere(kind, url) if tier == "url" else getattr(_tiers(kind), tier)(place)
-    if place.python and (missing := _missing_driver(kind, urlsplit(made.url).scheme)):
+    if place.python and (lacking := _missing_driver(kind, urlsplit(made.url).scheme)):
         raise EngineUnavailable(
             tr(
                 "{name}: services in Python reach {title} with {missing}, which is not installed; to get it: {driver}",
                 name=kind.name,
                 title=made.title,
-                missing=missing,
+                missing=lacking,
                 driver=kind.driver,
             )
         )
@@ -92,17 +92,17 @@ def _embedded(kind: EngineKind) -> TierReport:
 
 
 def _native(kind: EngineKind, version: str | None) -> TierReport:
-    missing = next((driver for scheme in kind.drivers if (driver := _missing_driver(kind, scheme))), "")
-    if version is None or not missing:
+    lacking = next((driver for scheme in kind.drivers if (driver := _missing_driver(kind, scheme))), "")
+    if version is None or not lacking:
         return TierReport(tier="native", available=version is not None, detail=version or kind.native)
-    detail = tr("{version}, but not {missing}: {driver}", version=version, missing=missing, driver=kind.driver)
+    detail = tr("{version}, but not {missing}: {driver}", version=version, missing=lacking, driver=kind.driver)
     return TierReport(tier="native", available=False, detail=detail)
 
 
 def _missing_driver(kind: EngineKind, scheme: str) -> str:
     """The import that services in Python lack for such a URL, or nothing."""
     needed = kind.drivers.get(scheme, "")
-    return needed if needed and find_spec(needed) is None else ""
+    return needed if missing(needed) else ""
 
 
 def _tiers(kind: EngineKind) -> ModuleType:

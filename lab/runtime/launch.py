@@ -17,6 +17,7 @@ from lab.runtime import runs
 from lab.runtime.api import RunOptions
 from lab.runtime.preload import needed
 from lab.runtime.runs import RunRecord
+from lab.system.extras import must_have
 from lab.system.model import System
 from lab.system.refusal import Refusal
 from lab.system.secrets import without_secrets
@@ -105,11 +106,12 @@ def begin(system: System, options: RunOptions) -> Launching:
     """Start the runtime of a run of `system`.
 
     The run lives as long as this process (or until `release`); with `options.detach` only until it answers. Raises
-    InvalidSystem, lab.engines.recipe.EngineUnavailable and LaunchError.
+    InvalidSystem, MissingExtra, lab.engines.recipe.EngineUnavailable and LaunchError.
     """
     from lab.engines.catalog import choose
 
     validate(system)
+    must_have(system)
     for engine in system.engines:
         choose(engine.kind, options.tiers)
     runs.clean_leftovers()

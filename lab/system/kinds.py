@@ -31,6 +31,9 @@ class Protocol:
 
     What passes is called by a verb and, mostly, what it is about: `op` is a regular expression that whatever begins
     such a name matches (`PO`, `POST `, `POST /or`), `example` a pattern that fits.
+
+    `driver` is the import with which a service in Python speaks it, where the lab does not bring that along, and
+    `install` the command that does.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Protocol:
     session: str = ""
     op: str = ""
     example: str = ""
+    driver: str = ""
+    install: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,11 @@ def protocols() -> Mapping[str, Protocol]:
 def engine_kinds() -> Mapping[str, EngineKind]:
     """Every kind of engine, by name."""
     return {record.name: record for record in _records("lab.engines", "kind", EngineKind)}
+
+
+def extra(name: str) -> str:
+    """The command that brings what an extra of the lab's needs."""
+    return f"python3 -m pip install 'lab[{name}]'"
 
 
 def tappable() -> list[str]:

@@ -12,6 +12,7 @@ from lab.engines import catalog
 from lab.engines.recipe import EngineUnavailable, Place
 from lab.engines.redis import tiers as redis_engine
 from lab.engines.sql import tiers as sql
+from lab.system import extras
 from lab.system.model import Engine
 
 
@@ -82,9 +83,9 @@ def test_kafka_is_found_by_host_and_port(bootstrap: str, tmp_path: Path) -> None
 def test_kafka_without_its_client_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    engine, way_out = Engine(name="log", kind="kafka"), r"which is not installed.*pip install confluent-kafka"
+    engine, way_out = Engine(name="log", kind="kafka"), r"which is not installed.*pip install 'lab\[kafka\]'"
     monkeypatch.setattr("lab.engines.kafka.librdkafka.find_spec", lambda _: None)
-    monkeypatch.setattr(catalog, "find_spec", lambda _: None)
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
     with pytest.raises(EngineUnavailable, match=way_out):
         catalog.recipe(engine, {}, place(tmp_path), {})
     # One that runs elsewhere needs nothing here, but services in Python do.
@@ -92,7 +93,7 @@ def test_kafka_without_its_client_is_refused_before_anything_starts(
     with pytest.raises(EngineUnavailable, match=way_out):
         catalog.recipe(engine, {"kafka": "box:9092"}, replace(place(tmp_path), python=True), {})
     report = next(report for report in catalog.doctor(env={}) if report.kind == "kafka")
-    assert (report.tiers[0].available, report.tiers[0].detail) == (False, "python3 -m pip install confluent-kafka")
+    assert (report.tiers[0].available, report.tiers[0].detail) == (False, "python3 -m pip install 'lab[kafka]'")
 
 
 @pytest.mark.usefixtures("bare")
@@ -143,7 +144,7 @@ def test_doctor_names_the_version_it_found() -> None:
 @pytest.fixture
 def without_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """What README's own install gives: PostgreSQL may be there, but nothing that speaks with it."""
-    monkeypatch.setattr(catalog, "find_spec", lambda name: None if name == "psycopg" else object())
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "psycopg" else object())
     monkeypatch.setattr(sql, "find", lambda: "/usr/lib/postgresql/15/bin")
     monkeypatch.setattr(sql, "version", lambda: "PostgreSQL 15.6")
 
@@ -152,7 +153,7 @@ def without_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("asked", ["native", "postgresql://box/shop"])
 def test_a_missing_driver_is_said_before_anything_starts(asked: str, tmp_path: Path) -> None:
     engine = Engine(name="db", kind="sql")
-    with pytest.raises(EngineUnavailable, match=r"psycopg, which is not installed; .*pip install 'psycopg"):
+    with pytest.raises(EngineUnavailable, match=r"psycopg, which is not installed; .*pip install 'lab\[postgres"):
         catalog.recipe(engine, {"sql": asked}, replace(place(tmp_path), python=True), {})
     # Programs in other languages bring a driver of their own.
     assert catalog.recipe(engine, {"sql": asked}, place(tmp_path), {}).tier in ("native", "url")
@@ -165,4 +166,4 @@ def test_doctor_does_not_promise_an_engine_that_services_cannot_reach() -> None:
         tier for one in catalog.doctor({}, {}) if one.kind == "sql" for tier in one.tiers if tier.tier == "native"
     )
     assert not native.available
-    assert native.detail == "PostgreSQL 15.6, but not psycopg: python3 -m pip install 'psycopg[binary]'"
+    assert native.detail == "PostgreSQL 15.6, but not psycopg: python3 -m pip install 'lab[postgres]'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.locale import mark
-from lab.system.kinds import EngineKind
+from lab.system.kinds import EngineKind, extra
 
 KIND = EngineKind(
     name="kafka",
@@ -23,6 +23,6 @@ KIND = EngineKind(
     ready="lab.engines.kafka.ready:answers",
     clients=("confluent_kafka",),
     drivers={"": "confluent_kafka"},
+    driver=extra("kafka"),
     queues="lab.engines.kafka.lag:LagProbe",
-    driver="python3 -m pip install confluent-kafka",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.locale import mark
-from lab.system.kinds import EngineKind
+from lab.system.kinds import EngineKind, extra
 
 KIND = EngineKind(
     name="sql",
@@ -21,6 +21,6 @@ KIND = EngineKind(
     native="apt install postgresql  |  brew install postgresql@17",
     clients=("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.dialects.sqlite", "sqlite3", "lab.chassis.database"),
     drivers={"postgresql": "psycopg", "postgresql+psycopg": "psycopg"},
-    driver="python3 -m pip install 'psycopg[binary]'",
+    driver=extra("postgres"),
     files=True,
 )
