@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from lab.faults.fault import Fault
 from lab.faults.kind import Counts, Effect, Kind, Param, Traffic
+from lab.journal import statuses
 from lab.locale import mark, trn
 
 
@@ -121,7 +122,7 @@ _ALL = (
             "live connections are cut with a TCP reset, once; with a pattern, share, count or time: whenever "
             "such a request comes"
         ),
-        mark("connection reset by peer"),
+        mark("connection reset by peer; a gRPC call that is chosen alone: INTERNAL, and its connection lives"),
         once=True,
     ),
     _link(
@@ -166,7 +167,15 @@ _ALL = (
         count=None,
     ),
     _content(
-        "http",
+        "grpc",
+        "grpc-status",
+        mark("calls are answered with this status and never reach the provider"),
+        mark("this status without a message, at once"),
+        Param("code", "word", "UNAVAILABLE", words=statuses.FAILED),
+        count=None,
+    ),
+    _content(
+        "http grpc",
         "duplicate",
         mark("the request arrives twice"),
         mark("one answer, although the work was done twice"),

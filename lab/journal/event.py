@@ -86,6 +86,10 @@ class Flow(Base, tag="flow", gc=False):
     # kafka; `exchange` is the topic, `queue` what a group has to read of a partition: group/topic/partition
     partition: int | None = None
     offset: int | None = None
+    # grpc: ms that the caller had left when it asked, and the messages that it sent and was sent
+    deadline: float | None = None
+    sent: int = 0
+    received: int = 0
 
 
 class Log(Base, tag="log"):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from lab.journal.statuses import FAILED
 from lab.journal.story import Step, Story
 from lab.journal.visible import visible
 from lab.locale import tr
@@ -23,7 +24,7 @@ LOUD = {"lost", "late", "duplicate", "error", "refused"}
 MOODS: Mapping[Mood, Tone] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
 BAD = {"lost", "error", "refused", "critical"}
 FAILURE = re.compile(r"5\d\d|[A-Z]*ERR|LOADING|returned")
-REFUSAL = re.compile(r"4\d\d|requeued|rejected|nacked|dead-lettered")
+REFUSAL = re.compile("|".join((r"4\d\d|requeued|rejected|nacked|dead-lettered", *FAILED)))
 
 
 def text(story: Story) -> str:
@@ -92,8 +93,8 @@ def _line(step: Step, began: float) -> Words:
 def result_tone(result: str, marks: str) -> Tone:
     """How a result is to be taken that has these marks, with spaces between them.
 
-    5xx, errors, lost and refused are bad; 4xx, messages that were given back and other marks are warnings; the rest is
-    good.
+    5xx, errors, lost and refused are bad; 4xx, what gRPC calls other than OK, messages that were given back and other
+    marks are warnings; the rest is good.
     """
     status, found = result.split(" ")[0], {*marks.split()} - {"here"}
     if FAILURE.fullmatch(status) or BAD & found:

@@ -110,7 +110,8 @@ class Wiring:
             return started
         if service.ready == "tcp":
             return all_of([tcp(*self._address(instance, endpoint)) for endpoint in service.endpoints])
-        return http(*self._address(instance, HTTP), service.ready)
+        others = [tcp(*self._address(instance, endpoint)) for endpoint in service.endpoints if endpoint != HTTP]
+        return all_of([http(*self._address(instance, HTTP), service.ready), *others])
 
     def engine_probe(self, name: str) -> Probe:
         recipe = self.recipes[name]

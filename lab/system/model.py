@@ -30,7 +30,8 @@ class Service:
     It listens on its `endpoints`, of which the first is the usual one, and is told everything by its environment:
     `HOST`, `PORT` for the endpoint `http` and `GRPC_PORT` for one called `grpc`, `SERVICE_NAME`, `INSTANCE_ID`, one URL
     a Link, and `env`.
-    `ready` is an HTTP path that answers 200, `tcp` (the port is open) or `started` (the process lives).
+    `ready` is an HTTP path that answers 200 (its other ports must be open by then), `tcp` (all its ports are open) or
+    `started` (the process lives).
     A `stub` stands for a system of somebody else's (a payment provider, a mail server) and is drawn as such.
     One that starts `on-request` waits for somebody to ask for it; the run is ready without it. Of its `replicas` each
     is a process with ports and an INSTANCE_ID of its own; they share SERVICE_NAME and database, and stand behind a

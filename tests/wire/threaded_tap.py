@@ -1,4 +1,4 @@
-"""A Tap on an event loop in a thread of its own, for tests whose client blocks (pika).
+"""A Tap on an event loop in a thread of its own, for tests whose client blocks (pika, grpcio).
 
 The loop is the one that the runtime takes: uvloop where it is installed.
 """
@@ -19,15 +19,18 @@ from lab.system.model import Link
 from lab.wire.tap import Tap
 
 T = TypeVar("T")
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 
 class ThreadedTap:
     """The link `app->broker`; `flows` and `changes` are all that came of it so far. To be used in a `with`."""
 
-    def __init__(self, protocol: str, port: int) -> None:
+    def __init__(
+        self, protocol: str, port: int, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    ) -> None:
         self.flows: list[Flow] = []
         self.changes: list[FaultChange] = []
-        self._loop = _new_loop()
+        self._loop = (new_loop or _new_loop)()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._plan = Plan(7, self.changes.append)
         self._tap = Tap(

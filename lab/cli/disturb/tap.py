@@ -21,6 +21,7 @@ EXAMPLES = (
     "lab tap http :8001 127.0.0.1:8000",
     "lab tap redis :6380 127.0.0.1:6379 --fault 'latency 50ms 10%'",
     "lab tap amqp :5673 127.0.0.1:5672 --json",
+    "lab tap grpc :50052 127.0.0.1:50051 --fault 'grpc-status UNAVAILABLE 20%'",
 )
 FLUSH = 0.05
 """Seconds between two prints, so that printing never delays a message."""

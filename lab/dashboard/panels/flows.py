@@ -11,6 +11,7 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.dashboard.sampling import Sample
 from lab.journal.event import TRAFFIC, Event, Flow
+from lab.journal.statuses import FAILED
 from lab.locale import mark, tr
 from lab.system.links import ends
 from lab.system.model import CLIENT
@@ -96,7 +97,7 @@ def _mark(flow: Flow) -> tuple[str, str]:
 def _status_style(flow: Flow) -> str:
     if flow.outcome in ("error", "lost", "refused") or flow.status[:1] == "5":
         return "bad"
-    return "warn" if flow.status[:1] == "4" else "dim"
+    return "warn" if flow.status[:1] == "4" or flow.status in FAILED else "dim"
 
 
 def _empty(view: View) -> str:

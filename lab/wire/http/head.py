@@ -6,6 +6,8 @@ from typing import Any
 
 import httptools
 
+from lab.wire.correlation import correlation
+
 HEAD_LIMIT = 64 * 1024
 
 
@@ -30,10 +32,7 @@ class Head:
     def correlation(self) -> str:
         """X-Request-ID, or else the trace id of a W3C traceparent."""
         request_id = self._field(b"\r\nx-request-id:")
-        if request_id:
-            return request_id.decode("latin-1")
-        parts = self._field(b"\r\ntraceparent:").decode("latin-1").split("-")
-        return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else ""
+        return correlation(request_id, b"" if request_id else self._field(b"\r\ntraceparent:"))
 
     @property
     def upgrade(self) -> str:

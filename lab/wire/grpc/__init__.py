@@ -1,0 +1,1 @@
+"""gRPC: HTTP/2 with prior knowledge."""

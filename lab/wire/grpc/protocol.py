@@ -1,0 +1,16 @@
+"""gRPC, as a record."""
+
+from __future__ import annotations
+
+from lab.system.kinds import Protocol, extra
+
+PROTOCOL = Protocol(
+    name="grpc",
+    carries="calls",
+    url="{address}",
+    session="lab.wire.grpc.session:GrpcSession",
+    op=r"\w*$|\w+/\w*$",
+    example="UserService/Get*",
+    driver="grpc",
+    install=extra("grpc"),
+)

@@ -1,0 +1,49 @@
+"""Packages that the lab does not bring along are asked for before anything starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.system import extras
+from lab.system.model import Link, Service, System
+
+
+def system(protocol: str, **users: Any) -> System:
+    services = (Service(name="orders", command=("orders",)), Service(name="users-api", **{"module": "x", **users}))
+    return System(name="toy", services=services, links=(Link(source="orders", target="users-api", protocol=protocol),))
+
+
+@pytest.fixture
+def without_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+
+
+@pytest.mark.usefixtures("without_grpc")
+def test_what_is_missing_is_refused_with_the_command() -> None:
+    with pytest.raises(extras.MissingExtra, match="speak grpc with grpc") as caught:
+        extras.must_have(system("grpc"))
+    assert caught.value.command == "python3 -m pip install 'lab[grpc]'"
+
+
+@pytest.mark.usefixtures("without_grpc")
+def test_who_does_not_need_it_is_not_asked() -> None:
+    extras.must_have(system("http"))
+    extras.must_have(system("grpc", dir="/learners"))
+    extras.must_have(system("grpc", module=None, command=("users",)))
+
+
+def test_what_is_there_is_no_hindrance() -> None:
+    extras.must_have(system("grpc"))
+    assert [(one.protocol, one.problem) for one in extras.tried() if one.protocol == "grpc"] == [("grpc", "")]
+
+
+def test_what_cannot_be_imported_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: str) -> object:
+        raise ImportError("libstdc++ is too old")
+
+    monkeypatch.setattr(extras, "import_module", broken)
+    tried = next(one for one in extras.tried() if one.protocol == "grpc")
+    assert (tried.version, tried.problem) == ("", "libstdc++ is too old")
+    assert "lab[grpc]" in tried.command
