@@ -217,11 +217,11 @@ def check_an_order_is_shown(http: Http, stub: Mapping[str, Stub], new: New) -> N
 def check_every_answer_that_is_none(http: Http, stub: Mapping[str, Stub], new: New, faults: FaultBox) -> None:
     user = known(http, stub, new)
     for how, deed in {
-        tr("answers 202 with a user"): status(202, json={"id": user, "name": new.name(), "email": new.email()}),
         tr("answers 500"): status(500),
         tr("answers 503"): status(503),
         tr("answers 403"): status(403),
         tr("answers 429"): status(429),
+        tr("answers 202 with a user"): status(202, json={"id": user, "name": new.name(), "email": new.email()}),
         tr("answers 200 with an HTML page"): garbage(b"<html><h1>Login</h1></html>", "text/html"),
         tr("answers 200 with incomplete JSON"): garbage(f'{{"id": "{user}", "na'.encode(), "application/json"),
         tr("answers 200 with JSON that is not a user"): garbage(b'["u-1"]', "application/json"),
