@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lab.course.assignment import Source, start
+from lab.course.assignment import Source, sources, start
 from lab.course.exercise import Exercise
+from lab.course.records import fingerprint
+from lab.course.variants import variants
 from lab.course.workspace import Workspace, newest
 from lab.grading.model import Build
 from lab.locale import tr
@@ -41,12 +43,13 @@ class Taken:
 
 
 def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tuple[System, list[Taken]]:
-    """The system with each service that the learner has written, in its newest version. Raises NoneOfYours."""
+    """The system with each service that the learner has written, in its newest version; a starter that nobody has
+    touched is not theirs, and does not do the work yet. Raises NoneOfYours."""
     written = newest(here, known)
     services: list[Service] = []
     taken: list[Taken] = []
     for service in system.services:
-        if service.name not in written or service.role == "stub":
+        if service.name not in written or service.role == "stub" or _untouched(service.name, *written[service.name]):
             services.append(service)
             continue
         exercise, source = written[service.name]
@@ -57,3 +60,11 @@ def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tup
     if not taken:
         raise NoneOfYours(system)
     return replace(system, services=tuple(services)), taken
+
+
+def _untouched(service: str, exercise: Exercise, source: Source) -> bool:
+    """Whether it is still a starter of the exercise, word for word."""
+    starters = [variant for variant in variants(exercise) if variant.kind == "starter"]
+    given = (sources(exercise, exercise.folder / starter.name).get(service) for starter in starters)
+    mine = fingerprint({service: source})
+    return any(mine == fingerprint({service: theirs}) for theirs in given if theirs)

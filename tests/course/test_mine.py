@@ -21,16 +21,26 @@ def test_a_days_system_takes_the_learners_newest_service(tmp_path: Path) -> None
     workspace.init(tmp_path / "w", ["day9"])
     workspace.start(workspace.find(tmp_path / "w"), EXERCISE)
     here = workspace.find(tmp_path / "w")
+    folder = here.folder / "day9" / "9.1-greeting" / "greeter"
+    with (folder / "greeter" / "__main__.py").open("a") as written:
+        written.write("# mine\n")
     ours = Service(name="greeter", module="ours.greeter", env={"LANGUAGE": "en"})
     other = Service(name="orders", module="ours.orders")
     link = Link(source="orders", target="greeter", protocol="http")
     mixed, (taken,) = with_mine(System(name="day9", services=(ours, other), links=(link,)), here, [EXERCISE])
     mine, unchanged = mixed.services
-    folder = here.folder / "day9" / "9.1-greeting" / "greeter"
     assert (mine.module, mine.dir, mine.env) == ("greeter", str(folder), {"LANGUAGE": "en"})
     assert unchanged is other
     assert (mine.mine, unchanged.mine) == (True, False)
     assert (taken.service, taken.exercise, taken.source.dir) == ("greeter", EXERCISE, folder)
+
+
+def test_a_starter_that_nobody_has_touched_is_nobodys_service(tmp_path: Path) -> None:
+    workspace.init(tmp_path / "w", ["day9"])
+    workspace.start(workspace.find(tmp_path / "w"), EXERCISE)
+    system = System(name="day9", services=(Service(name="greeter", module="ours.greeter"),))
+    with pytest.raises(NoneOfYours, match="you have not written any service of day9 yet"):
+        with_mine(system, workspace.find(tmp_path / "w"), [EXERCISE])
 
 
 def test_a_service_that_is_built_is_built_before_the_run(tmp_path: Path) -> None:
