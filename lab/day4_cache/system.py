@@ -1,0 +1,82 @@
+"""Thursday's system: a catalog with a cache before a slow origin; most visitors want the same few products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lab.locale import mark, tr
+from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
+from lab.system.refusal import Refusal
+
+PRODUCTS = range(2, 61)
+"""Those that visitors browse. Product 1 is on the front page: it is looked at when a scenario says so."""
+GHOSTS = range(9001, 9004)
+"""Ids that no product has, and that a link somewhere leads to."""
+SWITCHES = {"single-flight": "SINGLE_FLIGHT", "jitter": "JITTER", "negative": "NEG_TTL_S"}
+
+
+def system(*, strategy: str, invalidate: str, without: tuple[str, ...]) -> System:
+    if invalidate == "before" and strategy != "cache-aside":
+        raise Refusal(
+            tr("{strategy} invalidates nothing before it writes", strategy=strategy),
+            tr("--invalidate before goes with --strategy cache-aside."),
+        )
+    env = {
+        "STRATEGY": "cache-aside-hasty" if invalidate == "before" else strategy,
+        **{SWITCHES[word]: "0" for word in without},
+    }
+    return System(
+        name="day4",
+        services=(
+            Service(
+                name="catalog",
+                module="lab.day4_cache.catalog",
+                env=env,
+                summary=mark("products, from the cache where it can"),
+            ),
+            Service(
+                name="origin",
+                module="lab.day4_cache.origin",
+                summary=mark("the origin: right, and slow, for each read looks through all sales"),
+            ),
+        ),
+        engines=(
+            Engine(name="redis", kind="redis", summary=mark("copies of products, each with an end to its life")),
+            Engine(name="db", kind="sql", summary=mark("one database a service")),
+        ),
+        links=(
+            Link(source=CLIENT, target="catalog", protocol="http"),
+            Link(source="catalog", target="redis", protocol="redis", wait="started"),
+            Link(source="catalog", target="origin", protocol="http"),
+            Link(source="origin", target="db", protocol="sql", env="DATABASE_URL"),
+        ),
+        journeys=(
+            _journey("browse", 16, "GET", _one_of(_popular())),
+            _journey("ghost", 2, "GET", _one_of(map(str, GHOSTS)), accepts=(404,)),
+            _journey("reprice", 1, "PUT", _one_of(_popular())),
+            _journey("look", 0, "GET", "1"),
+            _check(),
+            _journey("sale", 0, "PUT", _one_of(map(str, PRODUCTS))),
+        ),
+    )
+
+
+def _journey(name: str, weight: float, method: str, product: str, accepts: tuple[int, ...] = ()) -> Journey:
+    new = {"name": "Product, edition {n}", "price": "{int:1000:90000}"} if method == "PUT" else None
+    request = Request(method=method, service="catalog", path=f"/products/{product}", json=new, accepts=accepts)
+    return Journey(name=name, weight=weight, requests=(request,))
+
+
+def _check() -> Journey:
+    """Somebody changes the price on the front page, and looks whether that is seen."""
+    change, look = _journey("", 0, "PUT", "1"), _journey("", 0, "GET", "1")
+    return Journey(name="check", weight=0, requests=(*change.requests, *look.requests * 4))
+
+
+def _popular() -> list[str]:
+    """Each product as often as it is wanted: the second half as often as the first, the third a third of that ..."""
+    return [str(product) for rank, product in enumerate(PRODUCTS, 1) for _ in range(60 // rank)]
+
+
+def _one_of(products: Iterable[str]) -> str:
+    return f"{{choice:{'|'.join(products)}}}"

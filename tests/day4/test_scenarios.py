@@ -1,0 +1,69 @@
+"""What Thursday claims is so each time that it is played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.playing import play
+
+PROTECTED = pytest.mark.parametrize("strategy", ["cache-aside", "read-through", "write-through", "write-behind"])
+
+
+def test_a_cache_becomes_warm_and_the_origin_is_read_at_most_once_a_miss(tmp_path: Path) -> None:
+    played = play(tmp_path, "day4", "warm-up")
+    (hits,) = played.answers
+    assert 50 < float(hits) < 95
+    assert 0.5 < float(played.measure("reads_per_miss")) <= 1
+    assert played.measure("stale") == played.measure("lost_writes") == 0
+
+
+def test_without_a_cache_each_read_is_the_origins(tmp_path: Path) -> None:
+    played = play(tmp_path, "day4", "warm-up", strategy="none")
+    assert played.answers == [0]
+    assert played.measure("lookups") == 0
+    assert float(played.measure("origin_reads")) > 100
+
+
+def test_single_flight_saves_nine_reads_of_ten_at_least(tmp_path: Path) -> None:
+    (together,) = play(tmp_path / "a", "day4", "expiry-storm").answers
+    (each,) = play(tmp_path / "b", "day4", "expiry-storm", without="single-flight").answers
+    assert 1 <= float(together) <= float(each) / 10
+    assert float(each) <= 50
+
+
+def test_who_knows_what_does_not_exist_asks_less(tmp_path: Path) -> None:
+    asked = float(play(tmp_path / "a", "day4", "warm-up").measure("ghost_reads"))
+    again = float(play(tmp_path / "b", "day4", "warm-up", without="negative,jitter").measure("ghost_reads"))
+    assert 0 < asked < again
+
+
+@PROTECTED
+def test_a_dead_cache_is_no_error_and_leaves_nothing_stale(tmp_path: Path, strategy: str) -> None:
+    played = play(tmp_path, "day4", "redis-down", strategy=strategy)
+    assert played.answers == ["no"]
+    assert float(played.measure("hit_ratio", 24)) > 20
+    assert played.measure("stale") == 0
+
+
+def test_a_frozen_cache_costs_two_tenths_of_a_second(tmp_path: Path) -> None:
+    played = play(tmp_path, "day4", "redis-frozen")
+    (half,) = played.answers
+    assert 200 <= float(half) < 2000
+    assert float(played.measure("p50", 26)) < 200
+
+
+def test_a_copy_deleted_before_the_write_comes_back_old(tmp_path: Path) -> None:
+    (before,) = play(tmp_path / "a", "day4", "stale-read").answers
+    (after,) = play(tmp_path / "b", "day4", "stale-read", invalidate="after").answers
+    assert float(before) > 10
+    assert after == 0
+
+
+def test_what_is_written_behind_is_lost_with_the_process(tmp_path: Path) -> None:
+    behind = play(tmp_path / "a", "day4", "write-behind-loss")
+    (lost,) = behind.answers
+    assert 0 < float(lost) < float(behind.measure("written"))
+    through = play(tmp_path / "b", "day4", "write-behind-loss", strategy="write-through")
+    assert through.answers == [0]
