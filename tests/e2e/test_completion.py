@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.course import days
 from tests.cli.recorded import record
 from tests.e2e.processes import Lab
 
@@ -16,7 +17,7 @@ def offers(lab: Lab, line: str) -> list[str]:
 
 
 def test_days_scenarios_and_fault_kinds_are_offered(lab: Lab) -> None:
-    assert offers(lab, "lab run da") == ["day1", "day3"]
+    assert offers(lab, "lab run da") == days.names()
     assert "poison-message" in offers(lab, "lab run day3 --scenario ")
     assert offers(lab, "lab fault add lat") == ["latency"]
     assert "exit-codes" in offers(lab, "lab help ")

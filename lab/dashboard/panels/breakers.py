@@ -1,0 +1,200 @@
+"""Breakers: whom each service calls through one, in which state that is, and calls in the code beside attempts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from lab.dashboard import detail, figures
+from lab.dashboard.panel import Panel, View
+from lab.dashboard.rows import Row, clip, fit, right, row
+from lab.journal.event import Event, Flow, Log
+from lab.locale import mark, tr
+
+MOST = 100
+"""Breakers that are told apart; what comes after is left out."""
+RING = 20
+"""Outcomes that are shown of each."""
+
+STATES = {"": ("·", "dim"), "closed": ("●", "ok"), "open": ("✕", "bad"), "half-open": ("◑", "warn")}
+OUTCOMES = {
+    "ok": ("●", mark("answered"), "ok"),
+    "failed": ("✕", mark("failed"), "bad"),
+    "open": ("○", mark("stopped by the breaker"), "dim"),
+    "full": ("■", mark("no free slot"), "warn"),
+}
+
+
+@dataclass(slots=True)
+class Guard:
+    """What stands before a neighbour: `since` when its breaker is in this state, `seconds` for which it stays open."""
+
+    source: str
+    name: str
+    state: str = ""
+    since: float = 0.0
+    seconds: float = 0.0
+    ring: deque[str] = field(default_factory=lambda: deque(maxlen=RING))
+    outcomes: dict[str, int] = field(default_factory=dict)
+    opened: int = 0
+    probes: int = 0
+    attempts: int = 0
+    taken: int = 0
+    slots: int = 0
+
+    def copy(self) -> Guard:
+        return replace(self, ring=self.ring.copy(), outcomes=self.outcomes.copy())
+
+    @property
+    def calls(self) -> int:
+        return sum(self.outcomes.values())
+
+    @property
+    def link(self) -> str:
+        return f"{self.source}->{self.name}"
+
+    def left(self, now: float) -> float:
+        """Seconds until a probe may go out."""
+        return max(0.0, self.since + self.seconds - now)
+
+
+class Breakers:
+    """The fold of what services say of their calls and breakers, and of what the taps saw go out."""
+
+    def __init__(self) -> None:
+        self.of: dict[tuple[str, str], Guard] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take a call, a change of a breaker or an attempt in."""
+        if isinstance(event, Flow):
+            if event.role == "call" and (guard := self.of.get((event.source, event.target))):
+                guard.attempts += 1
+        elif isinstance(event, Log) and event.event == "breaker":
+            self._changed(event)
+        elif isinstance(event, Log) and event.event == "call":
+            self._called(event)
+
+    def copy(self) -> Breakers:
+        other = Breakers()
+        other.of = {key: guard.copy() for key, guard in self.of.items()}
+        return other
+
+    def _changed(self, line: Log) -> None:
+        guard, state = self._guard(line, "name"), str(line.data.get("state", ""))
+        if guard and state in STATES:
+            guard.state, guard.since = state, line.t
+            guard.seconds = _number(line, "seconds")
+            guard.opened += state == "open"
+            guard.probes += state == "half-open"
+
+    def _called(self, line: Log) -> None:
+        guard, outcome = self._guard(line, "neighbour"), str(line.data.get("outcome", ""))
+        if guard and outcome in OUTCOMES:
+            guard.ring.append(outcome)
+            guard.outcomes[outcome] = guard.outcomes.get(outcome, 0) + 1
+            guard.taken, guard.slots = int(_number(line, "taken")), int(_number(line, "slots"))
+
+    def _guard(self, line: Log, of: str) -> Guard | None:
+        key = line.source, str(line.data.get(of, ""))
+        if key not in self.of and key[1] and len(self.of) < MOST:
+            self.of[key] = Guard(*key)
+        return self.of.get(key)
+
+
+def _number(line: Log, name: str) -> float:
+    """What a service says is taken for what it is: a number, or nothing."""
+    value = line.data.get(name)
+    return value if isinstance(value, int | float) else 0
+
+
+COLUMNS = ((mark("calls"), 7), (mark("wire"), 7), (mark("slots"), 7))
+WHO, STATE = 18, 20
+
+
+def _ring(width: int) -> int:
+    return max(5, min(RING, width - WHO - STATE - sum(cells for _, cells in COLUMNS) - 3))
+
+
+def _heading(_: View, width: int) -> list[Row]:
+    figures_ = "".join(right(tr(name), cells) for name, cells in COLUMNS)
+    words = f" {fit(tr('caller → neighbour'), WHO)}{fit(tr('breaker'), STATE)}{fit(tr('last calls'), _ring(width))}"
+    return [clip(row((words + figures_, "dim")), width)]
+
+
+def _items(view: View) -> Sequence[Guard]:
+    found: Breakers = view.fold
+    return [guard for _, guard in sorted(found.of.items())]
+
+
+def _state(guard: Guard, view: View) -> tuple[str, str]:
+    symbol, style = STATES[guard.state]
+    words = {
+        "": tr("no breaker"),
+        "closed": tr("closed"),
+        "open": tr("open, {age} left", age=figures.age(guard.left(view.now))),
+        "half-open": tr("half-open"),
+    }
+    return f"{symbol} {words[guard.state]}", style
+
+
+def _row(guard: Guard, view: View, width: int) -> Row:
+    state, style = _state(guard, view)
+    recent = list(guard.ring)[-_ring(width) :]
+    more = guard.attempts > guard.calls
+    full = bool(guard.slots) and guard.taken >= guard.slots
+    return clip(
+        row(
+            (f" {fit(f'{guard.source} → {guard.name}', WHO)}", "name"),
+            (fit(state, STATE), style),
+            *((OUTCOMES[outcome][0], OUTCOMES[outcome][2]) for outcome in recent),
+            " " * (_ring(width) - len(recent)),
+            (right(figures.count(guard.calls), COLUMNS[0][1]), "text"),
+            (right(figures.count(guard.attempts), COLUMNS[1][1]), "warn" if more else "text"),
+            (right(_slots(guard), COLUMNS[2][1]), "warn" if full else "dim"),
+        ),
+        width,
+    )
+
+
+def _slots(guard: Guard) -> str:
+    return f"{guard.taken}/{guard.slots}" if guard.slots else "-"
+
+
+def _detail(guard: Guard, view: View) -> tuple[str, list[Row]]:
+    state, _ = _state(guard, view)
+    ended = [
+        (f"{symbol} {tr(word)}", str(guard.outcomes.get(outcome, 0))) for outcome, (symbol, word, _) in OUTCOMES.items()
+    ]
+    pairs = [
+        (tr("breaker"), state),
+        (tr("opened"), f"{guard.opened}×"),
+        (tr("probes"), str(guard.probes)),
+        (tr("calls"), str(guard.calls)),
+        *ended,
+        (tr("wire"), tr("{count} attempts, as the tap saw them", count=guard.attempts)),
+        (tr("slots"), _slots(guard)),
+    ]
+    return f"{guard.source} → {guard.name}", detail.pairs(pairs)
+
+
+def _side(view: View, width: int, height: int) -> list[Row]:
+    """Those that are not closed first."""
+    urgent = sorted(_items(view), key=lambda guard: guard.state not in ("open", "half-open"))
+    return [clip(row((f" {fit(guard.name, 10)} ", "name"), _state(guard, view)), width) for guard in urgent[:height]]
+
+
+PANEL = Panel(
+    name="breakers",
+    title=mark("breakers"),
+    help=tr("through which breaker each service calls its neighbours, and what becomes of the calls"),
+    fold=Breakers,
+    items=_items,
+    identity=lambda guard: (guard.source, guard.name),
+    row=_row,
+    detail=_detail,
+    empty=lambda _: tr("No service has told of a breaker or a call yet."),
+    heading=_heading,
+    side=_side,
+    picks=lambda guard: guard.link,
+)

@@ -1,0 +1,135 @@
+"""What Friday measures of a stretch of its runs: calls in code beside attempts on the wire, and what visitors saw."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from lab.journal.event import Flow, Log
+from lab.journal.window import Window, quantile
+
+LONG = 1000.0
+"""Milliseconds beyond which a visitor calls a page slow."""
+
+
+def requests(seen: Window) -> float:
+    """Requests of visitors."""
+    return len(seen.flows("client->*"))
+
+
+def failed(seen: Window) -> float:
+    """Visitors' requests without an answer, or with a 5xx."""
+    return sum(map(_bad, seen.flows("client->*")))
+
+
+def failed_percent(seen: Window) -> float:
+    """So many of a hundred requests of visitors failed."""
+    return 100 * failed(seen) / max(1, requests(seen))
+
+
+def calls(seen: Window) -> float:
+    """Calls to users in the code of orders."""
+    return len(_calls(seen, "users"))
+
+
+def attempts(seen: Window) -> float:
+    """Attempts of orders to reach users, as the tap saw them."""
+    return len(seen.flows("orders->users"))
+
+
+def amplification(seen: Window) -> float:
+    """Attempts on the wire for each call in the code."""
+    return attempts(seen) / max(1, calls(seen))
+
+
+def refused(seen: Window) -> float:
+    """Calls to users that the breaker did not let out."""
+    return len([line for line in _calls(seen, "users") if line.data.get("outcome") == "open"])
+
+
+def opened(seen: Window) -> float:
+    """How often the breaker of users opened (a probe that failed counts, too)."""
+    return sum(state == "open" for _, state in _states(seen))
+
+
+def open_seconds(seen: Window) -> float:
+    """Seconds for which the breaker of users was not closed."""
+    changes = [*_states(seen), (seen.until, "")]
+    return sum(until - since for (since, state), (until, _) in pairwise(changes) if state != "closed")
+
+
+def path(seen: Window) -> str:
+    """The states that the breaker of users went through, without repetition: `open → half-open → closed`."""
+    found: list[str] = []
+    for _, state in _states(seen):
+        if state not in found:
+            found.append(state)
+    return " → ".join(found)
+
+
+def last_state(seen: Window) -> str:
+    """In which state the breaker of users is at the end."""
+    states = _states(seen)
+    return states[-1][1] if states else "closed"
+
+
+def shed(seen: Window) -> float:
+    """Requests that the gateway refused because too many were under way."""
+    return len(seen.logs("shed"))
+
+
+def shed_ms(seen: Window) -> float:
+    """Milliseconds that nine of ten refused requests took at most."""
+    return quantile((flow.ms for flow in _homes(seen) if flow.status == "503"), 0.9)
+
+
+def served_ms(seen: Window) -> float:
+    """Milliseconds that nine of ten answered home pages took at most."""
+    return quantile((flow.ms for flow in _homes(seen) if flow.status == "200"), 0.9)
+
+
+def fallbacks(seen: Window) -> float:
+    """Pages with stale or default recommendations, marked as such."""
+    return len(seen.logs("fallback"))
+
+
+def p99(seen: Window) -> float:
+    """Milliseconds that 99 of 100 pages took at most, the report left out."""
+    return quantile((flow.ms for flow in _pages(seen)), 0.99)
+
+
+def hurt(seen: Window) -> float:
+    """Of a hundred pages, the report left out, so many failed or took longer than a second."""
+    pages = _pages(seen)
+    return 100 * sum(_bad(flow) or (flow.ms or 0.0) > LONG for flow in pages) / max(1, len(pages))
+
+
+def others(seen: Window) -> str:
+    """What became of the other pages: `fast` or `hurt`."""
+    return "hurt" if hurt(seen) > 20 else "fast"
+
+
+def turned_away(seen: Window) -> float:
+    """Reports that were refused: no slot was free, or too many requests were under way."""
+    return sum(flow.status == "503" for flow in seen.flows("client->*", "GET /report"))
+
+
+def _calls(seen: Window, neighbour: str) -> list[Log]:
+    source = "orders*" if neighbour == "users" else "gateway*"
+    return [line for line in seen.logs("call", source) if line.data.get("neighbour") == neighbour]
+
+
+def _states(seen: Window) -> list[tuple[float, str]]:
+    lines = seen.logs("breaker", "orders*")
+    return [(line.t, str(line.data.get("state"))) for line in lines if line.data.get("name") == "users"]
+
+
+def _pages(seen: Window) -> list[Flow]:
+    return [flow for flow in seen.flows("client->*") if flow.op != "GET /report"]
+
+
+def _homes(seen: Window) -> list[Flow]:
+    return seen.flows("client->*", "GET /home/*")
+
+
+def _bad(flow: Flow) -> bool:
+    return flow.outcome != "ok" or flow.status.startswith("5")

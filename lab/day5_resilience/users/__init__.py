@@ -1,0 +1,1 @@
+"""Knows who is registered. It needs nobody."""

@@ -1,0 +1,56 @@
+"""What Friday claims is so each time that it is played: with a protection, and without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.playing import Played, play
+
+
+def number(played: Played, name: str, since: float = 0.0) -> float:
+    return float(played.measure(name, since))
+
+
+def test_retries_hide_a_flaky_neighbour_and_cost_attempts(tmp_path: Path) -> None:
+    played = play(tmp_path, "day5", "flaky")
+    (failed,) = played.answers
+    assert float(failed) < 8  # of a hundred, where thirty calls of a hundred fail
+    assert 1.1 < number(played, "amplification", 5) < 2
+    assert number(played, "opened") == 0  # some errors are no outage
+
+
+def test_a_breaker_spares_the_dead_and_closes_again(tmp_path: Path) -> None:
+    played = play(tmp_path / "with", "day5", "outage")
+    bare = play(tmp_path / "without", "day5", "outage", without="breaker")
+    (spared,), (hammered,) = played.answers, bare.answers
+    assert 0 < float(spared) <= float(hammered) / 5
+    assert played.measure("path") == "open → half-open → closed"
+    assert played.measure("last_state") == "closed"
+    assert 8 < number(played, "open_seconds") < 20
+    assert bare.measure("opened") == 0
+
+
+def test_a_budget_ends_a_retry_storm(tmp_path: Path) -> None:
+    played = play(tmp_path / "with", "day5", "retry-storm")
+    bare = play(tmp_path / "without", "day5", "retry-storm", without="retry-budget,breaker")
+    (calm,), (storm,) = played.answers, bare.answers
+    assert 1 <= float(calm) <= 1.2
+    assert 2.5 < float(storm) < 5
+
+
+def test_a_bulkhead_keeps_other_pages_fast(tmp_path: Path) -> None:
+    played = play(tmp_path / "with", "day5", "slow-dependency")
+    bare = play(tmp_path / "without", "day5", "slow-dependency", without="bulkhead")
+    assert played.answers == ["fast"]
+    assert number(played, "turned_away") >= 30
+    assert bare.answers == ["hurt"]
+
+
+def test_shedding_answers_at_once(tmp_path: Path) -> None:
+    played = play(tmp_path / "with", "day5", "overload")
+    bare = play(tmp_path / "without", "day5", "overload", without="shedding")
+    (shed,) = played.answers
+    assert 10 < float(shed) < 75
+    assert number(played, "shed_ms", 8) < number(played, "served_ms", 8)
+    assert bare.answers == [0]
+    assert number(played, "served_ms", 8) < number(bare, "served_ms", 8)
