@@ -36,9 +36,6 @@ class DashboardApp(App[None]):
 
     TITLE = "lab"
     ENABLE_COMMAND_PALETTE = True
-    CSS = """
-    Screen { background: $background; }
-    """
     BINDINGS = [Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True)]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, first: Screen[None]) -> None:
