@@ -24,7 +24,7 @@ async def test_a_question_waits_for_what_is_expected(size: tuple[int, int]) -> N
         run.feed(asked(4.1, once="one", twice="two: one for each delivery"))
         await until(lambda: isinstance(app.screen, Prompt) and "two: one for" in shown(app, "told"))
         assert "second time?" in shown(app, "told")
-        assert "notifications" in app.export_screenshot(), "the map stands behind it"
+        assert "embedded" in app.export_screenshot(), "the map stands behind it"
         run.refusal = "choose one by its number, 1 to 2"
         await pilot.press(*"3", "enter")
         await until(lambda: "choose one by its number" in shown(app, "foot"))
