@@ -31,9 +31,10 @@ class Played:
         return [event for event in self.events if isinstance(event, Note) and event.topic == topic]
 
     def measure(self, name: str, since: float = 0.0) -> Measured:
-        """What that measure says of the run from `since` on, in seconds from the scenario's beginning."""
-        began = self.notes("scenario")[0].t
-        seen = window(self.system, self.events, began + since, self.events[-1].t)
+        """What that measure says of the scenario from `since` on, in seconds from its beginning. What comes after it is
+        the end of the run, which cuts off who is still there."""
+        told = self.notes("scenario")
+        seen = window(self.system, self.events, told[0].t + since, told[-1].t)
         found: Measured = resolve_name(f"{self.system.measures}:{name}")(seen)
         return found
 

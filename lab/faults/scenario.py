@@ -14,10 +14,11 @@ With `settings = { saga = "orchestration", broker = ["rabbitmq", "kafka"] }` it 
 every way to make its day's system; the first of several is what it is played with unless somebody chooses another.
 
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
-`rate`, `send` visitors on a journey at once ("report x3"), `act` on a process ("restart broker"), and `ask` before it
-does (see lab.faults.question). `say` tells the reader what to look at: one text, or a text for each language (`say.en`,
-`say.uz`); so does the title. `{charges}` in it is what that measure of the day has seen since the last disturbance, or
-since the second that the step's `since` names.
+`rate`, `send` visitors on a journey at once ("report x3"), `act` on a process ("restart broker"; "restart users-1
+VERSION=2" starts it with that variable, which is a deploy), and `ask` before it does (see lab.faults.question). `say`
+tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
+`{charges}` in it is what that measure of the day has seen since the last disturbance, or since the second that the
+step's `since` names.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from lab.system.names import instead
 from lab.system.tables import Reader, Table, Unreadable, parse
 
 ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
-"""What `act` may begin with; the name of a process or engine follows."""
+"""What `act` may begin with; the name of a process or engine follows, and of a restarted service its variables."""
+_ACT = re.compile(rf"(?:{'|'.join(ACTIONS)}) +\S+|restart +\S+(?: +[A-Z][A-Z0-9_]*=\S*)+")
 
 
 _SEND = re.compile(r"([\w-]+)(?: x([1-9]\d{0,3}))?")
@@ -48,7 +50,8 @@ class InvalidScenario(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cue:
     """A `[[step]]`: what happens `at` so many seconds after the system became ready. `fault` is in the text form;
-    `heal` is `all`, or as much of a fault's text as an earlier step's begins with; `act` is an action and a name."""
+    `heal` is `all`, or as much of a fault's text as an earlier step's begins with; `act` is an action, a name and
+    variables for the next start."""
 
     at: float
     say: str
@@ -160,13 +163,11 @@ class _Reader(Reader):
                 parse_fault(cue.fault)
             except FaultError as error:
                 self.problem(f"{place} fault", str(error))
-        if cue.act is not None:
-            action, _, name = cue.act.partition(" ")
-            if action not in ACTIONS or not name.strip():
-                self.problem(
-                    f"{place} act",
-                    tr("expected {actions} and a name, not {act!r}", actions=" | ".join(ACTIONS), act=cue.act),
-                )
+        if cue.act is not None and not _ACT.fullmatch(cue.act.strip()):
+            self.problem(
+                f"{place} act",
+                tr("expected {actions} and a name, not {act!r}", actions=" | ".join(ACTIONS), act=cue.act),
+            )
         return cue
 
     def visitors(self, place: str, table: Table) -> tuple[str, int] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import itemgetter
@@ -19,6 +18,7 @@ from lab.locale import tr
 from lab.runtime.api import Action
 from lab.runtime.faults import Faults
 from lab.runtime.process import ActionError
+from lab.runtime.provisions import Provisions
 from lab.runtime.questions import Questions
 from lab.runtime.supervisor import Supervisor
 from lab.system.refusal import Unknown
@@ -46,6 +46,7 @@ class Player:
         self,
         faults: Faults,
         supervisor: Supervisor,
+        provisions: Provisions,
         load: LoadControl,
         emit: Callable[[Event], None],
         questions: Questions,
@@ -54,6 +55,7 @@ class Player:
     ) -> None:
         self._faults = faults
         self._supervisor = supervisor
+        self._provisions = provisions
         self._load = load
         self._emit = emit
         self._questions = questions
@@ -104,10 +106,16 @@ class Player:
         if cue.send is not None:
             self._load.send(*cue.send)
         if cue.act is not None:
-            action, name = shlex.split(cue.act)
-            self._supervisor.act(name, cast(Action, action), tr("the scenario"))
+            self._act(*cue.act.split())
         if cue.fault is not None:
             self._faults.add(cue.fault, OWNER)
+
+    def _act(self, action: str, name: str, *variables: str) -> None:
+        """Do it to the process, which is told these variables (`VERSION=2`) when it starts the next time."""
+        if variables:
+            for process in self._supervisor.named(name):
+                self._provisions.set_environment(process.spec.name, dict(word.split("=", 1) for word in variables))
+        self._supervisor.act(name, cast(Action, action), tr("the scenario"))
 
     async def _answer(self, question: Question, asked: float) -> None:
         since = self._began + asked

@@ -336,7 +336,14 @@ class Run:
             return
         if self._scenario:
             player = Player(
-                self.faults, self.supervisor, self, self.journal.append, self.questions, self._measure, self.journal.now
+                self.faults,
+                self.supervisor,
+                self.provisions,
+                self,
+                self.journal.append,
+                self.questions,
+                self._measure,
+                self.journal.now,
             )
             if self.options.unattended and self.options.duration is None:
                 await player.play(self._scenario)

@@ -50,6 +50,11 @@ def test_a_file_is_a_scenario(tmp_path: Path) -> None:
     )
 
 
+def test_a_restart_may_bring_variables(tmp_path: Path) -> None:
+    text = 'title = "T"\nduration = 9\n[[step]]\nat = 1\nsay = "s"\nact = "restart users-1 VERSION=2 NEW="\n'
+    assert load(write(tmp_path, text)).steps[0].act == "restart users-1 VERSION=2 NEW="
+
+
 def test_a_scenario_says_which_comes_next(tmp_path: Path) -> None:
     path = write(tmp_path, 'next = "happy"' + GOOD)
     with pytest.raises(InvalidScenario, match=r'trouble.toml: next: there is no scenario "happy"'):
@@ -98,6 +103,8 @@ STEP = 'title = "T"\nduration = 10\n[[step]]\nat = 1\nsay = "s"\n'
         (STEP + 'fault = "latencey a->b"', "[[step]] 1 fault: 'latencey' is not a fault"),
         (STEP + 'act = "restart"', "[[step]] 1 act: expected kill | terminate"),
         (STEP + 'act = "explode broker"', "[[step]] 1 act: expected kill | terminate"),
+        (STEP + 'act = "restart users version"', "[[step]] 1 act: expected kill | terminate"),
+        (STEP + 'act = "kill users VERSION=2"', "[[step]] 1 act: expected kill | terminate"),
         (STEP + '[[step]]\nat = 0.5\nsay = "s"', "[[step]] 2 at: 0.5 is before that of the step above it (1)"),
         (STEP + '[[step]]\nat = 11\nsay = "s"', "[[step]] 2 at: 11 is after the end (10)"),
     ],

@@ -1,0 +1,201 @@
+"""What Tuesday measures of a stretch of its runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lab.journal.event import Flow, Log
+from lab.journal.window import Window, quantile
+
+SERVICES = ("gateway", "orders", "users")
+SLOW = 500.0
+"""Milliseconds from which a service looks slow to those who ask it."""
+
+
+def requests(seen: Window) -> float:
+    """Requests of visitors."""
+    return len(seen.flows("client->*"))
+
+
+def failed(seen: Window) -> float:
+    """Visitors' requests without an answer, or with a 5xx."""
+    return len(_failed(seen.flows("client->*")))
+
+
+def unreadable(seen: Window) -> float:
+    """Visitors' requests with a 502: an answer of a neighbour was not what was agreed."""
+    return sum(flow.status == "502" for flow in seen.flows("client->*"))
+
+
+def slowest(seen: Window) -> float:
+    """Seconds that a visitor waited for an answer, at most."""
+    return max((flow.ms or 0.0 for flow in seen.flows("client->*")), default=0.0) / 1000
+
+
+def p50_users(seen: Window) -> float:
+    """Milliseconds that half of the calls to users took at most."""
+    return _p50(seen, "users")
+
+
+def p50_orders(seen: Window) -> float:
+    return _p50(seen, "orders")
+
+
+def p50_gateway(seen: Window) -> float:
+    return _p50(seen, "gateway")
+
+
+def looks(seen: Window) -> str:
+    """Who gives no answer to most who ask, and so looks dead: `nobody`, `users`, or `all` (gateway or orders, too)."""
+    dead = [name for name in SERVICES if _silent(seen, name) > 0.5]
+    return "all" if set(dead) - {"users"} else "users" if dead else "nobody"
+
+
+def slow_orders(seen: Window) -> float:
+    """Percent of the calls to orders that were answered, but late."""
+    return _slow(seen, "orders")
+
+
+def slow_gateway(seen: Window) -> float:
+    return _slow(seen, "gateway")
+
+
+def silent_users(seen: Window) -> float:
+    """Percent of the calls to users that got no answer."""
+    return 100 * _silent(seen, "users")
+
+
+def reads(seen: Window) -> float:
+    """Requests of visitors that look at an order."""
+    return len(_reads(seen))
+
+
+def failed_reads(seen: Window) -> float:
+    return len(_failed(_reads(seen)))
+
+
+def creates(seen: Window) -> float:
+    """Requests of visitors that place an order."""
+    return len(seen.flows("client->*", "POST /orders"))
+
+
+def refused(seen: Window) -> float:
+    """Orders that were refused with a 503."""
+    return sum(flow.status == "503" for flow in seen.flows("client->*", "POST /orders"))
+
+
+def pages(seen: Window) -> float:
+    """Pages of a user that visitors asked for."""
+    return len(seen.flows("client->*", "GET /pages/users/*"))
+
+
+def failed_pages(seen: Window) -> float:
+    return len(_failed(seen.flows("client->*", "GET /pages/*")))
+
+
+def degraded(seen: Window) -> float:
+    """Pages that were shown without one of their parts."""
+    return len(seen.logs("degraded", "gateway*"))
+
+
+def harmed(seen: Window) -> str:
+    """What fails: `nothing`, only what `needs` users, or `all`."""
+    if _share(_failed(_reads(seen)), _reads(seen)) > 0.1:
+        return "all"
+    return "needs" if refused(seen) else "nothing"
+
+
+def up_users(seen: Window) -> float:
+    """Percent of the calls to users that were answered, and not with a 5xx."""
+    return 100 * _up(seen.flows("*->users*"))
+
+
+def up_orders(seen: Window) -> float:
+    """Percent of the orders that could be placed."""
+    return 100 * _up(seen.flows("client->*", "POST /orders"))
+
+
+def product(seen: Window) -> float:
+    """Percent of the orders that could be placed if each service failed by itself: the product of what orders does
+    without users, and of users as orders sees it."""
+    return 100 * _up(_reads(seen)) * _up(seen.flows("orders->users*"))
+
+
+def calls_per_page(seen: Window) -> float:
+    """Calls that the gateway makes for a page of orders: the middle one of all pages."""
+    calls = Counter(flow.correlation for flow in seen.flows("gateway->*"))
+    return quantile((calls[page.correlation] for page in _overviews(seen)), 0.5)
+
+
+def page_ms(seen: Window) -> float:
+    """Milliseconds that half of the pages of orders took at most."""
+    return quantile((page.ms for page in _overviews(seen)), 0.5)
+
+
+def noticed(seen: Window) -> str:
+    """Whether a visitor saw an error: `yes` or `no`."""
+    return "yes" if failed(seen) else "no"
+
+
+def by_version_1(seen: Window) -> float:
+    """Answers of instances of users that ran version 1."""
+    return _answers(seen)["1"]
+
+
+def by_version_2(seen: Window) -> float:
+    return _answers(seen)["2"]
+
+
+def breaks(seen: Window) -> str:
+    """Whom a new version of users breaks: `nobody`, those that show `pages`, or `both` (orders, too)."""
+    orders = _up(seen.flows("client->*", "POST /orders")) < 0.9
+    broken = unreadable(seen) > 0
+    return "both" if orders and broken else "orders" if orders else "pages" if broken else "nobody"
+
+
+def _answers(seen: Window) -> Counter[str]:
+    """How many answers users gave, by the version of the instance that gave them. Who has not told otherwise yet, by a
+    start within this stretch, runs version 1."""
+    version, found = dict[str, str](), Counter[str]()
+    for event in seen.events:
+        if isinstance(event, Flow):
+            if event.link.endswith("->users") and event.outcome != "lost":
+                found[version.get(event.target, "1")] += 1
+        elif isinstance(event, Log) and event.event == "version":
+            version[event.source] = str(event.data["version"])
+    return found
+
+
+def _overviews(seen: Window) -> Sequence[Flow]:
+    return [flow for flow in seen.flows("client->*", "GET /pages/orders") if flow.status == "200"]
+
+
+def _reads(seen: Window) -> Sequence[Flow]:
+    return seen.flows("client->*", "GET /orders/*")
+
+
+def _failed(flows: Sequence[Flow]) -> Sequence[Flow]:
+    return [flow for flow in flows if flow.outcome != "ok" or flow.status.startswith("5")]
+
+
+def _up(flows: Sequence[Flow]) -> float:
+    return 1 - _share(_failed(flows), flows)
+
+
+def _silent(seen: Window, service: str) -> float:
+    calls = seen.flows(f"*->{service}")
+    return _share([flow for flow in calls if flow.outcome == "lost"], calls)
+
+
+def _slow(seen: Window, service: str) -> float:
+    calls = seen.flows(f"*->{service}")
+    return 100 * _share([flow for flow in calls if flow.outcome != "lost" and (flow.ms or 0.0) >= SLOW], calls)
+
+
+def _p50(seen: Window, service: str) -> float:
+    return quantile((flow.ms for flow in seen.flows(f"*->{service}")), 0.5)
+
+
+def _share(some: Sequence[Flow], of: Sequence[Flow]) -> float:
+    return len(some) / len(of) if of else 0.0

@@ -1,0 +1,1 @@
+"""Orders, and the wallets they are paid from."""
