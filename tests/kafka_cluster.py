@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from lab.engines.kafka.ready import answers
-from tests.brokers import PrivateBroker
+from tests.brokers import PrivateBroker, free_port
 from tests.waiting import eventually
 
 SESSION_MS = 2_000
@@ -24,6 +24,10 @@ QUIET = {"log_level": 0, "broker.address.family": "v4"}
 class MockCluster(PrivateBroker):
     name = "kafka"
 
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
     def command(self) -> list[str]:
         return [sys.executable, "-m", "lab.engines.kafka", "--port", str(self.port)]
 
@@ -32,6 +36,15 @@ class MockCluster(PrivateBroker):
             return not asyncio.run(asyncio.wait_for(answers("127.0.0.1", self.port), 2))
         except (OSError, TimeoutError):
             return False
+
+
+class ThreeBrokers(MockCluster):
+    def command(self) -> list[str]:
+        return [*super().command(), "--port", str(free_port()), "--port", str(free_port())]
+
+    def __enter__(self) -> ThreeBrokers:
+        self.start()
+        return self
 
 
 def topic() -> str:

@@ -22,7 +22,7 @@ from lab.journal.event import EngineState, Flow, Queue
 from lab.journal.picture.queue import Queues
 from lab.runtime.api import ControlError
 from lab.system.model import Engine, Link, Service, System
-from tests.kafka_cluster import produced, producer, reader
+from tests.kafka_cluster import ThreeBrokers, produced, producer, reader
 from tests.runtime.live import Live, marked, started
 from tests.waiting import eventually
 
@@ -141,6 +141,22 @@ def test_how_far_a_group_is_behind_is_watched() -> None:
         (queue,) = [queue for queue in queues.by_name.values() if queue.delivered]
         assert queue.name.startswith("post/letters/")
         assert (queue.ready, queue.unacked, queue.delivered) == (2, 0, 3)
+
+
+def test_kafka_of_ones_own_is_met_with_all_its_brokers(tmp_path: Path) -> None:
+    with ThreeBrokers(tmp_path) as cluster, started(system("kafka"), tiers={"kafka": cluster.address}) as live:
+        live.ready()
+        assert live.status().tiers == {"store": "url"}
+        address = live.url("user-one->store")
+        assert address != cluster.address
+        values = [f"m{number}" for number in range(12)]
+        with producer(address) as client:
+            for value in values:
+                produced(client, "letters", value, key=value)
+        with reader(address, "letters") as consumer:
+            consumer.until(lambda: sorted(consumer.got) == sorted(values))
+        seen = flows(live)
+        assert seen.count("confirm letters") == seen.count("fetch letters") == 12
 
 
 def test_a_frozen_kafka_answers_when_it_goes_on() -> None:

@@ -50,6 +50,19 @@ def test_a_target_that_is_there(text: str) -> None:
     assert aimed(parse(text), SYSTEM) == parse(text)
 
 
+@pytest.mark.parametrize("kind", ["redeliver", "reorder", "lose-ack"])
+def test_what_kafka_cannot_do_is_refused_with_what_it_can(kind: str) -> None:
+    """A partition is read in order and from where its group has come to: nothing else makes a record come again."""
+    engine = Engine(name="log", kind="kafka")
+    link = Link(source="payments", target="log", protocol="kafka")
+    system = replace(SYSTEM, engines=(engine,), links=(link,))
+    with pytest.raises(FaultError, match=r"there you have .*lose-confirm.*poison, lose-commit, rebalance"):
+        aimed(parse(f"{kind} payments:log"), system)
+    assert aimed(parse('poison payments:log on "fetch shop.*"'), system).target == "payments->log"
+    with pytest.raises(FaultError, match=r'write it like "commit \*"'):
+        aimed(parse('lose-commit payments:log on "ack *"'), system)
+
+
 @pytest.mark.parametrize(
     ("text", "target"),
     [

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from lab.journal.event import Flow
-from tests.kafka_cluster import SESSION_MS, MockCluster, produced, producer, reader, stored, topic
+from tests.kafka_cluster import SESSION_MS, MockCluster, ThreeBrokers, produced, producer, reader, stored, topic
 from tests.waiting import eventually
 from tests.wire.threaded_tap import ThreadedTap
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MockCluster]:
-    with MockCluster(tmp_path_factory.mktemp("kafka")) as cluster:
-        yield cluster  # type: ignore[misc]
+    cluster = MockCluster(tmp_path_factory.mktemp("kafka"))
+    with cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def tap(cluster: MockCluster) -> Iterator[ThreadedTap]:
 
 @pytest.fixture
 def direct(cluster: MockCluster) -> str:
-    return f"127.0.0.1:{cluster.port}"
+    return cluster.address
 
 
 def told(tap: ThreadedTap, verb: str, topic: str = "") -> list[Flow]:
@@ -51,7 +52,7 @@ def test_clients_stay_on_the_tap(tap: ThreadedTap) -> None:
 
 
 def test_each_broker_of_a_cluster_has_a_port_of_the_tap(tmp_path: Path) -> None:
-    with Three(tmp_path) as cluster, ThreadedTap("kafka", cluster.port) as tap:
+    with ThreeBrokers(tmp_path) as cluster, ThreadedTap("kafka", cluster.port) as tap:
         name = topic()
         with producer(tap.address) as client:
             for number in range(12):
@@ -64,15 +65,6 @@ def test_each_broker_of_a_cluster_has_a_port_of_the_tap(tmp_path: Path) -> None:
         with producer(tap.address) as client:
             client.produce(name, "x")
             assert client.flush(1) == 1
-
-
-class Three(MockCluster):
-    """A cluster of three brokers."""
-
-    def command(self) -> list[str]:
-        from tests.brokers import free_port
-
-        return [*super().command(), "--port", str(free_port()), "--port", str(free_port())]
 
 
 # Faults on whole links.

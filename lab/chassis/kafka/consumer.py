@@ -66,6 +66,7 @@ class Consumer:
             "max.poll.interval.ms": max(60_000, session_timeout_ms),
             "allow.auto.create.topics": True,
             "check.crcs": True,
+            "fetch.wait.max.ms": 100,  # a broker answers as soon as it has something; librdkafka's mock waits this out
         }
         self._group = group
         self._topics = list(topics)
@@ -171,7 +172,7 @@ class Consumer:
         try:
             client.commit(offsets=[TopicPartition(*one, offset) for one, offset in done.items()], asynchronous=False)
         except KafkaException as error:
-            log.warning("not committed: %s", error, extra={"event": "commit"})
+            log.warning("not committed: %s", error.args[0].str(), extra={"event": "commit"})
         else:
             for one, offset in done.items():
                 lanes[one].committed = offset

@@ -14,9 +14,9 @@ KIND = EngineKind(
     embedded=mark("librdkafka's mock cluster"),
     caveat=(
         mark(
-            "the mock cluster is one broker that keeps everything in memory: after a kill or a restart its topics, "
-            "records and committed offsets are gone, so it proves no durability; it has no replicas and no "
-            "retention, stores what an idempotent producer sends twice, and makes topics as they are first used, "
+            "the mock cluster is one broker that keeps the last 5 MB of a partition in memory: after a kill or a "
+            "restart its topics, records and committed offsets are gone, so it proves no durability; it has no "
+            "replicas, stores what an idempotent producer sends twice, and makes topics as they are first used, "
             "with 4 partitions; a rebalance takes it nearly as long as a session timeout"
         )
     ),
