@@ -33,6 +33,13 @@ AMQP_ONLY = (
     "poison {link} x2",
     "reorder {link} hold=4 for 4s",
 )
+KAFKA_ONLY = (
+    "lose-commit {link} x2",
+    "rebalance {link} for 4s",
+    "lose-confirm {link} x2",
+    "duplicate-publish {link} 40% for 4s",
+    "poison {link} x2",
+)
 PROCESS = ("kill {name}", "terminate {name}", "restart {name}", "freeze {name} for 3s", "slow-start {name} 2s")
 BROKER = ("freeze broker for 3s", "kill broker", "restart broker")
 
@@ -45,14 +52,16 @@ class Stroke:
     text: str
 
 
-def schedule(seed: int, *, length: float, strokes: int, spare_broker: bool = False) -> list[Stroke]:
-    """`strokes` faults over `length` seconds. With `spare_broker` the broker process itself is only frozen: a real one
-    takes longer to boot than a schedule lasts."""
+def schedule(
+    seed: int, *, length: float, strokes: int, spare_broker: bool = False, messages: tuple[str, ...] = AMQP_ONLY
+) -> list[Stroke]:
+    """`strokes` faults over `length` seconds; `messages` are those on messages. With `spare_broker` the broker process
+    itself is only frozen: a real one takes longer to boot than a schedule lasts, and Kafka's mock forgets all."""
     chance = Random(seed)
     families = [
         lambda: chance.choice(LINK).format(link=chance.choice(HTTP + AMQP)),
         lambda: chance.choice(HTTP_ONLY).format(link=chance.choice(HTTP)),
-        lambda: chance.choice(AMQP_ONLY).format(link=chance.choice(AMQP)),
+        lambda: chance.choice(messages).format(link=chance.choice(AMQP)),
         lambda: chance.choice(PROCESS).format(name=chance.choice((*SERVICES, "provider", "mail"))),
         lambda: f"partition {chance.choice(SERVICES)}<->broker for 3s",
         lambda: BROKER[0] if spare_broker else chance.choice(BROKER),
