@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lab.journal.event import Flow, Log
 from lab.journal.window import Window, quantile
+from lab.system.links import ends
 
 SERVICES = ("gateway", "orders", "users")
 SLOW = 500.0
@@ -107,8 +108,8 @@ def harmed(seen: Window) -> str:
 
 
 def up_users(seen: Window) -> float:
-    """Percent of the calls to users that were answered, and not with a 5xx."""
-    return 100 * _up(seen.flows("*->users*"))
+    """Percent of what orders asked users that was answered."""
+    return 100 * _heard(seen)
 
 
 def up_orders(seen: Window) -> float:
@@ -119,7 +120,7 @@ def up_orders(seen: Window) -> float:
 def product(seen: Window) -> float:
     """Percent of the orders that could be placed if each service failed by itself: the product of what orders does
     without users, and of users as orders sees it."""
-    return 100 * _up(_reads(seen)) * _up(seen.flows("orders->users*"))
+    return 100 * _up(_reads(seen)) * _heard(seen)
 
 
 def calls_per_page(seen: Window) -> float:
@@ -160,8 +161,10 @@ def _answers(seen: Window) -> Counter[str]:
     version, found = dict[str, str](), Counter[str]()
     for event in seen.events:
         if isinstance(event, Flow):
-            if event.link.endswith("->users") and event.outcome != "lost":
+            if ends(event.link)[1] == "users" and event.outcome != "lost":
                 found[version.get(event.target, "1")] += 1
+            elif event.link == "users->broker" and event.role == "message":
+                found[version.get(event.source, "1")] += 1
         elif isinstance(event, Log) and event.event == "version":
             version[event.source] = str(event.data["version"])
     return found
@@ -177,6 +180,12 @@ def _reads(seen: Window) -> Sequence[Flow]:
 
 def _failed(flows: Sequence[Flow]) -> Sequence[Flow]:
     return [flow for flow in flows if flow.outcome != "ok" or flow.status.startswith("5")]
+
+
+def _heard(seen: Window) -> float:
+    """The share of what orders asked users, to place an order or to fill a wallet, that was answered."""
+    asked = [*seen.flows("gateway->orders", "POST /orders"), *seen.flows("gateway->orders", "POST /wallets/*")]
+    return 1 - len(seen.logs("unanswered", "orders*")) / len(asked) if asked else 1.0
 
 
 def _up(flows: Sequence[Flow]) -> float:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab.locale import mark
 from lab.system.entity import Entity
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
 
+HEARTBEAT = "?heartbeat=5"
+"""Seconds. A dead connection is noticed after two of them."""
 
-def system(*, compose: str, contract: str) -> System:
+
+def system(*, transport: str, compose: str, contract: str) -> System:
+    broker = Engine(name="broker", kind="amqp", summary=mark("carries questions to users, and answers back"))
     return System(
         name="day2",
         services=(
@@ -21,12 +27,15 @@ def system(*, compose: str, contract: str) -> System:
             ),
             _service("orders", mark("orders and wallets; asks users who there is")),
         ),
-        engines=(Engine(name="db", kind="sql", summary=mark("one database a service")),),
+        engines=(
+            Engine(name="db", kind="sql", summary=mark("one database a service")),
+            *((broker,) if transport == "broker" else ()),
+        ),
         links=(
             Link(source=CLIENT, target="gateway", protocol="http"),
             Link(source="gateway", target="users", protocol="http", env="USERS_URL", wait="no"),
             Link(source="gateway", target="orders", protocol="http", env="ORDERS_URL", wait="no"),
-            Link(source="orders", target="users", protocol="http", env="USERS_URL", wait="no"),
+            *_asking(transport),
             *(Link(source=name, target="db", protocol="sql", env="DATABASE_URL") for name in ("users", "orders")),
         ),
         journeys=JOURNEYS,
@@ -35,6 +44,16 @@ def system(*, compose: str, contract: str) -> System:
             Entity(name="order", states={"created": "neutral", "paid": "good", "cancelled": "neutral"}),
         ),
     )
+
+
+def _asking(transport: str) -> Sequence[Link]:
+    """How orders reaches users."""
+    if transport == "broker":
+        return [
+            Link(source=name, target="broker", protocol="amqp", env="AMQP_URL", suffix=HEARTBEAT)
+            for name in ("orders", "users")
+        ]
+    return [Link(source="orders", target="users", protocol="http", env="USERS_URL", wait="no")]
 
 
 def _service(name: str, summary: str, **env: str) -> Service:

@@ -8,13 +8,16 @@ import pytest
 
 from tests.playing import Played, play
 
+TRANSPORTS = pytest.mark.parametrize("transport", ["rest", "broker"])
+
 
 def number(played: Played, name: str, since: float = 0.0) -> float:
     return float(played.measure(name, since))
 
 
-def test_only_what_needs_users_fails_without_users(tmp_path: Path) -> None:
-    played = play(tmp_path, "day2", "isolation")
+@TRANSPORTS
+def test_only_what_needs_users_fails_without_users(tmp_path: Path, transport: str) -> None:
+    played = play(tmp_path, "day2", "isolation", transport=transport)
     assert played.answers == ["needs"]
     assert number(played, "failed_reads") == 0
     assert number(played, "reads") > 20
@@ -45,8 +48,9 @@ def test_a_page_is_two_calls_or_one_for_each_order(tmp_path: Path, compose: str,
     assert (number(played, "page_ms", 17) > 20 * 50) is (compose == "one-by-one")
 
 
-def test_a_new_version_goes_out_and_nobody_notices(tmp_path: Path) -> None:
-    played = play(tmp_path, "day2", "independent-deploy")
+@TRANSPORTS
+def test_a_new_version_goes_out_and_nobody_notices(tmp_path: Path, transport: str) -> None:
+    played = play(tmp_path, "day2", "independent-deploy", transport=transport)
     assert played.answers == ["no"]
     assert number(played, "failed") == 0
     assert number(played, "by_version_1") > 20

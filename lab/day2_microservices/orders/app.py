@@ -128,8 +128,12 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _directory(settings: Settings) -> Directory:
     timeout = settings.users_timeout_ms / 1000
+    if settings.amqp_url:
+        from lab.day2_microservices.orders.asking import BrokerDirectory  # only who asks so has to load it
+
+        return BrokerDirectory(settings.amqp_url, settings.service_name, timeout)
     if not settings.users_url:
-        raise SettingsError("USERS_URL is not set")
+        raise SettingsError("USERS_URL is not set, and AMQP_URL is not either")
     return RestDirectory(settings.users_url, timeout)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Protocol
@@ -11,6 +12,8 @@ import httpx
 
 from lab.chassis.client import http_client
 from lab.chassis.problems import Problem
+
+log = logging.getLogger(__name__)
 
 
 class Unavailable(Exception):
@@ -72,6 +75,7 @@ class Bounded:
             if not self._knows(user_id):
                 raise Problem(status, "unknown_user", f"There is no user {user_id}.")
         except Unavailable as error:
+            log.warning("users gave no answer: %s", error, extra={"event": "unanswered"})
             raise _unavailable(str(error)) from error
         finally:
             self._free.release()

@@ -19,6 +19,7 @@ from lab.chassis.database import Database
 from lab.chassis.health import Health
 from lab.chassis.ids import new_id
 from lab.chassis.problems import Problem
+from lab.chassis.service import Background
 from lab.chassis.settings import ServiceSettings, SettingsError
 from lab.chassis.web import create_app as web_app
 from lab.day2_microservices.users.models import Base, User
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.contract not in ("kept", "broken"):
         raise SettingsError(f"CONTRACT={settings.contract!r} is neither kept nor broken")
     database = Database(settings.database_url)
+    answering: Background | None = None
     view = of_release(settings.version, settings.contract)
 
     def find(user_id: str) -> BaseModel | None:
@@ -52,14 +54,25 @@ def create_app(settings: Settings) -> FastAPI:
             user = session.get(User, user_id)
         return view(user) if user else None
 
+    health = Health(required={"database": database.check})
+    if settings.amqp_url:
+        from lab.day2_microservices.users.answering import Answering  # only who is asked so has to load it
+
+        answering = Answering(settings.amqp_url, settings.instance_id or settings.service_name, find)
+        health.optional["questions"] = answering.check
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(database.create_tables, Base.metadata)
+        if answering:
+            answering.start()
         log.info("version %d", settings.version, extra={"event": "version", "version": settings.version})
         yield
+        if answering:
+            await run_in_threadpool(answering.stop)
         await run_in_threadpool(database.close)
 
-    app = web_app("users", Health(required={"database": database.check}), lifespan)
+    app = web_app("users", health, lifespan)
 
     @app.post("/users", status_code=201, response_model=None)
     def register(registration: Registration) -> BaseModel:
