@@ -30,6 +30,7 @@ LONGEST = (
     "cli/test_check.py",
     "e2e/test_broker.py",
     "day3/test_fault_schedules.py",
+    "day3/test_kafka.py",
     "day3/test_saga.py",
     "engines/amqp/test_blocked.py",
     "engines/test_tiers.py",

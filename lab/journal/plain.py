@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from lab.journal.belonging import speaks
-from lab.journal.event import Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import REBALANCE, Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.telling import milliseconds
 from lab.journal.visible import visible
 from lab.locale import language, mark, tr, trn
@@ -115,7 +115,8 @@ class Narrator:
         if not speaks(flow):
             return ""
         ours = self._ours(flow)
-        if flow.outcome != "ok" or (flow.redelivered and flow.role == "delivery"):
+        rare = flow.status == REBALANCE or (flow.redelivered and flow.role == "delivery")
+        if flow.outcome != "ok" or rare:
             return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
         if flow.role == "ack":
             return ""
@@ -296,6 +297,9 @@ def _sentence(flow: Flow) -> str:
             return tr("{who} received {message}", who=flow.source, message=message)
         case "ack" | "nack":
             return _answer(flow, message)
+        case "subscribe" if flow.status == REBALANCE:
+            group = flow.op.partition(" ")[2]
+            return tr("{who} joins {group} anew: partitions change hands (rebalance)", who=flow.source, group=group)
         case "setup" | "subscribe" | "connection":
             return tr(
                 "between {source} and {target}, {op}: {status}",

@@ -211,6 +211,15 @@ def test_queue_depths_and_the_setting_up_of_queues_are_not_narrated() -> None:
     )
 
 
+def test_a_rebalance_is_told_beside_any_story() -> None:
+    join = Flow(t=2, source="payments", target="broker", link="payments->broker", protocol="kafka", role="subscribe")
+    join.op, join.status = "join payments", "rebalance"
+    first = Flow(t=2, source="payments", target="broker", protocol="kafka", role="subscribe", status="joined")
+    assert told([http(1, "c1"), first, join])[1:] == [
+        "payments joins payments anew: partitions change hands (rebalance)"
+    ]
+
+
 def test_a_grading_says_what_it_checks_and_what_came_of_it() -> None:
     says = {"en": "an open breaker answers at once", "uz": "..."}
     failed = Check(behaviour="C4", says=says, state="fail", expected="503 within 50 ms", got="504 after 2 s")
