@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab.cli import exits
+from lab.cli.refusals import failure
+from lab.runtime.api import RunOptions
+from lab.runtime.launch import begin
 from lab.system import extras
 from lab.system.model import Link, Service, System
 
@@ -25,6 +30,17 @@ def test_what_is_missing_is_refused_with_the_command() -> None:
     with pytest.raises(extras.MissingExtra, match="speak grpc with grpc") as caught:
         extras.must_have(system("grpc"))
     assert caught.value.command == "python3 -m pip install 'lab[grpc]'"
+
+
+@pytest.mark.usefixtures("without_grpc")
+def test_a_run_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    with pytest.raises(extras.MissingExtra) as caught:
+        begin(system("grpc"), RunOptions())
+    told = failure(caught.value)
+    assert told is not None
+    assert (told.code, told.next) == (exits.MISSING, "python3 -m pip install 'lab[grpc]'")
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.usefixtures("without_grpc")

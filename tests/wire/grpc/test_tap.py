@@ -60,10 +60,8 @@ def test_how_a_call_failed(users: Shop, method: str, request_: bytes, status: st
 def test_a_deadline_that_passes(users: Shop) -> None:
     assert users.client.status("Sleep", b"1", timeout=0.2) == "DEADLINE_EXCEEDED"
     flow = users.last("Sleep")
-    assert (flow.status, flow.outcome) in [
-        ("DEADLINE_EXCEEDED", "lost"),
-        ("DEADLINE_EXCEEDED", "error"),
-    ]  # who is first
+    assert flow.status == "DEADLINE_EXCEEDED"
+    assert flow.outcome in ("lost", "error")  # the caller gives up, or the provider does before it
     assert flow.deadline == pytest.approx(200, rel=0.1)
 
 
