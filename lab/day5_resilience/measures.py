@@ -7,6 +7,8 @@ from itertools import pairwise
 from lab.journal.event import Flow, Log
 from lab.journal.window import Window, quantile
 
+A_WHILE = 12.0
+"""Seconds within which a job is done, even if its first holder dies."""
 LONG = 1000.0
 """Milliseconds beyond which a visitor calls a page slow."""
 
@@ -111,6 +113,49 @@ def others(seen: Window) -> str:
 def turned_away(seen: Window) -> float:
     """Reports that were refused: no slot was free, or too many requests were under way."""
     return sum(flow.status == "503" for flow in seen.flows("client->*", "GET /report"))
+
+
+def jobs(seen: Window) -> float:
+    """Jobs that were accepted."""
+    return len(_jobs(seen, "queued"))
+
+
+def taken_over(seen: Window) -> float:
+    """Jobs that were taken a second time."""
+    return sum(len(lines) > 1 for lines in _jobs(seen, "running").values())
+
+
+def unfinished(seen: Window) -> float:
+    """Jobs that were accepted a while ago, and have not come to an end."""
+    old = {job for job, lines in _jobs(seen, "queued").items() if lines[0].t < seen.until - A_WHILE}
+    return len(old - _jobs(seen, "succeeded").keys() - _jobs(seen, "failed").keys())
+
+
+def doubled(seen: Window) -> float:
+    """Jobs that ended more than once, or reports that two jobs have."""
+    ended = _jobs(seen, "succeeded")
+    results = [str(line.data.get("result")) for lines in ended.values() for line in lines[:1] if not _instead(line)]
+    return sum(len(lines) > 1 for lines in ended.values()) + len(results) - len(set(results))
+
+
+def held_job(seen: Window) -> str:
+    """What became of the jobs: each `once`, some `twice` or some `lost`."""
+    if unfinished(seen):
+        return "lost"
+    return "twice" if doubled(seen) else "once"
+
+
+def _jobs(seen: Window, state: str) -> dict[str, list[Log]]:
+    """The lines that tell of jobs in this state, by job."""
+    found: dict[str, list[Log]] = {}
+    for line in seen.logs("state", "jobs*"):
+        if line.data.get("entity") == "job" and line.data.get("state") == state:
+            found.setdefault(str(line.data.get("id")), []).append(line)
+    return found
+
+
+def _instead(line: Log) -> bool:
+    return line.data.get("fallback") is True
 
 
 def _calls(seen: Window, neighbour: str) -> list[Log]:

@@ -26,6 +26,13 @@ def system(*, without: tuple[str, ...]) -> System:
             ),
             Service(name="users", module="lab.day5_resilience.users", summary=mark("knows who is registered")),
             Service(
+                name="jobs",
+                module="lab.day5_resilience.jobs",
+                env=env,
+                replicas=2,
+                summary=mark("makes reports while nobody waits, each once"),
+            ),
+            Service(
                 name="reco",
                 module="lab.neighbours.reco",
                 role="stub",
@@ -40,10 +47,14 @@ def system(*, without: tuple[str, ...]) -> System:
             Link(source=CLIENT, target="gateway", protocol="http"),
             *(
                 Link(source="gateway", target=name, protocol="http", wait="no")
-                for name in ("users", "orders", "reco", "report")
+                for name in ("users", "orders", "jobs", "reco", "report")
             ),
             Link(source="orders", target="users", protocol="http", wait="no"),
-            *(Link(source=name, target="db", protocol="sql", env="DATABASE_URL") for name in ("users", "orders")),
+            Link(source="jobs", target="report", protocol="http", wait="no"),
+            *(
+                Link(source=name, target="db", protocol="sql", env="DATABASE_URL")
+                for name in ("users", "orders", "jobs")
+            ),
         ),
         journeys=(
             _journey("register", 2, "POST", "/users", _PERSON, {"user": "id"}),
@@ -51,10 +62,16 @@ def system(*, without: tuple[str, ...]) -> System:
             _journey("home", 6, "GET", "/home/{pick:user}"),
             _journey("look", 2, "GET", "/orders/{pick:order}"),
             _journey("report", 0, "GET", "/report"),
+            _journey("export", 1, "POST", "/reports", {"user_id": "{pick:user}"}, {"job": "job_id"}),
+            _journey("track", 1, "GET", "/jobs/{pick:job}"),
         ),
         entities=(
             Entity(name="user", states={"active": "good"}),
             Entity(name="order", states={"created": "good"}),
+            Entity(
+                name="job",
+                states={"queued": "going-on", "running": "going-on", "succeeded": "good", "failed": "bad"},
+            ),
         ),
     )
 

@@ -54,3 +54,11 @@ def test_shedding_answers_at_once(tmp_path: Path) -> None:
     assert number(played, "shed_ms", 8) < number(played, "served_ms", 8)
     assert bare.answers == [0]
     assert number(played, "served_ms", 8) < number(bare, "served_ms", 8)
+
+
+def test_a_job_outlives_its_holder_and_is_done_once(tmp_path: Path) -> None:
+    played = play(tmp_path, "day5", "background-task")
+    assert played.answers == ["once"]
+    assert number(played, "taken_over", 5) >= 1
+    assert number(played, "jobs") >= 6
+    assert played.measure("doubled") == 0

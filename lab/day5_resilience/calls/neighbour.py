@@ -51,8 +51,11 @@ class Neighbour:
         """The answer, which is no 5xx and no 429. Raises Unavailable."""
         return self._call("GET", path, self._policy, params=query)
 
-    def post(self, path: str, body: Any) -> httpx.Response:
-        """As `get`, but tried once: after a timeout nobody knows whether it was done."""
+    def post(self, path: str, body: Any, *, key: str = "") -> httpx.Response:
+        """As `get`, but tried once: after a timeout nobody knows whether it was done. With an idempotency `key` that
+        does not matter."""
+        if key:
+            return self._call("POST", path, self._policy, json=body, headers={"Idempotency-Key": key})
         return self._call("POST", path, self._once, json=body)
 
     def close(self) -> None:

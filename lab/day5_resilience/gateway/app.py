@@ -29,6 +29,7 @@ class Settings(ServiceSettings):
     orders_url: str
     reco_url: str
     report_url: str
+    jobs_url: str
     without: str = ""
     most_under_way: int = 16
     """Requests under way beyond which the next is refused: fewer than the 40 threads that answer them."""
@@ -40,12 +41,13 @@ def create_app(settings: Settings) -> FastAPI:
     orders = Neighbour("orders", settings.orders_url, on, timeout=4.0)  # it tries for 3 s itself
     reco = Neighbour("reco", settings.reco_url, on, timeout=0.3, slots=8)  # nobody waits longer for an extra
     report = Neighbour("report", settings.report_url, on, timeout=6.0, slots=4)
+    jobs = Neighbour("jobs", settings.jobs_url, on)
     recommendations = Recommendations(reco, fallback=on.fallback)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        for neighbour in (users, orders, reco, report):
+        for neighbour in (users, orders, reco, report, jobs):
             await run_in_threadpool(neighbour.close)
 
     app = web_app("gateway", Health(), lifespan)  # whether neighbours are well is no question of its own health
@@ -88,6 +90,15 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/report")
     def show_report() -> JSONResponse:
         return _passed_on(report.get("/report"))
+
+    @app.post("/reports")
+    def ask_for_report(body: dict[str, Any]) -> JSONResponse:
+        """The same report for who need not see it now: 202, and a job."""
+        return _passed_on(jobs.post("/reports", body))
+
+    @app.get("/jobs/{job_id}")
+    def show_job(job_id: str) -> JSONResponse:
+        return _passed_on(jobs.get(f"/jobs/{job_id}"))
 
     return app
 
