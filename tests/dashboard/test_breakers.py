@@ -51,6 +51,13 @@ async def test_a_breaker_shows_its_state_and_what_became_of_its_calls(size: tupl
         assert "8 attempts" in shown(app, "page")
 
 
+def test_one_breaker_stands_before_all_instances() -> None:
+    fold = Breakers()
+    fold.apply(call(1.0, "ok"))
+    fold.apply(Flow(t=1.1, source="orders", target="users-2", link="orders->users-2", protocol="http", op="GET /"))
+    assert fold.of["orders", "users"].attempts == 1
+
+
 def test_an_open_breaker_counts_down() -> None:
     fold = Breakers()
     for event in SEEN:

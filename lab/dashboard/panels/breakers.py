@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from lab.locale import mark, tr
 
 MOST = 100
 """Breakers that are told apart; what comes after is left out."""
+_INSTANCE = re.compile(r"-\d+$")
 RING = 20
 """Outcomes that are shown of each."""
 
@@ -21,7 +23,7 @@ STATES = {"": ("·", "dim"), "closed": ("●", "ok"), "open": ("✕", "bad"), "h
 OUTCOMES = {
     "ok": ("●", mark("answered"), "ok"),
     "failed": ("✕", mark("failed"), "bad"),
-    "open": ("○", mark("stopped by the breaker"), "dim"),
+    "open": ("○", mark("not let out"), "dim"),
     "full": ("■", mark("no free slot"), "warn"),
 }
 
@@ -68,7 +70,7 @@ class Breakers:
     def apply(self, event: Event) -> None:
         """Take a call, a change of a breaker or an attempt in."""
         if isinstance(event, Flow):
-            if event.role == "call" and (guard := self.of.get((event.source, event.target))):
+            if event.role == "call" and (guard := self._caller(event)):
                 guard.attempts += 1
         elif isinstance(event, Log) and event.event == "breaker":
             self._changed(event)
@@ -79,6 +81,11 @@ class Breakers:
         other = Breakers()
         other.of = {key: guard.copy() for key, guard in self.of.items()}
         return other
+
+    def _caller(self, flow: Flow) -> Guard | None:
+        """Who made this attempt. One breaker stands before all instances of a neighbour."""
+        service = _INSTANCE.sub("", flow.target)
+        return self.of.get((flow.source, flow.target)) or self.of.get((flow.source, service))
 
     def _changed(self, line: Log) -> None:
         guard, state = self._guard(line, "name"), str(line.data.get("state", ""))
@@ -109,7 +116,7 @@ def _number(line: Log, name: str) -> float:
 
 
 COLUMNS = ((mark("calls"), 7), (mark("wire"), 7), (mark("slots"), 7))
-WHO, STATE = 18, 20
+WHO, STATE = 19, 20
 
 
 def _ring(width: int) -> int:
@@ -123,8 +130,9 @@ def _heading(_: View, width: int) -> list[Row]:
 
 
 def _items(view: View) -> Sequence[Guard]:
+    """Those that are not closed first: there may be no room for all."""
     found: Breakers = view.fold
-    return [guard for _, guard in sorted(found.of.items())]
+    return sorted(found.of.values(), key=lambda guard: (guard.state in ("", "closed"), guard.source, guard.name))
 
 
 def _state(guard: Guard, view: View) -> tuple[str, str]:
@@ -179,9 +187,8 @@ def _detail(guard: Guard, view: View) -> tuple[str, list[Row]]:
 
 
 def _side(view: View, width: int, height: int) -> list[Row]:
-    """Those that are not closed first."""
-    urgent = sorted(_items(view), key=lambda guard: guard.state not in ("open", "half-open"))
-    return [clip(row((f" {fit(guard.name, 10)} ", "name"), _state(guard, view)), width) for guard in urgent[:height]]
+    guards = _items(view)[:height]
+    return [clip(row((f" {fit(guard.name, 10)} ", "name"), _state(guard, view)), width) for guard in guards]
 
 
 PANEL = Panel(

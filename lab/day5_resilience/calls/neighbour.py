@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses of a trouble that is likely to pass. Any other answer would be the same the next time."""
 TOLD = {"X-Should-Retry": "false"}
-"""What a layer says that has done what could be done: without it three attempts in each of two layers are nine, and the
-breaker in front of a healthy service opens because of the dead one behind it."""
+"""What a layer says that has done what could be done. Without it four attempts in each of two layers are sixteen, and
+the breaker in front of a healthy service opens because of the dead one behind it."""
 RESET = 3.0
 """Seconds that a breaker is open: about as long as a neighbour needs to start."""
 _CODES: dict[State, int] = {"closed": 0, "open": 1, "half-open": 2}
@@ -115,7 +115,7 @@ class Neighbour:
             raise Trouble(repr(error)) from None
         if answer.headers.get("X-Should-Retry") == "false":
             # The neighbour itself is well. Whom it needs is not, and it has done what could be done.
-            raise Problem(answer.status_code, "unavailable", f"{self.name} says: {answer.text[:200]}", headers=TOLD)
+            raise _told(answer)
         if answer.status_code >= 500 or answer.status_code in PASSING:
             asked = answer.headers.get("Retry-After", "")
             raise Trouble(
@@ -136,3 +136,10 @@ class Neighbour:
             state,
             extra={"fields": {**line, "seconds": RESET}},
         )
+
+
+def _told(answer: httpx.Response) -> Problem:
+    """What the neighbour said of somebody behind it, to be passed on as it is."""
+    said = answer.json()
+    headers = {"Retry-After": answer.headers.get("Retry-After", "1"), **TOLD}
+    return Problem(answer.status_code, said.get("code", "unavailable"), said.get("detail", ""), headers=headers)
