@@ -351,17 +351,24 @@ class _Copying(asyncio.Protocol):
     """One side of a proxy that does nothing else; the floor under every tap."""
 
     other: _Copying
-    transport: asyncio.Transport
+    transport: asyncio.Transport | None = None
+    early = b""
+    """What came before the other side was there: a server of HTTP/2 speaks first."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.transport.write(self.other.early)
 
     def data_received(self, data: bytes) -> None:
-        self.other.transport.write(data)
+        if self.other.transport is None:
+            self.early += data
+        else:
+            self.other.transport.write(data)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self.other.transport.close()
+        if self.other.transport is not None:
+            self.other.transport.close()
 
 
 async def _hold_copies(upstreams: dict[str, Address]) -> None:
