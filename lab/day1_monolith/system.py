@@ -10,7 +10,7 @@ from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, Sy
 
 SUMMARIES = {
     "monolith": mark("the shop as one module: every route sees every table"),
-    "modular": mark("the shop as modules with walls: a face each, tables of their own, events between them"),
+    "modular": mark("the shop as modules with walls: each has a public face and its own tables, events between them"),
 }
 
 

@@ -23,9 +23,9 @@ def system(*, transport: str, compose: str, contract: str) -> System:
                 module="lab.day2_microservices.users",
                 env={"CONTRACT": contract},
                 replicas=2,
-                summary=mark("who there is"),
+                summary=mark("knows who is registered"),
             ),
-            _service("orders", mark("orders and wallets; asks users who there is")),
+            _service("orders", mark("orders and wallets; asks users who is registered")),
         ),
         engines=(
             Engine(name="db", kind="sql", summary=mark("one database a service")),

@@ -41,7 +41,7 @@ def system(*, strategy: str, invalidate: str, without: tuple[str, ...]) -> Syste
             ),
         ),
         engines=(
-            Engine(name="redis", kind="redis", summary=mark("copies of products, each with an end to its life")),
+            Engine(name="redis", kind="redis", summary=mark("copies of products, each with a TTL")),
             Engine(name="db", kind="sql", summary=mark("one database a service")),
         ),
         links=(

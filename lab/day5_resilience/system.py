@@ -22,7 +22,7 @@ def system(*, without: tuple[str, ...]) -> System:
                 name="orders",
                 module="lab.day5_resilience.orders",
                 env=env,
-                summary=mark("takes orders; asks users who that is"),
+                summary=mark("takes orders; asks users who the customer is"),
             ),
             Service(name="users", module="lab.day5_resilience.users", summary=mark("knows who is registered")),
             Service(

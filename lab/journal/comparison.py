@@ -21,7 +21,7 @@ LABELS: Mapping[str, str] = {
     "failed": mark("failed"),
     "p50": mark("p50, ms"),
     "p99": mark("p99, ms"),
-    "calls": mark("calls inside per request"),
+    "calls": mark("internal calls per request"),
     "messages": mark("messages per request"),
     "store": mark("cache commands per request"),
     "radius": mark("operations hit by a fault, %"),

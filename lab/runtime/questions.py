@@ -41,7 +41,7 @@ class Questions:
         this does not answer it."""
         asked = self._asked
         if asked is None or asked.id != ident:
-            raise ActionError(tr("nothing of that kind is asked now"))
+            raise ActionError(tr("there is no such question now"))
         if typed.strip():
             try:
                 says = asked.read(typed)

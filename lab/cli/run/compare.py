@@ -42,7 +42,10 @@ def compare(
     days: Annotated[list[str], typer.Argument(metavar="DAY ...", help="One or more.", autocompletion=complete.days)],
     vary: Annotated[str | None, typer.Option(metavar="SETTING", help="Run the day with each value of it.")] = None,
     scenario: Annotated[
-        str | None, typer.Option(help="What each plays; else only visitors come.", autocompletion=complete.scenarios)
+        str | None,
+        typer.Option(
+            help="The scenario that each plays; without one, only visitors come.", autocompletion=complete.scenarios
+        ),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(parser=values.rate, metavar="N", help="Visitor journeys per second.")

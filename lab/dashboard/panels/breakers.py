@@ -180,7 +180,7 @@ def _detail(guard: Guard, view: View) -> tuple[str, list[Row]]:
         (tr("probes"), str(guard.probes)),
         (tr("calls"), str(guard.calls)),
         *ended,
-        (tr("wire"), tr("{count} attempts, as the tap saw them", count=guard.attempts)),
+        (tr("wire"), tr("{count} attempts, seen on the wire", count=guard.attempts)),
         (tr("slots"), _slots(guard)),
     ]
     return f"{guard.source} → {guard.name}", detail.pairs(pairs)
@@ -200,7 +200,7 @@ PANEL = Panel(
     identity=lambda guard: (guard.source, guard.name),
     row=_row,
     detail=_detail,
-    empty=lambda _: tr("No service has told of a breaker or a call yet."),
+    empty=lambda _: tr("No breakers and no calls yet."),
     heading=_heading,
     side=_side,
     picks=lambda guard: guard.link,

@@ -13,7 +13,7 @@ def embedded(place: Place) -> Recipe:
     version = embedded_version()
     if version is None:
         raise EngineUnavailable(
-            tr("Kafka comes with confluent-kafka, which is not installed here; to get it: {driver}", driver=KIND.driver)
+            tr("Kafka needs confluent-kafka, which is not installed here; to get it: {driver}", driver=KIND.driver)
         )
     port = place.port()
     return Recipe(
