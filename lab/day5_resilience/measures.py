@@ -94,6 +94,13 @@ def fallbacks(seen: Window) -> float:
     return len(seen.logs("fallback"))
 
 
+def homes(seen: Window) -> str:
+    """What home pages were: some `degraded`, some `failing`, or all `whole`."""
+    if any(map(_bad, _homes(seen))):
+        return "failing"
+    return "degraded" if fallbacks(seen) else "whole"
+
+
 def p99(seen: Window) -> float:
     """Milliseconds that 99 of 100 pages took at most, the report left out."""
     return quantile((flow.ms for flow in _pages(seen)), 0.99)

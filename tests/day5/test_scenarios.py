@@ -38,12 +38,14 @@ def test_a_budget_ends_a_retry_storm(tmp_path: Path) -> None:
     assert 2.5 < float(storm) < 5
 
 
-def test_a_bulkhead_keeps_other_pages_fast(tmp_path: Path) -> None:
+def test_a_bulkhead_keeps_other_pages_fast_and_a_fallback_keeps_them_whole(tmp_path: Path) -> None:
     played = play(tmp_path / "with", "day5", "slow-dependency")
-    bare = play(tmp_path / "without", "day5", "slow-dependency", without="bulkhead")
-    assert played.answers == ["fast"]
+    bare = play(tmp_path / "without", "day5", "slow-dependency", without="bulkhead,fallback")
+    assert played.answers == ["fast", "degraded"]
     assert number(played, "turned_away") >= 30
-    assert bare.answers == ["hurt"]
+    assert number(played, "fallbacks") > 5
+    assert bare.answers == ["hurt", "failing"]
+    assert bare.measure("fallbacks") == 0
 
 
 def test_shedding_answers_at_once(tmp_path: Path) -> None:
