@@ -19,12 +19,18 @@ from tests.wire.threaded_tap import NewLoop, ThreadedTap
 
 
 class Provider:
-    """A process of `users.py`; `dies` and `starts` keep its port."""
+    """A process of `users.py`, to be used in a `with`; `dies` and `starts` keep its port."""
 
     def __init__(self, *options: str) -> None:
         self._options = options
         self.port = 0
         self.starts()
+
+    def __enter__(self) -> Provider:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.dies()
 
     def starts(self) -> None:
         argv = [sys.executable, "-m", "tests.wire.grpc.users", str(self.port), *self._options]

@@ -15,9 +15,8 @@ from tests.wire.loops import FACTORIES
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    running = Provider()
-    yield running
-    running.dies()
+    with Provider() as running:
+        yield running
 
 
 @pytest.fixture(params=FACTORIES)

@@ -15,9 +15,8 @@ from tests.wire.threaded_tap import ThreadedTap
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    running = Provider()
-    yield running
-    running.dies()
+    with Provider() as running:
+        yield running
 
 
 @pytest.fixture
@@ -97,8 +96,7 @@ def test_many_calls_at_once_on_one_channel(users: Shop) -> None:
 
 
 def test_a_call_in_flight_when_the_provider_dies() -> None:
-    provider = Provider()
-    with shop(provider) as users:
+    with Provider() as provider, shop(provider) as users:
         call = users.client.begin("Sleep", b"30", timeout=60)
         eventually(lambda: provider.count("Sleep"))
         provider.dies()
@@ -109,12 +107,10 @@ def test_a_call_in_flight_when_the_provider_dies() -> None:
         assert users.client.status("Get") == "UNAVAILABLE"
         provider.starts()
         users.healthy()
-    provider.dies()
 
 
 def test_a_provider_that_leaves_says_so_and_finishes_what_it_has() -> None:
-    provider = Provider()
-    with shop(provider) as users:
+    with Provider() as provider, shop(provider) as users:
         users.fault('latency 10ms on "Users/Create"')
         users.client.call("Create")
         call = users.client.begin("Sleep", b"0.5")
@@ -127,14 +123,15 @@ def test_a_provider_that_leaves_says_so_and_finishes_what_it_has() -> None:
         provider.ends()
         provider.starts()
         users.healthy()
-    provider.dies()
 
 
 def test_connections_that_grow_old_lose_and_double_no_call() -> None:
     """The provider says GOAWAY again and again, to connections on which faults have changed numbers and fields, too. A
     call that it did not take any more was not done: grpcio tries that again by itself, but once only."""
-    provider = Provider("grpc.max_connection_age_ms=300", "grpc.max_connection_age_grace_ms=5000")
-    with shop(provider) as users:
+    with (
+        Provider("grpc.max_connection_age_ms=300", "grpc.max_connection_age_grace_ms=5000") as provider,
+        shop(provider) as users,
+    ):
         users.fault('latency 5ms 30% on "Users/Create"')
         until, codes = time.monotonic() + 2, []
         while time.monotonic() < until:
@@ -144,7 +141,6 @@ def test_connections_that_grow_old_lose_and_double_no_call() -> None:
         assert set(codes) <= {"OK", "UNAVAILABLE"}
         assert provider.count("Create") == codes.count("OK")
         assert len([flow for flow in users.tap.flows if flow.op == "goaway"]) > 2
-    provider.dies()
 
 
 def test_keepalive_finds_a_link_that_is_dead_but_not_a_call_that_is_held(provider: Provider) -> None:
