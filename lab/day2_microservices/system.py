@@ -22,6 +22,7 @@ def system(*, transport: str, compose: str, contract: str) -> System:
                 name="users",
                 module="lab.day2_microservices.users",
                 env={"CONTRACT": contract},
+                endpoints=("http", "grpc") if transport == "grpc" else ("http",),
                 replicas=2,
                 summary=mark("knows who is registered"),
             ),
@@ -52,6 +53,10 @@ def _asking(transport: str) -> Sequence[Link]:
         return [
             Link(source=name, target="broker", protocol="amqp", env="AMQP_URL", suffix=HEARTBEAT)
             for name in ("orders", "users")
+        ]
+    if transport == "grpc":
+        return [
+            Link(source="orders", target="users", endpoint="grpc", protocol="grpc", env="USERS_GRPC", wait="no"),
         ]
     return [Link(source="orders", target="users", protocol="http", env="USERS_URL", wait="no")]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.playing import Played, play
 
-TRANSPORTS = pytest.mark.parametrize("transport", ["rest", "broker"])
+PROTOBUF = pytest.mark.skipif(not all(map(find_spec, ("grpc", "google"))), reason="the extra grpc is not installed")
+TRANSPORTS = pytest.mark.parametrize("transport", ["rest", "broker", pytest.param("grpc", marks=PROTOBUF)])
 
 
 def number(played: Played, name: str, since: float = 0.0) -> float:

@@ -28,10 +28,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """Users are asked through the broker if there is an `amqp_url`, else at `users_url`."""
+    """Users are asked through the broker if there is an `amqp_url`, over gRPC if there is `users_grpc` (host:port),
+    else at `users_url`."""
 
     database_url: str
     users_url: str = ""
+    users_grpc: str = ""
     amqp_url: str = ""
     users_timeout_ms: int = 1000
     """Shorter than what the gateway waits for orders: who waits longer than his own caller works for nobody."""
@@ -132,8 +134,12 @@ def _directory(settings: Settings) -> Directory:
         from lab.day2_microservices.orders.asking import BrokerDirectory  # only who asks so has to load it
 
         return BrokerDirectory(settings.amqp_url, settings.service_name, timeout)
+    if settings.users_grpc:
+        from lab.day2_microservices.orders.rpc import RpcDirectory
+
+        return RpcDirectory(settings.users_grpc, timeout)
     if not settings.users_url:
-        raise SettingsError("USERS_URL is not set, and AMQP_URL is not either")
+        raise SettingsError("USERS_URL is not set, and neither are USERS_GRPC and AMQP_URL")
     return RestDirectory(settings.users_url, timeout)
 
 

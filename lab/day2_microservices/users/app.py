@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,11 +22,8 @@ from lab.chassis.problems import Problem
 from lab.chassis.service import Background
 from lab.chassis.settings import ServiceSettings, SettingsError
 from lab.chassis.web import create_app as web_app
-from lab.day2_microservices.users.models import Base, User
+from lab.day2_microservices.users.models import MOST, Base, User
 from lab.day2_microservices.users.views import Registration, Renaming, of_release
-
-MOST = 100
-"""Users that one request may ask for: the batch is bounded, or one caller could ask for the whole table."""
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +33,8 @@ class Settings(ServiceSettings):
     database_url: str
     amqp_url: str = ""
     """Where questions come from besides HTTP ("": nowhere)."""
+    grpc_port: int = 0
+    """Where it listens for gRPC besides HTTP (0: nowhere)."""
     version: int = 1
     contract: str = "kept"
     """`kept` or `broken`: what version 2 does to those who know version 1."""
@@ -46,30 +45,38 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.contract not in ("kept", "broken"):
         raise SettingsError(f"CONTRACT={settings.contract!r} is neither kept nor broken")
     database = Database(settings.database_url)
-    answering: Background | None = None
+    answering: list[Background] = []
     view = of_release(settings.version, settings.contract)
 
-    def find(user_id: str) -> BaseModel | None:
+    def find(ids: Sequence[str]) -> Sequence[User]:
         with database.read() as session:
-            user = session.get(User, user_id)
-        return view(user) if user else None
+            return session.scalars(select(User).where(User.id.in_(ids)).order_by(User.id)).all()
+
+    def find_one(user_id: str) -> BaseModel | None:
+        found = find([user_id])
+        return view(found[0]) if found else None
 
     health = Health(required={"database": database.check})
     if settings.amqp_url:
         from lab.day2_microservices.users.answering import Answering  # only who is asked so has to load it
 
-        answering = Answering(settings.amqp_url, settings.instance_id or settings.service_name, find)
-        health.optional["questions"] = answering.check
+        questions = Answering(settings.amqp_url, settings.instance_id or settings.service_name, find_one)
+        health.optional["questions"] = questions.check
+        answering.append(questions)
+    if settings.grpc_port:
+        from lab.day2_microservices.users.rpc import Serving
+
+        answering.append(Serving(f"{settings.host}:{settings.grpc_port}", find))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(database.create_tables, Base.metadata)
-        if answering:
-            answering.start()
+        for one in answering:
+            await run_in_threadpool(one.start)
         log.info("version %d", settings.version, extra={"event": "version", "version": settings.version})
         yield
-        if answering:
-            await run_in_threadpool(answering.stop)
+        for one in answering:
+            await run_in_threadpool(one.stop)
         await run_in_threadpool(database.close)
 
     app = web_app("users", health, lifespan)
@@ -88,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/users/{user_id}", response_model=None)
     def show(user_id: str) -> BaseModel:
-        found = find(user_id)
+        found = find_one(user_id)
         if found is None:
             raise _unknown(user_id)
         return found
@@ -104,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
             wanted = {one for one in ids.split(",") if one}
             if len(wanted) > MOST:
                 raise Problem(400, "too_many_ids", f"At most {MOST} users may be asked for at once.")
-            page = select(User).where(User.id.in_(wanted)).order_by(User.id)
+            return {"items": [view(user) for user in find(list(wanted))]}
         with database.read() as session:
             return {"items": [view(user) for user in session.scalars(page)]}
 

@@ -1,0 +1,71 @@
+"""gRPC: the same questions as over HTTP, by a contract that is written first (`contract/users.proto`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+from lab.chassis.ids import correlated
+from lab.day2_microservices.contract import users_pb2, users_pb2_grpc
+from lab.day2_microservices.users.models import MOST, Find, User
+
+WORKERS = 10
+GRACE = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class Serving:
+    """A server on a port of its own, beside the one for HTTP."""
+
+    def __init__(self, address: str, find: Find) -> None:
+        # Without SO_REUSEPORT: a second process on the same port shall fail, and not take half of the calls.
+        self._server = grpc.server(ThreadPoolExecutor(WORKERS), options=(("grpc.so_reuseport", 0),))
+        users_pb2_grpc.add_UserServiceServicer_to_server(_Users(find), self._server)
+        self.port: int = self._server.add_insecure_port(address)
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        """Take nothing new, and let what is under way come to its end."""
+        self._server.stop(GRACE).wait()
+
+
+class _Users(users_pb2_grpc.UserServiceServicer):
+    """To abort raises: what stands behind it is not reached."""
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+
+    def GetUser(self, request: Any, context: Any) -> users_pb2.User:  # noqa: N802
+        with _answering(context):
+            if not request.id:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, "id is missing")
+            found = self._find([request.id])
+            if not found:
+                context.abort(grpc.StatusCode.NOT_FOUND, f"there is no user {request.id}")
+            return _told(found[0])
+
+    def BatchGetUsers(self, request: Any, context: Any) -> users_pb2.BatchGetUsersResponse:  # noqa: N802
+        with _answering(context):
+            if len(request.ids) > MOST:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"at most {MOST} users may be asked for at once")
+            return users_pb2.BatchGetUsersResponse(users=map(_told, self._find(list(request.ids))))
+
+
+@contextmanager
+def _answering(context: Any) -> Iterator[None]:
+    """Under the id of the visitor's request, as every answer."""
+    metadata = dict(context.invocation_metadata())
+    with correlated(str(metadata.get("x-request-id", ""))):
+        yield
+
+
+def _told(user: User) -> users_pb2.User:
+    return users_pb2.User(id=user.id, email=user.email, name=user.name)
