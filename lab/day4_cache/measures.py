@@ -22,6 +22,12 @@ def failed(seen: Window) -> float:
     return sum(flow.outcome != "ok" or flow.status.startswith("5") for flow in seen.flows("client->*"))
 
 
+def throughput(seen: Window) -> float:
+    """Visitors who were answered in a second, errors left out."""
+    answered = [flow for flow in seen.flows("client->*", outcome="ok") if not flow.status.startswith("5")]
+    return len(answered) / seen.seconds if seen.seconds else 0.0
+
+
 def p50(seen: Window) -> float:
     """Milliseconds that half of the visitors' reads took at most."""
     return quantile((flow.ms for flow in seen.flows("client->*", READ)), 0.5)

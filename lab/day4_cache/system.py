@@ -12,10 +12,11 @@ PRODUCTS = range(2, 61)
 """Those that visitors browse. Product 1 is on the front page: it is looked at when a scenario says so."""
 GHOSTS = range(9001, 9004)
 """Ids that no product has, and that a link somewhere leads to."""
+NUMBERS = {"one": 1, "three": 3, "eight": 8, "forty": 40}
 SWITCHES = {"single-flight": "SINGLE_FLIGHT", "jitter": "JITTER", "negative": "NEG_TTL_S"}
 
 
-def system(*, strategy: str, invalidate: str, without: tuple[str, ...]) -> System:
+def system(*, strategy: str, invalidate: str, replicas: str, workers: str, without: tuple[str, ...]) -> System:
     if invalidate == "before" and strategy != "cache-aside":
         raise Refusal(
             tr("{strategy} invalidates nothing before it writes", strategy=strategy),
@@ -23,6 +24,7 @@ def system(*, strategy: str, invalidate: str, without: tuple[str, ...]) -> Syste
         )
     env = {
         "STRATEGY": "cache-aside-hasty" if invalidate == "before" else strategy,
+        "WORKERS": str(NUMBERS[workers]),
         **{SWITCHES[word]: "0" for word in without},
     }
     return System(
@@ -32,6 +34,7 @@ def system(*, strategy: str, invalidate: str, without: tuple[str, ...]) -> Syste
                 name="catalog",
                 module="lab.day4_cache.catalog",
                 env=env,
+                replicas=NUMBERS[replicas],
                 summary=mark("products, from the cache where it can"),
             ),
             Service(

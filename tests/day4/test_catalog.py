@@ -61,4 +61,4 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         days.system(day, {"strategy": "write-through", "invalidate": "before"})
     made = days.system(day, {"without": "jitter,negative"}).service("catalog")
     assert made is not None
-    assert made.env == {"STRATEGY": "cache-aside", "JITTER": "0", "NEG_TTL_S": "0"}
+    assert made.env == {"STRATEGY": "cache-aside", "JITTER": "0", "NEG_TTL_S": "0", "WORKERS": "40"}

@@ -67,3 +67,11 @@ def test_what_is_written_behind_is_lost_with_the_process(tmp_path: Path) -> None
     assert 0 < float(lost) < float(behind.measure("written"))
     through = play(tmp_path / "b", "day4", "write-behind-loss", strategy="write-through")
     assert through.answers == [0]
+
+
+def test_hands_are_had_in_one_process_or_in_several(tmp_path: Path) -> None:
+    (few,) = play(tmp_path / "a", "day4", "scaling").answers
+    (wide,) = play(tmp_path / "b", "day4", "scaling", replicas="three").answers
+    (tall,) = play(tmp_path / "c", "day4", "scaling", workers="eight").answers
+    assert 1.2 * float(few) < float(wide) < 18
+    assert 1.2 * float(few) < float(tall) < 18

@@ -18,6 +18,7 @@ from lab.chassis.problems import Problem
 from lab.chassis.settings import ServiceSettings, SettingsError
 from lab.chassis.web import create_app as web_app
 from lab.day4_cache.catalog.cache import Cache
+from lab.day4_cache.catalog.hands import Hands
 from lab.day4_cache.catalog.loading import Loading
 from lab.day4_cache.catalog.origin import Origin, Product, Unavailable
 from lab.day4_cache.catalog.strategies import STRATEGIES
@@ -34,6 +35,8 @@ class Settings(ServiceSettings):
     neg_ttl_s: float = 2.0
     """0: what does not exist is not remembered."""
     redis_timeout_ms: int = 200
+    workers: int = 40
+    """Requests that are worked on at one time; the others wait for their turn."""
     jitter: int = 1
     single_flight: int = 1
 
@@ -69,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         await run_in_threadpool(stop)
 
     app = web_app("catalog", Health(optional={"cache": cache.check}), lifespan)
+    app.add_middleware(Hands, workers=settings.workers)
 
     @app.get("/products/{product_id}")
     def show(product_id: str, response: Response) -> Product:
