@@ -22,7 +22,7 @@ RING = 20
 STATES = {"": ("·", "dim"), "closed": ("●", "ok"), "open": ("✕", "bad"), "half-open": ("◑", "warn")}
 OUTCOMES = {
     "ok": ("●", mark("answered"), "ok"),
-    "failed": ("✕", mark("failed"), "bad"),
+    "failed": ("✕", mark("given up"), "bad"),
     "open": ("○", mark("not let out"), "dim"),
     "full": ("■", mark("no free slot"), "warn"),
 }
@@ -115,8 +115,8 @@ def _number(line: Log, name: str) -> float:
     return value if isinstance(value, int | float) else 0
 
 
-COLUMNS = ((mark("calls"), 7), (mark("wire"), 7), (mark("slots"), 7))
-WHO, STATE = 19, 20
+COLUMNS = ((mark("calls"), 9), (mark("wire"), 8), (mark("slots"), 7))
+WHO, STATE = 19, 21
 
 
 def _ring(width: int) -> int:
@@ -124,9 +124,10 @@ def _ring(width: int) -> int:
 
 
 def _heading(_: View, width: int) -> list[Row]:
-    figures_ = "".join(right(tr(name), cells) for name, cells in COLUMNS)
-    words = f" {fit(tr('caller → neighbour'), WHO)}{fit(tr('breaker'), STATE)}{fit(tr('last calls'), _ring(width))}"
-    return [clip(row((words + figures_, "dim")), width)]
+    columns = ((tr("caller → neighbour"), WHO), (tr("breaker"), STATE), (tr("last calls"), _ring(width) - 1))
+    words = "".join(fit(name, cells) for name, cells in columns)
+    counts = "".join(right(tr(name), cells) for name, cells in COLUMNS)
+    return [clip(row((f" {words} {counts}", "dim")), width)]
 
 
 def _items(view: View) -> Sequence[Guard]:
@@ -154,7 +155,7 @@ def _row(guard: Guard, view: View, width: int) -> Row:
     return clip(
         row(
             (f" {fit(f'{guard.source} → {guard.name}', WHO)}", "name"),
-            (fit(state, STATE), style),
+            (fit(state, STATE - 1) + " ", style),
             *((OUTCOMES[outcome][0], OUTCOMES[outcome][2]) for outcome in recent),
             " " * (_ring(width) - len(recent)),
             (right(figures.count(guard.calls), COLUMNS[0][1]), "text"),
