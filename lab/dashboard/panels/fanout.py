@@ -1,0 +1,169 @@
+"""Fan-out: for each request of a visitor the calls that it caused, as many and as long as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lab.dashboard import figures
+from lab.dashboard.panel import Panel, View
+from lab.dashboard.rows import Row, clip, fit, right, row
+from lab.journal.event import Event, Flow
+from lab.journal.operation import operation
+from lab.journal.picture.link import FAILED
+from lab.locale import mark, tr
+from lab.system.links import ends
+from lab.system.model import CLIENT
+
+KEPT = 200
+"""Requests that are remembered, the latest ones."""
+MOST = 100
+"""Calls of one request that are drawn; the others are counted."""
+MANY = 10
+"""So many calls for one request are worth a second look."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A visitor's request and the calls inside it, in the order in which they ended."""
+
+    flow: Flow | None = None
+    calls: list[Flow] = field(default_factory=list)
+    count: int = 0
+
+    def copy(self) -> Request:
+        return Request(self.flow, self.calls[:], self.count)
+
+
+class Fanout:
+    """The fold of calls into the requests that caused them, by correlation. A call ends before the request that it
+    belongs to, so it waits here for it."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Request] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take a call between services in; what is asked of stores is none."""
+        if not isinstance(event, Flow) or event.protocol not in ("http", "grpc") or not event.correlation:
+            return
+        found = self.of.get(event.correlation)
+        if found is None:
+            if len(self.of) >= KEPT:
+                del self.of[next(iter(self.of))]
+            found = self.of[event.correlation] = Request()
+        if ends(event.link)[0] == CLIENT:
+            found.flow = event
+            return
+        found.count += 1
+        if len(found.calls) < MOST:
+            found.calls.append(event)
+
+    def copy(self) -> Fanout:
+        other = Fanout()
+        other.of = {correlation: request.copy() for correlation, request in self.of.items()}
+        return other
+
+
+FIGURES = 28
+"""Cells that the figures of a row take."""
+
+
+def _asked(width: int) -> int:
+    """Cells that there are for what was asked for."""
+    return max(16, min(28, (width - FIGURES) // 3))
+
+
+def _strip(request: Request, width: int) -> str:
+    """The request's time from left to right: a cell bears the first letter of the service that was called then, of
+    calls inside each other the inner one, and a dot where the asked one worked itself."""
+    flow = request.flow
+    if flow is None or width <= 0:
+        return ""
+    span = flow.ms or 0.0
+    cells = ["·"] * width
+    for call in sorted(request.calls, key=_began):
+        first = _cell(_began(call) - _began(flow), span, width)
+        last = _cell((call.t - flow.t) * 1000 + span, span, width)
+        cells[first : last + 1] = ends(call.link)[1][0] * (last + 1 - first)
+    return "".join(cells)
+
+
+def _cell(ms: float, span: float, width: int) -> int:
+    return max(0, min(width - 1, int(ms / span * width))) if span else 0
+
+
+def _began(flow: Flow) -> float:
+    """In ms since the run's start."""
+    return flow.t * 1000 - (flow.ms or 0.0)
+
+
+def _failed(flow: Flow) -> bool:
+    return flow.outcome in FAILED or flow.status[:1] == "5"
+
+
+def _heading(_: View, width: int) -> list[Row]:
+    words = f" {fit(tr('asked for'), _asked(width))} {right(tr('status'), 8)}{right(tr('took'), 9)}"
+    return [clip(row((f"{words}{right(tr('calls'), 8)}  {tr('who was called when')}", "dim")), width)]
+
+
+def _items(view: View) -> Sequence[Request]:
+    found: Fanout = view.fold
+    ended = [(request.flow.t, request) for request in found.of.values() if request.flow]
+    return [request for _, request in sorted(ended, key=lambda pair: pair[0], reverse=True)]
+
+
+def _row(request: Request, _: View, width: int) -> Row:
+    flow = request.flow
+    assert flow is not None
+    return clip(
+        row(
+            (f" {fit(operation(flow.op), _asked(width))} ", "strong"),
+            (right(flow.status or flow.outcome, 8), "bad" if _failed(flow) else "ok"),
+            (right(figures.ms(flow.ms) or "-", 9), "text"),
+            (right(f"{request.count}×", 8), "warn" if request.count >= MANY else "text"),
+            ("  " + _strip(request, width - _asked(width) - FIGURES - 2), "name"),
+        ),
+        width,
+    )
+
+
+def _detail(request: Request, _: View) -> tuple[str, list[Row]]:
+    flow = request.flow
+    assert flow is not None
+    lines = [row((f" {tr('calls')}: {request.count}", "text")), ()]
+    for call in sorted(request.calls, key=_began):
+        began = max(0.0, _began(call) - _began(flow))
+        lines.append(
+            row(
+                (f" {right('+' + (figures.ms(began) or '0'), 8)} {right(figures.ms(call.ms) or '-', 8)}  ", "text"),
+                (f"{call.link}  ", "name"),
+                (f"{operation(call.op)} ", "strong"),
+                (call.status or call.outcome, "bad" if _failed(call) else "ok"),
+            )
+        )
+    return f"{operation(flow.op)}  {figures.ms(flow.ms) or ''}", lines
+
+
+def _side(view: View, width: int, height: int) -> list[Row]:
+    """The latest, in short."""
+    return [
+        clip(row((f" {right(f'{request.count}×', 5)} ", "text"), operation(request.flow.op)), width)
+        for request in _items(view)[:height]
+        if request.flow
+    ]
+
+
+PANEL = Panel(
+    name="fanout",
+    title=mark("fan-out"),
+    help=tr("the calls that each request of a visitor caused"),
+    fold=Fanout,
+    items=_items,
+    identity=lambda request: request.flow.correlation,
+    row=_row,
+    detail=_detail,
+    empty=lambda _: tr("No visitor has asked for anything yet."),
+    heading=_heading,
+    side=_side,
+    picks=lambda request: request.flow.link,
+)

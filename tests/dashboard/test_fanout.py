@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lab.dashboard.panels.fanout import KEPT, MOST, Fanout
+from lab.journal.event import Flow
+from tests.dashboard import shop
+from tests.dashboard.fakes import FakeRun
+from tests.dashboard.test_app import NARROW, WIDE, opened, shown, until
+
+
+def call(t: float, link: str, op: str, ms: float, status: str = "200", correlation: str = "a") -> Flow:
+    source, target = link.split("->")
+    return Flow(
+        t=t,
+        source=source,
+        target=target,
+        link=link,
+        protocol="http",
+        op=op,
+        ms=ms,
+        status=status,
+        correlation=correlation,
+    )
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_request_shows_the_calls_that_it_caused(size: tuple[int, int]) -> None:
+    run = FakeRun([*shop.ready()])
+    run.feed(
+        call(1.05, "orders->payments", "GET /charges/1", 40),
+        call(1.09, "orders->payments", "GET /charges/2", 40, "503"),
+        call(1.1, "client->orders", "GET /orders/7", 100),
+        call(1.2, "client->orders", "GET /orders/8", 10, correlation="b"),
+    )
+    async with opened(run, size, replace(shop.SYSTEM, panels=("fanout", "flows"))) as (app, pilot):
+        await until(lambda: "2×" in shown(app, "list"))
+        rows = [line.split() for line in shown(app, "list").splitlines() if "GET /orders/" in line]
+        assert [line[4] for line in rows] == ["0×", "2×"]  # the latest first
+        assert set(rows[0][5]) == {"·"}
+        assert rows[1][5].strip("·")[0] == "p"
+        assert rows[1][5].startswith("·")
+        await pilot.press("1", "down", "down", "enter")
+        await until(lambda: "GET /charges/…" in shown(app, "page"))
+        assert "503" in shown(app, "page")
+
+
+def test_the_fold_is_bounded_and_a_copy_is_its_own() -> None:
+    fold = Fanout()
+    for n in range(2 * KEPT):
+        fold.apply(call(n, "client->orders", "GET /", 1.0, correlation=str(n)))
+    assert len(fold.of) == KEPT
+    for _ in range(2 * MOST):
+        fold.apply(call(9, "orders->payments", "GET /", 1.0, correlation=str(2 * KEPT - 1)))
+    last = fold.of[str(2 * KEPT - 1)]
+    assert (len(last.calls), last.count) == (MOST, 2 * MOST)
+    other = fold.copy()
+    other.apply(call(10, "orders->payments", "GET /", 1.0, correlation=str(2 * KEPT - 1)))
+    assert last.count == 2 * MOST
