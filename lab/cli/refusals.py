@@ -20,6 +20,8 @@ def _always(text: str) -> Next:
 MAKE_ROOM = tr("make room, or let LAB_HOME name a folder on another disk; then run it again")
 NOTHING = _always("")
 DOCTOR = _always("lab doctor")
+LISTED = tr("lab days lists every day with its settings and scenarios")
+DAYS = _always(LISTED)
 
 KNOWN: dict[str, tuple[int, Next]] = {
     # by the name of the class, because most are never imported; of a class and its bases the nearest counts
@@ -59,6 +61,8 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "LaunchError": (exits.MISSING, DOCTOR),
     "DiskFull": (exits.MISSING, _always(MAKE_ROOM)),
     "NoSystem": (exits.USAGE, NOTHING),
+    "NotItsSetting": (exits.USAGE, DAYS),
+    "OtherSetting": (exits.USAGE, DAYS),
     "NoRun": (exits.FAILED, _always("lab run day3")),
     "RunFailed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),
     "RunCrashed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),
@@ -67,6 +71,8 @@ KNOWN: dict[str, tuple[int, Next]] = {
 LISTS: dict[str, str] = {
     "exercise": tr("lab status shows them all"),
     "day": tr("lab run day3, or lab run ./my-system.toml for a system of your own"),
+    "setting": LISTED,
+    "value": LISTED,
 }
 
 

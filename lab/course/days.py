@@ -34,6 +34,7 @@ from pkgutil import resolve_name
 from types import MappingProxyType
 
 import lab
+from lab.course import setting
 from lab.course.day import Day
 from lab.course.setting import Setting
 from lab.locale import LANGUAGES, language, tr
@@ -46,6 +47,10 @@ TOP = ("format", "title", "about", "first", "settings", "panels")
 SETTING = ("values", "several", "about")
 _PACKAGE = re.compile(r"(day\d+)_\w+")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
+
+
+class NotItsSetting(Refusal):
+    """A day has no such setting, and another one has."""
 
 
 class InvalidDay(ValueError):
@@ -73,11 +78,9 @@ def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System
     """The day's system with these settings (the others as usual), with all that the day says about it. Raises Unknown,
     and Refusal if they do not go together."""
     for name in chosen:
-        if not day.settings:
-            raise Refusal(tr("{day} has no settings", day=day.name))
         if name not in day.settings:
-            raise Unknown("setting", name, day.settings)
-    settings = {name: chosen.get(name, setting.usual) for name, setting in day.settings.items()}
+            raise no_setting(day, name)
+    settings = {name: chosen.get(name, one.usual) for name, one in day.settings.items()}
     if settings:
         values = {name.replace("-", "_"): day.settings[name].read(text) for name, text in settings.items()}
         made = resolve_name(f"{day.package}.system:system")(**values)
@@ -93,6 +96,16 @@ def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System
         measures=f"{day.package}.measures" if (day.folder / "measures.py").is_file() else "",
         panels=made.panels or day.panels,
     )
+
+
+def no_setting(day: Day, name: str) -> Refusal:
+    """What to say to somebody who wants this setting of the day."""
+    if others := setting.known().get(name):
+        return NotItsSetting(
+            tr("--{name} is a setting of {days}, not of {day}", name=name, days=", ".join(others), day=day.name),
+            tr("There are: {known}", known=", ".join(sorted(day.settings))) if day.settings else tr("There are none."),
+        )
+    return Unknown("setting", name, day.settings)
 
 
 def load(folder: Path) -> Day:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lab.course import days
+from lab.course.day import Day
 from lab.faults import scenario as scenarios
 from lab.faults.scenario import Scenario
 from lab.locale import tr
@@ -17,6 +18,10 @@ UNATTENDED = 20.0
 """Seconds that a run without a screen takes when neither its scenario nor the reader says anything else."""
 
 
+class OtherSetting(Refusal):
+    """A scenario is not to be played with what was chosen."""
+
+
 class NoSystem(Refusal):
     """A file does not describe a system, or a scenario's file does not describe a scenario."""
 
@@ -25,7 +30,7 @@ def find(name: str, settings: Mapping[str, str] = MappingProxyType({}), played: 
     """The System of a day (`day3`) with these settings, and with those that the scenario to be played needs; or of a
     file (`./my-system.toml`).
 
-    Raises Unknown, NoSystem, Refusal if the scenario needs other settings.
+    Raises Unknown, NoSystem, OtherSetting, Refusal if the settings do not go together.
     """
     if name.endswith(".toml") or "/" in name:
         if settings:
@@ -34,15 +39,22 @@ def find(name: str, settings: Mapping[str, str] = MappingProxyType({}), played: 
     day = days.find(name)
     made = days.system(day, settings)
     if played is not None and (needed := scenario(made, played).settings):
-        made = days.system(day, {**settings, **_needed(played, needed, settings)})
+        made = days.system(day, {**settings, **_needed(day, played, needed, settings)})
     return made
 
 
-def _needed(played: str, needed: Mapping[str, tuple[str, ...]], chosen: Mapping[str, str]) -> dict[str, str]:
-    """What the scenario has to set beside what was chosen. Raises Refusal if it is not to be played with that."""
+def _needed(day: Day, played: str, needed: Mapping[str, tuple[str, ...]], chosen: Mapping[str, str]) -> dict[str, str]:
+    """What the scenario has to set beside what was chosen; of a setting that takes several, its words join those that
+    were chosen. Raises OtherSetting if it is not to be played with that."""
+    found = dict[str, str]()
     for name, values in needed.items():
-        if (given := chosen.get(name, values[0])) not in values:
-            raise Refusal(
+        given = chosen.get(name, "")
+        if day.settings[name].several:
+            found[name] = ",".join(dict.fromkeys([*values, *filter(None, map(str.strip, given.split(",")))]))
+        elif not given:
+            found[name] = values[0]
+        elif given not in values:
+            raise OtherSetting(
                 tr(
                     "{scenario} cannot be played with --{name} {given}",
                     scenario=played,
@@ -51,7 +63,7 @@ def _needed(played: str, needed: Mapping[str, tuple[str, ...]], chosen: Mapping[
                 ),
                 tr("It is made for {values}.", values=tr(" or ").join(values)),
             )
-    return {name: values[0] for name, values in needed.items() if name not in chosen}
+    return found
 
 
 def scenario(system: System, name: str) -> Scenario:

@@ -37,6 +37,13 @@ def test_a_scenario_is_played_only_with_what_it_is_made_for(tmp_path: Path) -> N
     assert "nothing to compare with" in done.stderr
 
 
+def test_a_picture_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+    done = lab(tmp_path, "compare", "day9", "--vary", "lamps", "--svg", str(tmp_path / "none" / "lamps.svg"))
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
+    assert "is running" not in done.stderr
+
+
 def test_figures_are_there_for_programs(tmp_path: Path) -> None:
     done = lab(tmp_path, "compare", "day9", "--vary", "dim", "--for", "0.5s", "--json")
     assert {name: one["units"] for name, one in json.loads(done.stdout).items()} == {"dim off": 1, "dim on": 1}

@@ -32,7 +32,7 @@ def test_day_3_is_found_as_data() -> None:
 
 
 def test_a_day_that_there_is_not_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(Unknown, match='no day "monday"\nDid you mean day3'):
+    with pytest.raises(Unknown, match='no day "monday"\nDid you mean day'):
         days.find("monday")
 
 
@@ -79,6 +79,20 @@ def test_a_scenario_is_played_with_the_settings_that_it_is_made_for() -> None:
         assert systems.find("day9", {"dim": "on"}, "both").settings["dim"] == "on"
         with pytest.raises(Refusal, match="both cannot be played with --lamps one\nIt is made for two"):
             systems.find("day9", {"lamps": "one"}, "both")
+
+
+def test_what_a_scenario_needs_of_several_joins_what_was_chosen() -> None:
+    assert systems.find("day5", played="retry-storm").settings["without"] == "breaker"
+    chosen = {"without": "retry-budget, breaker"}
+    assert systems.find("day5", chosen, "retry-storm").settings["without"] == "breaker,retry-budget"
+
+
+def test_a_setting_of_another_day_is_told_as_such() -> None:
+    told = "--shape is a setting of day1, not of day2\nThere are: .*contract"
+    with pytest.raises(days.NotItsSetting, match=told):
+        days.system(days.find("day2"), {"shape": "both"})
+    with pytest.raises(days.NotItsSetting, match="not of day3"):
+        days.system(days.find("day3"), {"shape": "both"})
 
 
 def test_what_is_wrong_in_a_days_file_is_told_in_place(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli import complete, values
+from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.options import Json
 from lab.cli.output import out, say, table
@@ -66,9 +66,11 @@ def compare(
     """
     from lab.journal import comparison
 
-    candidates = list(_candidates(days, vary, scenario))
+    candidates = list({one.name: one for one in _candidates(days, vary, scenario)}.values())
     if len(candidates) < 2:
         raise Failure(tr("there is nothing to compare with"), next="lab compare day1 --vary shape")
+    if svg is not None and not svg.parent.is_dir():  # told before minutes are spent
+        raise Failure(tr("there is no folder {folder}", folder=svg.parent), code=exits.USAGE)
     found: dict[str, Figures] = {}
     for candidate in candidates:
         say(tr("{name} is running ...", name=candidate.name))
@@ -101,23 +103,23 @@ def _candidates(days: list[str], vary: str | None, scenario: str | None) -> Iter
             yield Candidate(day, systems.find(day, {}, scenario))
             continue
         for value in _values(known.find(day), vary, scenario):
-            name = f"{vary} {value}" if len(days) == 1 else f"{day} {vary} {value}"
-            yield Candidate(name.strip(), systems.find(day, {vary: value}, scenario))
+            system = systems.find(day, {vary: value}, scenario)
+            name = f"{vary} {system.settings[vary] or '-'}"
+            yield Candidate(name if len(days) == 1 else f"{day} {name}", system)
 
 
 def _values(day: Day, vary: str, scenario: str | None) -> tuple[str, ...]:
     """Those of the setting with which the scenario can be played; each alone of one that takes several."""
     from lab.course import days as known
     from lab.course import setting, systems
-    from lab.system.refusal import Unknown
 
     if vary not in day.settings:
-        raise Unknown("setting", vary, day.settings)
+        raise known.no_setting(day, vary)
     one = day.settings[vary]
-    if scenario and (fitting := systems.scenario(known.system(day), scenario).settings.get(vary)):
-        return fitting
     if one.several:
         return ("", *one.values)
+    if scenario and (fitting := systems.scenario(known.system(day), scenario).settings.get(vary)):
+        return fitting
     return one.values or (setting.OFF, setting.ON)
 
 

@@ -43,6 +43,7 @@ class Cache:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
+            protocol=2,  # with 3 redis-py asks on each connection for notices of maintenance, an error on most servers
             decode_responses=True,
         )
         self._ttl = ttl
