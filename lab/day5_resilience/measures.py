@@ -60,12 +60,13 @@ def open_seconds(seen: Window) -> float:
 
 
 def path(seen: Window) -> str:
-    """The states that the breaker of users went through, without repetition: `open → half-open → closed`."""
+    """The states that the breaker of users went through, without repetition: `open → half-open → closed`; `closed` if
+    it never opened."""
     found: list[str] = []
     for _, state in _states(seen):
         if state not in found:
             found.append(state)
-    return " → ".join(found)
+    return " → ".join(found) or "closed"
 
 
 def last_state(seen: Window) -> str:

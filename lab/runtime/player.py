@@ -25,8 +25,8 @@ from lab.system.refusal import Unknown
 
 OWNER = "scenario"
 
-Measure = Callable[[str, float], Awaitable[Measured]]
-"""What a measure of the day sees from that second of the run until now."""
+Measure = Callable[[str, float, float], Awaitable[Measured]]
+"""What a measure of the day sees of the run between these two of its seconds."""
 
 
 class LoadControl(Protocol):
@@ -92,7 +92,7 @@ class Player:
 
     async def _step(self, cue: Cue) -> None:
         since = self._disturbed if cue.since is None else self._began + cue.since
-        self._tell(await self._filled(cue.say, since), at=cue.at)
+        self._tell(await self._filled(cue.say, since, self._clock()), at=cue.at)
         if cue.ask:
             asked = self._clock()
             await self._questions.ask(cue.ask)
@@ -118,14 +118,17 @@ class Player:
         self._supervisor.act(name, cast(Action, action), tr("the scenario"))
 
     async def _answer(self, question: Question, asked: float) -> None:
-        since = self._began + asked
-        seen = await self._measure(question.answer, since)
-        self._questions.answer(question, seen, await self._filled(question.because, since))
+        since, now = self._began + asked, self._clock()
+        seen = await self._measure(question.answer, since, now)
+        self._questions.answer(question, seen, await self._filled(question.because, since, now))
 
-    async def _filled(self, text: str, since: float) -> str:
-        """The text with what its measures have seen since then."""
+    async def _filled(self, text: str, since: float, until: float) -> str:
+        """The text with what its measures have seen between. All look at the same stretch, or figures that belong
+        together would not agree."""
         names = {name for _, name, _, _ in Formatter().parse(text) if name}
-        return text.format(**{name: worded(await self._measure(name, since)) for name in names}) if names else text
+        if not names:
+            return text
+        return text.format(**{name: worded(await self._measure(name, since, until)) for name in names})
 
     def _heal(self, what: str) -> None:
         """`all`, or the faults of this scenario whose text begins so."""

@@ -173,10 +173,9 @@ class Run:
             raise ActionError(self.journal.error)
         return self.journal.seq
 
-    async def _measure(self, name: str, since: float) -> Measured:
-        """What the day's measure of that name sees from that second of the run on. Raises ActionError if there is
+    async def _measure(self, name: str, since: float, until: float) -> Measured:
+        """What the day's measure of that name sees between these seconds of the run. Raises ActionError if there is
         none."""
-        now = self.journal.now()
         self.journal.flush()
         try:
             measure = resolve_name(f"{self.system.measures}:{name}")
@@ -184,7 +183,7 @@ class Run:
             raise ActionError(tr("there is no measure {name}", name=name)) from None
 
         def look() -> Measured:
-            seen: Measured = measure(window(self.system, read(self.journal.path), since, now))
+            seen: Measured = measure(window(self.system, read(self.journal.path), since, until))
             return seen
 
         return await asyncio.to_thread(look)
