@@ -19,7 +19,7 @@ import httpx
 import pika
 import pytest
 
-from lab.day3_events.system import SYSTEM
+from lab.day3_events.system import system
 from lab.journal.event import FaultChange, Flow
 from lab.journal.query import read
 from lab.runtime.api import ControlError, RunOptions
@@ -64,7 +64,7 @@ def hurried(system: System) -> System:
 def run(request: pytest.FixtureRequest) -> Iterator[RunRecord]:
     """A live run with the seed and tier that the test is parametrized with."""
     seed, tier = request.param
-    record = launch(hurried(SYSTEM), RunOptions(seed=seed, rate=RATE, tiers={"amqp": tier}))
+    record = launch(hurried(system(broker="rabbitmq")), RunOptions(seed=seed, rate=RATE, tiers={"amqp": tier}))
     try:
         yield record
     finally:

@@ -13,14 +13,14 @@ import pytest
 from confluent_kafka import KafkaException
 
 from lab.chassis.broker import EVENTS
-from lab.day3_events.system import SYSTEM
+from lab.day3_events.system import system
 from lab.journal.event import FaultChange, Flow
 from lab.journal.query import read
 from lab.runtime.api import ControlError, RunOptions
 from lab.runtime.client import Control
 from lab.runtime.launch import launch, release
 from lab.runtime.runs import RunRecord
-from lab.system.model import Engine, Link, System
+from lab.system.model import System
 from tests.day3.invariants import Books, broken
 from tests.day3.schedules import KAFKA_ONLY, SERVICES, schedule
 from tests.day3.test_fault_schedules import DRAWN, LENGTH, STROKES, event_was_faked, heal, hurried, pages
@@ -56,21 +56,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def on_kafka(system: System) -> System:
-    """The system with Kafka in the place of its broker, and groups that wait less long for the dead."""
-    engines = tuple(Engine(name="broker", kind="kafka") if one.kind == "amqp" else one for one in system.engines)
-    links = tuple(
-        Link(source=one.source, target=one.target, protocol="kafka") if one.protocol == "amqp" else one
-        for one in system.links
-    )
+def on_kafka() -> System:
+    """Wednesday's system on Kafka, with groups that wait less long for the dead."""
+    found = system(broker="kafka")
     knobs = {"KAFKA_SESSION_TIMEOUT_MS": "3000"}
-    services = tuple(replace(one, env={**one.env, **knobs}) for one in system.services)
-    return replace(system, engines=engines, links=links, services=services)
+    return replace(found, services=tuple(replace(one, env={**one.env, **knobs}) for one in found.services))
 
 
 @pytest.fixture
 def run() -> Iterator[RunRecord]:
-    record = launch(hurried(on_kafka(SYSTEM)), RunOptions(seed=1, rate=RATE))
+    record = launch(hurried(on_kafka()), RunOptions(seed=1, rate=RATE))
     try:
         yield record
     finally:
