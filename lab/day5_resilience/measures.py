@@ -25,7 +25,7 @@ def failed(seen: Window) -> float:
 
 def failed_percent(seen: Window) -> float:
     """So many of a hundred requests of visitors failed."""
-    return 100 * failed(seen) / max(1, requests(seen))
+    return round(100 * failed(seen) / max(1, requests(seen)), 1)
 
 
 def calls(seen: Window) -> float:
