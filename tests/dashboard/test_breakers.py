@@ -42,7 +42,7 @@ async def test_a_breaker_shows_its_state_and_what_became_of_its_calls(size: tupl
         await until(lambda: "orders → users" in shown(app, "list"))
         (line,) = [line for line in shown(app, "list").splitlines() if "orders → users" in line]
         assert "✕ open, " in line
-        assert "●●●✕✕○○○○○" in line
+        assert "✕✕○○○○○ " in line  # the latest, as many as there is room for
         assert line.split()[-3:] == ["10", "7", "1/16"]
         run.feed(breaker(5.0, "half-open"), attempt(5.1), call(5.1, "ok"), breaker(5.2, "closed"))
         await until(lambda: "● closed" in shown(app, "list"))

@@ -115,7 +115,7 @@ def _number(line: Log, name: str) -> float:
     return value if isinstance(value, int | float) else 0
 
 
-COLUMNS = ((mark("calls"), 9), (mark("wire"), 8), (mark("slots"), 7))
+COLUMNS = ((mark("calls"), 8), (mark("wire"), 7), (mark("slots"), 7))
 WHO, STATE = 19, 21
 
 
