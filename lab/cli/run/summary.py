@@ -40,7 +40,10 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
         out(line)
-    again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
+    if picture.entity_counts:
+        again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
+    else:
+        again = tr("To see it again: lab replay --run {id}", id=record.id)
     out(paint(again, "dim"))
 
 
