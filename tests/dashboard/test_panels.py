@@ -48,7 +48,7 @@ async def test_a_panel_arrives_as_one_file_and_is_shown_by_a_system_that_names_i
 @pytest.mark.usefixtures("toy")
 def test_a_panel_that_is_not_there_is_named_with_those_that_are() -> None:
     assert find("reads").title == "reads"
-    with pytest.raises(UnknownPanel, match=r"no panel 'rates'; there are .*endpoints, entities, faults, .*reads"):
+    with pytest.raises(UnknownPanel, match=r"no panel 'rates'; there are .*endpoints, entities, .*faults, .*reads"):
         find("rates")
 
 

@@ -83,6 +83,7 @@ def test_it_describes_itself(live: Live) -> None:
             "/faults": ["delete", "get", "post"],
             "/faults/{ident}": ["delete"],
             "/load": ["get", "patch"],
+            "/questions/{ident}": ["post"],
             "/checks": ["post"],
             "/events": ["get"],
             "/journal/flush": ["post"],
