@@ -110,7 +110,9 @@ def _explain_option(error: Any) -> None:
         told = tr("{option} stands before the command: {example}", option=name, example=example)
     else:
         likely = error.possibilities or ()
-        error.possibilities = [one for one in likely if get_close_matches(name.strip("-"), [one.strip("-")])]
+        error.possibilities = [
+            one for one in likely if get_close_matches(name.strip("-"), [one.strip("-")], cutoff=0.7)
+        ]
         return
     error.message, error.possibilities = told, None
 

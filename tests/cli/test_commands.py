@@ -158,7 +158,7 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
         (["run", "day3", "--lang", "uz"], 2, "--lang stands before the command: lab --lang uz run"),
         (["broker", "status", "--lang=uz"], 2, "--lang stands before the command: lab --lang uz broker status"),
         (["ps", "--version"], 2, "--version stands alone: lab --version"),
-        (["run", "day3", "--plian"], 2, "No such option: --plian (Possible options: --plain"),
+        (["run", "day3", "--plian"], 2, "No such option: --plian (Possible options: --plain)"),
         (["logs"], 1, "there is no run yet"),
         (["trace", "x"], 1, "there is no run yet"),
         (["replay", "9999-nothing"], 1, "9999-nothing"),
