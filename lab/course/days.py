@@ -70,8 +70,25 @@ def find(name: str) -> Day:
     """The day of that name. Raises Unknown, InvalidDay."""
     folders = _folders()
     if name not in folders:
-        raise Unknown("day", name, folders)
+        raise Unknown("day", name, folders, meant=_meant(name, folders))
     return load(folders[name])
+
+
+def _meant(word: str, folders: Mapping[str, Path]) -> list[str]:
+    """The days that a word may stand for: by its number (`3`, `day03`), or by its title in any language (`monday`,
+    `seshanba`, `events`). Days are called so much alike that how close a name comes says nothing."""
+    number = re.fullmatch(r"\D*0*(\d+)", word.casefold())
+    if number and f"day{number[1]}" in folders:
+        return [f"day{number[1]}"]
+    return [name for name in names() if word.casefold() in _words(folders[name])]
+
+
+def _words(folder: Path) -> set[str]:
+    try:
+        title = load(folder).title
+    except InvalidDay:
+        return set()
+    return {word.casefold() for text in title.values() for word in re.findall(r"[\w‘’-]{4,}", text)}
 
 
 def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System:

@@ -31,6 +31,10 @@ def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row
     rows: list[Row] = [row((tr(" what was asked"), "title"))]
     answers = [note for note in picture.notes if note.topic == "answer"]
     rows += [row((f"   {_MARKS[note.data.get('right')]} ", "key"), (note.text, "text")) for note in answers]
+    if answers and all(note.data.get("right") is None for note in answers):
+        rows.append(
+            row(("   " + tr("With --predict the scenario waits for your own answer before each fault."), "dim"))
+        )
     if not answers:
         rows += [row((f"   {text}", "text")) for text in told if "?" in text]
     rows += [(), row((tr(" what was seen"), "title"))]

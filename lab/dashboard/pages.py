@@ -26,6 +26,9 @@ LEGEND = (
     (tr("odd signs?"), tr("start with LAB_ASCII=1 to draw everything in plain characters")),
 )
 
+WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-wide")]
+"""On a narrow screen what lies over it takes all of its width: beside it there would be ends of words only."""
+
 
 class Pages(ModalScreen[None]):
     """Shows `rows` under a title, broken where they are too long; arrows scroll, any of Esc, Enter, q and ? closes."""
@@ -39,11 +42,13 @@ class Pages(ModalScreen[None]):
         ("home", "scroll(-100000)", "Start"),
         ("end", "scroll(100000)", "End"),
     ]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
     DEFAULT_CSS = """
     Pages {
         align: center middle;
         background: $background 40%;
         & > #page { width: 94%; height: 90%; background: $surface; }
+        &.-narrow > #page { width: 100%; }
     }
     """
 

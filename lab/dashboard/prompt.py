@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from lab.dashboard.pages import WIDTHS
 from lab.dashboard.rows import Row, broken, row
 from lab.dashboard.surface import Surface
 from lab.journal.event import Note
@@ -27,11 +28,13 @@ class Prompt(ModalScreen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "skip", "Go on")]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
     DEFAULT_CSS = f"""
     Prompt {{
         align: center middle;
         background: $background 40%;
-        & > #prompt {{ width: {WIDTH}; max-width: 94%; height: auto; background: $surface; padding: 0 1; }}
+        & > #prompt {{ width: {WIDTH}; max-width: 94%; height: auto; background: $surface; padding: 1 2; }}
+        &.-narrow > #prompt {{ width: 100%; max-width: 100%; }}
         & #told {{ height: auto; }}
         & #foot {{ height: 1; }}
         & Input {{ width: 1fr; height: 1; border: none; padding: 0 1; background: $panel; margin: 1 0; }}
@@ -81,7 +84,7 @@ class Prompt(ModalScreen[None]):
         self.call_after_refresh(self.query_one("#foot", Surface).show, [row((text, style))])
 
     def _rows(self) -> list[Row]:
-        width = min(WIDTH - 2, max(20, int(self.app.size.width * 0.94) - 2))
+        width = min(WIDTH - 4, max(20, int(self.app.size.width * 0.94) - 4))
         asked = broken(row((self._note.text, "text")), width)
         head: list[Row] = [row((tr("What do you expect?"), "title")), (), *asked]
         choices = self._note.data.get("choices") or {}

@@ -102,8 +102,8 @@ class Faults:
         if KINDS[fault.kind].scope != "process" or self.supervisor is None:
             return
         if effect(fault) in ("cut", "hold"):
-            self.supervisor.act(fault.target, cast("Action", fault.kind), tr("fault {id}", id=fault.id))
-            self.plan.hit(fault.id, "", self._now())
+            hit = self.supervisor.act(fault.target, cast("Action", fault.kind), tr("fault {id}", id=fault.id))
+            self.plan.hit(fault.id, "", self._now(), hit)
         if KINDS[fault.kind].instant:
             self.plan.done(fault.id)
 

@@ -58,8 +58,8 @@ class Supervisor:
         """The process called `name`, or all instances of the service called so. Raises Unknown."""
         return [self.find(one) for one in self._instances(name)]
 
-    def act(self, name: str, action: Action, why: str = "") -> None:
-        """Do `action` to the process, or to every instance of a service to which it can be done.
+    def act(self, name: str, action: Action, why: str = "") -> int:
+        """Do `action` to the process, or to every instance of a service to which it can be done; to how many it was.
 
         Raises Unknown; ActionError if it can be done to none.
         """
@@ -72,6 +72,7 @@ class Supervisor:
                 problems.append(problem)
         if len(problems) == len(processes):
             raise problems[0]
+        return len(processes) - len(problems)
 
     async def _sample(self) -> None:
         while True:

@@ -33,7 +33,10 @@ class Tried:
 
 def missing(module: str) -> bool:
     """Whether a module is needed and not installed."""
-    return bool(module) and find_spec(module) is None
+    try:
+        return bool(module) and find_spec(module) is None
+    except ModuleNotFoundError:  # the package that it is in
+        return True
 
 
 def must_have(system: System) -> None:
@@ -42,12 +45,13 @@ def must_have(system: System) -> None:
         spoken = protocols()[link.protocol]
         ends = (system.service(link.source), system.service(link.target))
         ours = any(end is not None and end.module and not end.dir for end in ends)
-        if not (ours and missing(spoken.driver)):
+        lacking = [driver for driver in spoken.drivers if missing(driver)]
+        if not (ours and lacking):
             continue
         why = tr(
             "services in Python speak {protocol} with {missing}, which is not installed; to get it: {driver}",
             protocol=spoken.name,
-            missing=spoken.driver,
+            missing=tr(" and ").join(lacking),
             driver=spoken.install,
         )
         raise MissingExtra(why, spoken.install)
@@ -55,12 +59,13 @@ def must_have(system: System) -> None:
 
 def tried() -> Iterator[Tried]:
     """What each protocol needs, imported."""
-    return (_try(spoken) for spoken in protocols().values() if spoken.driver)
+    return (_try(spoken) for spoken in protocols().values() if spoken.drivers)
 
 
 def _try(spoken: Protocol) -> Tried:
     try:
-        module = import_module(spoken.driver)
+        found = {driver: import_module(driver) for driver in spoken.drivers}
     except ImportError as error:
         return Tried(protocol=spoken.name, problem=str(error), command=spoken.install)
-    return Tried(protocol=spoken.name, version=f"{spoken.driver} {getattr(module, '__version__', '')}".strip())
+    versions = (f"{name} {getattr(module, '__version__', '')}".strip() for name, module in found.items())
+    return Tried(protocol=spoken.name, version=", ".join(versions))

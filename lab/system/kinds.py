@@ -32,7 +32,7 @@ class Protocol:
     What passes is called by a verb and, mostly, what it is about: `op` is a regular expression that whatever begins
     such a name matches (`PO`, `POST `, `POST /or`), `example` a pattern that fits.
 
-    `driver` is the import with which a service in Python speaks it, where the lab does not bring that along, and
+    `drivers` are the imports with which a service in Python speaks it, where the lab does not bring them along, and
     `install` the command that does.
     """
 
@@ -43,7 +43,7 @@ class Protocol:
     session: str = ""
     op: str = ""
     example: str = ""
-    driver: str = ""
+    drivers: tuple[str, ...] = ()
     install: str = ""
 
 

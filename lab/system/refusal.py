@@ -48,15 +48,18 @@ MANY = 12
 
 
 class Unknown(Refusal):
-    """There is no `kind` (exercise, run, day ...) that is called `word`; `known` are the names that there are."""
+    """There is no `kind` (exercise, run, day ...) that is called `word`; `known` are the names that there are.
 
-    def __init__(self, kind: str, word: str, known: Iterable[str] = ()) -> None:
+    Of these `meant` are those that the word may stand for; None: those that it is like.
+    """
+
+    def __init__(self, kind: str, word: str, known: Iterable[str] = (), *, meant: Iterable[str] | None = None) -> None:
         from lab.system.names import close_to
 
         self.kind = kind
         self.word = word
         self.known = tuple(known)
-        if close := close_to(word, self.known):
+        if close := close_to(word, self.known) if meant is None else list(meant):
             why = tr("Did you mean {close}?", close=tr(" or ").join(close))
         elif len(self.known) > MANY:
             some = ", ".join(sorted(self.known)[:MANY])

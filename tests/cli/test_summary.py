@@ -9,7 +9,7 @@ import pytest
 
 from lab.cli.run import summary
 from lab.cli.run.summary import summarise
-from lab.journal.event import Load
+from lab.journal.event import Load, Note
 from lab.journal.picture.run import RunPicture
 from lab.runtime.runs import list_runs
 from tests.cli.recorded import SHOP, record
@@ -61,3 +61,18 @@ def test_states_are_painted_and_what_services_wrote_in_them_is_only_shown(
     said = capsys.readouterr().out
     assert ">2 confirmed\\x1b[2J</>" in said
     assert "\x1b" not in said
+
+
+def test_at_the_end_of_a_scenario_one_reads_what_was_asked_and_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    record()
+    picture = RunPicture(SHOP)
+    picture.apply(Note(topic="answer", text="How many? seen: 2. Twice.", data={"seen": 2}))
+    picture.apply(Note(topic="scenario", text="over", data={"over": True, "next": "cascade"}))
+    summarise(picture, list_runs()[0])
+    told = capsys.readouterr().out
+    assert "· How many? seen: 2. Twice." in told
+    assert "With --predict" in told
+    assert f"To play next: lab run {list_runs()[0].system} --scenario cascade" in told

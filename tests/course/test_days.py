@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from lab.faults import aim
 from lab.faults import scenario as scenarios
 from lab.faults.text import parse
 from lab.journal.window import window
+from lab.locale import LANGUAGES
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
 from lab.system.validate import validate
@@ -31,9 +33,21 @@ def test_day_3_is_found_as_data() -> None:
     assert days.find("day3").name == system("day3").name == "day3"
 
 
-def test_a_day_that_there_is_not_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(Unknown, match=r'no day "monday"\nDid you mean day6 or day5 or day4\?'):
-        days.find("monday")
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("monday", r"Did you mean day1\?"),
+        ("Chorshanba", r"Did you mean day3\?"),
+        ("microservices", r"Did you mean day2\?"),
+        ("4", r"Did you mean day4\?"),
+        ("day05", r"Did you mean day5\?"),
+        ("day77", "There are: day1, day2"),
+        ("holiday", "There are: day1, day2"),
+    ],
+)
+def test_a_day_that_there_is_not_is_told_with_the_one_that_was_meant_or_all(word: str, told: str) -> None:
+    with pytest.raises(Unknown, match=f'no day "{word}"\n{told}'):
+        days.find(word)
 
 
 def test_a_day_is_one_folder(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -115,6 +129,15 @@ def test_what_is_wrong_in_a_days_file_is_told_in_place(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("spoken", LANGUAGES)
+@pytest.mark.parametrize("day", days.names())
+def test_what_is_told_while_the_system_moves_is_short(day: str, spoken: str) -> None:
+    for path in sorted(Path(system(day).scenarios or "").glob("*.toml")):
+        for step in tomllib.loads(path.read_text(encoding="utf-8"))["step"]:
+            said = step["say"][spoken]
+            assert len(said) <= 170, f"{path.name}: {len(said)} characters: {said}"
+
+
 @pytest.mark.parametrize("day", days.names())
 def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
     usual = system(day)
@@ -130,7 +153,6 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
             for step in scenario.steps:
                 _can_be_done(step, shown)
         for step in scenario.steps:
-            assert len(step.say) <= 170, f"{name}: a line of narration is read while the system moves: {step.say}"
             asked = step.ask
             said = [step.say, asked.because] if asked else [step.say]
             for measure in {named for text in said for named in _named(text)} | ({asked.answer} if asked else set()):

@@ -25,6 +25,8 @@ async def test_a_question_waits_for_what_is_expected(size: tuple[int, int]) -> N
         await until(lambda: isinstance(app.screen, Prompt) and "two: one for" in shown(app, "told"))
         assert "second time?" in shown(app, "told")
         assert "embedded" in app.export_screenshot(), "the map stands behind it"
+        box = app.screen.query_one("#prompt").region
+        assert box.width == (80 if size == NARROW else 72), "beside it are no ends of words"
         run.refusal = "choose one by its number, 1 to 2"
         await pilot.press(*"3", "enter")
         await until(lambda: "choose one by its number" in shown(app, "foot"))

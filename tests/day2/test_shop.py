@@ -77,7 +77,8 @@ def test_a_user_may_go(tmp_path: Path) -> None:
 def test_orders_reads_and_is_ready_without_users(orders_alone: TestClient) -> None:
     assert orders_alone.get("/readyz").status_code == 200
     assert orders_alone.get("/orders").json() == {"items": []}
-    assert orders_alone.get("/wallets/7").json() == {"user_id": "7", "balance": 0}
+    empty = orders_alone.get("/wallets/7")
+    assert (empty.status_code, empty.json()["code"]) == (503, "users_unavailable"), "there may be no such user"
     refused = orders_alone.post("/orders", json={"user_id": "7", "amount": 5})
     assert (refused.status_code, refused.json()["code"]) == (503, "users_unavailable")
     assert int(refused.headers["Retry-After"]) >= 1
@@ -192,6 +193,65 @@ def test_a_broken_contract_is_no_outage_and_a_deleted_user_is_none(batch: bool) 
     assert (broken.value.status, broken.value.code) == (502, "contract_broken")
     gone = Pages(Said("users", {"/users": {"items": []}}), Said("orders", ORDERS), batch=batch).of_orders(20)
     assert ([item["user"] for item in gone["items"]], gone["degraded"]) == ([None, None], [])
+
+
+class Passed(Neighbour):
+    """A neighbour whose whole app is in this process."""
+
+    def __init__(self, name: str, app: TestClient) -> None:
+        super().__init__(name, NOBODY, 1.0)
+        self._client = app
+
+
+@contextmanager
+def tuesday(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """The three services, without processes."""
+    with users_service(folder) as people:
+        monkeypatch.setattr(orders, "RestDirectory", lambda *_: _Directory(people))
+        shop = orders.Settings(
+            service_name="orders", database_url=f"sqlite:///{folder / 'orders.db'}", users_url=NOBODY
+        )
+        with TestClient(orders.create_app(shop)) as sales:
+            apps = {"users": people, "orders": sales}
+            monkeypatch.setattr(gateway, "Neighbour", lambda name, *_: Passed(name, apps[name]))
+            app = gateway.create_app(gateway.Settings(service_name="gateway", users_url=NOBODY, orders_url=NOBODY))
+            with TestClient(app) as client:
+                yield client
+
+
+class _Directory(RestDirectory):
+    def __init__(self, app: TestClient) -> None:
+        super().__init__(NOBODY, 1.0)
+        self._client = app
+
+
+def test_the_api_is_mondays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tuesday(tmp_path, monkeypatch) as client:
+
+        def code(response: httpx.Response) -> tuple[int, str]:
+            return response.status_code, response.json()["code"]
+
+        user = client.post("/users", json=PERSON).json()
+        assert code(client.get("/wallets/nobody")) == (404, "unknown_user")
+        assert client.get(f"/wallets/{user['id']}").json() == {"user_id": user["id"], "balance": 0}
+        order = client.post("/orders", json={"user_id": user["id"], "amount": 700}).json()
+        assert code(client.post("/orders", json={"user_id": "nobody", "amount": 1})) == (422, "unknown_user")
+        assert code(client.delete(f"/users/{user['id']}")) == (409, "user_has_orders")
+        assert code(client.post(f"/orders/{order['id']}/pay")) == (409, "insufficient_funds")
+        assert client.delete(f"/orders/{order['id']}").status_code == 204
+        assert client.delete(f"/users/{user['id']}").status_code == 204
+        assert code(client.delete(f"/users/{user['id']}")) == (404, "unknown_user")
+
+
+def test_nobody_is_deleted_while_orders_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with users_service(tmp_path) as people:
+        user_id = people.post("/users", json=PERSON).json()["id"]
+        apps = {"users": Passed("users", people), "orders": Neighbour("orders", NOBODY, 1.0)}
+        monkeypatch.setattr(gateway, "Neighbour", lambda name, *_: apps[name])
+        app = gateway.create_app(gateway.Settings(service_name="gateway", users_url=NOBODY, orders_url=NOBODY))
+        with TestClient(app) as client:
+            assert client.delete(f"/users/{user_id}").status_code == 503
+            assert people.get(f"/users/{user_id}").status_code == 200
 
 
 def test_the_gateway_is_ready_without_its_neighbours_and_says_so_of_them() -> None:

@@ -81,11 +81,11 @@ def test_the_name_of_the_service_means_all_its_instances() -> None:
     with started(SYSTEM) as live:
         live.ready()
         pids = {name: live.pid(name) for name in ("back-1", "back-2", "back-3", "front-1")}
-        live.control.add_fault("freeze back for ever")
+        assert live.control.add_fault("freeze back for ever").victims == 3
         assert [live.process(f"back-{number}").state for number in (1, 2, 3)] == ["frozen"] * 3
         live.control.heal()
         eventually(lambda: all(live.process(f"back-{number}").state == "ready" for number in (1, 2, 3)))
-        live.control.add_fault("kill back")
+        assert live.control.add_fault("kill back").victims == 3
         eventually(
             lambda: all(
                 (now := live.process(f"back-{number}")).state == "ready" and now.pid != pids[f"back-{number}"]

@@ -27,9 +27,20 @@ def without_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_grpc")
 def test_what_is_missing_is_refused_with_the_command() -> None:
-    with pytest.raises(extras.MissingExtra, match="speak grpc with grpc") as caught:
+    with pytest.raises(extras.MissingExtra, match=r"speak grpc with grpc and google\.protobuf") as caught:
         extras.must_have(system("grpc"))
     assert caught.value.command == "python3 -m pip install 'lab[grpc]'"
+
+
+def test_what_is_missing_of_several_is_named_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(name: str) -> object:
+        if name.startswith("google"):
+            raise ModuleNotFoundError("No module named 'google'")  # as find_spec does for what is in it
+        return object()
+
+    monkeypatch.setattr(extras, "find_spec", found)
+    with pytest.raises(extras.MissingExtra, match=r"speak grpc with google\.protobuf, which"):
+        extras.must_have(system("grpc"))
 
 
 @pytest.mark.usefixtures("without_grpc")

@@ -13,6 +13,9 @@ from lab.journal.telling import MOODS, milliseconds
 from lab.journal.visible import visible
 from lab.locale import tr
 
+MARKS = {True: "✓", False: "✗", None: "·"}
+"""Before an answer: whether it was predicted."""
+
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
 
@@ -40,11 +43,30 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
         out(line)
+    for line in _told(picture, record):
+        out(line)
     if picture.entity_counts:
         again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
     else:
         again = tr("To see it again: lab replay --run {id}", id=record.id)
     out(paint(again, "dim"))
+
+
+def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
+    """What the scenario asked and what was seen, and how to go on from it."""
+    answers = [note for note in picture.notes if note.topic == "answer"]
+    if answers:
+        yield ""
+        yield paint(tr("What was asked, and what was seen:"), "title")
+    for note in answers:
+        yield f"{MARKS[note.data.get('right')]} {note.text}"
+    over = next((note for note in picture.notes if note.topic == "scenario" and note.data.get("over")), None)
+    if over is None:
+        return
+    if answers and not record.options.predict:
+        yield tr("With --predict the scenario waits for your own answer before each fault.")
+    if following := over.data.get("next"):
+        yield tr("To play next: {command}", command=f"lab run {record.system} --scenario {following}")
 
 
 def _link(link: LinkSummary) -> tuple[str, ...]:

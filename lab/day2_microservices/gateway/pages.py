@@ -78,6 +78,10 @@ class Pages:
         items = [order.model_dump() | {"user": users.get(order.user_id)} for order in found]
         return _told({"items": items}, degraded)
 
+    def has_orders(self, user_id: str) -> bool:
+        """Raises Problem if orders cannot say."""
+        return bool(self._list(user_id=user_id, limit=1).items)
+
     def _many(self, ids: Iterable[str]) -> dict[str, User | None]:
         """One call for all of them, each named once; no call for nobody."""
         wanted = ",".join(sorted(set(ids)))

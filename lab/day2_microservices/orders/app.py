@@ -1,4 +1,4 @@
-"""HTTP: orders and wallets. Only what creates something asks users; what is read here is answered from here."""
+"""HTTP: orders and wallets. What creates something asks users; what is here is read without asking anybody."""
 
 from __future__ import annotations
 
@@ -63,6 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     def wallet(user_id: str) -> WalletView:
         with database.read() as session:
             found = session.get(Wallet, user_id)
+        if found is None:  # nothing was ever paid in: by somebody who is there, or by nobody?
+            users.need(user_id, 404)
         return WalletView(user_id=user_id, balance=found.balance if found else 0)
 
     @app.post("/wallets/{user_id}/deposit")

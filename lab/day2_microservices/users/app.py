@@ -124,7 +124,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.delete("/users/{user_id}", status_code=204)
     def remove(user_id: str) -> Response:
-        """Whether somebody has orders is not known here, and not asked: a user who is gone is shown as nobody."""
+        """Whether somebody has orders is not known here: the gateway asks before. A user who is gone is shown as
+        nobody."""
         with database.write() as session:
             session.delete(_find(session, user_id))
         return Response(status_code=204)

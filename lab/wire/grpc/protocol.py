@@ -11,6 +11,6 @@ PROTOCOL = Protocol(
     session="lab.wire.grpc.session:GrpcSession",
     op=r"\w*$|\w+/\w*$",
     example="UserService/Get*",
-    driver="grpc",
+    drivers=("grpc", "google.protobuf"),
     install=extra("grpc"),
 )
