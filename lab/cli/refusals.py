@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.cli import exits
 from lab.cli.failure import Failure
+from lab.course.setting import option
 from lab.locale import tr
 from lab.system.refusal import Refusal
 
@@ -63,6 +64,10 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "NoSystem": (exits.USAGE, NOTHING),
     "NotItsSetting": (exits.USAGE, DAYS),
     "OtherSetting": (exits.USAGE, DAYS),
+    "NotTogether": (
+        exits.USAGE,
+        lambda one: " ".join(["lab run", one.day, *(option(name, text) for name, text in one.chosen.items())]),
+    ),
     "NoRun": (exits.FAILED, _always("lab run day3")),
     "RunFailed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),
     "RunCrashed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),

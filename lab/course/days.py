@@ -18,6 +18,7 @@
     values = ["breaker", "jitter"]
     several = true                                   # as many of them as one likes, usually none
     about.en = "protections that are switched off"
+    needs = { saga = ["orchestration"] }             # optional: unless it is as usual, others must be one of these
 
 Beside it stands `system.py` with a `SYSTEM`, or, where there are settings, a function `system` that takes each of them
 by name and makes it; and `measures.py` (`lab.journal.window`), `scenarios/`, `lesson.<language>.md` and
@@ -36,7 +37,7 @@ from types import MappingProxyType
 import lab
 from lab.course import setting
 from lab.course.day import Day
-from lab.course.setting import Setting
+from lab.course.setting import Setting, Value
 from lab.locale import LANGUAGES, language, tr
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown
@@ -44,13 +45,31 @@ from lab.system.tables import Reader, Table, Unreadable, parse
 
 FILE, FORMAT = "day.toml", 1
 TOP = ("format", "title", "about", "first", "settings", "panels")
-SETTING = ("values", "several", "about")
+SETTING = ("values", "several", "about", "needs")
 _PACKAGE = re.compile(r"(day\d+)_\w+")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 
 
 class NotItsSetting(Refusal):
     """A day has no such setting, and another one has."""
+
+
+class NotTogether(Refusal):
+    """Two settings make no sense together. `chosen` is what would: settings that are not as usual, by name."""
+
+    def __init__(self, day: Day, one: Setting, settings: Mapping[str, str], other: str) -> None:
+        fitting = one.needs[other]
+        mended = {**settings, other: fitting[0]}
+        self.day = day.name
+        self.chosen = {name: text for name, text in mended.items() if text != day.settings[name].usual}
+        super().__init__(
+            tr(
+                "{one} makes no sense with {other}",
+                one=setting.option(one.name, settings[one.name]),
+                other=setting.option(other, settings[other]),
+            ),
+            tr("It goes with {option}.", option=setting.option(other, "|".join(fitting))),
+        )
 
 
 class InvalidDay(ValueError):
@@ -94,13 +113,13 @@ def _words(folder: Path) -> set[str]:
 def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System:
     """The day's system with these settings (the others as usual), with all that the day says about it. Raises Unknown,
     and Refusal if they do not go together."""
-    for name in chosen:
-        if name not in day.settings:
-            raise no_setting(day, name)
+    values = read(day, chosen)
     settings = {name: chosen.get(name, one.usual) for name, one in day.settings.items()}
+    _go_together(day, settings)
     if settings:
-        values = {name.replace("-", "_"): day.settings[name].read(text) for name, text in settings.items()}
-        made = resolve_name(f"{day.package}.system:system")(**values)
+        made = resolve_name(f"{day.package}.system:system")(
+            **{name.replace("-", "_"): value for name, value in values.items()}
+        )
     else:
         made = resolve_name(f"{day.package}.system:SYSTEM")
     assert isinstance(made, System)
@@ -108,11 +127,19 @@ def system(day: Day, chosen: Mapping[str, str] = MappingProxyType({})) -> System
         made,
         title=made.title or day.title[language()],
         settings=settings,
-        first=day.first,
-        scenarios=made.scenarios or (str(day.scenarios) if day.scenarios else None),
+        first=made.first or day.first,
+        scenarios=str(day.scenarios) if day.scenarios else None,
         measures=f"{day.package}.measures" if (day.folder / "measures.py").is_file() else "",
         panels=made.panels or day.panels,
     )
+
+
+def read(day: Day, chosen: Mapping[str, str]) -> dict[str, Value]:
+    """The value of each of the day's settings. Raises Unknown, NotItsSetting."""
+    for name in chosen:
+        if name not in day.settings:
+            raise no_setting(day, name)
+    return {name: one.read(chosen.get(name, one.usual)) for name, one in day.settings.items()}
 
 
 def no_setting(day: Day, name: str) -> Refusal:
@@ -123,6 +150,15 @@ def no_setting(day: Day, name: str) -> Refusal:
             tr("There are: {known}", known=", ".join(sorted(day.settings))) if day.settings else tr("There are none."),
         )
     return Unknown("setting", name, day.settings)
+
+
+def _go_together(day: Day, settings: Mapping[str, str]) -> None:
+    """Raises NotTogether."""
+    for name, one in day.settings.items():
+        if one.read(settings[name]) != one.read(one.usual):
+            for other, fitting in one.needs.items():
+                if settings[other] not in fitting:
+                    raise NotTogether(day, one, settings, other)
 
 
 def load(folder: Path) -> Day:
@@ -136,6 +172,7 @@ def load(folder: Path) -> Day:
     if (version := reader.need("", data, "format", int)) != FORMAT:
         reader.problem("format", f"{version} is unknown; this lab reads {FORMAT}")
     settings = {name: _setting(reader, name, table) for name, table in reader.tables(data, "settings").items()}
+    _check_needs(reader, settings)
     lesson = {path.name.split(".")[1]: path for path in sorted(folder.glob("lesson.*.md"))}
     for missing in set(LANGUAGES) - lesson.keys() if lesson else ():
         reader.problem(f"lesson.{missing}.md", "missing")
@@ -168,7 +205,23 @@ def _setting(reader: Reader, name: str, table: Table) -> Setting:
     several = reader.get(place, table, "several", bool, False)
     if several and not values:
         reader.problem(f"{place} several", tr("several of no values"))
-    return Setting(name=name, about=reader.text(place, table, "about"), values=values, several=several)
+    needed = reader.get(place, table, "needs", dict, {})
+    needs = {other: reader.words(f"{place} needs", needed, other) for other in needed}
+    return Setting(name=name, about=reader.text(place, table, "about"), values=values, several=several, needs=needs)
+
+
+def _check_needs(reader: Reader, settings: Mapping[str, Setting]) -> None:
+    """What a setting needs of another must be something that the other can be."""
+    for name, one in settings.items():
+        place = f"[settings.{name}] needs"
+        for other, fitting in one.needs.items():
+            try:
+                if other not in settings:
+                    raise Unknown("setting", other, settings)
+                for value in fitting:
+                    settings[other].read(value)
+            except Unknown as problem:
+                reader.problem(place, problem.what)
 
 
 def _folders() -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import lab
@@ -18,12 +18,14 @@ ON, OFF = "on", "off"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """A choice that a day leaves to its reader. `values` are the words that there are, the usual one first; without any
-    it is a switch, usually off. One that takes `several` of them (`breaker,jitter`) usually has none."""
+    it is a switch, usually off. One that takes `several` of them (`breaker,jitter`) usually has none. Unless it is as
+    usual, it `needs` other settings of the day to be one of these values."""
 
     name: str
     about: Mapping[str, str]
     values: tuple[str, ...] = ()
     several: bool = False
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def usual(self) -> str:
@@ -46,6 +48,11 @@ class Setting:
         if self.several:
             return tuple(word for word in self.values if word in words)
         return text if self.values else text == ON
+
+
+def option(name: str, text: str) -> str:
+    """What one types to choose that: `--saga orchestration`, or `--naive` for a switch that is on."""
+    return f"--{name}" if text == ON else f"--{name} {text}"
 
 
 def known() -> dict[str, dict[str, Setting]]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from lab.course import days
 from lab.course.day import Day
+from lab.course.setting import option
 from lab.faults import scenario as scenarios
 from lab.faults.scenario import Scenario
 from lab.locale import tr
@@ -37,10 +38,11 @@ def find(name: str, settings: Mapping[str, str] = MappingProxyType({}), played: 
             raise Refusal(tr("only days have settings, and {name} is a file", name=name))
         return _from_file(Path(name))
     day = days.find(name)
-    made = days.system(day, settings)
-    if played is not None and (needed := scenario(made, played).settings):
-        made = days.system(day, {**settings, **_needed(day, played, needed, settings)})
-    return made
+    days.read(day, settings)
+    if played is not None:
+        needed = _scenario(day.scenarios, played).settings
+        settings = {**settings, **_needed(day, played, needed, settings)}
+    return days.system(day, settings)
 
 
 def _needed(day: Day, played: str, needed: Mapping[str, tuple[str, ...]], chosen: Mapping[str, str]) -> dict[str, str]:
@@ -56,10 +58,9 @@ def _needed(day: Day, played: str, needed: Mapping[str, tuple[str, ...]], chosen
         elif given not in values:
             raise OtherSetting(
                 tr(
-                    "{scenario} cannot be played with --{name} {given}",
+                    "{scenario} cannot be played with {option}",
                     scenario=played,
-                    name=name,
-                    given=given,
+                    option=option(name, given),
                 ),
                 tr("It is made for {values}.", values=tr(" or ").join(values)),
             )
@@ -68,10 +69,15 @@ def _needed(day: Day, played: str, needed: Mapping[str, tuple[str, ...]], chosen
 
 def scenario(system: System, name: str) -> Scenario:
     """The scenario of that name. Raises Unknown, NoSystem."""
-    if name not in (names := scenario_names(system)):
+    return _scenario(Path(system.scenarios) if system.scenarios else None, name)
+
+
+def _scenario(folder: Path | None, name: str) -> Scenario:
+    names = scenarios.names(folder) if folder else []
+    if folder is None or name not in names:
         raise Unknown("scenario", name, names)
     try:
-        return scenarios.find(Path(system.scenarios or ""), name)
+        return scenarios.find(folder, name)
     except scenarios.InvalidScenario as problem:
         raise NoSystem(tr('the scenario "{name}" has mistakes', name=name), str(problem)) from None
 

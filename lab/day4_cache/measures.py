@@ -38,6 +38,11 @@ def p99(seen: Window) -> float:
     return quantile((flow.ms for flow in seen.flows("client->*", READ)), 0.99)
 
 
+def longest(seen: Window) -> float:
+    """Seconds that the catalog's slowest read took, whether somebody still waited for it or not."""
+    return max((float(line.data["ms"]) for line in seen.logs("read", "catalog*")), default=0.0) / 1000
+
+
 def slow_read(seen: Window) -> float:
     """Milliseconds that half of the origin's reads took at most."""
     return quantile((flow.ms for flow in seen.flows(ORIGIN, READ)), 0.5)

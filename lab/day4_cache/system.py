@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lab.locale import mark, tr
+from lab.locale import mark
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
-from lab.system.refusal import Refusal
 
 PRODUCTS = range(2, 61)
 """Those that visitors browse. Product 1 is on the front page: it is looked at when a scenario says so."""
@@ -16,16 +15,14 @@ NUMBERS = {"one": 1, "three": 3, "eight": 8, "forty": 40}
 SWITCHES = {"single-flight": "SINGLE_FLIGHT", "jitter": "JITTER", "negative": "NEG_TTL_S"}
 
 
-def system(*, strategy: str, invalidate: str, replicas: str, workers: str, without: tuple[str, ...]) -> System:
-    if invalidate == "before" and strategy != "cache-aside":
-        raise Refusal(
-            tr("{strategy} invalidates nothing before it writes", strategy=strategy),
-            tr("--invalidate before goes with --strategy cache-aside."),
-        )
+def system(
+    *, strategy: str, invalidate: str, redis_client: str, replicas: str, workers: str, without: tuple[str, ...]
+) -> System:
     env = {
         "STRATEGY": "cache-aside-hasty" if invalidate == "before" else strategy,
         "WORKERS": str(NUMBERS[workers]),
         **{SWITCHES[word]: "0" for word in without},
+        **({"REDIS_TIMEOUT_MS": "0"} if redis_client == "default" else {}),
     }
     return System(
         name="day4",

@@ -12,6 +12,7 @@ from string import Formatter
 
 import pytest
 
+from lab.cli import refusals
 from lab.course import days, systems
 from lab.faults import aim
 from lab.faults import scenario as scenarios
@@ -107,6 +108,54 @@ def test_a_setting_of_another_day_is_told_as_such() -> None:
         days.system(days.find("day2"), {"shape": "both"})
     with pytest.raises(days.NotItsSetting, match="not of day3"):
         days.system(days.find("day3"), {"shape": "both"})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told", "mended"),
+    [
+        (
+            {"strategy": "none", "without": "negative"},
+            "--without negative makes no sense with --strategy none\nIt goes with --strategy cache-aside|read-through|",
+            {"without": "negative"},
+        ),
+        (
+            {"strategy": "write-through", "invalidate": "before", "workers": "one"},
+            "--invalidate before makes no sense with --strategy write-through\nIt goes with --strategy cache-aside.",
+            {"invalidate": "before", "workers": "one"},
+        ),
+    ],
+)
+def test_settings_that_make_no_sense_together_are_refused_with_what_would(
+    chosen: dict[str, str], told: str, mended: dict[str, str]
+) -> None:
+    day = days.find("day4")
+    with pytest.raises(days.NotTogether) as caught:
+        days.system(day, chosen)
+    assert str(caught.value).startswith(told)
+    assert caught.value.chosen == mended
+    assert days.system(day, mended).settings["strategy"] == "cache-aside"
+    failure = refusals.failure(caught.value)
+    assert failure is not None
+    assert failure.next == "lab run day4 " + " ".join(f"--{name} {text}" for name, text in mended.items())
+
+
+def test_what_a_scenario_is_made_for_counts_before_what_goes_together() -> None:
+    with pytest.raises(systems.OtherSetting, match="redis-frozen cannot be played with --strategy none"):
+        systems.find("day4", {"strategy": "none", "redis-client": "default"}, "redis-frozen")
+
+
+def test_what_a_setting_needs_is_something_that_there_is(tmp_path: Path) -> None:
+    (tmp_path / "day.toml").write_text(
+        'format = 1\ntitle = { en = "x", uz = "x" }\nabout = { en = "x", uz = "x" }\n'
+        '[settings.lamps]\nvalues = ["one", "two"]\nabout = { en = "x", uz = "x" }\n'
+        '[settings.dim]\nabout = { en = "x", uz = "x" }\nneeds = { lamps = ["three"], fuse = ["on"] }\n'
+    )
+    with pytest.raises(days.InvalidDay) as caught:
+        days.load(tmp_path)
+    assert list(caught.value.problems) == [
+        '[settings.dim] needs: there is no value "three"',
+        '[settings.dim] needs: there is no setting "fuse"',
+    ]
 
 
 def test_what_is_wrong_in_a_days_file_is_told_in_place(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.journal.event import Flow
 from tests.playing import play
 
 PROTECTED = pytest.mark.parametrize("strategy", ["cache-aside", "read-through", "write-through", "write-behind"])
@@ -51,7 +52,20 @@ def test_a_frozen_cache_costs_two_tenths_of_a_second(tmp_path: Path) -> None:
     played = play(tmp_path, "day4", "redis-frozen")
     (half,) = played.answers
     assert 200 <= float(half) < 2000
+    assert played.measure("failed") == 0
     assert float(played.measure("p50", 26)) < 200
+    asked = {event.op.split()[0] for event in played.events if isinstance(event, Flow) and event.target == "redis"}
+    assert "GET" in asked
+    assert not asked & {"CLIENT", "HELLO"}, "new connections say nothing of the client, so that the story stays short"
+
+
+def test_a_client_that_nobody_bounds_waits_as_long_as_the_cache_stands_still(tmp_path: Path) -> None:
+    bounded = play(tmp_path / "a", "day4", "redis-frozen")
+    default = play(tmp_path / "b", "day4", "redis-frozen", **{"redis-client": "default"})
+    assert float(default.answers[0]) > 5 * float(bounded.answers[0])
+    assert float(bounded.measure("longest", 10)) < 5
+    assert 10 < float(default.measure("longest", 10)) < 20, "from the freeze to its end, twelve seconds later"
+    assert float(default.measure("failed")) > 20
 
 
 def test_a_copy_deleted_before_the_write_comes_back_old(tmp_path: Path) -> None:

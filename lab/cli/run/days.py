@@ -41,7 +41,7 @@ def days(
         out(f"{paint(each.name, 'name')}  {paint(each.title[language()], 'title')}")
         out(f"      {each.about[language()]}")
         for setting in each.settings.values():
-            out(f"  --{_typed(setting)}  {paint(setting.about[language()], 'dim')}")
+            out(f"  --{_typed(setting)}  {paint(setting.about[language()] + _goes_with(setting), 'dim')}")
         for scenario in _scenarios(each):
             out(f"  {scenario.name:<20}  {scenario.title}{paint(_needs(scenario), 'dim')}")
             if day:
@@ -67,6 +67,12 @@ def _typed(setting: Setting) -> str:
     return f"{setting.name} {values}" if values else setting.name
 
 
+def _goes_with(setting: Setting) -> str:
+    """Of which other settings it makes sense with some values only, those."""
+    needed = [f"--{name} {'|'.join(values)}" for name, values in setting.needs.items()]
+    return f"  ({', '.join(needed)})" if needed else ""
+
+
 def _needs(scenario: Scenario) -> str:
     """The settings without which it is not played, where these are not the usual ones."""
     fixed = [f"--{name} {values[0]}" for name, values in scenario.settings.items() if len(values) == 1]
@@ -79,7 +85,13 @@ def _data(day: Day) -> dict[str, object]:
         "title": day.title[language()],
         "about": day.about[language()],
         "settings": [
-            {"name": one.name, "values": one.values, "several": one.several, "about": one.about[language()]}
+            {
+                "name": one.name,
+                "values": one.values,
+                "several": one.several,
+                "needs": one.needs,
+                "about": one.about[language()],
+            }
             for one in day.settings.values()
         ],
         "scenarios": [

@@ -37,12 +37,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _option(name: str, of: Mapping[str, Setting]) -> Parameter:
-    days, (first, *_) = ", ".join(of), of.values()
+    first = next(iter(of.values()))
     values = "|".join(dict.fromkeys(word for one in of.values() for word in one.values))
     option = typer.Option(
         f"--{name}",
         metavar=f"{values}[,…]" if first.several else values or None,
-        help=f"{days}: {first.about.get(language(), '')}",
+        help=_about(of),
         rich_help_panel=PANEL,
         autocompletion=_completer(name) if values else None,
     )
@@ -50,6 +50,14 @@ def _option(name: str, of: Mapping[str, Setting]) -> Parameter:
     return Parameter(
         _parameter(name), Parameter.KEYWORD_ONLY, default=None if values else False, annotation=Annotated[kind, option]
     )
+
+
+def _about(of: Mapping[str, Setting]) -> str:
+    """What the setting is in each day, said once for those that say the same: `day4, day5: ...; day1: ...`."""
+    days: dict[str, list[str]] = {}
+    for day, one in of.items():
+        days.setdefault(one.about.get(language(), ""), []).append(day)
+    return "; ".join(f"{', '.join(names)}: {about}" for about, names in days.items())
 
 
 def _completer(name: str) -> Callable[[typer.Context, str], list[str]]:

@@ -35,6 +35,7 @@ class Settings(ServiceSettings):
     neg_ttl_s: float = 2.0
     """0: what does not exist is not remembered."""
     redis_timeout_ms: int = 200
+    """0: what the client's own defaults are."""
     workers: int = 40
     """Requests that are worked on at one time; the others wait for their turn."""
     jitter: int = 1
@@ -55,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         ttl=settings.cache_ttl_s,
         negative_ttl=settings.neg_ttl_s,
         jitter=bool(settings.jitter),
-        timeout=settings.redis_timeout_ms / 1000,
+        timeout=settings.redis_timeout_ms / 1000 or None,
     )
     loading = Loading(cache, origin, single_flight=bool(settings.single_flight))
     products = STRATEGIES[settings.strategy](cache, loading, origin)

@@ -7,10 +7,12 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 from pydantic import ValidationError
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.retry import Retry
 
 from lab.day4_cache.catalog.origin import Product
@@ -18,6 +20,12 @@ from lab.day4_cache.catalog.origin import Product
 JITTER = 0.2
 NOTHING = "null"
 """The copy of a product that there is not."""
+
+_QUIET: dict[str, Any] = {
+    "protocol": 2,  # with 3 redis-py asks on each connection for notices of maintenance, an error on most servers
+    "driver_info": None,  # or each connection begins with two commands that say which library this is
+    "decode_responses": True,
+}
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +42,11 @@ class CacheDown(Exception):
 
 
 class Cache:
-    """`timeout` is for each answer of Redis. Left to itself redis-py waits 5 s and asks ten times more: of a frozen
-    Redis one hears after a minute. A fallback is as fast as the failure that it waits for."""
+    """`timeout` (seconds) is for each answer of Redis, which is asked once. A fallback is as fast as the failure that
+    it waits for."""
 
-    def __init__(self, url: str, *, ttl: float, negative_ttl: float, jitter: bool, timeout: float) -> None:
-        self._redis = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,  # with 3 redis-py asks on each connection for notices of maintenance, an error on most servers
-            decode_responses=True,
-        )
+    def __init__(self, url: str, *, ttl: float, negative_ttl: float, jitter: bool, timeout: float | None) -> None:
+        self._redis = _default(url) if timeout is None else _bounded(url, timeout)
         self._ttl = ttl
         self._negative_ttl = negative_ttl
         self._jitter = JITTER if jitter else 0.0
@@ -101,6 +102,18 @@ class Cache:
         except redis.RedisError as error:
             log.warning("the cache fails: %r", error, extra={"event": "cache-down"})
             raise CacheDown(repr(error)) from error
+
+
+def _bounded(url: str, timeout: float) -> redis.Redis:
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0), **_QUIET
+    )
+
+
+def _default(url: str) -> redis.Redis:
+    """What redis-py 8 does if nobody says anything: it waits 5 s and asks ten times more, with up to 1 s between, so
+    that a frozen Redis is given up after a minute. (`from_url` alone would wait 5 s and ask once.)"""
+    return redis.Redis(**parse_url(url), **_QUIET)  # type: ignore[no-untyped-call]
 
 
 def _key(product_id: str) -> str:
