@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lab.locale import VARIABLE
 from tests.brokers import EmbeddedBroker, PrivateBroker, rabbitmq_installed, shared_rabbit
@@ -16,6 +17,10 @@ from tests.brokers import EmbeddedBroker, PrivateBroker, rabbitmq_installed, sha
 # Tests start hundreds of interpreters; each would compile the lab for itself where nothing compiled may be kept.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Hypothesis judges what comes out, not how long a busy machine took for it.
+settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lab")
 
 HERE = Path(__file__).parent
 WORKER = "PYTEST_XDIST_WORKER"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import uuid
@@ -190,11 +191,22 @@ def test_instances_share_the_work_and_one_that_leaves_hands_over_what_it_had_not
         return {name for name, _ in got}
 
     first = bench.service("consumer", {"happened": handler("first")})
+    bench.service("consumer", {"happened": handler("second")})
     service = bench.service("producer")
+    warming = itertools.count(1000)
+
+    def shared() -> bool:
+        """Whether each has its part. While they share out, the group accepts no commit, and what was handled comes
+        again to whoever gets the partition."""
+        bench.tell(service, "happened", next(warming))
+        return worked() == {"first", "second"}
+
+    eventually(shared, every=0.2)
+    eventually(lambda: lag(bench.address, f"{bench.prefix}-consumer", EVENTS) == 0)
+    got.clear()
+
     for n in range(100):
         bench.tell(service, "happened", n)
-    eventually(lambda: worked() == {"first"})
-    bench.service("consumer", {"happened": handler("second")})
     eventually(lambda: worked() == {"first", "second"})
     first.stop()
     eventually(lambda: len({n for _, n in got}) == 100, 40)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.course import labtoml, manifest, records
@@ -114,14 +114,12 @@ def test_a_file_that_nobody_would_write(reader: str, nasty: str) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(deadline=None)
 @given(data=st.dictionaries(KEYS, VALUES, max_size=6))
 def test_a_file_with_anything_anywhere(reader: str, data: dict[str, Any]) -> None:
     answer(reader, "\n".join(f"{json.dumps(key)} = {written(one)}" for key, one in data.items()).encode())
 
 
 @pytest.mark.parametrize("reader", READERS)
-@settings(deadline=None)
 @given(text=st.binary(max_size=200))
 def test_a_file_of_any_bytes(reader: str, text: bytes) -> None:
     answer(reader, text)
@@ -138,7 +136,6 @@ LINES = st.sampled_from(
 STORED = JSON | LINES | st.binary(max_size=99)
 
 
-@settings(deadline=None)
 @given(STORED)
 def test_what_was_stored(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -155,7 +152,6 @@ def test_what_was_stored(data: bytes) -> None:
             decode(data, dict)
 
 
-@settings(deadline=None)
 @given(STORED)
 def test_what_a_program_writes(line: bytes) -> None:
     assert from_line(to_line(log_event("orders", "stdout", line))).source == "orders"
@@ -165,7 +161,6 @@ WORDS = 'latency a:b 300ms x3 9% on for ²s 1e999 code=² ever error OOM status 
 FAULT_WORDS = st.sampled_from([*WORDS.split(), "9" * 5_000, "x" + "9" * 5_000, "9" * 300 + "ms"])
 
 
-@settings(deadline=None)
 @given(st.lists(FAULT_WORDS) | st.lists(st.text(max_size=9)))
 def test_the_text_of_a_fault(words: list[str]) -> None:
     with contextlib.suppress(FaultError):

@@ -97,7 +97,7 @@ def test_a_star_of_services_around_one_broker() -> None:
     covered(chart)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sets(
         st.tuples(st.integers(0, 6), st.integers(0, 6)).filter(lambda pair: pair[0] != pair[1]), min_size=1, max_size=10

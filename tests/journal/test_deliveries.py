@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.journal.deliveries import Deliveries
@@ -59,7 +59,6 @@ def test_unacked_is_told_from_the_wire(name: str) -> None:
     assert unacked(seen) == expected
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_unacked_agrees_with_a_broker_that_keeps_books(data: st.DataObject) -> None:
     """A model with two connections: deliveries, acks, and connections that end with all they hold."""

@@ -39,7 +39,7 @@ def any_event() -> st.SearchStrategy[Event]:
 
 
 @given(st.lists(any_event(), max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_every_kind_of_event_comes_back_as_it_was(tmp_path: Path, events: list[Event]) -> None:
     path = tmp_path / "journal.ndjson"
     path.unlink(missing_ok=True)

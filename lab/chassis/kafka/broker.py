@@ -1,18 +1,21 @@
 """Kafka as a service's broker: one topic for all events, one group for the service.
 
-    shop.events ──▶ group `orders` ──▶ handler
-      key = entity        ▲  │ try again later     │ cannot be understood, or tried too often
-                          │  ▼                     ▼
-                          └─ orders.retry      orders.dlq
+    shop.events ──▶ group `orders` ──────────▶ handler
+      key = entity                             ▲  │  │ cannot be understood, or tried too often
+            group `orders.retry` ──────────────┘  │  ▼
+                    ▲                             │ orders.dlq
+                    └── orders.retry ◀────────────┘ try again later
 
 Every service reads the whole topic and passes over what is not for it: a log is not emptied by being read. A record
 that fails is stored once more, in the service's own retry topic, and waits there until it is due; so it loses its place
-in the order of its key, which handlers bear anyhow.
+in the order of its key, which handlers bear anyhow. A group shares out its partitions by their number, whatever their
+topic: in one group for both topics, one of two instances could get all events, the other all that is tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from lab.chassis.broker import EVENTS, Handle, Message, Subscription, Verdict
 from lab.chassis.events import Event
@@ -32,6 +35,26 @@ class Topics(QueueNames):
         return f"{self.queue}.retry"
 
 
+class Consumers:
+    """Several consumers as one."""
+
+    def __init__(self, consumers: Iterable[Consumer]) -> None:
+        self._consumers = list(consumers)
+
+    def start(self) -> None:
+        for one in self._consumers:
+            one.start()
+
+    def stop(self) -> None:
+        """Both leave at once: each may wait for its handlers."""
+        with ThreadPoolExecutor(len(self._consumers)) as together:
+            list(together.map(Consumer.stop, self._consumers))
+
+    def check(self) -> str | None:
+        """For `/readyz`."""
+        return next((trouble for one in self._consumers if (trouble := one.check())), None)
+
+
 class Kafka:
     """See `broker.Broker`. `on_unreadable` is called with the id of a message and the group that parked it."""
 
@@ -42,15 +65,20 @@ class Kafka:
         self._subscriptions: list[Subscription] = []
         self._deal: Handle | None = None
         self.publisher = Publisher(settings.kafka_bootstrap, settings.service_name)
-        self.consumer = Consumer(
-            settings.kafka_bootstrap,
-            settings.service_name,
-            [EVENTS, self._names.retry()],
+        self.consumer = Consumers(
+            self._consumer(topic, group)
+            for topic, group in ((EVENTS, settings.service_name), (self._names.retry(), self._names.retry()))
+        )
+
+    def _consumer(self, topic: str, group: str) -> Consumer:
+        return Consumer(
+            self._settings.kafka_bootstrap,
+            group,
+            topic,
             self._handle,
-            name=settings.service_name,
-            prefetch=settings.prefetch,
-            workers=settings.workers,
-            session_timeout_ms=settings.kafka_session_timeout_ms,
+            prefetch=self._settings.prefetch,
+            workers=self._settings.workers,
+            session_timeout_ms=self._settings.kafka_session_timeout_ms,
         )
 
     def subscribe(self, subscription: Subscription) -> None:

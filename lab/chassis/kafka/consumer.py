@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer as Client
@@ -41,22 +41,21 @@ Partition = tuple[str, int]
 
 
 class Consumer:
-    """Consumes some topics as a member of `group`; begins again until it is stopped."""
+    """Consumes a topic as a member of `group`; begins again until it is stopped."""
 
     def __init__(
         self,
         bootstrap: str,
         group: str,
-        topics: Sequence[str],
+        topic: str,
         handle: Handle,
         *,
-        name: str,
         prefetch: int,
         workers: int,
         session_timeout_ms: int,
     ) -> None:
         self._settings = {
-            **settings(bootstrap, f"{name} consumer", self._on_error),
+            **settings(bootstrap, f"{group} consumer", self._on_error),
             "group.id": group,
             "auto.offset.reset": "earliest",  # a new group begins with the first event, not with the next one
             "enable.auto.commit": False,  # the default commits what was polled, handled or not
@@ -69,7 +68,7 @@ class Consumer:
             "fetch.wait.max.ms": 100,  # a broker answers as soon as it has something; librdkafka's mock waits this out
         }
         self._group = group
-        self._topics = list(topics)
+        self._topic = topic
         self._handle = handle
         self._prefetch = prefetch
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handler")
@@ -110,8 +109,8 @@ class Consumer:
     def _consume(self) -> None:
         client = Client(self._settings)
         try:
-            self._find_topics(client)
-            client.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+            self._find_topic(client)
+            client.subscribe([self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             while not (self._stopping.is_set() or self._contact.broken):
                 self._take(client.poll(POLL))
                 for lane in self._lanes.values():
@@ -122,18 +121,17 @@ class Consumer:
                     self._commit(client, self._lanes)
                 self._contact.ask(client)
         finally:
+            self._leave(client)
             self._contact.ended()
-            self._give_up(client, list(self._lanes))
             client.close()
 
-    def _find_topics(self, client: Client) -> None:
-        """Ask for each topic, which makes one that is not there yet. The client itself would ask again for a missing
+    def _find_topic(self, client: Client) -> None:
+        """Ask for the topic, which makes it if it is not there yet. The client itself would ask again for a missing
         one every few seconds only."""
-        missing = list(self._topics)
-        while missing and not self._stopping.is_set():
+        while not self._stopping.is_set():
             try:
-                client.list_topics(missing[0], timeout=1.0)
-                missing.pop(0)
+                client.list_topics(self._topic, timeout=1.0)
+                return
             except KafkaException:
                 self._stopping.wait(0.2)
 
@@ -161,21 +159,22 @@ class Consumer:
                 client.resume([TopicPartition(topic, partition)])
                 lane.paused = False
 
-    def _commit(self, client: Client, partitions: Iterable[Partition]) -> None:
-        """Say how far we came. If the group has gone on without us, the records come again, to us or to others; if
-        nobody answered, it is said again."""
+    def _commit(self, client: Client, partitions: Iterable[Partition]) -> bool:
+        """Say how far we came; whether it was accepted. If the group has gone on without us, the records come again,
+        to us or to others; if nobody answered, it is said again."""
         self._committed = time.monotonic()
         lanes = {one: lane for one in partitions if (lane := self._lanes.get(one))}
         done = {one: offset for one, lane in lanes.items() if (offset := lane.to_commit) is not None}
         if not done:
-            return
+            return True
         try:
             client.commit(offsets=[TopicPartition(*one, offset) for one, offset in done.items()], asynchronous=False)
         except KafkaException as error:
             log.warning("not committed: %s", error.args[0].str(), extra={"event": "commit"})
-        else:
-            for one, offset in done.items():
-                lanes[one].committed = offset
+            return False
+        for one, offset in done.items():
+            lanes[one].committed = offset
+        return True
 
     def _on_assign(self, _client: Client, partitions: list[TopicPartition]) -> None:
         log.info("partitions: %s more", len(partitions), extra={"event": "rebalance", "group": self._group})
@@ -191,13 +190,24 @@ class Consumer:
 
     def _give_up(self, client: Client, partitions: list[Partition]) -> None:
         """Finish what is under way, and say how far we came."""
-        deadline = time.monotonic() + PATIENCE
-        for partition in partitions:
-            if lane := self._lanes.get(partition):
-                lane.close(max(0.0, deadline - time.monotonic()))
+        self._finish(partitions, time.monotonic() + PATIENCE)
         self._commit(client, partitions)
         for partition in partitions:
             self._lanes.pop(partition, None)
+
+    def _leave(self, client: Client) -> None:
+        """Give up everything. If the group is sharing out its partitions, it waits for us to take part in that: so we
+        do, and then say how far we came."""
+        deadline = time.monotonic() + PATIENCE
+        self._finish(self._lanes, deadline)
+        while not (self._commit(client, self._lanes) or self._contact.broken or time.monotonic() > deadline):
+            client.poll(POLL)  # what it brings is not handled, so others get it
+        self._lanes.clear()
+
+    def _finish(self, partitions: Iterable[Partition], deadline: float) -> None:
+        for partition in partitions:
+            if lane := self._lanes.get(partition):
+                lane.close(max(0.0, deadline - time.monotonic()))
 
     # -- a worker's thread -------------------------------------------------------------------------------------------
 

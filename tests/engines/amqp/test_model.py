@@ -142,7 +142,7 @@ QUEUES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", QUEUES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=steps)
 def test_a_queue_is_what_the_model_says(amqp_broker: PrivateBroker, kind: str, script: list[Step]) -> None:
     rules, arguments = QUEUES[kind]

@@ -130,7 +130,7 @@ lines = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(lines, min_size=1, max_size=14))
 def test_whatever_happens_all_of_it_is_inside_the_frame(story: list[Line]) -> None:
     root = Xml.fromstring(svg(story))

@@ -81,7 +81,7 @@ def test_one_broker_a_folder(tmp_path: Path) -> None:
     opened(tmp_path).close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.tuples(st.sampled_from("pppadrt"), st.integers(0, 30)), max_size=120),
     file_bytes=st.sampled_from([300, 1000, 1 << 20]),
@@ -123,7 +123,7 @@ def test_the_log_against_a_plain_model(
     assert found == model
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_torn_tail_is_cut_off(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """The power goes at any byte: every message written wholly before is there, none is made up, and it goes on."""
@@ -196,7 +196,7 @@ def test_a_file_of_something_else_is_not_eaten(tmp_path: Path) -> None:
 TARGETS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**48), st.floats(0, 2e9), st.integers(0, 1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(targets=st.lists(TARGETS, min_size=1, max_size=20), times=st.integers(1, 7000), content=st.binary(max_size=50))
 def test_a_message_record_says_which_queues_hold_it(
     targets: list[tuple[int, int, float, int]], times: int, content: bytes

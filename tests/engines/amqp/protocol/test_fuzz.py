@@ -62,7 +62,7 @@ LIFE: list[bytes] = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_bytes_break_a_connection(data: st.DataObject) -> None:
     order = data.draw(st.one_of(st.just(LIFE), st.permutations(LIFE[4:]).map(lambda rest: LIFE[:4] + rest)))
