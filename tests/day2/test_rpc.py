@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -59,6 +61,38 @@ def test_many_are_one_call() -> None:
         with pytest.raises(grpc.RpcError) as refused:
             users.BatchGetUsers(users_pb2.BatchGetUsersRequest(ids=map(str, range(101))), timeout=5)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class ShuttingDown(users_pb2_grpc.UserServiceServicer):
+    """Cancels the first calls that reach it, as a server does that stops in this moment."""
+
+    def __init__(self, cancels: int) -> None:
+        self.asked = 0
+        self._cancels = cancels
+
+    def GetUser(self, request: Any, context: Any) -> users_pb2.User:  # noqa: N802
+        self.asked += 1
+        if self.asked <= self._cancels:
+            context.abort(grpc.StatusCode.CANCELLED, "the server stops")
+        return users_pb2.User(id=request.id)
+
+
+def test_what_a_stopping_server_cancels_is_asked_once_more() -> None:
+    for cancels in (1, 2):
+        server = grpc.server(ThreadPoolExecutor(1))
+        users = ShuttingDown(cancels)
+        users_pb2_grpc.add_UserServiceServicer_to_server(users, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            if cancels == 1:
+                assert asked(f"127.0.0.1:{port}", "7")
+            else:
+                with pytest.raises(Unavailable, match="CANCELLED"):
+                    asked(f"127.0.0.1:{port}", "7")
+            assert users.asked == 2
+        finally:
+            server.stop(0).wait()
 
 
 def test_nobody_knows_after_the_deadline_or_an_error_or_without_a_server() -> None:
