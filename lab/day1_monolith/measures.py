@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-
-import grimp
 
 from lab.journal.event import Flow, Process
 from lab.journal.window import Window, quantile
+from lab.system.inside import FACE, inside
 
-HERE = Path(__file__).parent
 DOWN = ("stopping", "backoff", "stopped")
 
 
@@ -144,34 +140,21 @@ def faster(seen: Window) -> str:
 
 def entangled_monolith(_: Window) -> float:
     """Functions that see the tables of users and those of orders."""
-    tree = ast.parse((HERE / "monolith" / "app.py").read_text(encoding="utf-8"))
-    return sum(
-        {"User", "Order"} <= {part.id for part in ast.walk(function) if isinstance(part, ast.Name)}
-        for function in tree.body
-        if isinstance(function, ast.FunctionDef)
-    )
+    return inside(f"{__package__}.monolith").entangled
 
 
 def walls_modular(_: Window) -> str:
     """Which module imports which, and whether only its face."""
-    root = f"{__package__}.modular"
-    graph = grimp.build_graph("lab", cache_dir=None)
-    modules = [name for name in graph.find_children(root) if graph.find_children(name)]
-    found: list[str] = []
-    for importer in modules:
-        for imported in modules:
-            inside = graph.find_descendants(imported)
-            if importer != imported:
-                uses = [
-                    target
-                    for source in graph.find_descendants(importer)
-                    for target in graph.find_modules_directly_imported_by(source)
-                    if target == imported or target in inside
-                ]
-                if uses:
-                    how = "" if set(uses) == {imported} else " (!)"
-                    found.append(f"{importer.rpartition('.')[2]}→{imported.rpartition('.')[2]}{how}")
-    return ", ".join(sorted(found))
+    found = inside(f"{__package__}.modular").imports
+    return ", ".join(f"{one}→{other}{'' if how == FACE else ' (!)'}" for (one, other), how in found.items())
+
+
+def gap_monolith(seen: Window) -> float:
+    return gap(_of(seen, "monolith"))
+
+
+def gap_modular(seen: Window) -> float:
+    return gap(_of(seen, "modular"))
 
 
 def _of(seen: Window, shop: str) -> Window:

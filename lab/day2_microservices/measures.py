@@ -10,6 +10,8 @@ from lab.journal.window import Window, quantile
 from lab.system.links import ends
 
 SERVICES = ("gateway", "orders", "users")
+QUESTION = "orders->broker"
+"""The link that carries questions to users where they go through the broker."""
 SLOW = 500.0
 """Milliseconds from which a service looks slow to those who ask it."""
 
@@ -32,6 +34,27 @@ def unreadable(seen: Window) -> float:
 def slowest(seen: Window) -> float:
     """Seconds that a visitor waited for an answer, at most."""
     return max((flow.ms or 0.0 for flow in seen.flows("client->*")), default=0.0) / 1000
+
+
+def p99(seen: Window) -> float:
+    """Milliseconds that 99 of 100 requests took at most."""
+    return quantile((flow.ms for flow in seen.flows("client->*")), 0.99)
+
+
+def calls_per_order(seen: Window) -> float:
+    """Questions over the network, by whatever transport, that placing an order takes: the middle one of all orders."""
+    inside = Counter(
+        flow.correlation
+        for flow in seen.flows()
+        if (flow.role == "call" and set(ends(flow.link)) <= set(SERVICES))
+        or (flow.role == "message" and flow.link == QUESTION)
+    )
+    return quantile((inside[flow.correlation] for flow in _placed(seen)), 0.5)
+
+
+def order_ms(seen: Window) -> float:
+    """Milliseconds that half of the orders took at most."""
+    return quantile((flow.ms for flow in _placed(seen)), 0.5)
 
 
 def p50_users(seen: Window) -> float:
@@ -172,6 +195,10 @@ def _answers(seen: Window) -> Counter[str]:
 
 def _overviews(seen: Window) -> Sequence[Flow]:
     return [flow for flow in seen.flows("client->*", "GET /pages/orders") if flow.status == "200"]
+
+
+def _placed(seen: Window) -> Sequence[Flow]:
+    return [flow for flow in seen.flows("client->*", "POST /orders") if flow.status == "201"]
 
 
 def _reads(seen: Window) -> Sequence[Flow]:

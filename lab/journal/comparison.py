@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.journal.event import FaultChange, Flow
-from lab.journal.operation import operation
+from lab.journal.event import FaultChange, Flow, Process
+from lab.journal.reach import Span, Visit, reach, slow_endpoint, spans_of, visit
 from lab.journal.window import Window, quantile
 from lab.locale import mark
 from lab.system.model import CLIENT
 
-SLOW = 3.0
-"""An operation is hit by a fault if half of its requests take so many times as long as without, or some fail."""
+AT_ONCE = 3.0
+"""Seconds for which a fault counts that happens at once (a kill): a restart takes about that long."""
 
 LABELS: Mapping[str, str] = {
     "units": mark("deploy units"),
@@ -23,9 +22,11 @@ LABELS: Mapping[str, str] = {
     "p99": mark("p99, ms"),
     "calls": mark("internal calls per request"),
     "messages": mark("messages per request"),
+    "calls_order": mark("internal calls per order"),
+    "messages_order": mark("messages per order"),
     "store": mark("cache commands per request"),
-    "radius": mark("operations hit by a fault, %"),
-    "recovery": mark("recovery after a fault, s"),
+    "radius": mark("blast radius, % of operations"),
+    "recovery": mark("recovery, s"),
     "memory": mark("memory, MB"),
 }
 """What each figure is called, in the order in which they are told."""
@@ -34,9 +35,12 @@ LABELS: Mapping[str, str] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """`units` are programs of the system's own that are deployed apart. `calls`, `messages` and `store` are per request
-    of a visitor: calls from service to service, messages handed to a broker, commands to a cache. `radius` (percent) is
-    how many of the visitors' operations a fault hit, `recovery` the seconds from the last fault's end to the last
-    failure after it; both are None if there was no fault, and `memory` (MB, of services) if nobody looked."""
+    of a visitor: calls from service to service, messages handed to a broker, commands to a cache. Those per order are
+    of requests that place, pay or cancel one, for each that was placed; None if none was.
+
+    `radius` (percent) is how many of the visitors' operations became slow or failed: while a fault or a restart was
+    there, else while a slow endpoint was asked. `recovery` are the seconds from the end of that to the last failure
+    after it. Both are None if there was nothing of the kind, and `memory` (MB, of services) if nobody looked."""
 
     units: int
     requests: int
@@ -46,6 +50,8 @@ class Figures:
     calls: float
     messages: float
     store: float
+    calls_order: float | None
+    messages_order: float | None
     radius: float | None
     recovery: float | None
     memory: float | None = None
@@ -55,26 +61,38 @@ def figures(seen: Window, memory: float | None = None) -> Figures:
     """The figures of a stretch of a run; `memory` in MB, as somebody measured it."""
     services = {one.name for one in seen.system.services if one.role == "service"}
     flows = [event for event in seen.events if isinstance(event, Flow)]
-    visits = [flow for flow in flows if flow.source == CLIENT and flow.role == "call"]
+    asked = [flow for flow in flows if flow.source == CLIENT and flow.role == "call"]
     inside = [flow for flow in flows if flow.source != CLIENT]
-    each = max(1, len(visits))
+    calls = [flow for flow in inside if flow.role == "call" and _service(seen, flow.target) in services]
+    messages = [flow for flow in inside if flow.role == "message"]
+    visits = [visit(flow) for flow in asked]
+    spans = _disturbed(seen)
+    slow = "" if spans else slow_endpoint(visits)
+    others = [one for one in visits if one.what != slow]
+    reached = reach(others, spans or spans_of(visits, slow)) if spans or slow else None
+    each = max(1, len(asked))
     return Figures(
         units=len(services),
-        requests=len(visits),
-        failed=sum(map(_failed, visits)),
-        p50=quantile((flow.ms for flow in visits), 0.5),
-        p99=quantile((flow.ms for flow in visits), 0.99),
-        calls=sum(flow.role == "call" and _service(seen, flow.target) in services for flow in inside) / each,
-        messages=sum(flow.role == "message" for flow in inside) / each,
+        requests=len(asked),
+        failed=sum(one.failed for one in visits),
+        p50=quantile((flow.ms for flow in asked), 0.5),
+        p99=quantile((flow.ms for flow in asked), 0.99),
+        calls=len(calls) / each,
+        messages=len(messages) / each,
         store=sum(flow.role == "call" and flow.protocol == "redis" for flow in inside) / each,
-        radius=_radius(seen, visits),
-        recovery=_recovery(seen, visits),
+        calls_order=_per_order(asked, calls),
+        messages_order=_per_order(asked, messages),
+        radius=reached.percent if reached else None,
+        recovery=_recovery(visits, spans) if spans else None,
         memory=memory,
     )
 
 
-def _failed(flow: Flow) -> bool:
-    return flow.outcome not in ("ok", "late", "duplicate") or flow.status[:1] == "5"
+def _per_order(asked: Sequence[Flow], inside: Sequence[Flow]) -> float | None:
+    """How many of these belong to requests that change an order, for each order that was placed."""
+    placed = sum(flow.op == "POST /orders" and flow.status[:1] == "2" for flow in asked)
+    changing = {flow.correlation for flow in asked if flow.op.startswith("POST /orders")} - {""}
+    return sum(flow.correlation in changing for flow in inside) / placed if placed else None
 
 
 def _service(seen: Window, instance: str) -> str:
@@ -82,41 +100,31 @@ def _service(seen: Window, instance: str) -> str:
     return service.name if service else instance
 
 
-def _faults(seen: Window) -> list[tuple[float, float]]:
-    """When faults were there; one that happens at once (a kill) counts for the seconds that a restart takes."""
-    spans: dict[str, tuple[float, float]] = {}
+def _disturbed(seen: Window) -> list[Span]:
+    """When faults were there, and when a service of ours was being started again."""
+    spans: dict[str, Span] = {}
     for event in seen.events:
         if isinstance(event, FaultChange):
             began, _ = spans.get(event.id, (event.t, event.t))
             if event.change == "added":
                 spans[event.id] = began, seen.until
             elif event.change in ("healed", "expired"):
-                spans[event.id] = began, max(event.t, began + 3.0)
-    return list(spans.values())
+                spans[event.id] = began, max(event.t, began + AT_ONCE)
+    return [*spans.values(), *_restarts(seen)]
 
 
-def _radius(seen: Window, visits: list[Flow]) -> float | None:
-    spans = _faults(seen)
-    if not spans:
-        return None
-    during, without = defaultdict[str, list[Flow]](list), defaultdict[str, list[Flow]](list)
-    for flow in visits:
-        hit = any(began <= flow.t <= ended for began, ended in spans)
-        (during if hit else without)[f"{flow.target} {operation(flow.op)}"].append(flow)
-    struck = sum(_struck(flows, without[operation]) for operation, flows in during.items())
-    return 100.0 * struck / len(during) if during else 0.0
+def _restarts(seen: Window) -> list[Span]:
+    found, down = list[Span](), dict[str, float]()
+    for event in seen.events:
+        if isinstance(event, Process) and seen.system.service(event.source):
+            if event.state in ("stopping", "backoff"):
+                down.setdefault(event.source, event.t)
+            elif event.state == "ready" and event.source in down:
+                found.append((down.pop(event.source), event.t))
+    return found
 
 
-def _struck(during: list[Flow], without: list[Flow]) -> bool:
-    usual = quantile((flow.ms for flow in without), 0.5)
-    slow = usual and quantile((flow.ms for flow in during), 0.5) > SLOW * usual
-    return any(map(_failed, during)) or bool(slow)
-
-
-def _recovery(seen: Window, visits: list[Flow]) -> float | None:
-    spans = _faults(seen)
-    if not spans:
-        return None
+def _recovery(visits: Sequence[Visit], spans: Sequence[Span]) -> float:
     over = max(ended for _, ended in spans)
-    after = [flow.t for flow in visits if flow.t > over and _failed(flow)]
+    after = [one.t for one in visits if one.t > over and one.failed]
     return max(after) - over if after else 0.0

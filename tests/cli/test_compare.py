@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import toys
 
 
@@ -35,6 +37,29 @@ def test_a_scenario_is_played_only_with_what_it_is_made_for(tmp_path: Path) -> N
     done = lab(tmp_path, "compare", "day9", "--vary", "lamps", "--scenario", "both")
     assert done.returncode != 0
     assert "nothing to compare with" in done.stderr
+
+
+def test_another_setting_is_fixed_while_one_is_varied(tmp_path: Path) -> None:
+    done = lab(tmp_path, "compare", "day9", "--vary", "lamps", "--dim", "--for", "0.5s", "--json")
+    assert list(json.loads(done.stdout)) == ["lamps one", "lamps two"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("day9", "--vary", "lamps", "--lamps", "one"), "--lamps cannot be fixed and varied at once"),
+        (("day9", "--vary", "lamps", "--compose", "batch"), "--compose is a setting of day2, not of day9"),
+        (("day1", "day9", "--scenario", "crud"), 'day9 has no scenario "crud"'),
+        (("day1", "day9", "--scenario", "curd"), 'there is no scenario "curd"'),
+    ],
+)
+def test_what_cannot_be_compared_is_told_before_anything_runs(
+    tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    done = lab(tmp_path, "compare", *words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "is running" not in done.stderr
 
 
 def test_a_picture_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:

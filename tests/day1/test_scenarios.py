@@ -54,6 +54,7 @@ def test_mails_in_memory_die_with_the_process(tmp_path: Path, shape: str) -> Non
 def test_both_shapes_answer_alike_and_stand_side_by_side(tmp_path: Path) -> None:
     played = play(tmp_path, "day1", "side-by-side")
     assert played.answers == ["same"]
+    assert all(float(played.measure(f"gap_{shape}")) > 0 for shape in ("monolith", "modular"))
     assert min(float(played.measure(f"slower_{shape}")) for shape in ("monolith", "modular")) > 1.5
     assert float(played.measure("entangled_monolith")) > 0
     assert played.measure("walls_modular") == "notifications→users, orders→users"

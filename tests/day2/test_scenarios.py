@@ -18,6 +18,14 @@ def number(played: Played, name: str, since: float = 0.0) -> float:
 
 
 @TRANSPORTS
+def test_what_was_a_function_call_on_monday_is_two_calls_over_the_network(tmp_path: Path, transport: str) -> None:
+    played = play(tmp_path, "day2", "crud", transport=transport)
+    assert played.answers == [2]
+    assert number(played, "failed") == 0
+    assert number(played, "order_ms") > 0
+
+
+@TRANSPORTS
 def test_only_what_needs_users_fails_without_users(tmp_path: Path, transport: str) -> None:
     played = play(tmp_path, "day2", "isolation", transport=transport)
     assert played.answers == ["needs"]

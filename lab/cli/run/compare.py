@@ -13,6 +13,7 @@ from lab.cli import complete, exits, values
 from lab.cli.failure import Failure
 from lab.cli.options import Json
 from lab.cli.output import out, say, table
+from lab.cli.run.settings import with_settings
 from lab.locale import tr
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ EXAMPLES = (
     "lab compare day1 --vary shape --scenario slow-report",
     "lab compare day1 day3 --for 20s --rate 10",
     "lab compare day1 --vary naive --scenario one-transaction --json",
+    "lab compare day4 --vary strategy --without single-flight",
+    "lab compare day1 day2 --scenario crud",
     "lab compare day1 --vary shape --svg shapes.svg",
 )
 USUAL = 20.0
@@ -38,7 +41,9 @@ class Candidate:
     system: System
 
 
+@with_settings
 def compare(
+    *,
     days: Annotated[list[str], typer.Argument(metavar="DAY ...", help="One or more.", autocompletion=complete.days)],
     vary: Annotated[str | None, typer.Option(metavar="SETTING", help="Run the day with each value of it.")] = None,
     scenario: Annotated[
@@ -58,15 +63,17 @@ def compare(
     ] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as a picture, too.")] = None,
     as_json: Json = False,
+    settings: dict[str, str],
 ) -> None:
     """Run the same load on days or settings, one after the other, and compare.
 
-    What is compared comes from the journals: latency and failures of visitors, calls and messages per request, how far
-    a fault reaches and how long its traces last, deploy units and memory.
+    What is compared comes from the journals: latency and failures of visitors, calls and messages per request and per
+    order, how far a disturbance reaches and how long its traces last, deploy units and memory. Other settings of a day
+    hold for all that is compared.
     """
     from lab.journal import comparison
 
-    candidates = list({one.name: one for one in _candidates(days, vary, scenario)}.values())
+    candidates = list({one.name: one for one in _candidates(days, vary, scenario, settings)}.values())
     if len(candidates) < 2:
         raise Failure(tr("there is nothing to compare with"), next="lab compare day1 --vary shape")
     if svg is not None and not svg.parent.is_dir():  # told before minutes are spent
@@ -93,19 +100,52 @@ def compare(
     table(("", *found), rows)
 
 
-def _candidates(days: list[str], vary: str | None, scenario: str | None) -> Iterator[Candidate]:
-    """Each day, or the day with each value of the setting. Raises Unknown, Refusal, Failure."""
+def _candidates(days: list[str], vary: str | None, scenario: str | None, fixed: dict[str, str]) -> Iterator[Candidate]:
+    """Each day, or the day with each value of the setting; all with those that are fixed. Raises Unknown, Refusal,
+    Failure."""
     from lab.course import days as known
     from lab.course import systems
 
-    for day in days:
+    found = {day: known.find(day) for day in days}
+    if vary in fixed:
+        raise Failure(tr("--{name} cannot be fixed and varied at once", name=vary), code=exits.USAGE)
+    for name in fixed:
+        if not any(name in day.settings for day in found.values()):
+            raise known.no_setting(next(iter(found.values())), name)
+    if scenario:
+        _all_have(list(found.values()), scenario)
+    for name, day in found.items():
+        chosen = {one: value for one, value in fixed.items() if one in day.settings}
         if vary is None:
-            yield Candidate(day, systems.find(day, {}, scenario))
+            yield Candidate(name, systems.find(name, chosen, scenario))
             continue
-        for value in _values(known.find(day), vary, scenario):
-            system = systems.find(day, {vary: value}, scenario)
-            name = f"{vary} {system.settings[vary] or '-'}"
-            yield Candidate(name if len(days) == 1 else f"{day} {name}", system)
+        for value in _values(day, vary, scenario):
+            system = systems.find(name, {**chosen, vary: value}, scenario)
+            told = f"{vary} {system.settings[vary] or '-'}"
+            yield Candidate(told if len(days) == 1 else f"{name} {told}", system)
+
+
+def _all_have(days: list[Day], scenario: str) -> None:
+    """Raises Unknown if no day has the scenario, Failure if some have."""
+    from lab.course import days as known
+    from lab.course import systems
+
+    names = {day.name: systems.scenario_names(known.system(day)) for day in days}
+    lacking = [day for day, its in names.items() if scenario not in its]
+    if len(lacking) == len(days):
+        systems.scenario(known.system(days[0]), scenario)
+    if lacking:
+        others = [name for name in known.names() if scenario in systems.scenario_names(known.system(known.find(name)))]
+        raise Failure(
+            tr(
+                '{days} has no scenario "{scenario}", so the same load cannot be played',
+                days=", ".join(lacking),
+                scenario=scenario,
+            ),
+            why=tr("These have it: {days}", days=", ".join(others)),
+            next=" ".join(["lab compare", *(day.name for day in days)]),
+            code=exits.USAGE,
+        )
 
 
 def _values(day: Day, vary: str, scenario: str | None) -> tuple[str, ...]:

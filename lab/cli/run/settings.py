@@ -62,15 +62,20 @@ def _about(of: Mapping[str, Setting]) -> str:
 
 def _completer(name: str) -> Callable[[typer.Context, str], list[str]]:
     def offer(ctx: typer.Context, incomplete: str) -> list[str]:
-        return [word for word in _values(name, str(ctx.params.get("day") or "")) if word.startswith(incomplete)]
+        return [word for word in _values(name, _days(ctx.params)) if word.startswith(incomplete)]
 
     return offer
 
 
-def _values(name: str, chosen: str) -> Iterator[str]:
-    """Those of the chosen day, or of all days as long as none is chosen."""
+def _days(given: Mapping[str, Any]) -> list[str]:
+    """What was typed before, of a command that takes one day or several."""
+    return [str(day) for day in given.get("days") or [given.get("day")] if day]
+
+
+def _values(name: str, chosen: list[str]) -> Iterator[str]:
+    """Those of the chosen days, or of all days as long as none is chosen."""
     for day, one in setting.known().get(name, {}).items():
-        if chosen in ("", day):
+        if not chosen or day in chosen:
             yield from one.values
 
 

@@ -43,6 +43,7 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
         out(line)
+    _side_by_side(record)
     for line in _told(picture, record):
         out(line)
     if picture.entity_counts:
@@ -50,6 +51,30 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     else:
         again = tr("To see it again: lab replay --run {id}", id=record.id)
     out(paint(again, "dim"))
+
+
+def _side_by_side(record: RunRecord) -> None:
+    """What differs between the shapes of a system that shows several."""
+    from lab.journal.query import read
+    from lab.journal.shapes import Shapes, shapes
+    from lab.runtime.runs import load
+
+    system = load(record.folder).system
+    names = shapes(system)
+    if "shapes" not in system.panels or len(names) < 2:
+        return
+    found = Shapes()
+    for event in read(record.journal):
+        found.apply(event)
+    out()
+    lines = found.lines(system, 0.0)
+    table(("", *names), [(line.label, *line.values.values()) for line in lines if line.values])
+    for name in names:
+        if drawing := [line.label for line in lines if line.of == name]:
+            out()
+            out(paint(tr("Who imports whom in {shape} (● through a face, ! around it):", shape=name), "title"))
+            for text in drawing:
+                out(f"  {text}")
 
 
 def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
