@@ -12,6 +12,8 @@ from lab.chassis.events import Event
 
 EVENTS = "shop.events"
 """Where facts are told: the exchange, or the topic, that all services share."""
+TRACEPARENT = "traceparent"
+"""The header of a message that belongs to a trace."""
 
 
 class NotPublished(Exception):

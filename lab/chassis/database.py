@@ -20,6 +20,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
+from lab.chassis.writes import Writing, watch
+
 _BUSY_MS = 5000
 
 
@@ -28,13 +30,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        watch(self._engine)
         self._writer = self._engine.execution_options(begin="IMMEDIATE")
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that may write: committed at the end of the block, undone if the block raises."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
-            yield session
+        with Writing(self._writer, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            session.tell()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from lab.chassis.ids import correlation_id, new_id
+from lab.chassis.ids import correlation_id, new_id, traceparent
 
 D = TypeVar("D", bound=BaseModel)
 
@@ -33,10 +33,12 @@ class Event(BaseModel):
     time: AwareDatetime
     datacontenttype: str = "application/json"
     correlationid: str = ""
+    traceparent: str = ""
+    """Of the work in which it happened, if that belongs to a trace."""
     data: dict[str, Any]
 
     def to_json(self) -> str:
-        return self.model_dump_json()
+        return self.model_dump_json(exclude=None if self.traceparent else {"traceparent"})
 
 
 def happened(kind: str, source: str, data: BaseModel) -> Event:
@@ -47,6 +49,7 @@ def happened(kind: str, source: str, data: BaseModel) -> Event:
         type=kind,
         time=datetime.now(UTC),
         correlationid=correlation_id(),
+        traceparent=traceparent(),
         data=data.model_dump(mode="json"),
     )
 

@@ -2,7 +2,8 @@
 
 It comes in as `X-Request-ID` (or as the trace id of a W3C `traceparent`, or as an event's `correlationid`), lives in a
 context variable while the work is done, and goes out with every call, event and log line. An id that a service had
-to invent begins with `gen-`: where one turns up, an id was lost on the way.
+to invent begins with `gen-`: where one turns up, an id was lost on the way. A `traceparent` goes on beside it, in
+headers of calls and of messages alike.
 """
 
 from __future__ import annotations
@@ -49,10 +50,15 @@ def trace_id(traceparent: str) -> str:
     return match[1] if match and match[1].strip("0") else ""
 
 
-def outgoing_headers() -> dict[str, str]:
-    """The headers that pass the id on. A trace goes on under the same trace id with this hop as the parent."""
-    headers = {"X-Request-ID": correlation_id() or f"gen-{uuid.uuid4()}"}
+def traceparent() -> str:
+    """The `traceparent` for what goes out now: the same trace with this hop as the parent; empty outside any trace."""
     match = _TRACEPARENT.fullmatch(_trace.get())
-    if match:
-        headers["traceparent"] = f"00-{match[1]}-{uuid.uuid4().hex[:16]}-{match[2]}"
+    return f"00-{match[1]}-{uuid.uuid4().hex[:16]}-{match[2]}" if match else ""
+
+
+def outgoing_headers() -> dict[str, str]:
+    """The headers that pass the id on."""
+    headers = {"X-Request-ID": correlation_id() or f"gen-{uuid.uuid4()}"}
+    if trace := traceparent():
+        headers["traceparent"] = trace
     return headers

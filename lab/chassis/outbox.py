@@ -40,6 +40,7 @@ _outbox = Table(
     Column("entity", String(64), nullable=False),
     Column("type", String(64), nullable=False),
     Column("correlation", String(128), nullable=False),
+    Column("traceparent", String(64), nullable=False, default=""),
     Column("body", Text, nullable=False),
     Column("created", Float, nullable=False),
     Column("sent", Float),
@@ -63,6 +64,7 @@ class Pending:
     entity: str
     type: str
     correlation: str
+    traceparent: str
     body: str
 
 
@@ -74,6 +76,7 @@ def add(session: Session, event: Event, *, entity: str) -> None:
             entity=entity,
             type=event.type,
             correlation=event.correlationid,
+            traceparent=event.traceparent,
             body=event.to_json(),
             created=time.time(),
         )
@@ -115,7 +118,7 @@ def claim(session: Session, limit: int) -> list[Pending]:
         session.execute(
             update(_outbox).where(_outbox.c.position == row.position).values(due=now + lease, attempts=row.attempts + 1)
         )
-    return [Pending(row.event_id, row.entity, row.type, row.correlation, row.body) for row in rows]
+    return [Pending(row.event_id, row.entity, row.type, row.correlation, row.traceparent, row.body) for row in rows]
 
 
 def mark_sent(session: Session, event_ids: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from lab.chassis import metrics, outbox
-from lab.chassis.broker import EVENTS, Confirmed, Outgoing, Publisher
+from lab.chassis.broker import EVENTS, TRACEPARENT, Confirmed, Outgoing, Publisher
 from lab.chassis.database import Database
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,13 @@ class Relay:
             events = outbox.claim(session, _BATCH)
         for event in events:
             message = Outgoing(
-                EVENTS, event.type, event.body.encode(), event.event_id, event.correlation, key=event.entity
+                EVENTS,
+                event.type,
+                event.body.encode(),
+                event.event_id,
+                event.correlation,
+                {TRACEPARENT: event.traceparent} if event.traceparent else {},
+                key=event.entity,
             )
             self._publisher.publish(message).add_done_callback(partial(self._on_result, event.event_id))
         return len(events)

@@ -19,7 +19,7 @@ from concurrent.futures import TimeoutError as NoConfirm
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lab.chassis.broker import Message, NotPublished, Outgoing, Publisher, Verdict
+from lab.chassis.broker import TRACEPARENT, Message, NotPublished, Outgoing, Publisher, Verdict
 from lab.chassis.events import Event, Unreadable, parse
 from lab.chassis.ids import correlated, correlation_id
 
@@ -72,7 +72,7 @@ class Retrying:
     on_unreadable: Callable[[str], None]
 
     def __call__(self, message: Message) -> Verdict:
-        with correlated(message.correlation_id):
+        with correlated(message.correlation_id, _trace(message)):
             try:
                 return self._deal(message)
             except Exception as error:
@@ -87,7 +87,7 @@ class Retrying:
         try:
             event = parse(message.body)
             if event.type in self.types:  # anything else is not for us, and no reason to stumble
-                with correlated(event.correlationid or correlation_id()):
+                with correlated(event.correlationid or correlation_id(), _trace(message) or event.traceparent):
                     self.handler(event)
             return Verdict.ACK
         except Unreadable as error:
@@ -125,11 +125,17 @@ class Retrying:
 
     def _forward(self, message: Message, queue: str, headers: dict[str, Any]) -> None:
         """The body goes on as it came, byte for byte: whoever opens the dead-letter queue needs the evidence."""
+        if trace := _trace(message):
+            headers = {**headers, TRACEPARENT: trace}
         copy = Outgoing("", queue, message.body, message.message_id, message.correlation_id, headers, message.key)
         try:
             self.publisher.publish(copy).result(_CONFIRM_WITHIN)
         except NoConfirm:
             raise NotPublished(f"no confirm from {queue} within {_CONFIRM_WITHIN} s") from None
+
+
+def _trace(message: Message) -> str:
+    return str(message.headers.get(TRACEPARENT, ""))
 
 
 def _attempt(message: Message) -> int:

@@ -5,15 +5,30 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from lab.journal.event import PREPARING, REBALANCE, Event, Flow, Log
 from lab.system.model import CLIENT
 
 ACCESS = "http"
 """Event of the log line that a service writes for each request; the wire has shown the request already."""
+WRITE = "sql"
+"""Event of the log line that a service writes for a transaction that it has committed: no wire shows that."""
 LOUD = ("warning", "error", "critical")
+BODILESS = ("GET", "HEAD", "DELETE")
 AROUND = 0.5
 """Seconds before and after a story in which what happened to its processes still belongs to it."""
+By = Literal["id", "word", "alone", "key", "meanwhile"]
+"""How one knows that an event is part of a story.
+
+- `id`: it was seen on the wire, or said in a line, with an id of the story.
+- `word`: a service says so itself, under the story's id, of what no wire shows: a committed transaction.
+- `alone`: it was seen without an id, while its process worked for this story and for nothing else.
+- `key`: its process worked for others, too; but its key names an id of this story's request, and each of the other
+  requests is known to be about another one.
+- `meanwhile`: it happened to the story's processes at that time, to whomever else it may belong.
+"""
 _SPEAKING = (Flow, Log)
 _BETWEEN = re.compile(r"[/ ?&=:]")
 
@@ -30,6 +45,11 @@ def belongs(events: Iterable[Event], idents: Collection[str]) -> list[Flow | Log
     """The events that make the story of these ids (of entities, requests or messages), in the order of the journal:
     those that name one of them, those that share a correlation or message id with these, and those `beside` them. Empty
     if nothing names the ids."""
+    return [event for event, _ in attributed(events, idents)]
+
+
+def attributed(events: Iterable[Event], idents: Collection[str]) -> list[tuple[Flow | Log, By]]:
+    """The events that make the story of these ids, as `belongs` gives them, each with how one knows."""
     spoken: list[Flow | Log] = [event for event in events if isinstance(event, _SPEAKING)]
     wanted = {ident for ident in idents if ident}
     named = {event.seq for event in spoken if names(event, wanted)}
@@ -49,12 +69,17 @@ def belongs(events: Iterable[Event], idents: Collection[str]) -> list[Flow | Log
             or (isinstance(event, Flow) and event.message in messages)
         )
     ]
-    return sorted([*own, *beside(spoken, own)], key=lambda event: event.seq)
+    found: list[tuple[Flow | Log, By]] = [(event, "word" if _written(event) else "id") for event in own]
+    return sorted([*found, *_beside(spoken, own)], key=lambda pair: pair[0].seq)
 
 
 def beside(events: Iterable[Event], own: Sequence[Flow | Log]) -> list[Flow | Log]:
-    """The events that carry no id and are still part of the story `own`: what its processes asked while they worked on
-    nothing else (cache commands), and what happened to them meanwhile (refused connections, breakers, warnings)."""
+    """The events that carry no id and are still part of the story `own`: what its processes asked of stores while they
+    worked for it (see `By`), and what happened to them meanwhile (refused connections, breakers, warnings)."""
+    return [event for event, _ in _beside(events, own)]
+
+
+def _beside(events: Iterable[Event], own: Sequence[Flow | Log]) -> list[tuple[Flow | Log, By]]:
     if not own:
         return []
     known = {event.seq for event in own}
@@ -67,20 +92,38 @@ def beside(events: Iterable[Event], own: Sequence[Flow | Log]) -> list[Flow | Lo
         and (event.source in actors or event.target in actors)
         and event.seq not in known
     ]
-    busy = _busy(others, began, ended)
-    found: list[Flow | Log] = []
+    mine, theirs = _at_work(own, began, ended), _at_work(others, began, ended)
+    found: list[tuple[Flow | Log, By]] = []
     for event in others:
         if event.source not in actors or not speaks(event):
             continue
         if isinstance(event, Log):
             about = event.event == "breaker" or (event.level in LOUD and not event.correlation)
             if about and began - AROUND <= event.t <= ended + AROUND:
-                found.append(event)
+                found.append((event, "meanwhile"))
         elif not event.correlation and not event.message and began <= event.t <= ended:
-            alone = not any(since <= event.t and _began(event) <= until for since, until in busy[event.source])
-            if alone or event.role == "connection":
-                found.append(event)
+            if event.role == "connection":
+                found.append((event, "meanwhile"))
+            elif by := _by(event, mine[event.source], theirs[event.source]):
+                found.append((event, by))
     return found
+
+
+def _by(flow: Flow, mine: Sequence[_Work], theirs: Sequence[_Work]) -> By | None:
+    """How one knows that its process asked this for the story; None if one does not."""
+    since = _began(flow)
+    around = [work for work in mine if work.since <= since and flow.t <= work.until]
+    meanwhile = [work for work in theirs if work.since <= flow.t and since <= work.until]
+    if not around:
+        return None
+    if not meanwhile:
+        return "alone"
+    ids = _ids(flow.key)
+    if any(work.ids and work.ids & ids for work in around) and all(
+        work.ids and not work.ids & ids for work in meanwhile
+    ):
+        return "key"
+    return None
 
 
 def names(event: Event, idents: Collection[str]) -> bool:
@@ -109,24 +152,48 @@ def _correlations(named: Sequence[Flow | Log], idents: Collection[str]) -> set[s
     return given | {event.correlation for event in named if names(event, {*idents} - given)} - {""}
 
 
-def _busy(others: Sequence[Flow | Log], began: float, ended: float) -> defaultdict[str, list[tuple[float, float]]]:
-    """When each process worked for another story: from a request to its answer, from a delivery to its ack."""
-    busy: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a process worked on, and the `ids` that it was about as far as they are known for sure: those in the path of
+    a request that has no body. None: it may be about anything."""
+
+    since: float
+    until: float
+    ids: frozenset[str] | None
+
+
+def _at_work(events: Sequence[Flow | Log], began: float, ended: float) -> defaultdict[str, list[_Work]]:
+    """When each process worked on what: from a request to its answer, from a delivery to its ack."""
+    work: defaultdict[str, list[_Work]] = defaultdict(list)
     open_since: dict[tuple[str, str, str], float] = {}
-    for event in others:
+    for event in events:
         if not isinstance(event, Flow):
             continue
         holder = (event.source, event.queue, event.message)
         if event.role == "call" and (event.correlation or event.source == CLIENT):
             if event.t >= began and _began(event) <= ended:
-                busy[event.target].append((_began(event), event.t))
+                work[event.target].append(_Work(_began(event), event.t, _asked_about(event)))
         elif event.role == "delivery":
             open_since[holder] = event.t
         elif event.role in ("ack", "nack") and not event.back and holder in open_since:
-            busy[event.source].append((open_since.pop(holder), event.t))
+            work[event.source].append(_Work(open_since.pop(holder), event.t, None))
     for (who, _, _), since in open_since.items():
-        busy[who].append((since, ended))
-    return busy
+        work[who].append(_Work(since, ended, None))
+    return work
+
+
+def _asked_about(call: Flow) -> frozenset[str] | None:
+    method, _, path = call.op.partition(" ")
+    return (_ids(path) or None) if method in BODILESS else None
+
+
+def _ids(text: str) -> frozenset[str]:
+    """The words that can be an id: those with a digit in them."""
+    return frozenset(word for word in _BETWEEN.split(text) if any(map(str.isdecimal, word)))
+
+
+def _written(event: Flow | Log) -> bool:
+    return isinstance(event, Log) and event.event == WRITE
 
 
 def _began(event: Flow | Log) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lab.journal.belonging import speaks
+from lab.journal.belonging import WRITE, speaks
 from lab.journal.event import REBALANCE, Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.telling import milliseconds
 from lab.journal.visible import visible
@@ -128,6 +128,8 @@ class Narrator:
         ours = self._ours(log)
         if log.level in ("warning", "error", "critical"):
             return log_words(log) if self._spend_trouble(ours) else self._skip(LOGS.get(log.level, log.level))
+        if log.event == WRITE:  # who wants to know what was written reads a trace
+            return ""
         return log_words(log) if ours and speaks(log) and self._spend_story() else ""
 
     def _load_words(self, load: Load) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
-from lab.journal.belonging import AROUND, belongs
+from lab.journal.belonging import AROUND, WRITE, By, attributed
 from lab.journal.event import Event, FaultChange, Flow, Log, Process, Role
 from lab.journal.standing import Change, Standing
 from lab.locale import tr
 from lab.system.entity import Entity, Mood, mood
 
-What = Literal["call", "publish", "deliver", "settle", "log", "state", "process", "fault"]
+What = Literal["call", "publish", "deliver", "settle", "write", "log", "state", "process", "fault"]
 
 WHAT: dict[Role, What] = {"message": "publish", "delivery": "deliver", "ack": "settle", "nack": "settle"}
 """What a flow is in a story, by its role; any other is a `call`."""
+
+NOTHING_KNOWN: Mapping[int, By] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,8 @@ class Step:
     """One thing that happened. `t` is its beginning in seconds since the run's start, `depth` how far down the chain
     of causes it stands. `who` did it, `to` whom (empty for what a process did by itself); `mark` is the outcome
     where it is not `ok` (`lost`, `duplicate` ...), `redelivered` where the broker says so, and `again` where the broker
-    does not, although the same message went there before: its sender sent it twice."""
+    does not, although the same message went there before: its sender sent it twice. `by` is how one knows that it is
+    part of the story."""
 
     seq: int
     t: float
@@ -37,6 +41,7 @@ class Step:
     mark: str = ""
     faults: tuple[str, ...] = ()
     depth: int = 0
+    by: By = "id"
     mood: Mood | None = None
     """For a state: whether it is good or bad."""
 
@@ -69,8 +74,9 @@ def story(events: Iterable[Event], ident: str, declared: Sequence[Entity] = ()) 
     Raises NoStory if there is nothing.
     """
     events = list(events)
-    own = belongs(events, [ident])
-    steps = chain(own, declared)
+    found = attributed(events, [ident])
+    own = [event for event, _ in found]
+    steps = chain(own, declared, {event.seq: by for event, by in found})
     if not steps:
         raise NoStory(ident)
     links = {event.link for event in own} - {""}
@@ -135,6 +141,8 @@ def _flow_step(flow: Flow) -> Step:
         what = f"deliver {flow.routing_key or flow.key or flow.queue}".strip()
         if flow.queue and flow.queue != flow.routing_key:
             what += tr(" (queue {queue})", queue=flow.queue)
+    elif flow.role == "message" and flow.routing_key not in what:
+        what += f" {flow.routing_key}"
     mark: str = "" if flow.outcome == "ok" else flow.outcome
     if flow.redelivered and kind == "deliver" and not mark:
         mark = "redelivered"
@@ -159,8 +167,23 @@ def _log_step(log: Log, declared: Sequence[Entity]) -> Step:
         reason = str(log.data.get("reason") or "")
         how = mood(declared, entity, state)
         return Step(seq=log.seq, t=log.t, kind="state", who=log.source, what=what, result=reason, mood=how)
+    if log.event == WRITE:
+        ms = took if isinstance(took := log.data.get("ms"), int | float) else None
+        what = _rows(log.data.get("writes")) or log.message
+        return Step(
+            seq=log.seq, t=log.t - (ms or 0.0) / 1000, kind="write", who=log.source, what=what, ms=ms, by="word"
+        )
     mark = log.level if log.level in ("warning", "error", "critical") else ""
     return Step(seq=log.seq, t=log.t, kind="log", who=log.source, what=log.message, mark=mark)
+
+
+SIGNS = {"insert": "+", "update": "~", "delete": "-"}
+
+
+def _rows(writes: object) -> str:
+    """The rows of each table that a transaction has inserted (+), changed (~) or deleted (-), as the service says."""
+    said = [one for one in writes if isinstance(one, dict)] if isinstance(writes, list) else []
+    return ", ".join(f"{one.get('table')} {SIGNS.get(str(one.get('act')), '?')}{one.get('rows')}" for one in said)
 
 
 def _around(events: Iterable[Event], actors: set[str], links: set[str], since: float, until: float) -> Iterator[Step]:
@@ -171,7 +194,15 @@ def _around(events: Iterable[Event], actors: set[str], links: set[str], since: f
         if event.t > until:
             break
         if isinstance(event, FaultChange) and event.change != "hit":
-            step = Step(seq=event.seq, t=event.t, kind="fault", who=event.id, what=event.text, result=event.change)
+            step = Step(
+                seq=event.seq,
+                t=event.t,
+                kind="fault",
+                who=event.id,
+                what=event.text,
+                result=event.change,
+                by="meanwhile",
+            )
             if event.change == "added" and event.concerns(actors, links):
                 standing.add(event.id)
                 faults.append(step)
@@ -182,7 +213,13 @@ def _around(events: Iterable[Event], actors: set[str], links: set[str], since: f
                     faults.append(step)
         elif isinstance(event, Process) and event.source in actors and event.t >= since:
             yield Step(
-                seq=event.seq, t=event.t, kind="process", who=event.source, what=event.state, result=event.reason
+                seq=event.seq,
+                t=event.t,
+                kind="process",
+                who=event.source,
+                what=event.state,
+                result=event.reason,
+                by="meanwhile",
             )
     yield from faults
 
@@ -200,9 +237,11 @@ class _Arrival:
     depth: int
 
 
-def chain(events: Sequence[Flow | Log], declared: Sequence[Entity] = ()) -> list[Step]:
+def chain(
+    events: Sequence[Flow | Log], declared: Sequence[Entity] = (), by: Mapping[int, By] = NOTHING_KNOWN
+) -> list[Step]:
     """The steps that these flows and log lines make, in the order in which they began, each one level below its cause.
-    `declared` are the System's entities.
+    `declared` are the System's entities; `by` says of an event's seq how one knows that it is part of the story.
 
     A confirm or an ack that went well is not a step of its own: it becomes the result of the step that it answers.
     """
@@ -263,7 +302,7 @@ def chain(events: Sequence[Flow | Log], declared: Sequence[Entity] = ()) -> list
                     continue
         else:
             arrivals.append(_Arrival(step.to, step.t, step.t + (step.ms or 0.0) / 1000, depth))
-        told.append(replace(step, depth=depth))
+        told.append(replace(step, depth=depth, by=by.get(step.seq, step.by)))
     return told
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from lab.journal.belonging import By
 from lab.journal.statuses import FAILED
 from lab.journal.story import Step, Story
 from lab.journal.visible import visible
-from lab.locale import tr
+from lab.locale import mark, tr
 from lab.system.entity import Mood
 
 Tone = Literal["plain", "time", "name", "good", "bad", "warn", "dim", "title"]
@@ -20,6 +21,19 @@ INDENT = 2
 DEEPEST = 12
 """Levels that are indented; deeper steps stay in that column, so that a long chain fits on a narrow screen."""
 
+KNOWN: Mapping[By, tuple[str, str]] = {
+    "word": (mark("own word"), mark("the service says so itself; no tap reads SQL")),
+    "alone": (mark("by time"), mark("seen without an id, while its process worked for this and for nothing else")),
+    "key": (
+        mark("by key"),
+        mark("seen without an id; of the requests at work then this one names its key, and the others name other ids"),
+    ),
+    "meanwhile": (
+        mark("meanwhile"),
+        mark("it happened to these processes at that time, and may belong to others, too"),
+    ),
+}
+"""How one knows of a step that carries no id of the story: in two words, and in a sentence."""
 LOUD = {"lost", "late", "duplicate", "error", "refused"}
 MOODS: Mapping[Mood, Tone] = {"good": "good", "bad": "bad", "neutral": "plain", "going-on": "warn"}
 BAD = {"lost", "error", "refused", "critical"}
@@ -34,11 +48,17 @@ def text(story: Story) -> str:
 
 def lines(story: Story) -> list[Words]:
     """The heading, then a line for each step: time since the story's beginning, sender and receiver, what, result,
-    marks."""
-    heading: Words = [(story.entity or story.ident, "title")]
+    marks; at the end how one knows of what carries no id."""
+    told = [*heading(story), [], *(_line(step, story.began) for step in story.steps), *legend(story.steps)]
+    return [[(visible(piece), tone) for piece, tone in line] for line in told]
+
+
+def heading(story: Story) -> list[Words]:
+    """What it is the story of and how it ended; then its correlation ids, how long it took and who took part."""
+    title: Words = [(story.entity or story.ident, "title")]
     if story.state:
         reason = f" ({story.reason})" if story.reason else ""
-        heading.append((tr(" is {state}{reason}", state=story.state, reason=reason), MOODS[story.mood or "neutral"]))
+        title.append((tr(" is {state}{reason}", state=story.state, reason=reason), MOODS[story.mood or "neutral"]))
     ids = [ident for ident in story.correlations if ident != story.ident or story.entity]
     about: Words = []
     if len(ids) == 1:
@@ -47,8 +67,14 @@ def lines(story: Story) -> list[Words]:
         about += [(tr("{count} correlation ids", count=len(ids)), "dim"), (" · ", "dim")]
     seconds = story.ended - story.began
     about.append((tr("{seconds:.3f} s over {actors}", seconds=seconds, actors=", ".join(story.actors)), "dim"))
-    told = [heading, about, [], *(_line(step, story.began) for step in story.steps)]
-    return [[(visible(piece), tone) for piece, tone in line] for line in told]
+    return [title, about]
+
+
+def legend(steps: Iterable[Step]) -> list[Words]:
+    """How one knows that the steps which carry no id of the story belong to it; nothing if all of them do."""
+    found = {step.by for step in steps if step.kind not in ("process", "fault")}
+    said: list[Words] = [[(f"{tr(KNOWN[by][0])}: {tr(KNOWN[by][1])}", "dim")] for by in KNOWN if by in found]
+    return [[], *said] if said else []
 
 
 def _line(step: Step, began: float) -> Words:
@@ -70,9 +96,13 @@ def _line(step: Step, began: float) -> Words:
         case "state":
             reason = f" ({step.result})" if step.result else ""
             return [*line, (step.who, "name"), (": ", "dim"), (f"{step.what}{reason}", MOODS[step.mood or "neutral"])]
+        case "write":
+            done: Words = [(step.who, "name"), (f"  SQL {step.what}", "plain")]
+            time: Words = [(f"  {milliseconds(step.ms)}", "dim")] if step.ms is not None else []
+            return [*line, *done, *time, *_known(step)]
         case "log":
             level: Words = [(f"{tr(step.mark).upper()} ", "warn")] if step.mark else []
-            return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain")]
+            return [*line, (step.who, "name"), (": ", "dim"), *level, (f'"{step.what}"', "plain"), *_known(step)]
     line += [(step.who, "name"), (" → ", "dim"), (step.to, "name"), (f"  {step.what}", "plain")]
     if step.result:
         line.append((f"  {tr(step.result)}", result_tone(step.result, step.mark)))
@@ -87,7 +117,11 @@ def _line(step: Step, began: float) -> Words:
         )
     if step.faults:
         line.append((tr("  by fault {faults}", faults=", ".join(step.faults)), "warn"))
-    return line
+    return [*line, *_known(step)]
+
+
+def _known(step: Step) -> Words:
+    return [(f"  ({tr(KNOWN[step.by][0])})", "dim")] if step.by in KNOWN else []
 
 
 def result_tone(result: str, marks: str) -> Tone:

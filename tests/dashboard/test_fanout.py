@@ -44,7 +44,11 @@ async def test_a_request_shows_the_calls_that_it_caused(size: tuple[int, int]) -
         assert rows[1][5].startswith("·")
         await pilot.press("1", "down", "down", "enter")
         await until(lambda: "GET /charges/…" in shown(app, "page"))
-        assert "503" in shown(app, "page")
+        page = shown(app, "page")
+        assert "503" in page
+        bars = [line.split("│")[-2] for line in page.splitlines() if line.count("│") > 1 and "█" in line]
+        assert bars[0].count("█") == len(bars[0]), "the request itself takes all of its time"
+        assert bars[1].index("█") < bars[2].index("█"), "the calls came one after the other"
 
 
 def test_the_fold_is_bounded_and_a_copy_is_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.journal.belonging import belongs
+from lab.journal.belonging import attributed, belongs
 from lab.journal.event import Event, Flow, Log
 
 
@@ -93,3 +93,35 @@ def test_a_small_number_is_an_id_only_where_it_is_said_to_be_one() -> None:
     tape.log(2.0, "orders", "order is pending", event="state", data={"id": 2})
     tape.log(3.0, "orders", "order is paid", data={"order": "2"})
     assert tape.story("2") == ["order is pending", "order is paid"]
+
+
+def test_of_a_process_at_work_for_several_a_key_tells_whose_a_command_is_only_where_no_other_can_be_meant() -> None:
+    def told(other: str) -> list[tuple[str, str]]:
+        tape = Tape()
+        tape.flow(1.02, "catalog->cache", "GET product:7", key="product:7", ms=2.0)
+        tape.flow(1.05, "client->catalog", "GET /products/7", "c1", ms=50.0)
+        tape.flow(1.06, "client->catalog", other, "c2", ms=50.0)
+        found = attributed(tape.events, ["c1"])
+        return [(event.op, by) for event, by in found if isinstance(event, Flow) and event.source == "catalog"]
+
+    assert told("GET /products/8") == [("GET product:7", "key")]
+    assert told("GET /products/7") == [], "both ask for it: it may be either's"
+    assert told("GET /products") == [], "a page of all may ask for it, too"
+    assert told("POST /orders/8") == [], "nobody knows what is in its body"
+
+
+def test_a_command_between_two_requests_of_a_story_is_nobodys() -> None:
+    tape = Tape()
+    tape.flow(1.0, "client->orders", "POST /orders", "c1", ms=10.0)
+    tape.flow(2.0, "orders->cache", "GET product:7", ms=1.0)
+    tape.flow(3.0, "client->orders", "GET /orders/1", "c1", ms=10.0)
+    assert tape.story("c1") == ["POST /orders", "GET /orders/1"]
+
+
+def test_each_event_says_how_it_is_known_to_belong() -> None:
+    tape = Tape()
+    tape.flow(1.02, "orders->cache", "GET product:7", ms=1.0)
+    tape.log(1.03, "orders", "committed orders +1", event="sql", correlation="c1")
+    tape.log(1.03, "orders", "slow", level="warning")
+    tape.flow(1.05, "client->orders", "POST /orders", "c1", ms=50.0)
+    assert [by for _, by in attributed(tape.events, ["c1"])] == ["alone", "word", "meanwhile", "id"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.journal.event import Event
     from lab.system.entity import Entity
 
-EXAMPLES = ("lab trace", "lab trace 5f3a9c1e", "lab trace 5f3a --run 0007-day3")
+EXAMPLES = ("lab trace", "lab trace 5f3a9c1e", "lab trace 5f3a --waterfall", "lab trace 5f3a --run 0007-day3")
 LATEST = 10
 
 
@@ -31,6 +31,9 @@ def trace(
             autocompletion=complete.stories,
         ),
     ] = None,
+    waterfall: Annotated[
+        bool, typer.Option("--waterfall", "-w", help="Draw each step as a bar in time, as wide as the terminal.")
+    ] = False,
     run_id: RunId = None,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +67,15 @@ def trace(
 
         out(msgspec.json.encode({"schema_version": 1, "story": told}).decode())
         return
-    for line in lines(told):
+    if waterfall:
+        import shutil
+
+        from lab.journal.waterfall import waterfall as bars
+
+        drawn = bars(told, shutil.get_terminal_size().columns)
+    else:
+        drawn = lines(told)
+    for line in drawn:
         out("".join(paint(text, role) for text, role in line))
 
 

@@ -66,6 +66,8 @@ class Fanout:
 
 FIGURES = 28
 """Cells that the figures of a row take."""
+BAR = 16
+"""Cells of a bar on the page of a request."""
 
 
 def _asked(width: int) -> int:
@@ -131,17 +133,28 @@ def _detail(request: Request, _: View) -> tuple[str, list[Row]]:
     flow = request.flow
     assert flow is not None
     lines = [row((f" {tr('calls')}: {request.count}", "text")), ()]
-    for call in sorted(request.calls, key=_began):
+    for call in (flow, *sorted(request.calls, key=_began)):
         began = max(0.0, _began(call) - _began(flow))
         lines.append(
             row(
-                (f" {right('+' + (figures.ms(began) or '0'), 8)} {right(figures.ms(call.ms) or '-', 8)}  ", "text"),
+                (f" {right('+' + (figures.ms(began) or '0'), 8)} {right(figures.ms(call.ms) or '-', 8)} ", "text"),
+                ("│", "dim"),
+                (_bar(call, flow), "bad" if _failed(call) else "name"),
+                ("│ ", "dim"),
                 (f"{call.link}  ", "name"),
                 (f"{operation(call.op)} ", "strong"),
                 (call.status or call.outcome, "bad" if _failed(call) else "ok"),
             )
         )
     return f"{operation(flow.op)}  {figures.ms(flow.ms) or ''}", lines
+
+
+def _bar(call: Flow, whole: Flow) -> str:
+    """When the call went on, as a bar in the time that the whole request took."""
+    span = whole.ms or 0.0
+    first = _cell(_began(call) - _began(whole), span, BAR)
+    last = _cell((call.t - whole.t) * 1000 + span, span, BAR)
+    return " " * first + "█" * (last + 1 - first) + " " * (BAR - 1 - last)
 
 
 def _side(view: View, width: int, height: int) -> list[Row]:
@@ -156,7 +169,7 @@ def _side(view: View, width: int, height: int) -> list[Row]:
 PANEL = Panel(
     name="fanout",
     title=mark("fan-out"),
-    help=tr("the calls that each request of a visitor caused"),
+    help=tr("the calls that each request of a visitor caused; Enter shows them as bars in time"),
     fold=Fanout,
     items=_items,
     identity=lambda request: request.flow.correlation,

@@ -23,7 +23,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError
 
 from lab.chassis.connection import backoff, parameters
-from lab.chassis.ids import correlation_id, new_id
+from lab.chassis.ids import correlation_id, new_id, traceparent
 from lab.day2_microservices.orders.directory import Unavailable, tells_of
 
 QUEUE = "users.questions"
@@ -78,6 +78,7 @@ class BrokerDirectory:
             reply_to=REPLY_TO,
             message_id=question,
             correlation_id=correlation_id() or question,
+            headers={"traceparent": trace} if (trace := traceparent()) else None,
             expiration=str(round(self._timeout * 1000)),  # then nobody waits any more: it needs no answer
         )
         connection, channel = open_

@@ -80,7 +80,7 @@ class Answering:
                 connection.close()
 
     def _asked(self, channel: BlockingChannel, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
-        with correlated(properties.correlation_id or ""):
+        with correlated(properties.correlation_id or "", str((properties.headers or {}).get("traceparent", ""))):
             if properties.reply_to:
                 reply = pika.BasicProperties(
                     content_type="application/json",

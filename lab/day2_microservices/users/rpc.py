@@ -63,7 +63,7 @@ class _Users(users_pb2_grpc.UserServiceServicer):
 def _answering(context: Any) -> Iterator[None]:
     """Under the id of the visitor's request, as every answer."""
     metadata = dict(context.invocation_metadata())
-    with correlated(str(metadata.get("x-request-id", ""))):
+    with correlated(str(metadata.get("x-request-id", "")), str(metadata.get("traceparent", ""))):
         yield
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from lab.wire.correlation import correlation
 from lab.wire.kafka.reading import Reader, Short
 
 HEAD = struct.Struct(">qiibIhi8x8x8x2x4xi")
@@ -47,11 +48,12 @@ class Record:
 
 
 class Ids(msgspec.Struct):
-    """What of a CloudEvent tells it from others."""
+    """What of a CloudEvent tells it from others, and to what it belongs."""
 
     id: str = ""
     type: str = ""
     correlationid: str = ""
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -160,6 +162,8 @@ def _ids(reader: Reader, begin: int, stop: int) -> Ids:
         said = _HEADERS.get(reader.data[name[0] : name[1]].lower())
         if said is not None:
             setattr(ids, said, reader.data[value[0] : value[1]].decode("utf-8", "replace"))
+    if not ids.correlationid and ids.traceparent:
+        ids.correlationid = correlation(b"", ids.traceparent.encode("latin-1", "replace"))
     return ids
 
 
@@ -184,4 +188,5 @@ _HEADERS = {
     b"ce_correlationid": "correlationid",
     b"correlationid": "correlationid",
     b"correlation_id": "correlationid",
+    b"traceparent": "traceparent",
 }
