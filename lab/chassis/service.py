@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -11,7 +12,7 @@ from sqlalchemy import MetaData
 from starlette.concurrency import run_in_threadpool
 
 from lab.chassis.database import Database
-from lab.chassis.health import Health
+from lab.chassis.health import Check, Health
 from lab.chassis.messaging import TABLES, Messaging
 from lab.chassis.web import create_app
 
@@ -29,13 +30,14 @@ def service_app(
     tables: MetaData,
     messaging: Messaging,
     *,
+    optional: Mapping[str, Check] = MappingProxyType({}),
     background: Background | None = None,
     close: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """An app that creates its tables and starts messaging (and `background`) with itself, and stops them with itself.
 
     Without its database the service is unready. Without the broker it is degraded only: requests are answered, and
-    what there is to announce waits in the outbox.
+    what there is to announce waits in the outbox. So it is without what the `optional` checks look after.
     """
 
     def start() -> None:
@@ -57,7 +59,7 @@ def service_app(
         yield
         await run_in_threadpool(stop)
 
-    health = Health(required={"database": database.check}, optional=messaging.checks)
+    health = Health(required={"database": database.check}, optional={**messaging.checks, **optional})
     app = create_app(title, health, lifespan)
     app.include_router(messaging.router())
     return app

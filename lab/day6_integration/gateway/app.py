@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,17 +16,13 @@ from lab.chassis.health import Health
 from lab.chassis.problems import Problem
 from lab.chassis.settings import ServiceSettings
 from lab.chassis.web import create_app as web_app
-from lab.day6_integration.gateway.neighbour import Call, Neighbour
+from lab.day6_integration.calls.neighbour import Call, Neighbour
 from lab.day6_integration.gateway.routes import Base, Route, Routes
 from lab.day6_integration.gateway.strangler import Strangler
 
-PARTS = ("users", "wallets", "orders", "report")
-"""What the monolith offers: the first word of each path."""
 METHODS = ["GET", "POST", "PATCH", "DELETE"]
 PASSED_ON = ("content-type", "retry-after")
 """Headers of an answer that mean something to who asked."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,61 +30,71 @@ class Settings(ServiceSettings):
     database_url: str
     legacy_url: str
     users_url: str
+    orders_url: str
     legacy_timeout_ms: int = 5000
-    users_timeout_ms: int = 1500
+    users_timeout_ms: int = 2000
+    orders_timeout_ms: int = 5000
 
 
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     routes = Routes(database)
-    legacy = Neighbour("legacy", settings.legacy_url, settings.legacy_timeout_ms / 1000)
-    users = Neighbour("users", settings.users_url, settings.users_timeout_ms / 1000)
-    moving = {"users": Strangler(legacy, users)}
+    legacy = Neighbour("legacy", settings.legacy_url, timeout=settings.legacy_timeout_ms / 1000, attempts=2)
+    users = Neighbour("users", settings.users_url, timeout=settings.users_timeout_ms / 1000, attempts=2)
+    orders = Neighbour("orders", settings.orders_url, timeout=settings.orders_timeout_ms / 1000, attempts=2)
+    # What the monolith offers, by the first word of each path, and what has come in its place.
+    parts = {"users": users, "orders": orders, "wallets": None, "report": None}
+    stranglers = {part: Strangler(part, legacy, new) for part, new in parts.items()}
+
+    def start() -> None:
+        database.create_tables(Base.metadata)
+        for part, strangler in stranglers.items():
+            strangler.tell(routes.get(part))
+
+    def stop() -> None:
+        for neighbour in (legacy, users, orders):
+            neighbour.close()
+        database.close()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(database.create_tables, Base.metadata)
+        await run_in_threadpool(start)
         yield
-        legacy.close()
-        users.close()
-        await run_in_threadpool(database.close)
+        await run_in_threadpool(stop)
 
     # It is ready without its neighbours: a gateway that goes down with one of them takes the others with it.
     app = web_app("gateway", Health(required={"database": database.check}), lifespan)
 
     @app.get("/routes")
     def table() -> dict[str, Route]:
-        return {part: routes.get(part) for part in PARTS}
+        return {part: routes.get(part) for part in stranglers}
 
     @app.put("/routes/{part}")
     def switch(part: str, route: Route) -> Route:
-        if part not in PARTS:
+        if part not in stranglers:
             raise Problem(404, "unknown_route", f"There is no route {part}.")
-        if part not in moving and route.mode != "legacy":
+        if not stranglers[part].may(route):
             raise Problem(409, "nothing_new", f"There is no new service for {part}.")
         routes.put(part, route)
-        fields = {"event": "route", "route": part, "mode": route.mode, "share": route.share}
-        log.info("%s: %s", part, route.mode, extra=fields)
+        stranglers[part].tell(route)
         return route
 
     def pass_on(part: str) -> Callable[[Request], Awaitable[Response]]:
         """Handles requests for this part of the shop."""
-        strangler = moving.get(part)
+        strangler = stranglers[part]
 
         def ask(call: Call) -> Response:
-            if strangler is None:
-                return _answer(legacy.send(call))
             route = routes.get(part)
-            heard = strangler.answer(route, call)
+            answer = strangler.answer(route, call)
             compared = route.mode == "shadow" and call.reads
-            return _answer(heard, BackgroundTask(strangler.compare, call, heard) if compared else None)
+            return _answer(answer, BackgroundTask(strangler.compare, call, answer) if compared else None)
 
         async def answer(request: Request) -> Response:
             return await run_in_threadpool(ask, await _call(request))
 
         return answer
 
-    for part in PARTS:
+    for part in stranglers:
         for path in (f"/{part}", f"/{part}/{{rest:path}}"):
             app.add_api_route(path, pass_on(part), methods=METHODS, include_in_schema=False)
     return app

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Integer, String
+from sqlalchemy import Boolean, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from lab.chassis.database import Database
@@ -24,6 +24,7 @@ class Row(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     mode: Mapped[str] = mapped_column(String(16))
     share: Mapped[int] = mapped_column(Integer)
+    fallback: Mapped[bool] = mapped_column(Boolean)
 
 
 class Route(BaseModel):
@@ -33,12 +34,16 @@ class Route(BaseModel):
     shadow    the monolith; what is read is asked of the new service, too, and compared
     percent   the monolith, but `share` of a hundred reads are answered by the new service
     new       the new service
+
+    With `fallback` the monolith is asked where the new service is not there. That is right as long as the monolith
+    knows all that the new service does, and no longer.
     """
 
     model_config = ConfigDict(from_attributes=True)
 
     mode: Mode
     share: Annotated[int, Field(ge=0, le=100)] = 0
+    fallback: bool = False
 
 
 LEGACY = Route(mode="legacy")
@@ -57,4 +62,4 @@ class Routes:
 
     def put(self, name: str, route: Route) -> None:
         with self._database.write() as session:
-            session.merge(Row(name=name, mode=route.mode, share=route.share))
+            session.merge(Row(name=name, **route.model_dump()))

@@ -1,1 +1,1 @@
-"""The new home of users: a copy of what the monolith knows, which repairs itself."""
+"""The new home of users: a copy that repairs itself, and a cache before it."""

@@ -1,69 +1,76 @@
-"""HTTP: the monolith's API of users. Reads are answered from the copy, writes go to the record first.
+"""HTTP: the monolith's API of users. Reads are answered from the cache or the copy, writes go to the record first.
 
-Orders are still in the monolith, and hold on to its table of users. Until they have moved out, the record stays there,
+Wallets are still in the monolith, and hold on to its table of users. Until they have moved out, the record stays there,
 which is also the way back: whoever is registered here is known there.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Response
-from starlette.concurrency import run_in_threadpool
 
 from lab.chassis.database import Database
-from lab.chassis.health import Health
+from lab.chassis.messaging import Messaging
 from lab.chassis.problems import Problem
-from lab.chassis.settings import ServiceSettings
-from lab.chassis.web import create_app as web_app
-from lab.day6_integration.users.copies import Copies
-from lab.day6_integration.users.legacy import Legacy
-from lab.day6_integration.users.models import Base
-from lab.day6_integration.users.sweeper import Sweeper
-from lab.day6_integration.users.views import Registration, Renaming, UserView
+from lab.chassis.service import service_app
+from lab.chassis.settings import MessagingSettings
+from lab.day6_integration.calls.neighbour import Neighbour
+from lab.day6_integration.moving.copies import Copies
+from lab.day6_integration.moving.record import Record
+from lab.day6_integration.moving.sweeper import Sweeper
+from lab.day6_integration.users.cache import Cache
+from lab.day6_integration.users.loading import Loading
+from lab.day6_integration.users.models import Base, User
+from lab.day6_integration.users.views import Registration, Renaming, UserRegistered, UserView
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ServiceSettings):
-    database_url: str
+class Settings(MessagingSettings):
     legacy_url: str
-    legacy_timeout_ms: int = 1000
+    redis_url: str
+    legacy_timeout_ms: int = 1500
     """Shorter than what the gateway waits for users: who waits longer than his own caller works for nobody."""
     sweep_ms: int = 1000
+    cache_ttl_s: float = 20.0
+    redis_timeout_ms: int = 200
+    database_ms: int = 0
 
 
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
-    legacy = Legacy(settings.legacy_url, settings.legacy_timeout_ms / 1000)
-    copies = Copies(database, legacy)
-    sweeper = Sweeper(copies.sweep, settings.sweep_ms / 1000)
+    messaging = Messaging(settings, database)
+    legacy = Neighbour("legacy", settings.legacy_url, timeout=settings.legacy_timeout_ms / 1000, attempts=2)
+    record = Record(legacy, "users", UserView)
+    cache = Cache(settings.redis_url, ttl=settings.cache_ttl_s, timeout=settings.redis_timeout_ms / 1000)
+    loading = Loading(cache, slow=settings.database_ms / 1000)
+    copies = Copies(database, messaging, record, User, UserView, changed=loading.changed)
 
-    def stop() -> None:
-        sweeper.close()
+    def close() -> None:
         legacy.close()
-        database.close()
+        cache.close()
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(database.create_tables, Base.metadata)
-        sweeper.start()
-        yield
-        await run_in_threadpool(stop)
-
-    app = web_app("users", Health(required={"database": database.check}), lifespan)
+    app = service_app(
+        "users",
+        database,
+        Base.metadata,
+        messaging,
+        optional={"cache": cache.check},
+        background=Sweeper(copies.sweep, settings.sweep_ms / 1000),
+        close=close,
+    )
 
     @app.post("/users", status_code=201)
     def register(registration: Registration) -> UserView:
-        user = legacy.register(registration)
-        copies.keep(user)
+        user = record.create(registration)
+        fact = UserRegistered(user_id=user.id, email=user.email, name=user.name)
+        copies.keep(user, lambda transaction: transaction.announce("user.registered", fact, entity=user.id))
         return user
 
     @app.get("/users/{user_id}")
     def show(user_id: str) -> UserView:
-        user = copies.find(user_id)
+        user = loading.find(user_id, copies.find)
         if user is None:
             raise Problem(404, "unknown_user", f"There is no user {user_id}.")
         return user
@@ -76,14 +83,14 @@ def create_app(settings: Settings) -> FastAPI:
     @app.patch("/users/{user_id}")
     def rename(user_id: str, renaming: Renaming) -> UserView:
         copies.doubt(user_id)
-        user = legacy.rename(user_id, renaming)
+        user = record.change(user_id, renaming)
         copies.keep(user)
         return user
 
     @app.delete("/users/{user_id}", status_code=204)
     def remove(user_id: str) -> Response:
         copies.doubt(user_id)
-        legacy.remove(user_id)
+        record.remove(user_id)
         copies.drop(user_id)
         return Response(status_code=204)
 

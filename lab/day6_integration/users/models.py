@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, String
+from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from lab.day6_integration.moving.copies import Copied
 
 
 class Base(DeclarativeBase):
     pass
 
 
-class User(Base):
+class User(Copied, Base):
     __tablename__ = "users"
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
     name: Mapped[str] = mapped_column(String(200))
-    doubtful: Mapped[bool] = mapped_column(Boolean, default=False)
-    """Whether it is to be asked for again: somebody is changing it, or did."""

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lab.day6_integration.moving.copies import Item
+
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -19,9 +21,16 @@ class Renaming(BaseModel):
     name: Name
 
 
-class UserView(BaseModel):
+class UserView(Item):
     model_config = ConfigDict(from_attributes=True)
 
-    id: str
+    email: str
+    name: str
+
+
+class UserRegistered(BaseModel):
+    """Data of `user.registered`."""
+
+    user_id: str
     email: str
     name: str

@@ -1,4 +1,4 @@
-"""The backfill, which never ends: every second the copy is held against the record."""
+"""The backfill, which never ends: time and again the copy is held against the record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Calls `sweep` in a thread of its own until it is closed."""
+    """Calls `sweep` in a thread of its own until it is stopped."""
 
     def __init__(self, sweep: Callable[[], int], every: float) -> None:
         self._sweep = sweep
@@ -23,7 +23,7 @@ class Sweeper:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         self._over.set()
         self._thread.join()
 

@@ -1,0 +1,1 @@
+"""Pays orders, each once, out of wallets that are still in the monolith."""
