@@ -39,11 +39,12 @@ class Played:
         return found
 
 
-def play(home: Path, day: str, scenario: str, **settings: str) -> Played:
+def play(home: Path, day: str, scenario: str, seed: str = "0", **settings: str) -> Played:
     """Play it, and check that each of its steps could be done."""
     chosen = [word for name, value in settings.items() for word in (f"--{name}", value) if value != "on"]
     switches = [f"--{name}" for name, value in settings.items() if value == "on"]
-    command = [sys.executable, "-m", "lab", "run", day, "--scenario", scenario, "--json", *chosen, *switches]
+    command = [sys.executable, "-m", "lab", "run", day, "--scenario", scenario, "--json"]
+    command += ["--seed", seed, *chosen, *switches]
     done = subprocess.run(
         command, env={**os.environ, "LAB_HOME": str(home)}, capture_output=True, timeout=180, check=False
     )

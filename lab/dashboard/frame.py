@@ -139,7 +139,8 @@ def side(desk: Desk, width: int, height: int) -> list[Row]:
 
 def said(desk: Desk, width: int) -> list[Row]:
     """What is selected."""
-    words = selection.says(desk.selection, desk.picture, desk.view(desk.panel).vitals)
+    instances = desk.system.instances(desk.selection)
+    words = selection.says(desk.selection, desk.picture, desk.view(desk.panel).vitals, instances)
     return [bars.selection_line(desk.selection, words, width)]
 
 

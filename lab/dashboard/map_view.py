@@ -77,6 +77,8 @@ def draw(chart: Chart, scene: Scene) -> list[Row]:
     for wire in chart.wires:
         for place, glyph, style in scene.traffic.dots(wire.link, scene.clock):
             way = 1 - place if wire.backwards else place
+            if scene.picture.blind:
+                glyph, style = glyphs.DOT, "accent"
             grid.put(*wire.path[round(way * (len(wire.path) - 1))], glyph, style)
         if any(_cut(fault) and fault.touches(wire.link) for fault in faults):
             grid.put(*middle(wire), glyphs.CUT, "alarm")
@@ -99,6 +101,8 @@ def middle(wire: Wire) -> tuple[int, int]:
 def _wire_style(link: str, scene: Scene, faults: list[FaultPicture]) -> str:
     if link == scene.selection:
         return "accent"
+    if scene.picture.blind:
+        return "dim"
     seen = scene.picture.links.get(link)
     if seen is not None and seen.error_rate(scene.picture.now) > 0:
         return "bad"
@@ -123,13 +127,19 @@ def _say(grid: Grid, wire: Wire, scene: Scene, faults: list[FaultPicture]) -> No
     width = min(label[2] for label in wire.labels)
     said = scene.said.get((wire.link, width))
     if said is None:
-        said = facts(link, scene.picture.now, [fault for fault in faults if fault.touches(wire.link)], width)
+        said = _facts(link, scene.picture, [fault for fault in faults if fault.touches(wire.link)], width)
         scene.said[wire.link, width] = said
     chosen = wire.link == scene.selection
     room = sorted(wire.labels[: max(1, len(said))], key=lambda label: label[1])
     for (x, y, width), (text, style) in zip(room, said, strict=False):
         shown = fit(text, width).rstrip()
         grid.put(x + (width - len(shown)) // 2, y, shown, "select" if chosen else style)
+
+
+def _facts(link: LinkPicture, picture: RunPicture, faults: list[FaultPicture], width: int) -> list[tuple[str, str]]:
+    """The facts; while the reader is to find a hidden fault, only the first, or a glance at the map would do."""
+    said = facts(link, picture.now, faults, width)
+    return said[:1] if picture.blind else said
 
 
 def facts(link: LinkPicture, now: float, faults: list[FaultPicture], width: int) -> list[tuple[str, str]]:
@@ -169,18 +179,23 @@ def _box(grid: Grid, box: Box, scene: Scene) -> None:
     if (file := scene.files.get(box.name)) and room > 0:
         grid.put(box.x + 2, bottom, fit(file, min(len(file), room)), "dim")
     grid.put(box.x + 1 + (box.width - 2 - len(name) > 2), box.y, name, "select" if chosen else "strong")
-    if box.name == CLIENT:
-        says = _client(scene, box.width < 15)
-    elif len(instances) > 1:
-        says = _instances(instances, scene.picture)
-    else:
-        says = _process(process, scene, box.width - 2)
+    says = _state_of(box.name, scene, box.width - 2)
     pad = " " if box.width > 12 else ""
     for offset in range(1, box.height - 1):
         text, mood = says[offset - 1] if offset <= len(says) else ("", "text")
         grid.put(box.x, box.y + offset, upright, style)
         grid.put(box.x + 1, box.y + offset, fit(pad + text, box.width - 2), mood)
         grid.put(right, box.y + offset, upright, style)
+
+
+def _state_of(name: str, scene: Scene, width: int = 40) -> list[tuple[str, str]]:
+    """How whatever runs under this name is: a process, all instances of a service, or the visitors."""
+    if name == CLIENT:
+        return _client(scene, width < 13)
+    instances = scene.instances.get(name, (name,))
+    if len(instances) > 1:
+        return _instances(instances, scene.picture)
+    return _process(scene.picture.processes.get(instances[0]), scene, width)
 
 
 def _client(scene: Scene, compact: bool = False) -> list[tuple[str, str]]:
@@ -206,9 +221,9 @@ def _instances(names: Sequence[str], picture: RunPicture) -> list[tuple[str, str
     ready = sum(process.state == "ready" for process in found)
     worst = next((process for process in found if process.state != "ready"), None)
     if worst is None:
-        return [(f"{glyphs.STATE['ready']} {ready}/{len(names)} ready", "ok"), (", ".join(names), "dim")]
+        return [(f"{glyphs.STATE['ready']} {ready}/{len(names)} {tr('ready')}", "ok"), (", ".join(names), "dim")]
     style, sign = PROCESS_STYLE.get(worst.state, "warn"), glyphs.STATE.get(worst.state, "?")
-    return [(f"{sign} {ready}/{len(names)} ready", style), (worst.name, style)]
+    return [(f"{sign} {ready}/{len(names)} {tr('ready')}", style), (worst.name, style)]
 
 
 def _process(process: ProcessPicture | None, scene: Scene, width: int = 40) -> list[tuple[str, str]]:
@@ -243,12 +258,12 @@ def listing(scene: Scene, items: tuple[str, ...], width: int, height: int) -> li
         name = fit(item.replace("->", "→"), longest)
         link = picture.links.get(item)
         if link is not None:
-            said = facts(link, picture.now, [fault for fault in faults if fault.touches(item)], width)
+            said = _facts(link, picture, [fault for fault in faults if fault.touches(item)], width)
             line = row((f" {name} ", "text"), (fit(link.protocol, 6), "dim"))
             for text, style in said:
                 line += (("  " + text, style),)
         else:
-            text, style = (_client(scene) if item == CLIENT else _process(picture.processes.get(item), scene))[0]
+            text, style = _state_of(item, scene)[0]
             line = row((f" {name} ", "strong"), (text, style))
         rows.append(selected(line, width) if item == scene.selection else clip(line, width))
     at = items.index(scene.selection) if scene.selection in items else 0

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from lab.dashboard import figures
+from lab.dashboard import figures, glyphs
 from lab.dashboard.map_view import PROCESS_STYLE, Vitals
 from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.run import RunPicture
 from lab.locale import tr
 
 
-def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> list[tuple[str, str]]:
-    """(text, style) pairs about what is selected."""
+def says(
+    item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals], instances: Sequence[str] = ()
+) -> list[tuple[str, str]]:
+    """(text, style) pairs about what is selected; `instances` are its processes, if it is a service."""
     link = picture.links.get(item)
     if link is not None:
         return _link(link, picture.now)
+    if len(instances) > 1:
+        return [_instance(name, picture) for name in instances]
     process = picture.processes.get(item)
     if process is None:
         load = picture.load
@@ -36,6 +40,15 @@ def says(item: str, picture: RunPicture, vitals_of: Mapping[str, Vitals]) -> lis
     if vitals is not None:
         said.append((tr("cpu {cpu:.0f}%  memory {size}", cpu=vitals.cpu, size=figures.size(vitals.rss)), "dim"))
     return [*said, (process.reason, "dim")]
+
+
+def _instance(name: str, picture: RunPicture) -> tuple[str, str]:
+    """Its name and state, in one word each."""
+    process = picture.processes.get(name)
+    if process is None:
+        return f"{name} {tr('not started')}", "dim"
+    sign = glyphs.STATE.get(process.state, "?")
+    return f"{sign} {name} {tr(process.state)}", PROCESS_STYLE.get(process.state, "warn")
 
 
 def _link(link: LinkPicture, now: float) -> list[tuple[str, str]]:

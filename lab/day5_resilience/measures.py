@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from lab.journal.event import Flow, Log
+from lab.journal.event import FaultChange, Flow, Log
 from lab.journal.window import Window, quantile
 
 A_WHILE = 12.0
@@ -121,6 +121,12 @@ def others(seen: Window) -> str:
 def turned_away(seen: Window) -> float:
     """Reports that were refused: no slot was free, or too many requests were under way."""
     return sum(flow.status == "503" for flow in seen.flows("client->*", "GET /report"))
+
+
+def culprit(seen: Window) -> str:
+    """The kind and the place of the fault that was hidden, once it is told."""
+    told = [event for event in seen.events if isinstance(event, FaultChange) and event.since is not None]
+    return f"{told[-1].fault} {told[-1].aim}" if told else "nothing"
 
 
 def jobs(seen: Window) -> float:

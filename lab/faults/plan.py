@@ -31,10 +31,11 @@ class Standing:
 
 
 class _Active:
-    __slots__ = ("draws", "ends", "fault", "kind", "names", "spent", "told", "victims", "whole")
+    __slots__ = ("began", "draws", "ends", "fault", "kind", "names", "spent", "told", "victims", "whole")
 
     def __init__(self, fault: Fault, now: float) -> None:
         self.fault = fault
+        self.began = now
         self.kind = catalogue.KINDS[fault.kind]
         self.names = frozenset([fault.kind, *(f"{fault.kind} {value}" for value in fault.params.values())])
         self.whole = catalogue.whole(fault)
@@ -50,7 +51,10 @@ class _Active:
 
 class Plan:
     """All faults of a run. Each call that changes a fault calls `on_change` with a FaultChange, and then everybody who
-    watches a link on which a fault began or ended."""
+    watches a link on which a fault began or ended.
+
+    Of a hidden fault `on_change` hears nothing until it is revealed or ends.
+    """
 
     def __init__(self, seed: int = 0, on_change: Callable[[FaultChange], None] | None = None) -> None:
         self.seed = seed
@@ -61,20 +65,31 @@ class Plan:
         self._watchers: dict[str, list[Callable[[], None]]] = {}
         self._victims: dict[str, int] = {}
         self._spent: set[str] = set()
+        self.hidden: set[str] = set()
+        """The faults that nobody is told of yet."""
 
     def watch(self, link: str, changed: Callable[[], None]) -> None:
         """Call `changed` whenever a fault on this link begins or ends: at once, also in the middle of a strike."""
         self._watchers.setdefault(link, []).append(changed)
 
-    def add(self, fault: Fault, now: float) -> Fault:
+    def add(self, fault: Fault, now: float, *, hidden: bool = False) -> Fault:
         """Begin a fault; returns it with its id (`f1`, `f2` ...) and its defaults. Raises text.FaultError."""
         self._count += 1
         fault = replace(text.complete(fault), id=f"f{self._count}")
         self._active[fault.id] = _Active(fault, now)
         self._links.clear()
+        if hidden:
+            self.hidden.add(fault.id)
         self._tell(fault, "added")
         self._notify([fault])
         return fault
+
+    def reveal(self, ident: str) -> None:
+        """Tell of a hidden fault from now on."""
+        if ident in self.hidden:
+            self.hidden.discard(ident)
+            active = self._active[ident]
+            self._tell(active.fault, "added", since=active.began)
 
     def heal(self, ident: str | None, now: float) -> list[Fault]:  # noqa: ARG002 - every change is told with a time
         """End one fault, or all (None). Returns those that ended."""
@@ -168,6 +183,7 @@ class Plan:
     def _end(self, idents: list[str], change: Literal["healed", "expired"]) -> list[Fault]:
         ended = []
         for ident in idents:
+            self.reveal(ident)
             active = self._active.pop(ident, None)
             if active is not None:
                 self._victims[ident] = active.victims
@@ -198,9 +214,14 @@ class Plan:
                 changed()
 
     def _tell(
-        self, fault: Fault, change: Literal["added", "hit", "healed", "expired"], link: str = "", detail: str = ""
+        self,
+        fault: Fault,
+        change: Literal["added", "hit", "healed", "expired"],
+        link: str = "",
+        detail: str = "",
+        since: float | None = None,
     ) -> None:
-        if self.on_change is None:
+        if self.on_change is None or fault.id in self.hidden:
             return
         links = catalogue.links(fault.target)
         link = link or (links[0] if len(links) == 1 else "")
@@ -216,6 +237,7 @@ class Plan:
                 victims=self.victims(fault.id),
                 owner=fault.owner,
                 duration=fault.duration,
+                since=since,
                 detail=detail,
                 link=link,
                 source=source if target else "",

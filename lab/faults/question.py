@@ -14,14 +14,15 @@
     because.en = "The provider saw {charges}: the consumer remembers what it has handled."
 
 A question with `[[step.ask.choice]]` (`is`, and a text in each language) is answered by choosing one of them, another
-one by a number (`3`) or a range (`3-10`).
+one by a number (`3`) or a range (`3-10`). A choice may have a `because` of its own, which is said a little later where
+that was seen.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lab.journal.window import Measured
 from lab.locale import tr
@@ -38,7 +39,7 @@ class NoAnswer(ValueError):
 class Question:
     """`answer` is the measure that knows it, seen until `until` (seconds on the scenario's clock; None: its end);
     `choices` are texts by the word that the measure gives, in order; none if it is answered by a number, and then
-    `near` is how far from it is still right. `because` is said with the answer."""
+    `near` is how far from it is still right. `because` is said with the answer, `reasons` after that."""
 
     id: str
     text: str
@@ -46,6 +47,7 @@ class Question:
     until: float | None
     because: str
     choices: Mapping[str, str]
+    reasons: Mapping[str, str] = field(default_factory=dict)
     near: float = 0.0
 
     def read(self, typed: str) -> str:

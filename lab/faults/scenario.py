@@ -15,7 +15,9 @@ every way to make its day's system; the first of several is what it is played wi
 
 A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
 `rate`, `send` visitors on a journey at once ("report x3"), `act` on a process ("restart broker"; "restart users-1
-VERSION=2" starts it with that variable, which is a deploy), and `ask` before it does (see lab.faults.question). `say`
+VERSION=2" starts it with that variable, which is a deploy), and `ask` before it does (see lab.faults.question). A step
+with `hidden = ["FAULT", ...]` begins one of these faults, drawn from the run's seed, and nobody is told of it until a
+step has `reveal = true`, or the run ends. `say`
 tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
 `{charges}` in it is what that measure of the day has seen since the last disturbance, or since the second that the
 step's `since` names.
@@ -25,9 +27,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from lab.faults.catalogue import KINDS
+from lab.faults.kind import Kind
 from lab.faults.question import Question
 from lab.faults.text import FaultError
 from lab.faults.text import parse as parse_fault
@@ -63,11 +67,14 @@ class Cue:
     """A journey, and how many visitors make it at once."""
     ask: Question | None = None
     since: float | None = None
+    hidden: tuple[str, ...] = ()
+    """Faults, of which one is begun and kept hidden."""
+    reveal: bool = False
 
     @property
     def disturbs(self) -> bool:
         """Whether it changes what happens, and does not only tell of it."""
-        return any(change is not None for change in (self.fault, self.act, self.rate, self.send))
+        return bool(self.hidden) or any(change is not None for change in (self.fault, self.act, self.rate, self.send))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +153,7 @@ class _Reader(Reader):
         return {name: values for name, values in found.items() if values}
 
     def cue(self, place: str, table: Table) -> Cue:
-        self.known(place, table, ("at", "say", "fault", "heal", "rate", "act", "send", "ask", "since"))
+        self.known(place, table, tuple(field.name for field in fields(Cue)))
         cue = Cue(
             at=self.number(place, table, "at", required=True) or 0.0,
             say=self.said(place, table, "say"),
@@ -157,18 +164,29 @@ class _Reader(Reader):
             send=self.visitors(place, table),
             ask=self.question(place, table),
             since=self.number(place, table, "since"),
+            hidden=self.words(place, table, "hidden"),
+            reveal=self.get(place, table, "reveal", bool, False),
         )
         if cue.fault is not None:
-            try:
-                parse_fault(cue.fault)
-            except FaultError as error:
-                self.problem(f"{place} fault", str(error))
+            self.fault(f"{place} fault", cue.fault)
+        for text in cue.hidden:
+            kind = self.fault(f"{place} hidden", text)
+            if kind and kind.scope == "process" and kind.effect != "hold":
+                self.problem(f"{place} hidden", tr("{name} cannot be hidden: the process shows it", name=kind.name))
         if cue.act is not None and not _ACT.fullmatch(cue.act.strip()):
             self.problem(
                 f"{place} act",
                 tr("expected {actions} and a name, not {act!r}", actions=" | ".join(ACTIONS), act=cue.act),
             )
         return cue
+
+    def fault(self, place: str, text: str) -> Kind | None:
+        """The kind of fault that the text describes; None if it does not."""
+        try:
+            return KINDS[parse_fault(text).kind]
+        except FaultError as error:
+            self.problem(place, str(error))
+            return None
 
     def visitors(self, place: str, table: Table) -> tuple[str, int] | None:
         if (text := self.words_of(place, table, "send")) is None:
@@ -183,11 +201,14 @@ class _Reader(Reader):
             return None
         place = f"{place} ask"
         self.known(place, asked, (*LANGUAGES, "answer", "until", "near", "because", "choice"))
-        choices: dict[str, str] = {}
+        choices, reasons = dict[str, str](), dict[str, str]()
         for number, choice in self.rows(place, asked, "choice"):
             inside = f"{place} choice {number}"
-            self.known(inside, choice, (*LANGUAGES, "is"))
-            choices[self.need(inside, choice, "is", str)] = self.text(inside, choice)[language()]
+            self.known(inside, choice, (*LANGUAGES, "is", "because"))
+            word = self.need(inside, choice, "is", str)
+            choices[word] = self.text(inside, choice)[language()]
+            if "because" in choice:
+                reasons[word] = self.said(inside, choice, "because")
         return Question(
             id=place.removeprefix("[[step]] ").removesuffix(" ask"),
             text=self.text(place, asked)[language()],
@@ -195,6 +216,7 @@ class _Reader(Reader):
             until=self.number(place, asked, "until"),
             because=self.said(place, asked, "because"),
             choices=choices,
+            reasons=reasons,
             near=self.number(place, asked, "near") or 0.0,
         )
 

@@ -105,7 +105,7 @@ def _disturbed(seen: Window) -> list[Span]:
     spans: dict[str, Span] = {}
     for event in seen.events:
         if isinstance(event, FaultChange):
-            began, _ = spans.get(event.id, (event.t, event.t))
+            began, _ = spans.get(event.id, (event.t if event.since is None else event.since, event.t))
             if event.change == "added":
                 spans[event.id] = began, seen.until
             elif event.change in ("healed", "expired"):

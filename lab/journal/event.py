@@ -134,7 +134,8 @@ class FaultChange(Base, tag="fault"):
 
     `fault` is its kind in the catalogue (`latency`), `links` what it acts on: one link, both directions of a pair, or
     none, and then `target` is a process; `text` is all of it in words. `link` is the one that was hit. `victims` counts
-    what it has hit so far; `detail` is what was hit just now, and at the end the total in words.
+    what it has hit so far; `detail` is what was hit just now, and at the end the total in words. `since` is when it
+    began, of one that was kept hidden and is added to the journal only now.
     """
 
     id: str = ""
@@ -145,6 +146,7 @@ class FaultChange(Base, tag="fault"):
     victims: int = 0
     owner: str = ""
     duration: float | None = None
+    since: float | None = None
     detail: str = ""
 
     @property

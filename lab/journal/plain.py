@@ -2,7 +2,8 @@
 
 A busy run has a thousand events a second, more than anybody reads. So the narrator tells the story of one visitor at a
 time, from the first request to the last message, and counts the others. It always tells what changes the run (a
-process, a fault, a breaker, a step of the scenario), and failures up to a number a second; it counts the rest.
+process, a fault, a breaker, a step of the scenario), and failures up to a number a second; it counts the rest. While a
+scenario hides a fault, only failures that visitors see and those of the story are told.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from lab.journal.event import REBALANCE, Check, EngineState, Event, FaultChange,
 from lab.journal.telling import milliseconds
 from lab.journal.visible import visible
 from lab.locale import language, mark, tr, trn
+from lab.system.model import CLIENT
 
 STORY_LINES = 20
 """Lines a second at most for the story being told."""
@@ -57,10 +59,15 @@ class Narrator:
         self._known: dict[str, None] = {}
         self._last: dict[str, tuple[str, str, float]] = {}
         self._load: Load | None = None
+        self._blind = False
 
     def tell(self, event: Event) -> list[str]:
         """The lines for this event, none if it is only counted; and the counts of the last second once it is over."""
         lines = self._turn(event.t)
+        if isinstance(event, Note):
+            self._blind = self._blind or bool(event.data.get("hides"))
+        elif isinstance(event, FaultChange):
+            self._blind = self._blind and event.since is None
         text = self._words(event)
         if text:
             lines += [stamped(event.t, line) for line in text.split("\n")]
@@ -116,6 +123,8 @@ class Narrator:
             return ""
         ours = self._ours(flow)
         rare = flow.status == REBALANCE or (flow.redelivered and flow.role == "delivery")
+        if flow.outcome != "ok" and self._blind and not ours and flow.source != CLIENT:
+            return self._skip(flow.outcome)
         if flow.outcome != "ok" or rare:
             return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
         if flow.role == "ack":
@@ -214,6 +223,10 @@ def _change(event: Process | EngineState | FaultChange | Note | Check) -> str:
             return ""
         case FaultChange(change="added"):
             time = tr(", for {time:g} s", time=event.duration) if event.duration and " for " not in event.text else ""
+            if event.since is not None:
+                return tr(
+                    "FAULT {id} was there since {since:.1f} s: {text}", id=event.id, since=event.since, text=event.text
+                )
             return tr("FAULT {id} begins: {text}{time}", id=event.id, text=event.text, time=time)
         case FaultChange():
             hit = visible(event.detail) or trn("{count} victim", "{count} victims", event.victims)

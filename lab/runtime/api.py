@@ -94,6 +94,8 @@ class RunStatus:
     started_at: str = ""
     """RFC 3339, wall clock."""
     reason: str = ""
+    hides: bool = False
+    """Whether a fault is active that is not among `faults`, because the scenario's reader is to find it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from random import Random
 from typing import cast
 
 from lab.faults import aim
@@ -12,7 +13,7 @@ from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.faults.text import FaultError, parse
 from lab.faults.text import format as to_text
-from lab.journal.event import FaultChange
+from lab.journal.event import FaultChange, Flow
 from lab.locale import tr
 from lab.runtime.api import Action, FaultStatus
 from lab.runtime.process import ActionError
@@ -37,32 +38,51 @@ class Faults:
 
     def add(self, text: str, owner: str) -> FaultStatus:
         """Begin the fault that `text` describes. Raises FaultError, or ActionError if its process cannot suffer it."""
-        fault = aim.aimed(parse(text), self._system)
-        self._must_bite(fault)
-        fault = self.plan.add(replace(fault, owner=owner), self._now())
-        try:
-            self._apply(fault)
-        except ActionError:
-            self.plan.heal(fault.id, self._now())
-            raise
-        return self._one(fault)
+        return self._one(self._begin(text, owner))
+
+    def hide(self, texts: Sequence[str], owner: str) -> None:
+        """Begin one of these, drawn from the run's seed, and tell nobody. Raises as `add` does."""
+        self._begin(Random(f"{self.plan.seed}/hidden").choice(texts), owner, hidden=True)
+
+    def reveal(self) -> None:
+        """Tell of what was hidden."""
+        for standing in self.plan.status(self._now()):
+            if standing.fault.id in self.plan.hidden:
+                self.plan.reveal(standing.fault.id)
+                self._apply(standing.fault)
+
+    def masked(self, flow: Flow) -> Flow:
+        """The flow as it may be told: without a hint at hidden faults."""
+        if self.plan.hidden and not self.plan.hidden.isdisjoint(flow.faults):
+            flow.faults = tuple(ident for ident in flow.faults if ident not in self.plan.hidden)
+            if flow.outcome == "late" and not flow.faults:
+                flow.outcome = "ok"  # that it was held up on its way only the tap knows; its `ms` anybody can see
+        return flow
 
     def heal(self, ident: str | None) -> list[FaultStatus]:
-        """End one fault, or all (None). Raises Unknown."""
+        """End one fault, or all that are told of (None). Raises Unknown."""
         before = {status.id: status for status in self.status()}
         if ident is not None and ident not in before:
             raise Unknown("active fault", ident, before)
-        healed = self.plan.heal(ident, self._now())
-        self._undo(healed)
-        return [before[fault.id] for fault in healed]
+        for each in before if ident is None else (ident,):
+            self._undo(self.plan.heal(each, self._now()))
+        return list(before.values()) if ident is None else [before[ident]]
+
+    def end(self) -> None:
+        """End all, also what is hidden."""
+        self.reveal()
+        self.heal(None)
 
     def expire(self) -> None:
         """End what has lasted its time; to be called several times a second."""
         self._undo(self.plan.expire(self._now()))
 
     def status(self) -> tuple[FaultStatus, ...]:
+        """The active faults that are told of."""
         return tuple(
-            _status(standing.fault, standing.victims, standing.remaining) for standing in self.plan.status(self._now())
+            _status(standing.fault, standing.victims, standing.remaining)
+            for standing in self.plan.status(self._now())
+            if standing.fault.id not in self.plan.hidden
         )
 
     def slow_start(self, name: str) -> float:
@@ -98,10 +118,24 @@ class Faults:
                 )
             )
 
+    def _begin(self, text: str, owner: str, *, hidden: bool = False) -> Fault:
+        fault = aim.aimed(parse(text), self._system)
+        self._must_bite(fault)
+        fault = self.plan.add(replace(fault, owner=owner), self._now(), hidden=hidden)
+        try:
+            self._apply(fault)
+        except ActionError:
+            self.plan.heal(fault.id, self._now())
+            raise
+        return fault
+
     def _apply(self, fault: Fault) -> None:
         if KINDS[fault.kind].scope != "process" or self.supervisor is None:
             return
-        if effect(fault) in ("cut", "hold"):
+        if fault.id in self.plan.hidden:  # a process can only be frozen without its supervisor telling
+            for process in self.supervisor.named(fault.target):
+                process.freeze(hidden=True)
+        elif effect(fault) in ("cut", "hold"):
             hit = self.supervisor.act(fault.target, cast("Action", fault.kind), tr("fault {id}", id=fault.id))
             self.plan.hit(fault.id, "", self._now(), hit)
         if KINDS[fault.kind].instant:

@@ -24,6 +24,10 @@ from lab.runtime.supervisor import Supervisor
 from lab.system.refusal import Unknown
 
 OWNER = "scenario"
+READ = 4.0
+"""Seconds in which an answer is read, before the reason that belongs to it alone is told."""
+HAIR = 0.001
+"""Seconds by which a sleep may end too early; what is done then would lie before the stretch that is measured."""
 
 Measure = Callable[[str, float, float], Awaitable[Measured]]
 """What a measure of the day sees of the run between these two of its seconds."""
@@ -62,6 +66,8 @@ class Player:
         self._measure = measure
         self._clock = now
         self._began = self._disturbed = self._clock()
+        self._seen: dict[str, Measured] = {}
+        """By the question's id."""
 
     async def play(self, scenario: Scenario) -> None:
         """Play from now to the end. A step that cannot be done is told, and the rest goes on.
@@ -76,11 +82,17 @@ class Player:
             if cue.ask:
                 until = scenario.duration if cue.ask.until is None else cue.ask.until
                 due.append((until, partial(self._answer, cue.ask, cue.at)))
+                if cue.ask.reasons:
+                    due.append((until + READ, partial(self._reason, cue.ask)))
         for at, do in sorted(due, key=itemgetter(0)):
-            await asyncio.sleep(self._began + at - self._clock())
+            await self._until(at)
             await self._try(do)
-        await asyncio.sleep(self._began + scenario.duration - self._clock())
+        await self._until(scenario.duration)
         self._tell(tr("the scenario is over"), over=True, scenario=scenario.name, next=scenario.next)
+
+    async def _until(self, at: float) -> None:
+        """Sleep until that second of the scenario."""
+        await asyncio.sleep(self._began + at - self._clock() + HAIR)
 
     async def _try(self, do: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -92,13 +104,16 @@ class Player:
 
     async def _step(self, cue: Cue) -> None:
         since = self._disturbed if cue.since is None else self._began + cue.since
-        self._tell(await self._filled(cue.say, since, self._clock()), at=cue.at)
+        hides = {"hides": True} if cue.hidden else {}
+        self._tell(await self._filled(cue.say, since, self._clock()), at=cue.at, **hides)
         if cue.ask:
             asked = self._clock()
             await self._questions.ask(cue.ask)
             self._began += self._clock() - asked
         if cue.disturbs:
             self._disturbed = self._clock()
+        if cue.reveal:
+            self._faults.reveal()
         if cue.heal is not None:
             self._heal(cue.heal)
         if cue.rate is not None:
@@ -109,6 +124,8 @@ class Player:
             self._act(*cue.act.split())
         if cue.fault is not None:
             self._faults.add(cue.fault, OWNER)
+        if cue.hidden:
+            self._faults.hide(cue.hidden, OWNER)
 
     def _act(self, action: str, name: str, *variables: str) -> None:
         """Do it to the process, which is told these variables (`VERSION=2`) when it starts the next time."""
@@ -121,6 +138,11 @@ class Player:
         since, now = self._began + asked, self._clock()
         seen = await self._measure(question.answer, since, now)
         self._questions.answer(question, seen, await self._filled(question.because, since, now))
+        self._seen[question.id] = seen
+
+    async def _reason(self, question: Question) -> None:
+        if reason := question.reasons.get(str(self._seen.get(question.id)), ""):
+            self._tell(reason)
 
     async def _filled(self, text: str, since: float, until: float) -> str:
         """The text with what its measures have seen between. All look at the same stretch, or figures that belong

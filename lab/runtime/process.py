@@ -65,6 +65,8 @@ class ManagedProcess:
         self._ready_since: float | None = None
         self._began = 0.0
         self._thawed: State = "starting"
+        self._hidden = False
+        """Whether it is frozen and nobody is to be told, so that it is not asked how it is either."""
         self._ending: asyncio.Task[None] | None = None
         self._family: Family | None = None
 
@@ -126,14 +128,17 @@ class ManagedProcess:
         self._deliberate, self._cause = True, by or tr("by hand")
         family.signal_group(signal.SIGTERM)
 
-    def freeze(self) -> None:
-        """Stop the process where it stands, its descendants too."""
+    def freeze(self, *, hidden: bool = False) -> None:
+        """Stop the process where it stands, its descendants too. If that is `hidden`, only who asks the process
+        notices."""
         self._living()
         if self.state == "frozen":
             return
-        self._thawed = self.state
         self._signal(signal.SIGSTOP)
-        self._enter("frozen", "SIGSTOP")
+        self._hidden = hidden
+        if not hidden:
+            self._thawed = self.state
+            self._enter("frozen", "SIGSTOP")
 
     def thaw(self) -> None:
         self._living()
@@ -234,7 +239,7 @@ class ManagedProcess:
 
     async def _one_life(self, program: Callable[[], Program]) -> tuple[str, int | None]:
         """From start to exit: what happened, in words, and the exit code (None if it could not be started)."""
-        self._again = self._deliberate = self._doomed = False
+        self._again = self._deliberate = self._doomed = self._hidden = False
         self._cause, self._ready_since = "", None
         self.tail.forget_cause()
         if problem := self.spec.prepare():
@@ -292,7 +297,7 @@ class ManagedProcess:
         probe = self.spec.probe()
         began = self._around.now()
         while not child.exited.done():
-            if self.state not in ("frozen", "stopping"):
+            if self.state not in ("frozen", "stopping") and not self._hidden:
                 self._judge(await probe())
             waited = self._around.now() - began
             await asyncio.sleep(CALM if self.state in UP else min(EAGER + waited / 10, PATIENT))
@@ -306,7 +311,7 @@ class ManagedProcess:
             await self._until(lambda: self._over, CALM if self.state in UP else PATIENT)
 
     def _judge(self, answer: Answer) -> None:
-        if self.state not in ("starting", *UP):
+        if self.state not in ("starting", *UP) or self._hidden:
             return  # it was frozen or ended while we asked
         if answer.state == "unready" and self.state == "starting":
             self._enter("starting", self._boot() or answer.reason)

@@ -217,6 +217,7 @@ class Run:
             processes=self.supervisor.status(),
             links=tuple(self._link_status(link) for link in self.system.links),
             faults=self.faults.status(),
+            hides=bool(self.faults.plan.hidden),
             load=self.load,
             started_at=self.file.started_at,
             reason=self.journal.error or self.reason,
@@ -381,7 +382,7 @@ class Run:
     def _flow(self, flow: Flow) -> None:
         if self._hider:
             flow.op, flow.key, flow.detail = map(self._hider.text, (flow.op, flow.key, flow.detail))
-        self.journal.append(flow)
+        self.journal.append(self.faults.masked(flow))
         if probe := self._queues.get(flow.target) or self._queues.get(flow.source):
             probe.learn(flow)
 
@@ -443,7 +444,7 @@ class Run:
         for task in list(self._tasks):
             task.cancel()
         flusher = asyncio.create_task(self._tick())
-        self.faults.heal(None)
+        self.faults.end()
         services = [name for service in self.system.services for name in service.instances]
         await self.supervisor.stop([services, [e.name for e in self.system.engines]])
         await asyncio.gather(*(tap.close() for tap in self._taps.values()))

@@ -221,8 +221,8 @@ def _ways(settings: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
 def _can_be_done(step: scenarios.Cue, shown: System) -> None:
     processes = {name for service in shown.services for name in (service.name, *service.instances)}
     processes |= {engine.name for engine in shown.engines}
-    if step.fault:
-        aim.aimed(parse(step.fault), shown)
+    for fault in filter(None, (step.fault, *step.hidden)):
+        aim.aimed(parse(fault), shown)
     if step.act:
         assert step.act.split()[1] in processes
     if step.send:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.dashboard import bars, figures, map_view
+from lab.dashboard import bars, figures, map_view, selection
 from lab.dashboard.bars import About
 from lab.dashboard.keys import table
 from lab.dashboard.layout import Chart, arrange
@@ -123,6 +123,36 @@ def test_the_box_of_a_service_with_replicas_says_how_many_are_ready() -> None:
     shown = text_of(map_view.draw(drawn, scene))
     assert "✕ 2/3 ready" in shown
     assert "users-2" in shown
+
+
+def test_where_no_map_fits_a_service_with_replicas_says_the_same() -> None:
+    system = System(name="t", services=(Service(name="users", module="u", replicas=2),))
+    picture = RunPicture(system)
+    instances = {"users": system.services[0].instances}
+    scene = Scene(picture, Traffic(), 1.0, instances=instances)
+    (line,) = map_view.listing(scene, ("users",), 60, 1)
+    assert "0/2 ready" in text_of([line])
+    for number in (1, 2):
+        picture.apply(Process(source=f"users-{number}", state="ready"))
+    (line,) = map_view.listing(scene, ("users",), 60, 1)
+    assert "2/2 ready" in text_of([line])
+    said = [text for text, _ in selection.says("users", picture, {}, instances["users"])]
+    assert said == ["● users-1 ready", "● users-2 ready"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 17), (80, 9)])
+def test_the_map_keeps_silent_about_a_hidden_fault(width: int, height: int) -> None:
+    bad = [shop.http("client->orders", "GET /", "503", outcome="error", t=NOW + n / 5) for n in range(20)]
+
+    def wires(*more: Event) -> set[str]:
+        """What is drawn of the wires, and in which style."""
+        picture = run(*more, *bad)
+        rows = map_view.draw(chart(width, height), Scene(picture, traffic(picture), 1.0))
+        return {f"{part} {style}" for line in rows for part, style in line if style in ("bad", "dim") and part.strip()}
+
+    told, hidden = wires(), wires(Note(topic="scenario", text="Find it.", data={"hides": True}))
+    assert any(part.endswith("bad") for part in told)
+    assert not any("✕" in part or "ms" in part or part.endswith("bad") for part in hidden)
 
 
 @pytest.mark.parametrize(("width", "height"), [(120, 17), (80, 9)])

@@ -188,3 +188,24 @@ def test_an_unknown_fault_is_refused() -> None:
     plan, _ = plan_with()
     with pytest.raises(FaultError):
         plan.add(parse("latency a->b").__class__(kind="nonsense", target="a->b"), 0.0)
+
+
+def test_of_a_hidden_fault_nobody_hears_until_it_is_revealed() -> None:
+    changes: list[FaultChange] = []
+    plan = Plan(1, changes.append)
+    fault = plan.add(parse("status orders->payments 503 x3"), 4.0, hidden=True)
+    assert plan.strike(LINK, ("status",), "GET /", 5.0) == fault
+    assert changes == []
+    plan.reveal(fault.id)
+    plan.reveal(fault.id)
+    plan.strike(LINK, ("status",), "GET /", 6.0)
+    assert [(c.change, c.since, c.victims) for c in changes] == [("added", 4.0, 1), ("hit", None, 2)]
+
+
+def test_a_hidden_fault_is_told_at_the_latest_when_it_ends() -> None:
+    changes: list[FaultChange] = []
+    plan = Plan(1, changes.append)
+    plan.add(parse("latency orders->payments 1s for 3s"), 4.0, hidden=True)
+    plan.expire(7.0)
+    assert [(c.change, c.since) for c in changes] == [("added", 4.0), ("expired", None)]
+    assert not plan.hidden

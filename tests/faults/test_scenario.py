@@ -101,6 +101,9 @@ STEP = 'title = "T"\nduration = 10\n[[step]]\nat = 1\nsay = "s"\n'
         ('title = "T"\nduration = 10\n[[step]]\nat = 1', "trouble.toml: [[step]] 1 say: missing"),
         (STEP + 'fualt = "kill x"', '[[step]] 1 fualt: no such key; did you mean "fault"?'),
         (STEP + 'fault = "latencey a->b"', "[[step]] 1 fault: 'latencey' is not a fault"),
+        (STEP + 'hidden = "kill x"', "[[step]] 1 hidden: expected a list of strings"),
+        (STEP + 'hidden = ["freeze x", "kill x"]', "[[step]] 1 hidden: kill cannot be hidden: the process shows it"),
+        (STEP + 'hidden = ["latencey a->b"]', "[[step]] 1 hidden: 'latencey' is not a fault"),
         (STEP + 'act = "restart"', "[[step]] 1 act: expected kill | terminate"),
         (STEP + 'act = "explode broker"', "[[step]] 1 act: expected kill | terminate"),
         (STEP + 'act = "restart users version"', "[[step]] 1 act: expected kill | terminate"),
@@ -125,3 +128,22 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         "trouble.toml: [[step]] 2 at: 11 is after the end (10)",
         "trouble.toml: title: missing",
     ]
+
+
+def test_one_of_several_faults_may_be_hidden_and_each_answer_may_have_its_reason(tmp_path: Path) -> None:
+    choice = '[[step.ask.choice]]\nis = "{0}"\nen = "{0}!"\nuz = "{0}!"\n'
+    ask = '[step.ask]\nen = "Which?"\nuz = "Qaysi?"\nanswer = "culprit"\nbecause = "So it is."\n'
+    path = write(
+        tmp_path,
+        STEP
+        + 'hidden = ["freeze a", "latency a->b 1s"]\n[[step]]\nat = 5\nsay = "s"\nreveal = true\n'
+        + ask
+        + choice.format("freeze a")
+        + 'because.en = "It stood still."\n'
+        + choice.format("latency a->b"),
+    )
+    hides, reveals = load(path).steps
+    assert hides.hidden == ("freeze a", "latency a->b 1s")
+    assert reveals.reveal
+    assert reveals.ask is not None
+    assert reveals.ask.reasons == {"freeze a": "It stood still."}

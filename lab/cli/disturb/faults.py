@@ -88,12 +88,15 @@ def list_(run_id: LiveRunId = None, as_json: Json = False) -> None:
 
     with which_run.control(run_id) as control:
         active = control.faults()
+        hides = control.run().hides
     if as_json:
         import msgspec
 
         out(msgspec.json.encode({"schema_version": 1, "faults": active}).decode())
     elif active:
         table(("ID", "HIT", "LEFT", "BY", "FAULT"), [_row(fault) for fault in active])
+    elif hides:
+        out(tr("One fault is hidden until the scenario tells it. Look at lab logs, and at /metrics of the services."))
     else:
         out(tr("No fault is active. Add one: lab fault add latency payments:provider 300ms"))
 

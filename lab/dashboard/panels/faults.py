@@ -38,6 +38,8 @@ def fault_row(fault: FaultPicture, view: View, width: int) -> Row:
 
 
 def _empty(view: View) -> str:
+    if view.picture.blind:
+        return tr("Something is disturbed that is not told: find it by the metrics, the logs and the flows.")
     if not view.live:
         return tr("Nothing was disturbed up to this moment of the recording.")
     return tr("Nothing is disturbed. Select a link and press l for latency, or a process and k to kill it.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 CALLS = Counter("dependency_requests_total", "Calls in the code by how they ended", ["dependency", "outcome"])
+SECONDS = Histogram("dependency_request_seconds", "Time of a call with all its attempts", ["dependency"])
 ATTEMPTS = Counter("dependency_attempts_total", "Attempts that went out", ["dependency"])
 STATE = Gauge("breaker_state", "0 closed, 1 open, 2 half-open", ["name"])
 TRANSITIONS = Counter("breaker_transitions_total", "Changes of a breaker's state", ["name", "to"])

@@ -90,6 +90,7 @@ class Neighbour:
         finally:
             metrics.TAKEN.labels(self.name).set(self._bulkhead.taken)
             metrics.CALLS.labels(self.name, outcome).inc()
+            metrics.SECONDS.labels(self.name).observe(time.monotonic() - began)
             log.log(
                 logging.INFO if outcome == "ok" else logging.WARNING,
                 "%s %s of %s: %s",

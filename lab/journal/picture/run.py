@@ -57,6 +57,8 @@ class RunPicture:
         """The last of them."""
         self.load: Load | None = None
         self.notes: deque[Note] = deque(maxlen=RECENT_NOTES)
+        self.blind = False
+        """Whether something is disturbed that the scenario does not tell, because its reader is to find it."""
         self._apply: dict[type[Any], Callable[[Any], None]] = {
             Flow: self._flow,
             Log: self._log,
@@ -64,7 +66,7 @@ class RunPicture:
             EngineState: self._engine,
             FaultChange: self._fault,
             Load: self._load,
-            Note: self.notes.append,
+            Note: self._note,
             Check: self._check,
         }
         if system is not None:
@@ -105,7 +107,7 @@ class RunPicture:
         other.entity_counts = {kind: counts.copy() for kind, counts in self.entity_counts.items()}
         other._standing, other.verdicts = self._standing.copy(), self.verdicts.copy()
         other.checks, other.check = dict(self.checks), self.check
-        other.load = self.load
+        other.load, other.blind = self.load, self.blind
         other.notes.extend(self.notes)
         return other
 
@@ -210,6 +212,10 @@ class RunPicture:
             history=history,
         )
 
+    def _note(self, note: Note) -> None:
+        self.notes.append(note)
+        self.blind = self.blind or bool(note.data.get("hides"))
+
     def _known(self, name: str) -> ProcessPicture:
         process = self.processes.get(name)
         if process is None:
@@ -239,10 +245,18 @@ class RunPicture:
             if len(self.faults) >= RECENT_FAULTS:
                 self._drop_oldest_fault()
             fault = FaultPicture(
-                event.id, event.fault, event.aim, event.links, event.text, event.owner, event.t, event.duration
+                event.id,
+                event.fault,
+                event.aim,
+                event.links,
+                event.text,
+                event.owner,
+                event.t if event.since is None else event.since,
+                event.duration,
             )
             self.faults[event.id] = fault
         fault.victims = max(fault.victims, event.victims)
+        self.blind = self.blind and event.since is None
         if event.change == "hit":
             fault.hits.append(event.detail)
         elif event.change in ("healed", "expired"):
