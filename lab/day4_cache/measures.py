@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from lab.journal.event import Flow
+from collections import defaultdict
+from collections.abc import Iterator
+
+from lab.journal.event import FaultChange, Flow, Log
 from lab.journal.staleness import Staleness, thing_of
 from lab.journal.window import Window, quantile
 
 ORIGIN = "catalog*->origin"
 READ = "GET /products/*"
+IN_STEP = 1.5
+"""Seconds after which a write is in both regions, if they can reach each other."""
 SETTLED = 7.0
 """Seconds after which a change that was promised is at the origin, or never will be."""
 
@@ -113,6 +118,104 @@ def lost_writes(seen: Window) -> float:
 def noticed(seen: Window) -> str:
     """Whether a visitor saw an error: `yes` or `no`."""
     return "yes" if failed(seen) else "no"
+
+
+def reads(seen: Window) -> float:
+    """Times that visitors looked at a user."""
+    return len(seen.flows("client->*", "GET /users/*"))
+
+
+def writes(seen: Window) -> float:
+    """Times that visitors wrote a user."""
+    return len(seen.flows("client->*", "PUT /users/*"))
+
+
+def refused_reads(seen: Window) -> float:
+    """Looks at a user that were refused, because the other region could not be asked."""
+    return _refused(seen, "GET")
+
+
+def refused_writes(seen: Window) -> float:
+    """Writes of a user that were refused, because the other region could not be asked."""
+    return _refused(seen, "PUT")
+
+
+def told_stale(seen: Window) -> float:
+    """Answers that said of themselves that they may be old."""
+    return sum(line.data.get("told_stale") is True for line in seen.logs("read"))
+
+
+def oldest(seen: Window) -> float:
+    """Seconds of the other region's writes that may have been missing in an answer, at most."""
+    return max((float(line.data.get("behind_s") or 0.0) for line in seen.logs("read")), default=0.0)
+
+
+def outdated(seen: Window) -> float:
+    """Answers that lacked a write which somebody had been promised before they were asked for, in whichever region."""
+    found, promised = 0, defaultdict[str, dict[str, int]](dict)
+    lines = [(line.t, line) for line in seen.logs("written")]
+    lines += [(line.t - float(line.data.get("ms", 0.0)) / 1000, line) for line in seen.logs("read")]
+    for _, line in sorted(lines, key=lambda at: at[0]):
+        latest, versions = promised[str(line.data["id"])], _versions(line)
+        if line.event == "written":
+            latest[line.source] = versions[line.source]
+        else:
+            found += any(versions.get(region, 0) < count for region, count in latest.items())
+    return found
+
+
+def conflicts(seen: Window) -> float:
+    """Users for whom both regions had taken a write without knowing of the other one's. Either region may find it."""
+    return len({(line.data["id"], tuple(sorted(_versions(line).items()))) for line in seen.logs("conflict")})
+
+
+def different(seen: Window) -> float:
+    """Users of whom a region lacks a write that the other one took, those of the last moment left out."""
+    return sum(arrived is None for told, arrived in _arrivals(seen) if told < seen.until - IN_STEP)
+
+
+def converged(seen: Window) -> float:
+    """Seconds from the end of the cut until all that was written before it was in both regions."""
+    ends = [e.t for e in seen.events if isinstance(e, FaultChange) and e.change in ("healed", "expired")]
+    if not ends:
+        return 0.0
+    late = [arrived - ends[-1] for told, arrived in _arrivals(seen) if told < ends[-1] and arrived is not None]
+    return max([0.0, *late])
+
+
+def cut_off(seen: Window) -> str:
+    """What became of what visitors wanted to write in the other region than the primary's: `done` or `refused`."""
+    return "refused" if _refused(seen, "PUT", "client->samarkand") else "done"
+
+
+def _refused(seen: Window, method: str, link: str = "client->*") -> int:
+    return sum(flow.status == "503" for flow in seen.flows(link, f"{method} /users/*"))
+
+
+def _arrivals(seen: Window) -> Iterator[tuple[float, float | None]]:
+    """Of each write: when it was promised, and when it was in the other region."""
+    arrived = [line for line in seen.logs() if line.event in ("replicated", "conflict", "written")]
+    for told in seen.logs("written"):
+        count = _versions(told)[told.source]
+        yield (
+            told.t,
+            next(
+                (
+                    line.t
+                    for line in arrived
+                    if line.source != told.source
+                    and line.data["id"] == told.data["id"]
+                    and _versions(line).get(told.source, 0) >= count
+                ),
+                None,
+            ),
+        )
+
+
+def _versions(line: Log) -> dict[str, int]:
+    """Of a line about a user: how many writes of each region are in it."""
+    versions = line.data.get("versions")
+    return dict(versions) if isinstance(versions, dict) else {}
 
 
 def _asked(seen: Window) -> list[Flow]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from lab.day4_cache.regions import regions
 from lab.locale import mark
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
 
@@ -15,7 +17,11 @@ NUMBERS = {"one": 1, "three": 3, "eight": 8, "forty": 40}
 SWITCHES = {"single-flight": "SINGLE_FLIGHT", "jitter": "JITTER", "negative": "NEG_TTL_S"}
 
 
-def system(
+def system(*, shape: str, prefer: str, **cached: Any) -> System:
+    return regions(prefer) if shape == "regions" else cache(**cached)
+
+
+def cache(
     *, strategy: str, invalidate: str, redis_client: str, replicas: str, workers: str, without: tuple[str, ...]
 ) -> System:
     env = {

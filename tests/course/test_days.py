@@ -103,7 +103,7 @@ def test_what_a_scenario_needs_of_several_joins_what_was_chosen() -> None:
 
 
 def test_a_setting_of_another_day_is_told_as_such() -> None:
-    told = "--shape is a setting of day1, not of day2\nThere are: .*contract"
+    told = "--shape is a setting of day1, day4, not of day2\nThere are: .*contract"
     with pytest.raises(days.NotItsSetting, match=told):
         days.system(days.find("day2"), {"shape": "both"})
     with pytest.raises(days.NotItsSetting, match="not of day3"):

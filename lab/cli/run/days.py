@@ -9,6 +9,7 @@ import typer
 from lab.cli import complete
 from lab.cli.options import Json
 from lab.cli.output import out, paint
+from lab.course.setting import option
 from lab.locale import language, tr
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def days(
         out(f"{paint(each.name, 'name')}  {paint(each.title[language()], 'title')}")
         out(f"      {each.about[language()]}")
         for setting in each.settings.values():
-            out(f"  --{_typed(setting)}  {paint(setting.about[language()] + _goes_with(setting), 'dim')}")
+            out(f"  --{_typed(setting)}  {paint(setting.about[language()] + _goes_with(each, setting), 'dim')}")
         for scenario in _scenarios(each):
-            out(f"  {scenario.name:<20}  {scenario.title}{paint(_needs(scenario), 'dim')}")
+            out(f"  {scenario.name:<20}  {scenario.title}{paint(_needs(each, scenario), 'dim')}")
             if day:
                 for step in scenario.steps:
                     if step.ask:
@@ -67,15 +68,23 @@ def _typed(setting: Setting) -> str:
     return f"{setting.name} {values}" if values else setting.name
 
 
-def _goes_with(setting: Setting) -> str:
-    """Of which other settings it makes sense with some values only, those."""
-    needed = [f"--{name} {'|'.join(values)}" for name, values in setting.needs.items()]
+def _goes_with(day: Day, setting: Setting) -> str:
+    """The settings that it needs beside it, where these are not the usual ones."""
+    needed = [
+        f"--{name} {'|'.join(values)}"
+        for name, values in setting.needs.items()
+        if day.settings[name].usual not in values
+    ]
     return f"  ({', '.join(needed)})" if needed else ""
 
 
-def _needs(scenario: Scenario) -> str:
+def _needs(day: Day, scenario: Scenario) -> str:
     """The settings without which it is not played, where these are not the usual ones."""
-    fixed = [f"--{name} {values[0]}" for name, values in scenario.settings.items() if len(values) == 1]
+    fixed = [
+        option(name, values[0])
+        for name, values in scenario.settings.items()
+        if len(values) == 1 and values[0] != day.settings[name].usual
+    ]
     return f"  ({', '.join(fixed)})" if fixed else ""
 
 
