@@ -57,19 +57,6 @@ def order_ms(seen: Window) -> float:
     return quantile((flow.ms for flow in _placed(seen)), 0.5)
 
 
-def p50_users(seen: Window) -> float:
-    """Milliseconds that half of the calls to users took at most."""
-    return _p50(seen, "users")
-
-
-def p50_orders(seen: Window) -> float:
-    return _p50(seen, "orders")
-
-
-def p50_gateway(seen: Window) -> float:
-    return _p50(seen, "gateway")
-
-
 def looks(seen: Window) -> str:
     """Who gives no answer to most who ask, and so looks dead: `nobody`, `users`, or `all` (gateway or orders, too)."""
     dead = [name for name in SERVICES if _silent(seen, name) > 0.5]
@@ -219,18 +206,23 @@ def _up(flows: Sequence[Flow]) -> float:
     return 1 - _share(_failed(flows), flows)
 
 
+def _calls(seen: Window, service: str) -> Sequence[Flow]:
+    """What the service was asked for directly, on any of its endpoints."""
+    return [flow for flow in seen.flows() if flow.role == "call" and ends(flow.link)[1] == service]
+
+
 def _silent(seen: Window, service: str) -> float:
-    calls = seen.flows(f"*->{service}")
-    return _share([flow for flow in calls if flow.outcome == "lost"], calls)
+    """The share of what the service was asked that got no answer, questions through the broker among it."""
+    calls = _calls(seen, service)
+    lost = sum(flow.outcome == "lost" for flow in calls)
+    if service == "users" and (questions := seen.flows(QUESTION, role="message")):
+        return (lost + len(seen.logs("unanswered", "orders*"))) / (len(calls) + len(questions))
+    return lost / len(calls) if calls else 0.0
 
 
 def _slow(seen: Window, service: str) -> float:
-    calls = seen.flows(f"*->{service}")
+    calls = _calls(seen, service)
     return 100 * _share([flow for flow in calls if flow.outcome != "lost" and (flow.ms or 0.0) >= SLOW], calls)
-
-
-def _p50(seen: Window, service: str) -> float:
-    return quantile((flow.ms for flow in seen.flows(f"*->{service}")), 0.5)
 
 
 def _share(some: Sequence[Flow], of: Sequence[Flow]) -> float:

@@ -13,12 +13,12 @@
 With `settings = { saga = "orchestration", broker = ["rabbitmq", "kafka"] }` it says what it is made for, if not for
 every way to make its day's system; the first of several is what it is played with unless somebody chooses another.
 
-A step may add a `fault` (in the text form), `heal` one (the kind and target of an earlier step's, or `all`), set the
-`rate`, `send` visitors on a journey at once ("report x3"), `act` on a process ("restart broker"; "restart users-1
-VERSION=2" starts it with that variable, which is a deploy), and `ask` before it does (see lab.faults.question). A step
-with `hidden = ["FAULT", ...]` begins one of these faults, drawn from the run's seed, and nobody is told of it until a
-step has `reveal = true`, or the run ends. `say`
-tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
+A step with `only = { broker = "kafka" }` is left out where that was not chosen. A step may add a `fault` (in the text
+form), `heal` one (the kind and target of an earlier step's, or `all`), set the `rate`, `send` visitors on a journey at
+once ("report x3"), `act` on a process ("restart broker"; "restart users-1 VERSION=2" starts it with that variable,
+which is a deploy), and `ask` before it does (see lab.faults.question). A step with `hidden = ["FAULT", ...]` begins one
+of these faults, drawn from the run's seed, and nobody is told of it until a step has `reveal = true`, or the run ends.
+`say` tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
 `{charges}` in it is what that measure of the day has seen since the last disturbance, or since the second that the
 step's `since` names.
 """
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from lab.faults.catalogue import KINDS
@@ -70,6 +70,8 @@ class Cue:
     hidden: tuple[str, ...] = ()
     """Faults, of which one is begun and kept hidden."""
     reveal: bool = False
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The settings with which it is made, each with its values; none: with all."""
 
     @property
     def disturbs(self) -> bool:
@@ -123,6 +125,17 @@ def load(path: Path) -> Scenario:
     return scenario
 
 
+def fitted(scenario: Scenario, settings: Mapping[str, str]) -> Scenario:
+    """The scenario with the steps that are made with these settings."""
+    chosen = {name: set(text.split(",")) for name, text in settings.items()}
+    steps = (
+        step
+        for step in scenario.steps
+        if all(chosen.get(name, set()) & set(values) for name, values in step.only.items())
+    )
+    return replace(scenario, steps=tuple(steps))
+
+
 class _Reader(Reader):
     """Turns the tables into a Scenario."""
 
@@ -137,19 +150,20 @@ class _Reader(Reader):
             duration=duration or 0.0,
             rate=self.number("", data, "rate"),
             steps=tuple(steps),
-            settings=self.settings(data),
+            settings=self.settings("settings", data),
             next=self.words_of("", data, "next") or "",
         )
 
-    def settings(self, data: Table) -> dict[str, tuple[str, ...]]:
-        table = self.get("", data, "settings", dict, {})
+    def settings(self, key: str, data: Table, place: str = "") -> dict[str, tuple[str, ...]]:
+        table = self.get(place, data, key, dict, {})
+        inside = f"{place} {key}".strip()
         found = {
-            name: (value,) if isinstance(value, str) else self.words("settings", table, name)
+            name: (value,) if isinstance(value, str) else self.words(inside, table, name)
             for name, value in table.items()
         }
         for name, values in found.items():
             if not values:
-                self.problem(f"settings {name}", tr("missing"))
+                self.problem(f"{inside} {name}", tr("missing"))
         return {name: values for name, values in found.items() if values}
 
     def cue(self, place: str, table: Table) -> Cue:
@@ -166,6 +180,7 @@ class _Reader(Reader):
             since=self.number(place, table, "since"),
             hidden=self.words(place, table, "hidden"),
             reveal=self.get(place, table, "reveal", bool, False),
+            only=self.settings("only", table, place),
         )
         if cue.fault is not None:
             self.fault(f"{place} fault", cue.fault)

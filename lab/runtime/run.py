@@ -231,7 +231,8 @@ class Run:
             return None
         if self.system.scenarios is None:
             raise scenario.InvalidScenario(tr("{name} has no scenarios", name=self.system.name))
-        return scenario.find(Path(self.system.scenarios), self.options.scenario)
+        found = scenario.find(Path(self.system.scenarios), self.options.scenario)
+        return scenario.fitted(found, self.system.settings)
 
     def _wire(self) -> Wiring:
         """Choose tiers and ports. Raises EngineUnavailable, OSError."""

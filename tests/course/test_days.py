@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
@@ -14,6 +14,7 @@ import pytest
 
 from lab.cli import refusals
 from lab.course import days, systems
+from lab.course.day import Day
 from lab.faults import aim
 from lab.faults import scenario as scenarios
 from lab.faults.text import parse
@@ -196,10 +197,10 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
     for name in names:
         scenario = scenarios.find(folder, name)
         assert scenario.steps, name
-        for settings in _ways(scenario.settings):
+        for settings in _ways(days.find(day), scenario):
             shown = systems.find(day, settings, name)
             validate(shown)
-            for step in scenario.steps:
+            for step in scenarios.fitted(scenario, shown.settings).steps:
                 _can_be_done(step, shown)
         for step in scenario.steps:
             asked = step.ask
@@ -212,8 +213,12 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
         assert any(step.ask for step in scenario.steps), f"{name} asks nothing"
 
 
-def _ways(settings: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, str]]:
-    """Every way in which the scenario may be played."""
+def _ways(day: Day, scenario: scenarios.Scenario) -> Iterator[dict[str, str]]:
+    """Every way in which the scenario may be played: what it is made for, and what its steps tell apart."""
+    apart = {name: values for step in scenario.steps for name, values in step.only.items()}
+    for name, values in apart.items():
+        assert set(values) <= set(day.settings[name].values), f"{scenario.name}: {name}"
+    settings = {**{name: day.settings[name].values for name in apart}, **scenario.settings}
     for values in product(*settings.values()):
         yield dict(zip(settings, values, strict=True))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lab.dashboard.panels.fanout import KEPT, MOST, Fanout
-from lab.journal.event import Flow
+from lab.journal.event import Flow, Role
 from tests.dashboard import shop
 from tests.dashboard.fakes import FakeRun
 from tests.dashboard.test_app import NARROW, WIDE, opened, shown, until
@@ -63,3 +63,31 @@ def test_the_fold_is_bounded_and_a_copy_is_its_own() -> None:
     other = fold.copy()
     other.apply(call(10, "orders->payments", "GET /", 1.0, correlation=str(2 * KEPT - 1)))
     assert last.count == 2 * MOST
+
+
+def message(t: float, link: str, role: Role, key: str, ident: str) -> Flow:
+    return Flow(
+        t=t,
+        source=link.partition("->")[0],
+        link=link,
+        protocol="amqp",
+        role=role,
+        back=role == "delivery",
+        op=f"{'deliver' if role == 'delivery' else 'publish'} {key}",
+        routing_key=key,
+        message=ident,
+        correlation="a",
+    )
+
+
+def test_a_question_through_a_broker_is_a_call_until_its_answer_is_there() -> None:
+    fold = Fanout()
+    back = "amq.rabbitmq.reply-to.x"
+    fold.apply(message(1.0, "orders->broker", "message", "users.questions", "q"))
+    fold.apply(message(1.01, "users->broker", "delivery", "users.questions", "q"))
+    fold.apply(message(1.02, "users->broker", "message", back, ""))
+    fold.apply(message(1.04, "orders->broker", "delivery", back, ""))
+    fold.apply(message(1.05, "orders->broker", "message", "order.created", "e"))
+    question, event = fold.of["a"].calls
+    assert (question.link, question.status, round(question.ms or 0)) == ("orders->users", "answered", 40)
+    assert (event.link, event.status, event.ms, fold.of["a"].count) == ("orders->broker", "sent", 0.0, 2)

@@ -39,8 +39,9 @@ def test_only_what_needs_users_fails_without_users(tmp_path: Path, transport: st
     assert number(played, "failed", 24) == 0
 
 
-def test_slow_users_look_dead_and_those_who_wait_look_slow(tmp_path: Path) -> None:
-    played = play(tmp_path, "day2", "cascade")
+@TRANSPORTS
+def test_slow_users_look_dead_and_those_who_wait_look_slow(tmp_path: Path, transport: str) -> None:
+    played = play(tmp_path, "day2", "cascade", transport=transport)
     assert played.answers == ["users"]
     assert number(played, "slow_orders") > 3
     assert number(played, "slow_gateway") > 3

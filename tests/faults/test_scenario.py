@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.faults.scenario import Cue, InvalidScenario, Scenario, find, load, names
+from lab.faults.scenario import Cue, InvalidScenario, Scenario, find, fitted, load, names
 from lab.locale import speaking
 
 GOOD = """
@@ -53,6 +53,25 @@ def test_a_file_is_a_scenario(tmp_path: Path) -> None:
 def test_a_restart_may_bring_variables(tmp_path: Path) -> None:
     text = 'title = "T"\nduration = 9\n[[step]]\nat = 1\nsay = "s"\nact = "restart users-1 VERSION=2 NEW="\n'
     assert load(write(tmp_path, text)).steps[0].act == "restart users-1 VERSION=2 NEW="
+
+
+def test_a_step_is_left_out_where_what_it_is_made_with_was_not_chosen(tmp_path: Path) -> None:
+    both = """title = "T"\nduration = 9
+[[step]]\nat = 1\nsay = "a call"\nonly = { transport = ["rest", "grpc"] }
+[[step]]\nat = 1\nsay = "a message"\nonly = { transport = "broker", without = ["jitter"] }
+[[step]]\nat = 2\nsay = "always"
+"""
+    scenario = load(write(tmp_path, both))
+
+    def said(**settings: str) -> list[str]:
+        return [step.say for step in fitted(scenario, settings).steps]
+
+    assert said(transport="grpc") == ["a call", "always"]
+    assert said(transport="broker", without="breaker,jitter") == ["a message", "always"]
+    assert said(transport="broker", without="breaker") == ["always"]
+    assert said() == ["always"]
+    with pytest.raises(InvalidScenario, match=r"\[\[step\]\] 1 only transport: expected a list of strings"):
+        load(write(tmp_path, both.replace('["rest", "grpc"]', "3")))
 
 
 def test_a_scenario_says_which_comes_next(tmp_path: Path) -> None:

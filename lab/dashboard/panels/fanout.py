@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from lab.dashboard import figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, right, row
@@ -12,13 +14,16 @@ from lab.journal.event import Event, Flow
 from lab.journal.operation import operation
 from lab.journal.picture.link import FAILED
 from lab.locale import mark, tr
-from lab.system.links import ends
+from lab.system.links import ends, link_id
 from lab.system.model import CLIENT
 
 KEPT = 200
 """Requests that are remembered, the latest ones."""
 MOST = 100
 """Calls of one request that are drawn; the others are counted."""
+ANSWER = "amq.rabbitmq.reply-to"
+"""How the routing keys of answers begin that go straight back to who asked."""
+SENT, ANSWERED = mark("sent"), mark("answered")
 MANY = 10
 """So many calls for one request are worth a second look."""
 
@@ -30,9 +35,16 @@ class Request:
     flow: Flow | None = None
     calls: list[Flow] = field(default_factory=list)
     count: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+    """Questions through a broker that wait for their answer: by the link that they went out on, which of the calls."""
 
     def copy(self) -> Request:
-        return Request(self.flow, self.calls[:], self.count)
+        return Request(self.flow, self.calls[:], self.count, dict(self.asked))
+
+    def add(self, call: Flow) -> None:
+        self.count += 1
+        if len(self.calls) < MOST:
+            self.calls.append(call)
 
 
 class Fanout:
@@ -43,20 +55,46 @@ class Fanout:
         self.of: dict[str, Request] = {}
 
     def apply(self, event: Event) -> None:
-        """Take a call between services in; what is asked of stores is none."""
-        if not isinstance(event, Flow) or event.protocol not in ("http", "grpc") or not event.correlation:
+        """Take in a call between services, or a message by which one asks another; what is asked of stores is none."""
+        if not isinstance(event, Flow) or not event.correlation:
             return
-        found = self.of.get(event.correlation)
+        if event.role in ("message", "delivery"):
+            if (asking := self.of.get(event.correlation)) is not None or not event.back:
+                self._message(event, asking or self._request(event.correlation))
+            return
+        if event.protocol not in ("http", "grpc"):
+            return
+        found = self._request(event.correlation)
+        if ends(event.link)[0] == CLIENT:
+            found.flow = event
+        else:
+            found.add(event)
+
+    def _request(self, correlation: str) -> Request:
+        found = self.of.get(correlation)
         if found is None:
             if len(self.of) >= KEPT:
                 del self.of[next(iter(self.of))]
-            found = self.of[event.correlation] = Request()
-        if ends(event.link)[0] == CLIENT:
-            found.flow = event
-            return
-        found.count += 1
-        if len(found.calls) < MOST:
-            found.calls.append(event)
+            found = self.of[correlation] = Request()
+        return found
+
+    def _message(self, event: Flow, request: Request) -> None:
+        """A message is a call that takes until its answer is delivered, where one comes; an answer is none itself."""
+        if event.role == "message":
+            if not event.routing_key.startswith(ANSWER):
+                if len(request.calls) < MOST:
+                    request.asked[event.link] = len(request.calls)
+                request.add(replace(event, ms=0.0, status=SENT))
+        elif (place := request.asked.get(event.link)) is not None:  # back at who asked
+            asked = request.calls[place]
+            began = _began(asked) / 1000
+            request.calls[place] = replace(asked, t=event.t, ms=(event.t - began) * 1000, status=ANSWERED)
+            del request.asked[event.link]
+        else:
+            for link, place in request.asked.items():
+                asked = request.calls[place]
+                if asked.message and asked.message == event.message:
+                    request.calls[place] = replace(asked, link=link_id(ends(link)[0], ends(event.link)[0]))
 
     def copy(self) -> Fanout:
         other = Fanout()
@@ -143,7 +181,7 @@ def _detail(request: Request, _: View) -> tuple[str, list[Row]]:
                 ("│ ", "dim"),
                 (f"{call.link}  ", "name"),
                 (f"{operation(call.op)} ", "strong"),
-                (call.status or call.outcome, "bad" if _failed(call) else "ok"),
+                (tr(call.status or call.outcome), "bad" if _failed(call) else "ok"),
             )
         )
     return f"{operation(flow.op)}  {figures.ms(flow.ms) or ''}", lines
