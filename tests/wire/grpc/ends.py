@@ -11,11 +11,13 @@ from h2.events import (
     Event,
     RequestReceived,
     ResponseReceived,
+    SettingsAcknowledged,
     StreamEnded,
     StreamReset,
     TrailersReceived,
 )
 from h2.exceptions import StreamClosedError
+from h2.settings import SettingCodes
 
 from lab.wire.grpc.frames import FRAME
 
@@ -34,11 +36,19 @@ class End:
         self.h2 = H2Connection(H2Configuration(client_side=client))
         self.h2.initiate_connection()
         self.log: list[tuple[int, str]] = []
+        self._agreed = False
         self._waiting: dict[int, tuple[bytes, bool]] = {}
 
     @property
     def out(self) -> bytes:
         return self.h2.data_to_send()
+
+    def remembers(self, size: int) -> None:
+        """Let the other end use a table of so many bytes for header fields, unless its word on the last is still out:
+        h2 takes any acknowledgement for one of all settings that it has sent."""
+        if self._agreed:
+            self.h2.update_settings({SettingCodes.HEADER_TABLE_SIZE: size})
+            self._agreed = False
 
     def says(self, stream: int, body: bytes, *, ends: bool) -> None:
         """Send as much as the windows allow, and the rest when they do."""
@@ -52,6 +62,8 @@ class End:
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 except StreamClosedError:
                     pass
+            if isinstance(event, SettingsAcknowledged):
+                self._agreed = True
             if isinstance(event, StreamReset):
                 self._waiting.pop(event.stream_id, None)
                 self.log.append((event.stream_id, f"reset {int(event.error_code)}"))

@@ -8,8 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from h2.settings import SettingCodes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lab.wire.grpc.session import GrpcSession
@@ -92,7 +91,7 @@ def conversation(wire: Wire, gives_up: bool = False) -> list[int]:
     wire.run()
     for number in range(3):
         for end in (caller, wire.server):
-            end.h2.update_settings({SettingCodes.HEADER_TABLE_SIZE: (4096, 0, 300)[number]})
+            end.remembers((4096, 0, 300)[number])
         streams.append(caller.calls("/shop.Users/Slow", b"x" * 200, x_request_id=f"slow-{number}"))
         streams.append(caller.calls("/shop.Users/Get", b"y" * 50, grpc_timeout=f"{number + 1}S"))
         wire.run()
@@ -144,6 +143,7 @@ def test_a_fault_that_begins_and_heals_at_any_byte(fault: str) -> None:
     pieces=st.sampled_from((1, 2, 9, 60, 10_000)),
     gives_up=st.booleans(),
 )
+@example(faults=[(1, "latency 100ms"), (212, ""), (264, "latency 100ms")], pieces=1, gives_up=False)
 def test_several_faults_whenever_they_begin_and_heal(
     faults: list[tuple[int, str]], pieces: int, gives_up: bool
 ) -> None:
