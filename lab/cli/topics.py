@@ -38,6 +38,10 @@ A system of your own is a TOML file: your commands, and the links between them.
   [engine.redis]
   kind = "redis"                # the lab starts it
 
+  [engine.broker]
+  kind = "kafka"
+  topics = { "shop.events" = 6 } # and its partitions; others are made as they are first used
+
   [[link]]
   from = "client"               # the outside world
   to = "orders"

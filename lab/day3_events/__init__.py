@@ -8,4 +8,13 @@
 
 Nobody conducts: each service hears of what happened, does its part and tells what happened next (a choreographed
 saga). A technical failure is a delay, and is tried again; a business failure is answered by compensation.
+
+With `--saga orchestration` the same services do the same work, and a fifth says who does what next:
+
+    orders ──order.created──▶ orchestrator ──payment.charge──▶ payments ──payment.approved / payment.declined──┐
+                                   ▲  │                                                                        │
+                                   └──┼────────────────────────────────────────────────────────────────────────┘
+                                      ├──order.confirm / order.cancel──▶ orders ──order.confirmed …──▶ orchestrator
+                                      ├──payment.refund──▶ payments ──payment.refunded──▶ orchestrator
+                                      └──mail.send──▶ notifications ──mail.sent──▶ orchestrator
 """

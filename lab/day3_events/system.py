@@ -10,10 +10,18 @@ HEARTBEAT = "?heartbeat=5"
 """Seconds. A dead connection is noticed after two of them; RabbitMQ advises against less."""
 
 
-def _service(name: str, summary: str) -> Service:
-    return Service(name=name, module=f"lab.day3_events.{name}", summary=summary)
+SERVICES = {
+    "users": mark("registers users and tells that it did"),
+    "orders": mark("takes orders and brings each to an end"),
+    "payments": mark("charges once, gives back what was cancelled"),
+    "notifications": mark("one mail an order"),
+}
+ORCHESTRATOR = {"orchestrator": mark("says who does what next, and keeps where each saga stands")}
+REPLICAS = {"one": 1, "two": 2}
 
 
+TOPICS = {"shop.events": 4}
+"""Events are spread over four partitions, so up to four instances of a service can share them."""
 KINDS = {"rabbitmq": "amqp", "kafka": "kafka"}
 SUMMARIES = {
     "amqp": mark("exchange shop.events and everybody's queues"),
@@ -21,16 +29,24 @@ SUMMARIES = {
 }
 
 
-def system(*, broker: str) -> System:
-    """The same services and the same saga over `rabbitmq` or `kafka`; what they are told decides."""
+def system(*, broker: str, saga: str, payments: str) -> System:
+    """The same services and the same saga over `rabbitmq` or `kafka`, conducted by nobody or by an orchestrator, with
+    one or two `payments`; what they are told decides."""
     kind = KINDS[broker]
+    services = SERVICES | (ORCHESTRATOR if saga == "orchestration" else {})
     return System(
         name="day3",
         services=(
-            _service("users", mark("registers users and tells that it did")),
-            _service("orders", mark("takes orders and brings each to an end")),
-            _service("payments", mark("charges once, gives back what was cancelled")),
-            _service("notifications", mark("one mail an order")),
+            *(
+                Service(
+                    name=name,
+                    module=f"lab.day3_events.{name}",
+                    env={"SAGA": saga},
+                    replicas=REPLICAS[payments] if name == "payments" else 1,
+                    summary=summary,
+                )
+                for name, summary in services.items()
+            ),
             Service(
                 name="provider",
                 module="lab.neighbours.payment",
@@ -42,7 +58,12 @@ def system(*, broker: str) -> System:
             ),
         ),
         engines=(
-            Engine(name="broker", kind=kind, summary=SUMMARIES[kind]),
+            Engine(
+                name="broker",
+                kind=kind,
+                summary=SUMMARIES[kind],
+                topics=TOPICS if kind == "kafka" else {},
+            ),
             Engine(name="db", kind="sql", summary=mark("one database a service")),
         ),
         links=(
@@ -52,12 +73,9 @@ def system(*, broker: str) -> System:
             Link(source="notifications", target="mail", protocol="http", env="NOTIFY_URL"),
             *(
                 Link(source=service, target="broker", protocol=kind, suffix=HEARTBEAT if kind == "amqp" else "")
-                for service in ("users", "orders", "payments", "notifications")
+                for service in services
             ),
-            *(
-                Link(source=service, target="db", protocol="sql", env="DATABASE_URL")
-                for service in ("users", "orders", "payments", "notifications")
-            ),
+            *(Link(source=service, target="db", protocol="sql", env="DATABASE_URL") for service in services),
         ),
         journeys=(
             Journey(
@@ -84,6 +102,20 @@ def system(*, broker: str) -> System:
                         json={"user_id": "{pick:user}", "amount": "{int:1000:100000}", "ref": "{uuid}"},
                         save={"order": "id"},
                     ),
+                ),
+            ),
+            Journey(
+                name="change-of-mind",
+                weight=0,
+                requests=(
+                    Request(
+                        method="POST",
+                        service="orders",
+                        path="/orders",
+                        json={"user_id": "{pick:user}", "amount": "{int:1000:80000}", "ref": "{uuid}"},
+                        save={"unwanted": "id"},
+                    ),
+                    Request(method="POST", service="orders", path="/orders/{own:unwanted}/cancel", accepts=(409,)),
                 ),
             ),
             Journey(

@@ -24,12 +24,14 @@ class EngineUnavailable(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where an engine may put things: its data folder, a source of free ports, and the services that use it. `python`:
-    whether one of these is a program of the lab's, whose driver must be there."""
+    whether one of these is a program of the lab's, whose driver must be there. `topics` are those that it is declared
+    with."""
 
     data: Path
     port: Callable[[], int]
     users: tuple[str, ...] = ()
     python: bool = False
+    topics: Mapping[str, int] = field(default_factory=dict)
     scratch: Callable[[], Path] = lambda: Path(tempfile.mkdtemp(prefix="lab-"))
     """Makes a temporary folder outside of the run's own."""
 

@@ -246,6 +246,7 @@ class Run:
                 port=self._ports.take,
                 users=users,
                 python=any(one.module and not one.dir for one in self.system.services if one.name in users),
+                topics=engine.topics,
                 scratch=lambda: scratch(self.folder),
             )
             recipes[engine.name] = catalog.recipe(engine, self.options.tiers, place)

@@ -62,8 +62,9 @@ class EngineKind:
     does not bring them along; `driver` is the command that does, and the way to an embedded tier that needs them, too.
 
     The fork server imports `clients` for services in Python. With `files`, the embedded tier is a file for each
-    service, and nothing crosses a wire. `options` is what an exercise's services get
-    behind the URL, `queues` tells how deep an engine's queues are, and `instrument` is what checks look into it with.
+    service, and nothing crosses a wire. With `topics`, a System may say which there are from the start. `options` is
+    what an exercise's services get behind the URL, `queues` tells how deep an engine's queues are, and `instrument` is
+    what checks look into it with.
     """
 
     name: str
@@ -79,6 +80,7 @@ class EngineKind:
     drivers: Mapping[str, str] = field(default_factory=dict)
     driver: str = ""
     files: bool = False
+    topics: bool = False
     options: str = ""
     queues: str = ""
     instrument: str = ""

@@ -80,6 +80,9 @@ class Engine:
     kind: str
     restart: Restart = "always"
     summary: str = ""
+    topics: Mapping[str, int] = field(default_factory=dict)
+    """Topics that are there from the start, with how many partitions each has, where the kind has such. Others are made
+    as they are first used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

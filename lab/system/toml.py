@@ -11,6 +11,10 @@ endpoints = ["http", "grpc"]   # PORT and GRPC_PORT; only "http" if left out
 [engine.redis]
 kind = "redis"
 
+[engine.broker]
+kind = "kafka"
+topics = { "shop.events" = 6 } # with how many partitions; others are made as they are first used
+
 [[link]]
 from = "orders"                # or "client", the outside world
 to = "redis"                   # or "users:grpc", where a service has more than one endpoint
@@ -44,7 +48,7 @@ SERVICE = (
     "run", "module", "address", "dir", "env", "exec", "endpoints", "ready", "restart", "start", "replicas", "memory",
     "output", "role", "summary",
 )  # fmt: skip
-ENGINE = ("kind", "restart", "summary")
+ENGINE = ("kind", "restart", "summary", "topics")
 LINK = ("from", "to", "protocol", "env", "wait", "suffix", "summary")
 JOURNEY = ("name", "requests", "weight")
 REQUEST = ("method", "service", "path", "json", "save", "accepts")
@@ -149,7 +153,9 @@ class _Reader(Reader):
         self.known(place, table, ENGINE)
         kind = self.need(place, table, "kind", str)
         restart = self.word(place, table, "restart", "always")
-        return Engine(name=name, kind=kind, restart=restart, summary=self.get(place, table, "summary", str, ""))
+        summary = self.get(place, table, "summary", str, "")
+        topics = self.get(place, table, "topics", dict, {})
+        return Engine(name=name, kind=kind, restart=restart, summary=summary, topics=topics)
 
     def _link(self, place: str, table: Table, kinds: dict[str, Any]) -> Link:
         self.known(place, table, LINK)

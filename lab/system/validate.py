@@ -15,6 +15,8 @@ from lab.system.names import did_you_mean, instead
 from lab.system.order import waiting_cycle
 
 NAME = re.compile(r"[a-z][a-z0-9-]*")
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+MOST_PARTITIONS = 100
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PICK = re.compile(r"\{pick:([^{}]*)\}")
 ADDRESS = re.compile(r"[^\s:/@]+:(\d{1,5})")
@@ -168,6 +170,24 @@ def _replicas(system: System) -> Iterator[str]:
 def _engine(place: str, engine: Engine) -> Iterator[str]:
     yield from _choice(f"{place}.kind", engine.kind, engine_kinds())
     yield from _choice(f"{place}.restart", engine.restart, get_args(Restart))
+    known = engine_kinds().get(engine.kind)
+    if engine.topics and known is not None and not known.topics:
+        yield tr("{place}.topics: an engine of the kind {kind} has no topics", place=place, kind=engine.kind)
+    for topic, partitions in engine.topics.items():
+        if not TOPIC.fullmatch(topic):
+            yield tr(
+                "{place}.topics: {topic!r} is not the name of a topic; use letters, digits, dots, - and _",
+                place=place,
+                topic=topic,
+            )
+        elif type(partitions) is not int or not 1 <= partitions <= MOST_PARTITIONS:
+            yield tr(
+                "{place}.topics: {topic} has 1 to {most} partitions, not {partitions!r}",
+                place=place,
+                topic=topic,
+                most=MOST_PARTITIONS,
+                partitions=partitions,
+            )
 
 
 def _links(system: System) -> Iterator[str]:

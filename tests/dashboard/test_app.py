@@ -269,7 +269,7 @@ async def test_a_key_that_does_not_fit_says_why_and_does_nothing() -> None:
     async with opened(run) as (app, pilot):
         screen_of(app).desk.selection = "client->orders"
         await pilot.press("n")
-        assert "lose ack needs AMQP; client→orders speaks HTTP" in shown(app, "said")
+        assert "lose ack needs AMQP or KAFKA; client→orders speaks HTTP" in shown(app, "said")
         assert run.calls == []
 
 

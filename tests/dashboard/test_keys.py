@@ -65,7 +65,11 @@ def test_the_same_key_again_lifts_it() -> None:
 @pytest.mark.parametrize(
     ("name", "selection", "says"),
     [
-        ("lose ack", "client->orders", "lose ack needs AMQP; client→orders speaks HTTP. Select users→broker (Tab)"),
+        (
+            "lose ack",
+            "client->orders",
+            "lose ack needs AMQP or KAFKA; client→orders speaks HTTP. Select users→broker (Tab)",
+        ),
         ("miss", "client->orders", "miss needs REDIS; client→orders speaks HTTP. This system has no REDIS link"),
         ("latency", "orders", "latency works on a link; orders is not one. Select client→orders (Tab)"),
         ("kill", "client->orders", "kill works on a process; client→orders is a link. Select a box (Tab)"),

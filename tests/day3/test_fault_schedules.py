@@ -64,7 +64,10 @@ def hurried(system: System) -> System:
 def run(request: pytest.FixtureRequest) -> Iterator[RunRecord]:
     """A live run with the seed and tier that the test is parametrized with."""
     seed, tier = request.param
-    record = launch(hurried(system(broker="rabbitmq")), RunOptions(seed=seed, rate=RATE, tiers={"amqp": tier}))
+    record = launch(
+        hurried(system(broker="rabbitmq", saga="choreography", payments="one")),
+        RunOptions(seed=seed, rate=RATE, tiers={"amqp": tier}),
+    )
     try:
         yield record
     finally:

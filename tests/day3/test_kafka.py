@@ -58,7 +58,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def on_kafka() -> System:
     """Wednesday's system on Kafka, with groups that wait less long for the dead."""
-    found = system(broker="kafka")
+    found = system(broker="kafka", saga="choreography", payments="one")
     knobs = {"KAFKA_SESSION_TIMEOUT_MS": "3000"}
     return replace(found, services=tuple(replace(one, env={**one.env, **knobs}) for one in found.services))
 

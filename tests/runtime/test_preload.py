@@ -10,6 +10,7 @@ from lab.runtime import preload
 from lab.system.model import Engine, Service, System
 
 OWN = "lab."
+DAY3 = day3.system(broker="rabbitmq", saga="orchestration", payments="one")
 
 
 def system(*services: Service, engines: tuple[Engine, ...] = ()) -> System:
@@ -26,13 +27,11 @@ def test_each_kind_of_engine_and_python_have_a_group() -> None:
 
 
 def test_a_service_of_ours_has_next_to_nothing_left_to_import() -> None:
-    modules = [
-        f"{service.module}.app" for service in day3.system(broker="rabbitmq").services if service.role == "service"
-    ]
+    modules = [f"{service.module}.app" for service in DAY3.services if service.role == "service"]
     assert modules
     program = f"""\
 import importlib, sys
-for name in {preload.imports(preload.needed(day3.system(broker="rabbitmq")))}:
+for name in {preload.imports(preload.needed(DAY3))}:
     importlib.import_module(name)
 before = set(sys.modules)
 for name in {modules}:

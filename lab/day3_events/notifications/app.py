@@ -20,6 +20,8 @@ from lab.day3_events.notifications.models import Base, Notification
 @dataclass(frozen=True, kw_only=True)
 class Settings(MessagingSettings):
     notify_url: str
+    saga: str = "choreography"
+    """Or `orchestration`: whether the end of an order is the cue for its mail, or the orchestrator's command is."""
 
 
 class NotificationView(BaseModel):
@@ -34,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     messaging = Messaging(settings, database)
     mailer = Mailer(settings.notify_url)
-    Handlers(messaging, database, mailer).subscribe()
+    Handlers(messaging, database, mailer).subscribe(settings.saga)
     app = service_app("notifications", database, Base.metadata, messaging, close=mailer.close)
 
     @app.get("/notifications")

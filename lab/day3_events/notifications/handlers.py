@@ -1,4 +1,4 @@
-"""What notifications does when it hears of something."""
+"""What notifications does when it hears of something, or is told to do something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 from pydantic import BaseModel
 
-from lab.chassis.database import Database
+from lab.chassis.database import Database, insert_missing
 from lab.chassis.events import Event, payload
 from lab.chassis.messaging import Messaging
 from lab.day3_events.notifications.mailer import Mailer
@@ -15,6 +15,7 @@ from lab.day3_events.notifications.models import Notification
 log = logging.getLogger(__name__)
 
 OUTCOMES = "notifications.order-outcome"
+COMMANDS = "notifications.commands"
 TEMPLATES = {"order.confirmed": "order_confirmed", "order.cancelled": "order_cancelled"}
 
 
@@ -23,26 +24,56 @@ class OrderSettled(BaseModel):
     user_id: str
 
 
+class SendMail(BaseModel):
+    """Data of `mail.send`, the orchestrator's command."""
+
+    order_id: str
+    user_id: str
+    template: str
+
+
+class MailSent(BaseModel):
+    order_id: str
+
+
 class Handlers:
     def __init__(self, messaging: Messaging, database: Database, mailer: Mailer) -> None:
         self._messaging = messaging
         self._database = database
         self._mailer = mailer
 
-    def subscribe(self) -> None:
-        self._messaging.subscribe(OUTCOMES, list(TEMPLATES), self.order_settled)
+    def subscribe(self, saga: str) -> None:
+        """In a choreography the end of an order is the cue; an orchestrator says so, and waits for the answer."""
+        if saga == "orchestration":
+            self._messaging.subscribe(COMMANDS, ["mail.send"], self.told_to_mail)
+        else:
+            self._messaging.subscribe(OUTCOMES, list(TEMPLATES), self.order_settled)
 
     def order_settled(self, event: Event) -> None:
+        order = payload(OrderSettled, event)
+        if not self._sent(order.order_id):
+            self._mail(SendMail(**order.model_dump(), template=TEMPLATES[event.type]), answers=False)
+
+    def told_to_mail(self, event: Event) -> None:
+        """One that is told twice sends once, and answers twice: the first answer may have been lost."""
+        mail = payload(SendMail, event)
+        if self._sent(mail.order_id):
+            with self._messaging.transaction() as transaction:
+                transaction.announce_again("mail.sent", entity=mail.order_id)
+        else:
+            self._mail(mail, answers=True)
+
+    def _sent(self, order_id: str) -> bool:
+        with self._database.read() as session:
+            return session.get(Notification, order_id) is not None
+
+    def _mail(self, mail: SendMail, *, answers: bool) -> None:
         """Send first, write down after: a crash in between sends again, and the mail server knows the key. A mail that
         fails cancels nothing: the order is final, and the mail is tried again or parked."""
-        order = payload(OrderSettled, event)
-        with self._database.read() as session:
-            if session.get(Notification, order.order_id):
-                return
-        template = TEMPLATES[event.type]
-        self._mailer.send(key=order.order_id, user_id=order.user_id, template=template, order_id=order.order_id)
+        order_id = mail.order_id
+        self._mailer.send(key=order_id, user_id=mail.user_id, template=mail.template, order_id=order_id)
         with self._messaging.transaction() as transaction:
-            if transaction.first_time(OUTCOMES, event):
-                sent = Notification(order_id=order.order_id, user_id=order.user_id, template=template)
-                transaction.session.merge(sent)
-        log.info("mail %s for order %s", template, order.order_id, extra={"event": "mail", "id": order.order_id})
+            sent = insert_missing(transaction.session, Notification, **mail.model_dump())
+            if sent and answers:
+                transaction.announce("mail.sent", MailSent(order_id=order_id), entity=order_id)
+        log.info("mail %s for order %s", mail.template, order_id, extra={"event": "mail", "id": order_id})

@@ -21,13 +21,15 @@ from lab.chassis.settings import MessagingSettings
 from lab.day3_events.orders import saga
 from lab.day3_events.orders.handlers import Handlers
 from lab.day3_events.orders.models import Base, Customer, Order, Status
-from lab.day3_events.orders.reminder import Reminder
+from lab.day3_events.orders.reminder import reminder
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(MessagingSettings):
     remind_after_s: float = 20.0
     """Seconds after which a pending order is asked about again for the first time."""
+    saga: str = "choreography"
+    """Or `orchestration`: whether facts decide about an order, or the orchestrator's commands do."""
 
 
 class OrderRequest(BaseModel):
@@ -58,9 +60,9 @@ class CustomerView(BaseModel):
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     messaging = Messaging(settings, database)
-    Handlers(messaging).subscribe()
-    reminder = Reminder(messaging, settings.remind_after_s)
-    app = service_app("orders", database, Base.metadata, messaging, background=reminder)
+    Handlers(messaging).subscribe(settings.saga)
+    background = reminder(messaging, settings.remind_after_s)
+    app = service_app("orders", database, Base.metadata, messaging, background=background)
 
     @app.post("/orders", status_code=201)
     def place(request: OrderRequest) -> OrderView:

@@ -12,7 +12,7 @@ from lab.chassis.database import Database
 from lab.chassis.messaging import Messaging
 from lab.chassis.service import service_app
 from lab.chassis.settings import MessagingSettings
-from lab.day3_events.payments.handlers import Handlers
+from lab.day3_events.payments.handlers import CUES, Handlers
 from lab.day3_events.payments.models import Base, Payment
 from lab.day3_events.payments.provider import Provider
 
@@ -20,6 +20,8 @@ from lab.day3_events.payments.provider import Provider
 @dataclass(frozen=True, kw_only=True)
 class Settings(MessagingSettings):
     payment_url: str
+    saga: str = "choreography"
+    """Or `orchestration`: whether payments acts on facts about orders, or on the orchestrator's commands."""
 
 
 class PaymentView(BaseModel):
@@ -36,7 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     messaging = Messaging(settings, database)
     provider = Provider(settings.payment_url)
-    Handlers(messaging, provider).subscribe()
+    Handlers(messaging, provider, CUES[settings.saga]).subscribe()
     app = service_app("payments", database, Base.metadata, messaging, close=provider.close)
 
     @app.get("/payments")

@@ -16,13 +16,14 @@ KIND = EngineKind(
         mark(
             "the mock cluster is one broker that keeps the last 5 MB of a partition in memory: after a kill or a "
             "restart its topics, records and committed offsets are gone, so it proves no durability; it has no "
-            "replicas, stores what an idempotent producer sends twice, and makes topics as they are first used, "
-            "with 4 partitions; a rebalance takes it nearly as long as a session timeout"
+            "replicas, stores what an idempotent producer sends twice, and makes topics that no system declares as "
+            "they are first used, with 4 partitions; a rebalance takes it nearly as long as a session timeout"
         )
     ),
     ready="lab.engines.kafka.ready:answers",
     clients=("confluent_kafka",),
     drivers={"": "confluent_kafka"},
     driver=extra("kafka"),
+    topics=True,
     queues="lab.engines.kafka.lag:LagProbe",
 )

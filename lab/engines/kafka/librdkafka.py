@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,8 +56,9 @@ class Library:
         said: bytes = self._c.rd_kafka_version_str()
         return said.decode()
 
-    def mock_cluster(self, ports: list[int]) -> None:
-        """Start a cluster with a broker on each of these ports; it lives as long as this process."""
+    def mock_cluster(self, ports: list[int], topics: Mapping[str, int]) -> None:
+        """Start a cluster with a broker on each of these ports, and with these topics and so many partitions of each;
+        it lives as long as this process."""
         error = ctypes.create_string_buffer(512)
         settings = self._c.rd_kafka_conf_new()
         self._c.rd_kafka_conf_set(settings, b"log_level", QUIET, error, len(error))
@@ -71,6 +73,9 @@ class Library:
         for number, (theirs, ours) in enumerate(zip(listening, ports, strict=True), 1):
             _move(theirs, ours)
             self._c.rd_kafka_mock_broker_set_host_port(cluster, number, HOST.encode(), ours)
+        for name, partitions in topics.items():
+            if self._c.rd_kafka_mock_topic_create(cluster, name.encode(), partitions, 1):
+                raise Missing(f"no topic {name} with {partitions} partitions can be made")
         # This one is carried out by the cluster's own thread, which so looks at its sockets again.
         self._c.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, REBALANCE_DELAY_MS)
 
@@ -83,6 +88,7 @@ class Library:
             ("new", pointer, ctypes.c_int, pointer, text, size),
             ("mock_cluster_new", pointer, pointer, ctypes.c_int),
             ("mock_cluster_bootstraps", text, pointer),
+            ("mock_topic_create", ctypes.c_int, pointer, text, ctypes.c_int, ctypes.c_int),
             ("mock_broker_set_host_port", ctypes.c_int, pointer, number, text, ctypes.c_int),
             ("mock_group_initial_rebalance_delay_ms", None, pointer, number),
         ):

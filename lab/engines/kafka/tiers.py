@@ -21,7 +21,7 @@ def embedded(place: Place) -> Recipe:
         title=version,
         url="{address}",
         module="lab.engines.kafka",
-        argv=("--port", str(port)),
+        argv=("--port", str(port), *(f"--topic={name}={partitions}" for name, partitions in place.topics.items())),
         port=port,
         ready=answers,
     )
