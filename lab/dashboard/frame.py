@@ -20,6 +20,8 @@ WIDE = 100
 TALL = 22
 SIDE = 47
 """Columns of the side, with the line to its left."""
+FORM = 4
+"""Rows that a short form at the side takes at least, with the empty one above it."""
 FOOT = 3
 """Rows below the lists: what is selected, the faults that fit, the keys."""
 
@@ -119,7 +121,8 @@ def list_rows(desk: Desk, width: int, height: int) -> list[Row]:
 
 
 def side(desk: Desk, width: int, height: int) -> list[Row]:
-    """The short forms of the panels that have one, one below the other; the first takes what the others leave."""
+    """The short forms of the panels that have one, one below the other; the first takes what the others leave.
+    There are only as many as have room to say something."""
     forms = []
     for panel in desk.run.panels:
         view = desk.view(panel)
@@ -127,6 +130,7 @@ def side(desk: Desk, width: int, height: int) -> list[Row]:
             forms.append((panel, view))
     # What the list shows at length need not stand beside it, unless there is nothing else.
     forms = [form for form in forms if form[0] is not desk.panel] or forms
+    forms = forms[: max(1, height // FORM)]
     rows: list[Row] = []
     for number, (panel, view) in reversed(list(enumerate(forms))):
         free = height - len(rows) - bool(rows)

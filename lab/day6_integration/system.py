@@ -65,8 +65,8 @@ def system(*, broker: str) -> System:
         ),
         journeys=JOURNEYS,
         entities=(
-            Entity(name="user", states={"active": "good"}),
             Entity(name="order", states={"created": "neutral", "paid": "good", "cancelled": "neutral"}),
+            Entity(name="user", states={"active": "good"}),
             Entity(name="payment", states={"approved": "good", "declined": "neutral"}),
         ),
     )

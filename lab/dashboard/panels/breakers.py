@@ -189,7 +189,10 @@ def _detail(guard: Guard, view: View) -> tuple[str, list[Row]]:
 
 def _side(view: View, width: int, height: int) -> list[Row]:
     guards = _items(view)[:height]
-    return [clip(row((f" {fit(guard.name, 10)} ", "name"), _state(guard, view)), width) for guard in guards]
+    return [
+        clip(row((f" {fit(f'{guard.source} → {guard.name}', WHO)}", "name"), _state(guard, view)), width)
+        for guard in guards
+    ]
 
 
 PANEL = Panel(
