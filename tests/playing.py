@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -39,9 +40,12 @@ class Played:
         return found
 
 
-def play(home: Path, day: str, scenario: str, seed: str = "0", **settings: str) -> Played:
-    """Play it, and check that each of its steps could be done."""
+def play(
+    home: Path, day: str, scenario: str, seed: str = "0", *, engines: Sequence[str] = (), **settings: str
+) -> Played:
+    """Play it, on the usual engines or on these (`amqp=native`), and check that each of its steps could be done."""
     chosen = [word for name, value in settings.items() for word in (f"--{name}", value) if value != "on"]
+    chosen += [word for engine in engines for word in ("--engine", engine)]
     switches = [f"--{name}" for name, value in settings.items() if value == "on"]
     command = [sys.executable, "-m", "lab", "run", day, "--scenario", scenario, "--json"]
     command += ["--seed", seed, *chosen, *switches]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
+from socket import gethostname
 from typing import Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
@@ -16,10 +17,11 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """What every service is told: where to listen and who it is."""
+    """What every service is told: where to listen and who it is. Told no `instance_id`, it is called like its host:
+    replicas in containers are alike in all but that."""
 
     service_name: str
-    instance_id: str = ""
+    instance_id: str = field(default_factory=gethostname)
     host: str = "127.0.0.1"
     port: int = 8000
 
@@ -56,25 +58,25 @@ def read(kind: type[T], env: Mapping[str, str] | None = None, /, **defaults: Any
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     problems: list[str] = []
-    for field in fields(kind):  # type: ignore[arg-type]
-        variable = field.name.upper()
+    for one in fields(kind):  # type: ignore[arg-type]
+        variable = one.name.upper()
         text = env.get(variable, "").strip()
         if text:
             try:
-                values[field.name] = _READERS[hints[field.name]](text)
+                values[one.name] = _READERS[hints[one.name]](text)
             except ValueError:
-                problems.append(f"{variable}={text!r} is not {_EXPECTED[hints[field.name]]}")
-        elif field.name in defaults:
-            values[field.name] = defaults[field.name]
-        elif _required(field):
+                problems.append(f"{variable}={text!r} is not {_EXPECTED[hints[one.name]]}")
+        elif one.name in defaults:
+            values[one.name] = defaults[one.name]
+        elif _required(one):
             problems.append(f"{variable} is not set")
     if problems:
         raise SettingsError("; ".join(problems))
     return kind(**values)
 
 
-def _required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+def _required(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

@@ -55,6 +55,11 @@ COMMANDS = {
     "compare": Entry(
         RUNNING, "run.compare:compare", "Run the same load on days or settings, one after the other, and compare."
     ),
+    "export": Entry(
+        RUNNING,
+        "run.export:export",
+        "Write a system down for containers: the same services, real engines, limits, checks, secrets apart.",
+    ),
     "broker": Entry(
         RUNNING,
         "broker.alone:group",

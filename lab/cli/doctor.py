@@ -121,14 +121,14 @@ def _folder() -> Iterator[Remark]:
 
 
 def _extras() -> Iterator[Remark]:
-    """What the lab does not bring along for services that speak some protocols."""
+    """What the lab does not bring along for services that speak some protocols, or reach some engines."""
     from lab.system.extras import tried
 
     for one in tried():
         if one.version:
-            yield Remark(one.protocol, "ok", one.version)
+            yield Remark(one.needed_for, "ok", one.version)
         else:
-            yield Remark(one.protocol, "note", one.problem, one.command)
+            yield Remark(one.needed_for, "note", one.problem, one.command)
 
 
 def _print(finding: Remark) -> None:

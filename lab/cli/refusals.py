@@ -68,6 +68,8 @@ KNOWN: dict[str, tuple[int, Next]] = {
         exits.USAGE,
         lambda one: " ".join(["lab run", one.day, *(option(name, text) for name, text in one.chosen.items())]),
     ),
+    "NotEmpty": (exits.USAGE, _always(tr("name another folder"))),
+    "NotInContainers": (exits.FAILED, NOTHING),
     "NoRun": (exits.FAILED, _always("lab run day3")),
     "RunFailed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),
     "RunCrashed": (exits.FAILED, lambda one: f"lab replay --run {one.run}"),

@@ -14,6 +14,7 @@ from lab.runtime.inherited import inherited
 from lab.runtime.readiness import Probe, all_of, at_once, engine, http, started, tcp
 from lab.runtime.spawn import Program
 from lab.system.kinds import protocols
+from lab.system.links import with_suffix
 from lab.system.model import CLIENT, HTTP, Link, Service, System
 
 
@@ -51,7 +52,7 @@ class Wiring:
         if recipe is not None and recipe.port is not None:
             user = user.replace("-", "_")
         url = pattern.replace("{address}", address).replace("{user}", user)
-        return _join(url, link.suffix)
+        return with_suffix(url, link.suffix)
 
     def direct(self, name: str) -> str:
         """The provider's own address, past every tap, for people and for the lab's own probes."""
@@ -131,13 +132,3 @@ class Wiring:
             return HOST, self.ports[name][endpoint or service.endpoints[0]]
         host, _, port = service.address.rpartition(":")
         return host, int(port)
-
-
-def _join(url: str, suffix: str) -> str:
-    """The suffix behind the URL; a path of its own (`/0`) gives way to one that the URL has already."""
-    base, _, query = url.partition("?")
-    path, _, more = suffix.partition("?")
-    if path.startswith("/") and base.count("/") > 2 and not base.endswith("/"):
-        path = ""
-    queries = "&".join(part for part in (query, more) if part)
-    return f"{base.rstrip('/') if path.startswith('/') else base}{path}{'?' if queries else ''}{queries}"

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from lab.locale import tr
-from lab.system.kinds import Protocol, protocols
+from lab.system.kinds import engine_kinds, protocols
 from lab.system.model import System
 from lab.system.refusal import Refusal
 
@@ -23,9 +23,11 @@ class MissingExtra(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What became of importing what a protocol needs: its `version`, or a `problem` and the command that helps."""
+    """What became of importing a `driver`, which is needed for some protocol or some kind of engine: its `version`, or
+    a `problem` and the command that helps."""
 
-    protocol: str
+    needed_for: str
+    driver: str
     version: str = ""
     problem: str = ""
     command: str = ""
@@ -58,14 +60,17 @@ def must_have(system: System) -> None:
 
 
 def tried() -> Iterator[Tried]:
-    """What each protocol needs, imported."""
-    return (_try(spoken) for spoken in protocols().values() if spoken.drivers)
+    """What the lab does not bring along, imported: each driver once."""
+    wanted = [(one.name, driver, one.install) for one in protocols().values() for driver in one.drivers]
+    wanted += [(kind.name, driver, kind.driver) for kind in engine_kinds().values() for driver in kind.drivers.values()]
+    once = {driver: (name, driver, command) for name, driver, command in reversed(wanted)}
+    return (_try(*one) for one in reversed(once.values()))
 
 
-def _try(spoken: Protocol) -> Tried:
+def _try(name: str, driver: str, command: str) -> Tried:
     try:
-        found = {driver: import_module(driver) for driver in spoken.drivers}
+        module = import_module(driver)
     except ImportError as error:
-        return Tried(protocol=spoken.name, problem=str(error), command=spoken.install)
-    versions = (f"{name} {getattr(module, '__version__', '')}".strip() for name, module in found.items())
-    return Tried(protocol=spoken.name, version=", ".join(versions))
+        return Tried(needed_for=name, driver=driver, problem=str(error), command=command)
+    version = str(getattr(module, "__version__", ""))
+    return Tried(needed_for=name, driver=driver, version=f"{driver} {version}".strip())

@@ -64,7 +64,8 @@ class EngineKind:
     The fork server imports `clients` for services in Python. With `files`, the embedded tier is a file for each
     service, and nothing crosses a wire. With `topics`, a System may say which there are from the start. `options` is
     what an exercise's services get behind the URL, `queues` tells how deep an engine's queues are, and `instrument` is
-    what checks look into it with.
+    what checks look into it with. `container` says how the real one runs in a container: a function of
+    `lab.engines.container.Containers`.
     """
 
     name: str
@@ -84,6 +85,7 @@ class EngineKind:
     options: str = ""
     queues: str = ""
     instrument: str = ""
+    container: str = ""
 
 
 @cache

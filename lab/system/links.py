@@ -1,4 +1,5 @@
-"""How a link is called: `orders->users`, or `orders->users:grpc` where it says which endpoint it goes to."""
+"""How a link is called: `orders->users`, or `orders->users:grpc` where it says which endpoint it goes to; and how the
+URL of its provider is written."""
 
 from __future__ import annotations
 
@@ -17,3 +18,13 @@ def covers(place: str, link: str) -> bool:
     """Whether `place`, a link's id or `orders<->users`, is this link or a pair that it joins."""
     one, pair, other = place.partition("<->")
     return ends(link) in ((one, other), (other, one)) if pair else place == link
+
+
+def with_suffix(url: str, suffix: str) -> str:
+    """The suffix behind the URL; a path of its own (`/0`) gives way to one that the URL has already."""
+    base, _, query = url.partition("?")
+    path, _, more = suffix.partition("?")
+    if path.startswith("/") and base.count("/") > 2 and not base.endswith("/"):
+        path = ""
+    queries = "&".join(part for part in (query, more) if part)
+    return f"{base.rstrip('/') if path.startswith('/') else base}{path}{'?' if queries else ''}{queries}"

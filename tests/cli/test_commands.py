@@ -36,7 +36,7 @@ def test_alone_it_says_what_to_type_next() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "down", "runs", "replay", "dash", "ps", "logs", "trace", "load", "tap", "doctor", "help"),
+        *("run", "export", "down", "runs", "replay", "dash", "ps", "logs", "trace", "load", "tap", "doctor", "help"),
         *("broker", "broker status", "broker tail"),
         *("init", "start", "try", "check", "watch", "hint", "explain", "solution", "reset", "status", "dev check"),
         *("dev unpack", "dev pack"),

@@ -63,7 +63,8 @@ def test_who_does_not_need_it_is_not_asked() -> None:
 
 def test_what_is_there_is_no_hindrance() -> None:
     extras.must_have(system("grpc"))
-    assert [(one.protocol, one.problem) for one in extras.tried() if one.protocol == "grpc"] == [("grpc", "")]
+    tried = {one.driver: one.problem for one in extras.tried()}
+    assert tried == dict.fromkeys(("grpc", "google.protobuf", "confluent_kafka", "psycopg"), "")
 
 
 def test_what_cannot_be_imported_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +72,6 @@ def test_what_cannot_be_imported_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         raise ImportError("libstdc++ is too old")
 
     monkeypatch.setattr(extras, "import_module", broken)
-    tried = next(one for one in extras.tried() if one.protocol == "grpc")
+    tried = next(one for one in extras.tried() if one.needed_for == "grpc")
     assert (tried.version, tried.problem) == ("", "libstdc++ is too old")
     assert "lab[grpc]" in tried.command

@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.amqp_url:
         from lab.day2_microservices.users.answering import Answering  # only who is asked so has to load it
 
-        questions = Answering(settings.amqp_url, settings.instance_id or settings.service_name, find_one)
+        questions = Answering(settings.amqp_url, settings.instance_id, find_one)
         health.optional["questions"] = questions.check
         answering.append(questions)
     if settings.grpc_port:

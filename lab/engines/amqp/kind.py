@@ -24,4 +24,5 @@ KIND = EngineKind(
     options="?heartbeat=5",
     queues="lab.runtime.queues:QueueProbe",
     instrument="lab.grading.instruments.broker:Broker",
+    container="lab.engines.amqp.container:container",
 )

@@ -26,4 +26,5 @@ KIND = EngineKind(
     driver=extra("kafka"),
     topics=True,
     queues="lab.engines.kafka.lag:LagProbe",
+    container="lab.engines.kafka.container:container",
 )

@@ -21,4 +21,5 @@ KIND = EngineKind(
     native="apt install redis-server  |  brew install redis",
     clients=("redis",),
     instrument="lab.grading.instruments.redis:opened",
+    container="lab.engines.redis.container:container",
 )

@@ -23,4 +23,5 @@ KIND = EngineKind(
     drivers={"postgresql": "psycopg", "postgresql+psycopg": "psycopg"},
     driver=extra("postgres"),
     files=True,
+    container="lab.engines.sql.container:container",
 )
