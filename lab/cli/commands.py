@@ -78,6 +78,7 @@ COMMANDS = {
     ),
     "trace": Entry(LOOKING, "look.trace:trace", "Show what every process did for one order, by time and cause."),
     "fault": Entry(DISTURBING, "disturb.faults:group", "Disturb the run: add faults, list them, heal them."),
+    "scale": Entry(DISTURBING, "disturb.scale:scale", "Start or end instances of a service, behind its balancer."),
     "load": Entry(DISTURBING, "disturb.load:load", "Show the traffic that the lab makes, or change it."),
     "tap": Entry(
         DISTURBING, "disturb.tap:tap", "Watch and disturb one connection of a service of your own. Ctrl-C ends it."

@@ -55,6 +55,11 @@ def services(ctx: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def replicated(ctx: typer.Context) -> Iterable[tuple[str, str]]:
+    return ((one.name, tr(one.summary)) for one in _system(ctx).services if one.replicas is not None)
+
+
+@_quietly
 def fault_words(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     """First the kinds, then what the chosen kind can hit, in the form that needs no quotes."""
     from lab.faults.catalogue import KINDS
@@ -166,10 +171,15 @@ def _word_after(command: str) -> str:
 
 
 def _system(ctx: typer.Context) -> System:
-    from lab.cli.which_run import system_of
+    """That of the run: of a live one as it is now, after it was scaled."""
+    from lab.cli.which_run import control, system_of
     from lab.runtime.runs import find
 
-    return system_of(find(ctx.params.get("run_id")))
+    record = find(ctx.params.get("run_id"))
+    if not record.alive:
+        return system_of(record)
+    with control(record.id) as opened:
+        return opened.system()
 
 
 def _is_system(path: Path) -> bool:

@@ -102,7 +102,7 @@ def _service(service: LearnerService, source: Source) -> Service:
         ready="/readyz",
         restart="never",
         start="on-request",
-        replicas=service.replicas,
+        replicas=service.replicas if service.replicas > 1 else None,
         memory=MEMORY,
         output=OUTPUT,
     )

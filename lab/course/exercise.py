@@ -69,7 +69,7 @@ class LearnerService:
     @property
     def instances(self) -> tuple[str, ...]:
         """The names of all its processes."""
-        return Service(name=self.name, replicas=self.replicas).instances
+        return Service(name=self.name, replicas=self.replicas if self.replicas > 1 else None).instances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

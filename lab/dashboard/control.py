@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal
+from lab.dashboard.keys import Act, AddFault, Decision, HealFault, Refusal, Scale
 from lab.journal.picture.run import RunPicture
 from lab.load.steps import step
-from lab.locale import tr
-from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus
+from lab.locale import tr, trn
+from lab.runtime.api import Action, FaultStatus, LoadStatus, RunStatus, ScaleStatus
 from lab.system.model import System
 
 OWNER = "you"
@@ -60,6 +60,8 @@ class Controls(Protocol):
     async def act(self, name: str, action: Action) -> object: ...
     async def add_fault(self, text: str, owner: str = ...) -> FaultStatus: ...
     async def heal(self, id: str | None = None) -> object: ...
+    async def system(self) -> System: ...
+    async def scale(self, name: str, replicas: int) -> ScaleStatus: ...
     async def load(self) -> LoadStatus: ...
     async def set_rate(self, rate: float) -> object: ...
     async def predict(self, ident: str, says: str) -> object: ...
@@ -79,6 +81,10 @@ async def carry_out(controls: Controls, decision: Decision) -> str:
         case Act(name, action):
             await controls.act(name, action)
             return f"{name} {PAST[action]}"
+        case Scale(name, by):
+            service = (await controls.system()).service(name)
+            scaled = await controls.scale(name, (service.replicas or 1) + by if service else 1)
+            return trn("{name} has {count} instance", "{name} has {count} instances", scaled.replicas, name=name)
         case Refusal(reason):
             return reason
 

@@ -83,7 +83,11 @@ class Desk:
         if key != self._said_key:
             self._said, self._said_key = {}, key
         vitals = self.run.vitals if self.run.timeline.following else {}
-        several = {service.name: service.instances for service in self.system.services if service.replicas > 1}
+        several = {
+            service.name: tuple(process.name for process in self.picture.instances(service))
+            for service in self.system.services
+            if service.replicas is not None
+        }
         return Scene(
             self.picture,
             self.traffic,

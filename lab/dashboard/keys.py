@@ -24,7 +24,7 @@ GROUPS = (
 )
 Where = Literal["everywhere", "live", "recorded"]
 Action = Literal[
-    "fault", "process", "heal", "more", "less", "type", "quit",
+    "fault", "process", "heal", "more", "less", "out", "in", "type", "quit",
     "pause", "back", "on", "newest", "faster", "slower",
     "next", "previous", "move", "zoom", "side", "help", "palette",
     "panel", "filter", "open", "leave",
@@ -104,6 +104,16 @@ KEYS: tuple[Key, ...] = (
     Key("plus,equals_sign", "+", tr("more load"), tr("double the load"), "the run", "more", "live"),
     Key("minus", "-", tr("less load"), tr("halve the load"), "the run", "less", "live"),
     Key(
+        "right_square_bracket",
+        "]",
+        tr("scale out"),
+        tr("one instance more of the selected service"),
+        "the run",
+        "out",
+        "live",
+    ),
+    Key("left_square_bracket", "[", tr("scale in"), tr("one instance fewer"), "the run", "in", "live"),
+    Key(
         "colon",
         ":",
         tr("any fault"),
@@ -172,7 +182,29 @@ class Refusal:
     reason: str
 
 
-Decision = AddFault | HealFault | Act | Refusal
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """So many instances more of the service, or fewer."""
+
+    service: str
+    by: int
+
+
+Decision = AddFault | HealFault | Act | Scale | Refusal
+
+
+def scaling(selection: str, system: System, by: int) -> Scale | Refusal:
+    """What a key that scales means for what is selected: a service, an instance of one, or a link to one."""
+    name = selection.partition("->")[2].partition(":")[0] or selection
+    service = system.service(name)
+    if service is not None and service.replicas is not None:
+        return Scale(service.name, by)
+    able = next((one.name for one in system.services if one.replicas is not None), "")
+    if not able:
+        return Refusal(tr("No service of this system is replicated, so none can be scaled"))
+    return Refusal(
+        tr("{name} is no replicated service. Select {able} (Tab)", name=_shown(selection) or tr("nothing"), able=able)
+    )
 
 
 def decide(key: Key, selection: str, system: System, picture: RunPicture, owner: str) -> Decision:
@@ -222,13 +254,11 @@ def _lasting(text: str, duration: float | None) -> str:
 
 
 def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -> Decision:
-    names = {name for service in system.services for name in (service.name, *service.instances)}
-    names |= {engine.name for engine in system.engines}
     if selection == CLIENT:
         return Refusal(
             tr("client is the load generator: {name} another process, or change the load with + and -", name=key.name)
         )
-    if selection not in names:
+    if system.service(selection) is None and selection not in {engine.name for engine in system.engines}:
         return Refusal(
             tr(
                 "{name} works on a process; {selection} is a link. Select a box (Tab)",
@@ -236,13 +266,13 @@ def _on_process(key: Key, selection: str, system: System, picture: RunPicture) -
                 selection=_shown(selection) or tr("nothing"),
             )
         )
-    processes = [picture.processes[name] for name in system.instances(selection) if name in picture.processes]
+    processes = picture.named(system, selection)
     frozen = next((process for process in processes if process.state == "frozen"), None)
     if key.act == "freeze" and frozen is not None:
         return Act(frozen.name, "thaw")
     # Of a service with replicas the first that serves: what the others do then is the point.
     serving = (process.name for process in processes if process.state in ("ready", "degraded"))
-    one = next(serving, system.instances(selection)[0])
+    one = next(serving, processes[0].name if processes else selection)
     if key.act == "kill":
         return Act(one, "kill")
     if key.act == "terminate":

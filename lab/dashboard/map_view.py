@@ -162,7 +162,7 @@ def _short(text: str, shorter: str, width: int) -> str:
 
 def _box(grid: Grid, box: Box, scene: Scene) -> None:
     instances = scene.instances.get(box.name, (box.name,))
-    process = scene.picture.processes.get(instances[0])
+    process = scene.picture.processes.get(instances[0]) if instances else None
     chosen = box.name == scene.selection
     style = "accent" if chosen else "dim"
     stub = process is not None and process.role == "stub"
@@ -192,10 +192,9 @@ def _state_of(name: str, scene: Scene, width: int = 40) -> list[tuple[str, str]]
     """How whatever runs under this name is: a process, all instances of a service, or the visitors."""
     if name == CLIENT:
         return _client(scene, width < 13)
-    instances = scene.instances.get(name, (name,))
-    if len(instances) > 1:
-        return _instances(instances, scene.picture)
-    return _process(scene.picture.processes.get(instances[0]), scene, width)
+    if name in scene.instances:
+        return _instances(scene.instances[name], scene.picture)
+    return _process(scene.picture.processes.get(name), scene, width)
 
 
 def _client(scene: Scene, compact: bool = False) -> list[tuple[str, str]]:
@@ -221,7 +220,9 @@ def _instances(names: Sequence[str], picture: RunPicture) -> list[tuple[str, str
     ready = sum(process.state == "ready" for process in found)
     worst = next((process for process in found if process.state != "ready"), None)
     if worst is None:
-        return [(f"{glyphs.STATE['ready']} {ready}/{len(names)} {tr('ready')}", "ok"), (", ".join(names), "dim")]
+        first = names[0] if names else ""
+        span = f"{first} … {names[-1]}" if len(names) > 2 else ", ".join(names)
+        return [(f"{glyphs.STATE['ready']} {ready}/{len(names)} {tr('ready')}", "ok"), (span, "dim")]
     style, sign = PROCESS_STYLE.get(worst.state, "warn"), glyphs.STATE.get(worst.state, "?")
     return [(f"{sign} {ready}/{len(names)} {tr('ready')}", style), (worst.name, style)]
 

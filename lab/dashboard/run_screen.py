@@ -18,7 +18,7 @@ from lab.dashboard import control, detail, frame, map_view
 from lab.dashboard.card import card, due
 from lab.dashboard.desk import Desk
 from lab.dashboard.flow_filter import HELP, BadFilter
-from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide
+from lab.dashboard.keys import DIGITS, KEYS, Action, AddFault, Key, Refusal, decide, scaling
 from lab.dashboard.pages import Pages, help_rows
 from lab.dashboard.panel import Panel
 from lab.dashboard.prompt import Prompt
@@ -85,6 +85,8 @@ class RunScreen(Screen[None]):
             "heal": lambda *_: self._ask_run(run.heal_all()),
             "more": lambda *_: self._ask_run(run.change_load("up")),
             "less": lambda *_: self._ask_run(run.change_load("down")),
+            "out": lambda *_: self._scale(1),
+            "in": lambda *_: self._scale(-1),
             "type": self._type_fault,
             "quit": lambda *_: self.app.exit(),
             "pause": lambda *_: self.desk.pause(),
@@ -204,6 +206,15 @@ class RunScreen(Screen[None]):
         else:
             self._ask_run(self.run.carry_out(decision))
 
+    def _scale(self, by: int) -> None:
+        """One instance more or fewer of the selected service."""
+        self.run.to_now()
+        decision = scaling(self.desk.selection, self.desk.system, by)
+        if isinstance(decision, Refusal):
+            self.say(decision.reason, "warn")
+        else:
+            self._ask_run(self.run.carry_out(decision))
+
     def _ask_run(self, request: Awaitable[str]) -> None:
         async def ask() -> None:
             try:
@@ -270,11 +281,7 @@ class RunScreen(Screen[None]):
             item = desk.chosen()
             if item is not None:
                 self._page(*desk.panel.detail(item, desk.view(desk.panel)))
-        elif found := [
-            desk.picture.processes[name]
-            for name in desk.run.system.instances(desk.selection)
-            if name in desk.picture.processes
-        ]:
+        elif found := desk.picture.named(desk.run.system, desk.selection):
             pages = [detail.of_process(process, desk.view(desk.panel))[1] for process in found]
             self._page(desk.selection, [line for page in pages for line in (*page, ())][:-1])
         elif desk.selection:

@@ -17,7 +17,7 @@ SERVICES = {
     "notifications": mark("one mail an order"),
 }
 ORCHESTRATOR = {"orchestrator": mark("says who does what next, and keeps where each saga stands")}
-REPLICAS = {"one": 1, "two": 2}
+REPLICAS: dict[str, int | None] = {"one": None, "two": 2}
 
 
 TOPICS = {"shop.events": 4}
@@ -42,7 +42,7 @@ def system(*, broker: str, saga: str, payments: str) -> System:
                     name=name,
                     module=f"lab.day3_events.{name}",
                     env={"SAGA": saga},
-                    replicas=REPLICAS[payments] if name == "payments" else 1,
+                    replicas=REPLICAS[payments] if name == "payments" else None,
                     summary=summary,
                 )
                 for name, summary in services.items()

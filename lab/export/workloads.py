@@ -115,7 +115,7 @@ def _service(service: Service, system: System, url: Callable[[Link], str]) -> Wo
         ports=ports,
         entrance=next((link.endpoint or next(iter(ports)) for link in entered), ""),
         check=_check(service, ports, ours=ours),
-        replicas=service.replicas,
+        replicas=service.replicas or 1,
         memory=service.memory or (STUB_MEMORY if stub else SERVICE_MEMORY),
         data="/data" if stub or not ours else "",
         needs=dict(_needs(service, system)),

@@ -15,9 +15,10 @@ every way to make its day's system; the first of several is what it is played wi
 
 A step with `only = { broker = "kafka" }` is left out where that was not chosen. A step may add a `fault` (in the text
 form), `heal` one (the kind and target of an earlier step's, or `all`), set the `rate`, `send` visitors on a journey at
-once ("report x3"), `act` on a process ("restart broker"; "restart users-1 VERSION=2" starts it with that variable,
-which is a deploy), and `ask` before it does (see lab.faults.question). A step with `hidden = ["FAULT", ...]` begins one
-of these faults, drawn from the run's seed, and nobody is told of it until a step has `reveal = true`, or the run ends.
+once ("report x3"), `scale` a service ("catalog 3"), `act` on a process ("restart broker"; "restart users-1 VERSION=2"
+starts it with that variable, which is a deploy), and `ask` before it does (see lab.faults.question). A step with
+`hidden = ["FAULT", ...]` begins one of these faults, drawn from the run's seed, and nobody is told of it until a step
+has `reveal = true`, or the run ends.
 `say` tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
 `{charges}` in it is what that measure of the day has seen since the last disturbance, or since the second that the
 step's `since` names.
@@ -44,6 +45,7 @@ ACTIONS = ("kill", "terminate", "freeze", "thaw", "restart")
 _ACT = re.compile(rf"(?:{'|'.join(ACTIONS)}) +\S+|restart +\S+(?: +[A-Z][A-Z0-9_]*=\S*)+")
 
 
+_SCALE = re.compile(r"\S+ +[1-9]\d?")
 _SEND = re.compile(r"([\w-]+)(?: x([1-9]\d{0,3}))?")
 
 
@@ -65,6 +67,8 @@ class Cue:
     act: str | None = None
     send: tuple[str, int] | None = None
     """A journey, and how many visitors make it at once."""
+    scale: tuple[str, int] | None = None
+    """A replicated service, and how many instances it has from then on."""
     ask: Question | None = None
     since: float | None = None
     hidden: tuple[str, ...] = ()
@@ -76,7 +80,8 @@ class Cue:
     @property
     def disturbs(self) -> bool:
         """Whether it changes what happens, and does not only tell of it."""
-        return bool(self.hidden) or any(change is not None for change in (self.fault, self.act, self.rate, self.send))
+        changes = (self.fault, self.act, self.rate, self.send, self.scale)
+        return bool(self.hidden) or any(change is not None for change in changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +181,7 @@ class _Reader(Reader):
             rate=self.number(place, table, "rate"),
             act=self.words_of(place, table, "act"),
             send=self.visitors(place, table),
+            scale=self.instances(place, table),
             ask=self.question(place, table),
             since=self.number(place, table, "since"),
             hidden=self.words(place, table, "hidden"),
@@ -210,6 +216,15 @@ class _Reader(Reader):
             self.problem(f"{place} send", tr('expected a journey and how many visitors, like "report x3"'))
             return None
         return match[1], int(match[2] or 1)
+
+    def instances(self, place: str, table: Table) -> tuple[str, int] | None:
+        if (text := self.words_of(place, table, "scale")) is None:
+            return None
+        if not _SCALE.fullmatch(text):
+            self.problem(f"{place} scale", tr('expected a service and how many instances, like "catalog 3"'))
+            return None
+        name, number = text.split()
+        return name, int(number)
 
     def question(self, place: str, table: Table) -> Question | None:
         if not (asked := self.get(place, table, "ask", dict, {})):

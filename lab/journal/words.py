@@ -11,6 +11,7 @@ STATES = (
     mark("running"),
     mark("degraded"),
     mark("frozen"),
+    mark("removed"),
     mark("backoff"),
     mark("down"),
     mark("failed"),

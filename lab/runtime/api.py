@@ -74,6 +74,16 @@ class LoadStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleStatus:
+    """A replicated service after it was scaled: how many instances it had `before`, and their names from now on."""
+
+    service: str
+    before: int
+    replicas: int
+    instances: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatus:
     """The run as a whole. `tiers` is the tier each engine uses (`embedded`, `native`, `url`)."""
 

@@ -13,8 +13,9 @@ TELLING = ("starting", "backoff", "stopped")
 
 
 def blockers(spec: Spec, around: Surroundings) -> list[tuple[Peer, State]]:
-    """The providers that keep it waiting, and how each of them is."""
-    peers = [(around.peers[name], wait) for name, wait in spec.needs]
+    """The providers that keep it waiting, and how each of them is. An instance that was scaled away is missed by
+    nobody."""
+    peers = [(around.peers[name], wait) for name, wait in spec.needs if name in around.peers]
     return [(peer, peer.state) for peer, wait in peers if not peer.serves(wait)]
 
 

@@ -52,6 +52,7 @@ class _Calls:
     act = _Call(endpoints.act)
     set_environment = _Call(endpoints.set_environment)
     wipe = _Call(endpoints.wipe)
+    scale = _Call(endpoints.scale)
     faults = _Call(endpoints.faults)
     add_fault = _Call(endpoints.add_fault)
     heal = _Call(endpoints.heal)

@@ -23,7 +23,7 @@ from lab.journal.event import Check
 from lab.journal.query import POLL, Tail, decode
 from lab.locale import tr
 from lab.runtime import endpoints
-from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
+from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus, ScaleStatus
 from lab.runtime.endpoints import Endpoint
 from lab.runtime.process import ActionError
 from lab.system.refusal import Unknown
@@ -49,6 +49,12 @@ class NewRate(BaseModel):
     """Visitor journeys per second."""
 
     rate: float = Field(ge=0, le=100_000)
+
+
+class NewReplicas(BaseModel):
+    """So many instances of a service."""
+
+    replicas: int
 
 
 class NewPrediction(BaseModel):
@@ -129,6 +135,12 @@ def create_app(run: Run) -> FastAPI:
         """Do something to a process, without a fault: it is not healed by itself."""
         run.supervisor.act(name, action)
         return run.supervisor.named(name)[0].status()
+
+    @serve(endpoints.SCALE)
+    async def scale(name: str, new: NewReplicas) -> ScaleStatus:
+        """Start or end instances of a replicated service. New ones get requests when they are ready; those that leave
+        answer first what they were asked."""
+        return await run.scale(name, new.replicas)
 
     @serve(endpoints.FAULTS)
     async def get_faults() -> tuple[FaultStatus, ...]:

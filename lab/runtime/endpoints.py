@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from lab.journal.event import Base, Check
-from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus
+from lab.runtime.api import Action, FaultStatus, LoadStatus, ProcessStatus, RunStatus, ScaleStatus
 from lab.system.model import System
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ PROCESSES = Endpoint("GET", "/processes", list[ProcessStatus])
 ENVIRONMENT = Endpoint("PUT", "/processes/{name}/environment", ProcessStatus)
 WIPE = Endpoint("POST", "/processes/{name}/wipe", ProcessStatus)
 ACT = Endpoint("POST", "/processes/{name}/{action}", ProcessStatus)
+SCALE = Endpoint("PUT", "/services/{name}/replicas", ScaleStatus)
 FAULTS = Endpoint("GET", "/faults", list[FaultStatus])
 ADD_FAULT = Endpoint("POST", "/faults", FaultStatus)
 HEAL_ALL = Endpoint("DELETE", "/faults", list[FaultStatus])
@@ -85,6 +86,11 @@ def set_environment(name: str, variables: Mapping[str, str]) -> Asked[ProcessSta
 def wipe(name: str) -> Asked[ProcessStatus]:
     """Empty the data folder of a service or embedded engine that is not running."""
     return WIPE.ask(_same, name=name)
+
+
+def scale(name: str, replicas: int) -> Asked[ScaleStatus]:
+    """Have so many instances of a replicated service; those that are too many leave when they have answered."""
+    return SCALE.ask(_same, {"replicas": replicas}, name=name)
 
 
 def faults() -> Asked[list[FaultStatus]]:

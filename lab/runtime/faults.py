@@ -27,7 +27,7 @@ class Faults:
     """What may change a run's Plan. Faults on links are the taps' to apply; faults on processes are applied here."""
 
     def __init__(
-        self, system: System, seed: int, now: Callable[[], float], emit: Callable[[FaultChange], None]
+        self, system: Callable[[], System], seed: int, now: Callable[[], float], emit: Callable[[FaultChange], None]
     ) -> None:
         self.plan = Plan(seed, emit)
         self.supervisor: Supervisor | None = None
@@ -73,6 +73,11 @@ class Faults:
         self.reveal()
         self.heal(None)
 
+    def forget(self, name: str) -> None:
+        """End the faults on a process that leaves."""
+        for fault in self.plan.on_process(name):
+            self._undo(self.plan.heal(fault.id, self._now()))
+
     def expire(self) -> None:
         """End what has lasted its time; to be called several times a second."""
         self._undo(self.plan.expire(self._now()))
@@ -98,13 +103,13 @@ class Faults:
 
     def _on_process(self, name: str) -> list[Fault]:
         """The faults on this process, and those on the service that it is an instance of."""
-        service = self._system.service(name)
+        service = self._system().service(name)
         names = {name, service.name if service is not None else name}
         return [fault for one in sorted(names) for fault in self.plan.on_process(one)]
 
     def _must_bite(self, fault: Fault) -> None:
         """Raises FaultError if nothing that the fault could hit will ever pass."""
-        concerned = [link for link in self._system.links if covers(fault.target, link.id)]
+        concerned = [link for link in self._system().links if covers(fault.target, link.id)]
         if concerned and all(link.id in self.files for link in concerned):
             link = concerned[0]
             raise FaultError(
@@ -119,7 +124,7 @@ class Faults:
             )
 
     def _begin(self, text: str, owner: str, *, hidden: bool = False) -> Fault:
-        fault = aim.aimed(parse(text), self._system)
+        fault = aim.aimed(parse(text), self._system())
         self._must_bite(fault)
         fault = self.plan.add(replace(fault, owner=owner), self._now(), hidden=hidden)
         try:

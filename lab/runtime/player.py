@@ -33,14 +33,17 @@ Measure = Callable[[str, float, float], Awaitable[Measured]]
 """What a measure of the day sees of the run between these two of its seconds."""
 
 
-class LoadControl(Protocol):
-    """The visitors."""
+class Crowd(Protocol):
+    """How many there are: visitors, and instances that answer them."""
 
     def set_rate(self, rate: float) -> None:
         """Raises ActionError if there are none."""
 
     def send(self, journey: str, times: int) -> None:
         """So many at once. Raises ActionError if there is no such journey."""
+
+    async def scale(self, name: str, replicas: int) -> object:
+        """Have so many instances of a service. Raises Unknown, ActionError."""
 
 
 class Player:
@@ -51,7 +54,7 @@ class Player:
         faults: Faults,
         supervisor: Supervisor,
         provisions: Provisions,
-        load: LoadControl,
+        crowd: Crowd,
         emit: Callable[[Event], None],
         questions: Questions,
         measure: Measure,
@@ -60,7 +63,7 @@ class Player:
         self._faults = faults
         self._supervisor = supervisor
         self._provisions = provisions
-        self._load = load
+        self._crowd = crowd
         self._emit = emit
         self._questions = questions
         self._measure = measure
@@ -117,9 +120,11 @@ class Player:
         if cue.heal is not None:
             self._heal(cue.heal)
         if cue.rate is not None:
-            self._load.set_rate(cue.rate)
+            self._crowd.set_rate(cue.rate)
         if cue.send is not None:
-            self._load.send(*cue.send)
+            self._crowd.send(*cue.send)
+        if cue.scale is not None:
+            await self._crowd.scale(*cue.scale)
         if cue.act is not None:
             self._act(*cue.act.split())
         if cue.fault is not None:

@@ -69,6 +69,7 @@ class ManagedProcess:
         """Whether it is frozen and nobody is to be told, so that it is not asked how it is either."""
         self._ending: asyncio.Task[None] | None = None
         self._family: Family | None = None
+        self._declines = False
 
     async def live(self) -> None:
         """Wait, start, watch, start again as the restart policy says; ends after `end()`."""
@@ -95,6 +96,14 @@ class ManagedProcess:
         if self.child:
             self._enter("stopping")
             await self._end(self.child)
+
+    def retire(self, why: str) -> None:
+        """It gets nothing to do any more and is not started again; `end()` follows when it has finished."""
+        self._over = True
+        self._signal(signal.SIGCONT)
+        if self.child:
+            self._enter("stopping", why)
+        self._around.pulse.beat()
 
     def start(self) -> None:
         """Have it started at once if it is dead, whatever the restart policy says."""
@@ -210,6 +219,11 @@ class ManagedProcess:
         return wait == "no" or self.state in UP or (wait == "started" and (self.child is not None or self.finished))
 
     @property
+    def serving(self) -> bool:
+        """Whether it is to be sent requests: it is up, and did not say of itself that it is not ready."""
+        return self.state in UP and not self._declines
+
+    @property
     def finished(self) -> bool:
         """It did what it had to and ended well, as a migration does."""
         return self.state == "stopped" and not self._halted()
@@ -313,6 +327,7 @@ class ManagedProcess:
     def _judge(self, answer: Answer) -> None:
         if self.state not in ("starting", *UP) or self._hidden:
             return  # it was frozen or ended while we asked
+        self._declines = answer.state == "unready"
         if answer.state == "unready" and self.state == "starting":
             self._enter("starting", self._boot() or answer.reason)
         elif answer.state == "unready":

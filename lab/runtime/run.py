@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -26,7 +25,7 @@ from lab.journal.query import read
 from lab.journal.window import Measured, window
 from lab.locale import tr
 from lab.runtime import predictions, specs
-from lab.runtime.api import LinkStatus, LoadStatus, RunState, RunStatus
+from lab.runtime.api import LoadStatus, RunState, RunStatus, ScaleStatus
 from lab.runtime.faults import Faults
 from lab.runtime.identity import identity
 from lab.runtime.inherited import dropped
@@ -35,21 +34,21 @@ from lab.runtime.logs import Stream, log_event
 from lab.runtime.player import Player
 from lab.runtime.ports import Ports
 from lab.runtime.predictions import Prediction
-from lab.runtime.process import UP, ActionError
+from lab.runtime.process import ActionError
 from lab.runtime.provisions import Provisions
 from lab.runtime.questions import Questions
 from lab.runtime.runs import READY, RunFile, write
+from lab.runtime.scaling import Scaling
 from lab.runtime.spawn import ForkClient
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.surroundings import Surroundings
+from lab.runtime.taps import Taps
 from lab.runtime.warmup import ForkServerProcess
 from lab.runtime.watchdog import end_within
 from lab.runtime.wiring import Wiring
-from lab.system.kinds import engine_kinds, protocols
-from lab.system.model import Link, Service
+from lab.system.kinds import engine_kinds
+from lab.system.model import Service, System
 from lab.system.secrets import Hider, known
-from lab.wire.balancer import Balancer
-from lab.wire.tap import Tap
 
 if TYPE_CHECKING:
     from lab.engines.watch import QueueWatch
@@ -81,20 +80,18 @@ class Run:
     def __init__(self, folder: Path, file: RunFile, fork_server: ForkServerProcess) -> None:
         self.folder = folder
         self.file = file
-        self.system = file.system
         self.options = file.options
         self.state: RunState = "starting"
         self.reason = ""
         self.over = False
         """Nothing more will be journaled."""
         self.journal = Journal(folder / "journal.ndjson")
-        self.faults = Faults(self.system, self.options.seed, self.journal.now, self.journal.append)
+        self.faults = Faults(lambda: self.system, self.options.seed, self.journal.now, self.journal.append)
         self._scenario = self._find_scenario()
         self.questions = Questions(wait=self.options.predict, emit=self.journal.append, keep=self._keep)
         rates = (self.options.rate, self._scenario.rate if self._scenario else None, RATE)
         self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
         self._ports = Ports()
-        self._taps: dict[tuple[str, str], Tap] = {}
         self._queues: dict[str, QueueWatch] = {}
         self._pids: dict[str, Pid] = {}
         self._paths: list[str] = []
@@ -119,10 +116,21 @@ class Run:
             slowed=self.faults.slowed,
         )
         self.supervisor = Supervisor(
-            specs.specs(self._wiring, self._ports, self._first_load), self._around, self.system.instances
+            specs.specs(self._wiring, self._ports, self._first_load),
+            self._around,
+            lambda name: self.system.instances(name),
         )
         self.faults.supervisor = self.supervisor
         self.provisions = Provisions(self._wiring, self.supervisor)
+        self._taps = Taps(self._wiring, self.faults.plan, self._flow, self.journal.now, self._serves)
+        self._scaling = Scaling(
+            self._wiring, self._ports, self.supervisor, self._taps, self.faults, self.journal.append, self._spawn
+        )
+
+    @property
+    def system(self) -> System:
+        """As it is now: services may have been scaled."""
+        return self._wiring.system
 
     async def live(self, serve: Callable[[Run, Path], Server]) -> None:
         """Start everything, wait until `stop()`, and end it all. `serve` makes what answers at the run's socket.
@@ -163,6 +171,10 @@ class Run:
                 tr("there is no journey {journey}; there are {known}", journey=journey, known=", ".join(known))
             )
         self.supervisor.processes[specs.LOAD].write(msgspec.json.encode({"send": journey, "times": times}))
+
+    async def scale(self, name: str, replicas: int) -> ScaleStatus:
+        """Have so many instances of a replicated service. Raises Unknown, ActionError."""
+        return await self._scaling.scale(name, replicas)
 
     async def flush(self) -> int:
         """Write down everything that was seen so far; the last event's number. Raises ActionError if it cannot be."""
@@ -215,7 +227,7 @@ class Run:
             pid=os.getpid(),
             tiers={name: recipe.tier for name, recipe in self._wiring.recipes.items()},
             processes=self.supervisor.status(),
-            links=tuple(self._link_status(link) for link in self.system.links),
+            links=tuple(self._taps.status(link) for link in self.system.links),
             faults=self.faults.status(),
             hides=bool(self.faults.plan.hidden),
             load=self.load,
@@ -229,15 +241,15 @@ class Run:
         """The scenario that was asked for. Raises InvalidScenario."""
         if not self.options.scenario:
             return None
-        if self.system.scenarios is None:
-            raise scenario.InvalidScenario(tr("{name} has no scenarios", name=self.system.name))
-        found = scenario.find(Path(self.system.scenarios), self.options.scenario)
-        return scenario.fitted(found, self.system.settings)
+        system = self.file.system
+        if system.scenarios is None:
+            raise scenario.InvalidScenario(tr("{name} has no scenarios", name=system.name))
+        return scenario.fitted(scenario.find(Path(system.scenarios), self.options.scenario), system.settings)
 
     def _wire(self) -> Wiring:
         """Choose tiers and ports. Raises EngineUnavailable, OSError."""
         recipes = {}
-        for engine in self.system.engines:
+        for engine in self.file.system.engines:
             users = self._users(engine.name)
             data = self.folder / "data" / engine.name
             data.mkdir(parents=True, exist_ok=True)
@@ -245,15 +257,15 @@ class Run:
                 data=data,
                 port=self._ports.take,
                 users=users,
-                python=any(one.module and not one.dir for one in self.system.services if one.name in users),
+                python=any(one.module and not one.dir for one in self.file.system.services if one.name in users),
                 topics=engine.topics,
                 scratch=lambda: scratch(self.folder),
             )
             recipes[engine.name] = catalog.recipe(engine, self.options.tiers, place)
             self._paths += [str(path) for path in recipes[engine.name].paths]
-        here = [service for service in self.system.services if service.address is None]
+        here = [service for service in self.file.system.services if service.address is None]
         ports = {instance: self._endpoints(service) for service in here for instance in service.instances}
-        return Wiring(self.system, self.folder, recipes, ports, {})
+        return Wiring(self.file.system, self.folder, recipes, ports, {})
 
     def _endpoints(self, service: Service) -> dict[str, int]:
         """The port of each endpoint: the one that the service's own variables fix, or a free one."""
@@ -262,7 +274,7 @@ class Run:
 
     def _users(self, engine: str) -> tuple[str, ...]:
         """The services that use it."""
-        return tuple(dict.fromkeys(link.source for link in self.system.links if link.target == engine))
+        return tuple(dict.fromkeys(link.source for link in self.file.system.links if link.target == engine))
 
     async def _begin(self) -> None:
         self._tell("starting", state="starting")
@@ -272,9 +284,7 @@ class Run:
             self._tell(f"{left}; {why}")
         for name, recipe in self._wiring.recipes.items():
             self.journal.append(EngineState(source=name, tier=recipe.tier, state="chosen", detail=recipe.title))
-        for link in self.system.links:
-            if self._wiring.providers(link):
-                await self._open_taps(link)
+        await self._taps.open()
         self.supervisor.start(self._task_ended)
         for engine in self.system.engines:
             if watch := engine_kinds()[engine.kind].queues:
@@ -282,31 +292,8 @@ class Run:
         self._spawn(self._tick())
         self._spawn(self._steer())
 
-    async def _open_taps(self, link: Link) -> None:
-        """One for each instance of the consumer, all of them before the same instances of the provider."""
-
-        def upstream() -> tuple[str, int]:
-            return next(iter(self._wiring.providers(link).values()))
-
-        balancer = Balancer(lambda: self._wiring.providers(link), self._serves)
-        balanced = len(self._wiring.providers(link)) > 1
-        numbers = count(1)
-        for consumer in self._wiring.consumers(link):
-            tap = self._taps[link.id, consumer] = Tap(
-                link=link,
-                protocol=link.protocol if protocols()[link.protocol].session else "tcp",
-                upstream=balancer if balanced else upstream,
-                plan=self.faults.plan,
-                emit=self._flow,
-                now=self.journal.now,
-                source=consumer,
-                numbers=numbers,
-            )
-            await tap.start()
-            self._wiring.taps[link.id, consumer] = tap.port
-
     def _serves(self, name: str) -> bool:
-        return self.supervisor.processes[name].state in UP
+        return self.supervisor.processes[name].serving
 
     def _probe_queues(self, name: str, watch: type[QueueWatch]) -> None:
         tier = self._wiring.recipes[name].tier
@@ -411,23 +398,14 @@ class Run:
     def _first_load(self) -> dict[str, object]:
         return {"seed": self.options.seed, "rate": self.load.rate}
 
-    def _link_status(self, link: Link) -> LinkStatus:
-        taps = [tap for (ident, _), tap in self._taps.items() if ident == link.id]
-        return LinkStatus(
-            id=link.id,
-            protocol=link.protocol,
-            url=self._wiring.url(link),
-            upstream=", ".join(f"{host}:{port}" for host, port in self._wiring.providers(link).values()),
-            connections=sum(tap.connections for tap in taps),
-        )
-
     def _tell(self, text: str, *, level: Literal["info", "error"] = "info", **data: object) -> None:
         self.journal.append(Note(topic="run", text=text, level=level, data=data))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
+        return task
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -449,7 +427,7 @@ class Run:
         self.faults.end()
         services = [name for service in self.system.services for name in service.instances]
         await self.supervisor.stop([services, [e.name for e in self.system.engines]])
-        await asyncio.gather(*(tap.close() for tap in self._taps.values()))
+        await self._taps.close()
         await self._forks.close()
         self._ports.close()
         flusher.cancel()

@@ -27,7 +27,7 @@ def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -
         yield _engine(engine, wiring, ports)
     for service in system.services:
         for instance in service.instances:
-            yield _service(service, instance, wiring, ports)
+            yield service_spec(service, instance, wiring, ports)
     reached = tuple(link.target for link in system.links if link.source == CLIENT)
     if system.journeys and reached:
         yield Spec(
@@ -68,7 +68,8 @@ def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:
     )
 
 
-def _service(service: Service, instance: str, wiring: Wiring, ports: Ports) -> Spec:
+def service_spec(service: Service, instance: str, wiring: Wiring, ports: Ports) -> Spec:
+    """The spec of one instance of a service."""
     needs = tuple(
         (provider, link.wait)
         for link in wiring.system.links

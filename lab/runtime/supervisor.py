@@ -22,15 +22,35 @@ class Supervisor:
         self._around = around
         self.processes = {spec.name: ManagedProcess(spec, around) for spec in specs}
         around.peers.update(self.processes)
-        self._lives: list[asyncio.Task[None]] = []
+        self._lives: dict[str, asyncio.Task[None]] = {}
         self._sampler: asyncio.Task[None] | None = None
+        self._ended: Callable[[asyncio.Task[None]], None] = lambda _: None
 
     def start(self, ended: Callable[[asyncio.Task[None]], None]) -> None:
         """Begin every life. `ended` gets the task of each when it is over, so that no error of ours goes unheard."""
-        self._lives = [asyncio.create_task(process.live(), name=name) for name, process in self.processes.items()]
+        self._ended = ended
+        for process in self.processes.values():
+            self._begin(process)
         self._sampler = asyncio.create_task(self._sample())
-        for task in (*self._lives, self._sampler):
-            task.add_done_callback(ended)
+        self._sampler.add_done_callback(ended)
+
+    def add(self, spec: Spec, after: str) -> None:
+        """One more process, listed after that one, which begins its life now."""
+        process = self._around.peers[spec.name] = ManagedProcess(spec, self._around)
+        listed = list(self.processes.items())
+        place = list(self.processes).index(after) + 1
+        self.processes = dict([*listed[:place], (spec.name, process), *listed[place:]])
+        self._begin(process)
+
+    async def remove(self, name: str) -> None:
+        """End a process for good, and forget it."""
+        await self.find(name).end()
+        await asyncio.gather(self._lives.pop(name), return_exceptions=True)
+        del self.processes[name], self._around.peers[name]
+
+    def _begin(self, process: ManagedProcess) -> None:
+        task = self._lives[process.spec.name] = asyncio.create_task(process.live(), name=process.spec.name)
+        task.add_done_callback(self._ended)
 
     def waiting(self) -> list[ManagedProcess]:
         """Those that shall be ready and never were so far; the run is ready when there is none."""
@@ -41,7 +61,7 @@ class Supervisor:
         named = {name for wave in waves for name in wave}
         for wave in [[name for name in self.processes if name not in named], *waves]:
             await asyncio.gather(*(self.processes[name].end() for name in wave))
-        await asyncio.gather(*self._lives, return_exceptions=True)
+        await asyncio.gather(*self._lives.values(), return_exceptions=True)
         if self._sampler:
             self._sampler.cancel()
 

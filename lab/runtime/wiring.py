@@ -85,7 +85,7 @@ class Wiring:
             "HOST": HOST,
             **{service.port_variables[name]: str(port) for name, port in self.ports[instance].items()},
             "SERVICE_NAME": service.name,
-            "INSTANCE_ID": instance if service.replicas > 1 else f"{service.name}-1",
+            "INSTANCE_ID": instance if service.replicas else f"{service.name}-1",
         }
         return {**self.inherited(), **given, **links, **service.env, **self.overrides.get(instance, {})}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lab.system.entity import Entity
@@ -35,7 +35,8 @@ class Service:
     A `stub` stands for a system of somebody else's (a payment provider, a mail server) and is drawn as such.
     One that starts `on-request` waits for somebody to ask for it; the run is ready without it. Of its `replicas` each
     is a process with ports and an INSTANCE_ID of its own; they share SERVICE_NAME and database, and stand behind a
-    balancer on every link that leads to the service.
+    balancer on every link that leads to the service. One with replicas, be it a single one, is scaled while it runs;
+    None: it is one process and stays one.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Service:
     ready: str = "/readyz"
     restart: Restart = "on-failure"
     start: Start = "with-run"
-    replicas: int = 1
+    replicas: int | None = None
     memory: int | None = None
     """MiB that it may have in memory with all its descendants; above, they are killed."""
     output: int | None = None
@@ -62,9 +63,15 @@ class Service:
     @property
     def instances(self) -> tuple[str, ...]:
         """The names of its processes: its own, or `users-1`, `users-2` ... where it has replicas."""
-        if self.replicas == 1:
+        if self.replicas is None:
             return (self.name,)
         return tuple(f"{self.name}-{number}" for number in range(1, self.replicas + 1))
+
+    def is_instance(self, name: str) -> bool:
+        """Whether a process of that name is one of its instances, or would be if there were more of them."""
+        if self.replicas is None:
+            return name == self.name
+        return name.startswith(f"{self.name}-") and name.removeprefix(f"{self.name}-").isdecimal()
 
     @property
     def port_variables(self) -> dict[str, str]:
@@ -171,14 +178,19 @@ class System:
     """The panels that its dashboard shows, by name and in order. None named: what `panels_shown` derives."""
 
     def service(self, name: str) -> Service | None:
-        """The service that is called so, or one of whose instances is."""
-        found = (service for service in self.services if name == service.name or name in service.instances)
-        return next(found, None)
+        """The service that is called so, or one of whose instances is, now or after it was scaled."""
+        named = next((service for service in self.services if name == service.name), None)
+        return named or next((service for service in self.services if service.is_instance(name)), None)
 
     def instances(self, name: str) -> tuple[str, ...]:
         """The processes that the name of a service, an instance or an engine stands for."""
         service = self.service(name)
         return service.instances if service is not None and name == service.name else (name,)
+
+    def scaled(self, name: str, replicas: int) -> System:
+        """The same with so many instances of the replicated service called `name`."""
+        services = (replace(one, replicas=replicas) if one.name == name else one for one in self.services)
+        return replace(self, services=tuple(services))
 
     @property
     def panels_shown(self) -> tuple[str, ...]:

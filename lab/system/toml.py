@@ -141,7 +141,7 @@ class _Reader(Reader):
             ready=self.get(place, table, "ready", str, "tcp"),
             restart=self.word(place, table, "restart", "on-failure"),
             start=self.word(place, table, "start", "with-run"),
-            replicas=self.get(place, table, "replicas", int, 1),
+            replicas=self.get(place, table, "replicas", int, 0) if "replicas" in table else None,
             memory=self.get(place, table, "memory", int, 0) if "memory" in table else None,
             output=self.get(place, table, "output", int, 0) if "output" in table else None,
             role=self.word(place, table, "role", "service"),

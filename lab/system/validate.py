@@ -156,9 +156,11 @@ def _replicas(system: System) -> Iterator[str]:
     names = [service.name for service in system.services] + [engine.name for engine in system.engines]
     for i, service in enumerate(system.services):
         place = f"services[{i}].replicas"
+        if service.replicas is None:
+            continue
         if service.replicas < 1:
             yield tr("{place}: {number} is not above 0", place=place, number=service.replicas)
-        elif service.replicas > 1:
+        else:
             for name in service.instances:
                 if name in names:
                     yield tr('{place}: "{name}" would be two: an instance and something else', place=place, name=name)

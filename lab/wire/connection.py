@@ -20,6 +20,7 @@ from lab.wire.session import (
     Again,
     Close,
     Effect,
+    Exchanges,
     GiveUp,
     Mute,
     Reset,
@@ -91,6 +92,15 @@ class Connection:
     def over(self) -> bool:
         """Whether nothing is left of it."""
         return all(socket.lost or (self._cut and not socket.made) for socket in self._sockets.values())
+
+    @property
+    def between(self) -> bool:
+        """Whether nothing is on its way nor awaited, so that what the client sends next may go to another provider."""
+        if self._cut or self._over or self._hole or self._muted or self._stalls:
+            return False
+        if any(socket.eof or socket.lost or socket.full or not socket.lane.empty for socket in self._sockets.values()):
+            return False
+        return isinstance(self.session, Exchanges) and self.session.between() and not self.session.held()
 
     @property
     def due(self) -> float | None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lab.faults.fault import Fault
 from lab.journal.event import Flow
@@ -149,6 +149,18 @@ then done. Chance in its parameters is drawn too: the `delay` of a latency with 
 
 class Undecodable(Exception):
     """The bytes are not this protocol (any more); the tap marks the connection `undecoded (reason)` and goes on raw."""
+
+
+@runtime_checkable
+class Exchanges(Protocol):
+    """A session of exchanges that stand alone: what comes next may go over another connection to another instance."""
+
+    def between(self) -> bool:
+        """Whether nothing is under way: all that was asked is answered, and neither side said that the connection ends
+        after it."""
+
+    def held(self) -> bool:
+        """See Session."""
 
 
 class Session(Protocol):

@@ -31,11 +31,21 @@ class Owner(Protocol):
     def gone(self, sockets: Sockets) -> None:
         """Both sockets are closed."""
 
+    def part(self, sockets: Sockets, transport: asyncio.Transport) -> None:
+        """Keep the connection to an instance for whoever needs one next."""
+
+    def deal(self, sockets: Sockets) -> None:
+        """Find an instance for what its client asks next, then call `attached`."""
+
 
 class Sockets:
-    """One connection's. `client` and `server` are to be given to the event loop, the server's first."""
+    """One connection's. `client` and `server` are to be given to the event loop, the server's first.
 
-    def __init__(self, owner: Owner, connection: Connection, number: int) -> None:
+    Before instances that stand behind a balancer (`dealt`) each exchange may go to another one: in between, the client
+    is `parted` from all of them.
+    """
+
+    def __init__(self, owner: Owner, connection: Connection, number: int, *, dealt: bool = False) -> None:
         self.owner = owner
         self.connection = connection
         self.number = number
@@ -48,6 +58,12 @@ class Sockets:
         self.provider = ""
         """The instance of the provider that it leads to, if there are several."""
         self.dialled: Address = ("", 0)
+        self.parted = False
+        self.dealing = False
+        """Whether an instance is looked for."""
+        self._dealt = dealt
+        self._answered = False
+        self._asked = b""
 
     def other(self, side: Side) -> Peer:
         return self.server if side is Side.CLIENT else self.client
@@ -68,6 +84,33 @@ class Sockets:
         flow.conn = self.number
         flow.target = self.provider
         self.owner.tell(flow)
+        self._answered = True
+
+    def part(self) -> bool:
+        """Let go of the provider, if there is nothing between it and the client now. Whether it is let go of."""
+        if self._dealt and not self.parted and self.connection.between and (transport := self.server.let_go()):
+            self.parted = True
+            self.client.direct = False
+            self.server = Peer(self, Side.SERVER)
+            self.owner.part(self, transport)
+        return self.parted and not self.dealing
+
+    def deal(self, data: bytes) -> None:
+        """The client asks something, and is parted from the instance that answered before."""
+        self._asked += data
+        if not self.dealing:
+            self.dealing = True
+            self.client.read(False)
+            self.owner.deal(self)
+
+    def attached(self) -> None:
+        """There is a provider again: what the client said goes to it."""
+        self.parted = self.dealing = self._answered = False
+        asked, self._asked = self._asked, b""
+        self.do(())
+        self.client.read(True)
+        if asked:
+            self.client.data_received(asked)
 
     def do(self, actions: Sequence[Action]) -> None:
         """Carry out what the connection decided."""
@@ -81,18 +124,23 @@ class Sockets:
                     self._peer(side).read(wanted)
                 case End(to, how):
                     self._peer(to).end(how)
+                    if to is Side.SERVER and self.parted and not self.server.connected:
+                        self.do(self.connection.lost(Side.SERVER, self.owner.now(), reset=False))
                 case Probe():
                     if not self.client.held():
                         self.do(self.connection.given_up(self.owner.now()))
                 case Again():
                     self.owner.again(action)
         connection = self.connection
-        self.client.direct, self.server.direct = connection.direct[Side.CLIENT], connection.direct[Side.SERVER]
+        self.client.direct = connection.direct[Side.CLIENT] and not self.parted
+        self.server.direct = connection.direct[Side.SERVER]
         over = connection.over
         self._wind(None if over else connection.due)
         if over and not self._gone:
             self._gone = True
             self.owner.gone(self)
+        elif self._answered:
+            self.part()
 
     def _peer(self, side: Side) -> Peer:
         return self.client if side is Side.CLIENT else self.server
@@ -127,6 +175,15 @@ class Peer(asyncio.Protocol):
         self._number = sockets.number
         self._lost = False
 
+    @property
+    def connected(self) -> bool:
+        return self._transport is not None
+
+    def let_go(self) -> asyncio.Transport | None:
+        """Give the connection away, as it is; None if there is none any more."""
+        transport, self._transport = self._transport, None
+        return None if transport is None or transport.is_closing() else transport
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -136,7 +193,10 @@ class Peer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         sockets = self._sockets
         if not self.direct or self._forward is None:
-            sockets.do(self._connection.received(self.side, data, self._now()))
+            if sockets.parted and self.side is Side.CLIENT:
+                sockets.deal(data)
+            else:
+                sockets.do(self._connection.received(self.side, data, self._now()))
             return
         self._forward(data)
         try:
@@ -146,8 +206,10 @@ class Peer(asyncio.Protocol):
             return
         for flow in flows:
             flow.conn = self._number
-            flow.target = self._sockets.provider
+            flow.target = sockets.provider
             self._tell(flow)
+        if flows:
+            sockets.part()
 
     def eof_received(self) -> bool:
         self._sockets.do(self._connection.ended(self.side, self._now()))

@@ -27,6 +27,7 @@ from lab.wire.protocols import session_factory
 from lab.wire.resend import Resend
 from lab.wire.session import Address, Again
 from lab.wire.sockets import Sockets
+from lab.wire.spares import Spares
 
 DOORS = 100
 """Further providers of one kind that a tap leads to, each through a port of its own: the brokers of a cluster."""
@@ -65,6 +66,7 @@ class Tap:
         self._listener = Listener(self._accepted)
         self._doors: dict[Address, Listener] = {}
         self._live: set[Sockets] = set()
+        self._spares = Spares()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._passable = asyncio.Event()
@@ -101,8 +103,15 @@ class Tap:
         """Lead new connections there; live ones stay."""
         self._upstream = (host, port)
 
+    def leave(self, name: str) -> bool:
+        """Let go of the instance, which gets no new requests any more. Whether none of its answers is awaited."""
+        self._spares.drop(name)
+        awaited = [sockets for sockets in list(self._live) if sockets.provider == name and not sockets.part()]
+        return not awaited
+
     async def close(self) -> None:
         """Give up the port and end every connection."""
+        self._spares.close()
         for listener in self._listeners:
             listener.close()
         tasks = list(self._tasks)
@@ -178,6 +187,23 @@ class Tap:
         if not self._live:
             self._empty.set()
 
+    def part(self, sockets: Sockets, transport: asyncio.Transport) -> None:
+        """Keep the connection to an instance for whoever needs one next."""
+        self._spares.put(sockets.provider, sockets.dialled, transport)
+
+    def deal(self, sockets: Sockets) -> None:
+        """Find an instance for what the client asks next."""
+        self._spawn(self._deal(sockets))
+
+    async def _deal(self, sockets: Sockets) -> None:
+        try:
+            await self._dial(sockets, None)
+        except OSError as error:
+            self._refused(sockets, error)
+            sockets.reset("")
+            return
+        sockets.attached()
+
     def _cut(self, fault: Fault) -> None:
         live = list(self._live)
         if live:
@@ -198,23 +224,15 @@ class Tap:
         """Dial the provider, the tap's if no other is named, and only then read from the client: what it says early
         waits in its socket. A provider that refuses is passed on as an RST, the nearest to a refusal that an accepted
         connection can get."""
-        sockets = Sockets(self, Connection(self._session(self._door), self.faults), next(self._numbers))
+        dealt = isinstance(self._upstream, Balancer)
+        connection = Connection(self._session(self._door), self.faults)
+        sockets = Sockets(self, connection, next(self._numbers), dealt=dealt)
         try:
             await self._dial(sockets, provider)
         except OSError as error:
             linger_zero(sock)
             sock.close()
-            host, port = sockets.dialled
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            detail = tr(
-                "{target} does not answer at {host}:{port} ({reason})",
-                target=sockets.provider or self.link.target,
-                host=host,
-                port=port,
-                reason=reason,
-            )
-            refused = Flow(role="connection", op="connect", status="refused", outcome="refused", detail=detail, ms=0.0)
-            sockets.tell(refused)
+            self._refused(sockets, error)
             return
         except BaseException:
             sock.close()
@@ -227,6 +245,18 @@ class Tap:
             sock.close()
             sockets.reset("")
             raise
+
+    def _refused(self, sockets: Sockets, error: OSError) -> None:
+        host, port = sockets.dialled
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        detail = tr(
+            "{target} does not answer at {host}:{port} ({reason})",
+            target=sockets.provider or self.link.target,
+            host=host,
+            port=port,
+            reason=reason,
+        )
+        sockets.tell(Flow(role="connection", op="connect", status="refused", outcome="refused", detail=detail, ms=0.0))
 
     async def _dial(self, sockets: Sockets, provider: Address | None) -> None:
         """Connect to the provider. Raises OSError if it refuses, but only once a refusal may pass: behind a blackhole
@@ -251,6 +281,10 @@ class Tap:
 
     async def _connect(self, sockets: Sockets, name: str, address: Address) -> None:
         sockets.provider, sockets.dialled = name, address
+        if (spare := self._spares.take(name, address)) is not None:
+            spare.set_protocol(sockets.server)
+            sockets.server.connection_made(spare)
+            return
         try:
             await asyncio.get_running_loop().create_connection(lambda: sockets.server, *address)
         except OSError:

@@ -49,9 +49,9 @@ def test_services_replicas_stubs_and_engines_become_a_system(exercise: Exercise,
     system = made.system
     assert system.name == "day9-1"
     assert [(one.name, one.role, one.start, one.replicas) for one in system.services] == [
-        ("greeter", "service", "on-request", 1),
+        ("greeter", "service", "on-request", None),
         ("orders", "service", "on-request", 2),
-        ("users", "stub", "with-run", 1),
+        ("users", "stub", "with-run", None),
     ]
     assert [(engine.name, engine.kind) for engine in system.engines] == [
         ("redis", "redis"),

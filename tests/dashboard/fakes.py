@@ -12,7 +12,7 @@ from lab.dashboard.desk import Desk
 from lab.dashboard.run_screen import RunScreen
 from lab.dashboard.shown import ShownRun
 from lab.journal.event import Event, FaultChange, Load, Note, Process, to_line
-from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus
+from lab.runtime.api import Action, ControlError, FaultStatus, LoadStatus, ProcessStatus, RunStatus, ScaleStatus
 from lab.system.model import System
 from tests.dashboard import shop
 from tests.stamped import fault_change
@@ -27,6 +27,7 @@ class FakeRun:
         self.refusal = ""
         self.reason = ""
         self.rate = 20.0
+        self.runs = shop.SYSTEM
         self.elapsed = 0.0
         self.seq = 0
         self.dead = False
@@ -80,6 +81,15 @@ class FakeRun:
         self._note("heal", id)
         if id:
             self.feed(FaultChange(t=self.elapsed, id=id, change="healed"))
+
+    async def system(self) -> System:
+        return self.runs
+
+    async def scale(self, name: str, replicas: int) -> ScaleStatus:
+        self._note("scale", name, replicas)
+        return ScaleStatus(
+            service=name, before=1, replicas=replicas, instances=self.runs.scaled(name, replicas).instances(name)
+        )
 
     async def load(self) -> LoadStatus:
         return LoadStatus(rate=self.rate)

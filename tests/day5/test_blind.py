@@ -36,7 +36,7 @@ def drawn(seed: int) -> str:
         change.t = 5.0
         events.append(change)
 
-    faults = Faults(SYSTEM, seed, lambda: 1.0, emit)
+    faults = Faults(lambda: SYSTEM, seed, lambda: 1.0, emit)
     faults.hide(HIDDEN, "scenario")
     assert (faults.status(), faults.heal(None), events) == ((), [], [])
     faults.reveal()
@@ -56,7 +56,7 @@ def test_the_seed_draws_it_and_each_is_a_choice_with_its_evidence() -> None:
 
 
 def test_a_flow_keeps_its_time_and_its_status_and_no_more() -> None:
-    faults = Faults(SYSTEM, FROZEN, lambda: 1.0, lambda _: None)
+    faults = Faults(lambda: SYSTEM, FROZEN, lambda: 1.0, lambda _: None)
     faults.add("latency orders->users 10ms", "you")
     faults.hide(["latency orders->users 700ms"], "scenario")
     late = faults.masked(Flow(link="orders->users", status="200", outcome="late", ms=700.0, faults=("f2",)))

@@ -74,6 +74,16 @@ def test_a_step_is_left_out_where_what_it_is_made_with_was_not_chosen(tmp_path: 
         load(write(tmp_path, both.replace('["rest", "grpc"]', "3")))
 
 
+def test_a_step_may_scale_a_service(tmp_path: Path) -> None:
+    text = 'title = "T"\nduration = 9\n[[step]]\nat = 1\nsay = "s"\nscale = "{}"\n'
+    step = load(write(tmp_path, text.format("catalog 3"))).steps[0]
+    assert step.scale == ("catalog", 3)
+    assert step.disturbs
+    for wrong in ("catalog", "catalog 0", "catalog three"):
+        with pytest.raises(InvalidScenario, match="catalog 3"):
+            load(write(tmp_path, text.format(wrong)))
+
+
 def test_a_scenario_says_which_comes_next(tmp_path: Path) -> None:
     path = write(tmp_path, 'next = "happy"' + GOOD)
     with pytest.raises(InvalidScenario, match=r'trouble.toml: next: there is no scenario "happy"'):

@@ -80,6 +80,7 @@ def test_it_describes_itself(live: Live) -> None:
             "/processes/{name}/{action}": ["post"],
             "/processes/{name}/environment": ["put"],
             "/processes/{name}/wipe": ["post"],
+            "/services/{name}/replicas": ["put"],
             "/faults": ["delete", "get", "post"],
             "/faults/{ident}": ["delete"],
             "/load": ["get", "patch"],

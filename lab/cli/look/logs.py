@@ -39,18 +39,20 @@ def logs(
     system = which_run.system_of(record)
     names = [name for service in system.services for name in dict.fromkeys((service.name, *service.instances))]
     names += [engine.name for engine in system.engines]
-    if service is not None and service not in names:
+    if service is not None and service not in names and system.service(service) is None:
         raise unknown("service", service, names)
     if level not in LEVELS:
         raise unknown("level", level, LEVELS)
     worst = LEVELS[LEVELS.index(level) :]
-    wanted_from = None if service is None else system.instances(service)
+    of = None if service is None else system.service(service)
+
+    def from_there(source: str) -> bool:
+        return service in (None, source) or (of is not None and of.name == service and of.is_instance(source))
 
     def wanted(event: Event) -> bool:
         match event:
             case Log():
-                from_there = wanted_from is None or event.source in wanted_from
-                return from_there and (event.level in worst or event.level not in LEVELS)
+                return from_there(event.source) and (event.level in worst or event.level not in LEVELS)
             case Check():  # of a grading: what the services said it to
                 return service is None and ("info" if event.state in ("begun", "pass") else "error") in worst
         return False

@@ -5,8 +5,10 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 
-GONE = frozenset({"starting", "stopping", "stopped", "backoff", "failed"})
+GONE = frozenset({"starting", "stopping", "stopped", "backoff", "failed", "removed"})
 """States in which a process holds no connection, so nothing is delivered to it."""
+REMOVED = "removed"
+"""The last state of an instance that was scaled away."""
 
 
 @dataclass(slots=True)

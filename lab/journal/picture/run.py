@@ -15,12 +15,12 @@ from lab.journal.event import TRAFFIC, Check, EngineState, Event, FaultChange, F
 from lab.journal.picture.entity import EntityPicture
 from lab.journal.picture.fault import FaultPicture
 from lab.journal.picture.link import FAILED, LinkPicture
-from lab.journal.picture.process import GONE, ProcessPicture
+from lab.journal.picture.process import GONE, REMOVED, ProcessPicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
 from lab.journal.picture.verdict import Verdicts
 from lab.journal.standing import Change, Standing, sighted
 from lab.system.entity import Entity, Mood, mood
-from lab.system.model import System
+from lab.system.model import Service, System
 
 TOLD = ("scenario", "question", "answer")
 """The topics of what a scenario says to its reader."""
@@ -113,6 +113,18 @@ class RunPicture:
 
     def active_faults(self) -> list[FaultPicture]:
         return [fault for fault in self.faults.values() if not fault.ended]
+
+    def instances(self, service: Service) -> list[ProcessPicture]:
+        """The processes of the service that there are, in the order of their numbers."""
+        found = [process for process in self.processes.values() if service.is_instance(process.name)]
+        return sorted(found, key=lambda process: (len(process.name), process.name))
+
+    def named(self, system: System, name: str) -> list[ProcessPicture]:
+        """What a name stands for: a process, or the instances of a service that there are."""
+        service = system.service(name)
+        if service is not None and service.name == name:
+            return self.instances(service)
+        return [self.processes[name]] if name in self.processes else []
 
     def narration(self) -> Note | None:
         """The last line of narration, if there was one."""
@@ -223,6 +235,9 @@ class RunPicture:
         return process
 
     def _process(self, event: Process) -> None:
+        if event.state == REMOVED:
+            self.processes.pop(event.source, None)
+            return
         process = self._known(event.source)
         if event.state and event.state != process.state:
             process.state, process.since = event.state, event.t

@@ -35,6 +35,11 @@ class Head:
         return correlation(request_id, b"" if request_id else self._field(b"\r\ntraceparent:"))
 
     @property
+    def closes(self) -> bool:
+        """Of an answer: whether the provider closes the connection after it."""
+        return b"close" in self._field(b"\r\nconnection:").lower() or self._low.startswith(b"http/1.0")
+
+    @property
     def upgrade(self) -> str:
         """The protocol that is asked for or agreed on instead of HTTP."""
         return self._field(b"\r\nupgrade:").decode("latin-1")

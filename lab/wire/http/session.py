@@ -63,6 +63,8 @@ class HttpSession:
         self._gone = {Side.CLIENT: 0, Side.SERVER: 0}
         self._intercepting = False
         self._over = False
+        self._last = False
+        """Whether one side has said that the connection ends after this exchange."""
 
     def observe(self, side: Side, data: bytes, now: float) -> Sequence[Flow]:
         if self._over:
@@ -117,6 +119,9 @@ class HttpSession:
             self._intercepting = True
             self._gone = {side: len(reader.pending) for side, reader in self._readers.items()}
         return self._requested(data, now, strike) if side is Side.CLIENT else self._replied(data, now, strike)
+
+    def between(self) -> bool:
+        return not (self._exchanges or self._over or self._last) and self._requests.between and self._answers.between
 
     def held(self) -> bool:
         held = any(len(reader.pending) > self._gone[side] for side, reader in self._readers.items())
@@ -173,6 +178,7 @@ class HttpSession:
         path, query = split_target(head.target)
         exchange = _Exchange(f"{head.method} {path}", head.correlation, query, now, size)
         exchange.keep_alive = head.keep_alive
+        self._last = self._last or not head.keep_alive
         exchange.bodiless = head.method in ("HEAD", "CONNECT")
         self._exchanges.append(exchange)
         self._asking = exchange
@@ -193,6 +199,7 @@ class HttpSession:
         if 100 <= head.status < 200 and head.status != 101:
             return
         self._answered = head
+        self._last = self._last or head.closes
         flow.status = str(head.status)
         flow.outcome = "error" if head.status >= 500 else "ok"
         flow.correlation = flow.correlation or head.correlation
