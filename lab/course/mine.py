@@ -12,6 +12,7 @@ from lab.course.variants import variants
 from lab.course.workspace import Workspace, newest
 from lab.grading.model import Build
 from lab.locale import tr
+from lab.system.inside import hears
 from lab.system.model import Service, System
 from lab.system.refusal import Refusal
 
@@ -55,11 +56,17 @@ def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tup
         exercise, source = written[service.name]
         module, command = start(source)
         folder = str(source.dir.absolute())
-        services.append(replace(service, module=module, command=command, dir=folder, exec=False, mine=True))
+        services.append(
+            replace(service, module=module, command=command, dir=folder, exec=False, mine=True, hears=_heard(service))
+        )
         taken.append(Taken(service.name, exercise, source))
     if not taken:
         raise NoneOfYours(system)
     return replace(system, services=tuple(services)), taken
+
+
+def _heard(service: Service) -> bool:
+    return bool(service.module) and hears(service.module or "")
 
 
 def _untouched(service: str, exercise: Exercise, source: Source) -> bool:

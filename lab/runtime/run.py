@@ -24,7 +24,7 @@ from lab.journal.journal import Journal
 from lab.journal.query import read
 from lab.journal.window import Measured, window
 from lab.locale import tr
-from lab.runtime import predictions, specs
+from lab.runtime import deaf, predictions, specs
 from lab.runtime.api import LoadStatus, RunState, RunStatus, ScaleStatus
 from lab.runtime.faults import Faults
 from lab.runtime.identity import identity
@@ -93,6 +93,7 @@ class Run:
         self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
         self._ports = Ports()
         self._queues: dict[str, QueueWatch] = {}
+        self._deaf = deaf.Deaf(self.system)
         self._pids: dict[str, Pid] = {}
         self._paths: list[str] = []
         self._stopped = asyncio.Event()
@@ -355,6 +356,17 @@ class Run:
         with contextlib.suppress(OSError):
             (self.folder / READY).touch()
         self._tell("ready", state="ready", seconds=round(self.journal.now(), 3))
+        self._spawn(self._tell_deaf())
+
+    async def _tell_deaf(self) -> None:
+        await asyncio.sleep(deaf.PATIENCE)
+        for name in self._deaf.services:
+            words = tr(
+                "your {service} has bound no queue to any event, and ours does: what waits there for an answer "
+                "(an order for its payment) stays as it is",
+                service=name,
+            )
+            self.journal.append(Note(topic="hint", text=words, level="warning"))
 
     def _fail(self, reason: str) -> None:
         self.state, self.reason = "failed", reason
@@ -372,6 +384,7 @@ class Run:
         if self._hider:
             flow.op, flow.key, flow.detail = map(self._hider.text, (flow.op, flow.key, flow.detail))
         self.journal.append(self.faults.masked(flow))
+        self._deaf.see(flow)
         if probe := self._queues.get(flow.target) or self._queues.get(flow.source):
             probe.learn(flow)
 

@@ -15,6 +15,9 @@ from pathlib import Path
 FACE, AROUND = "face", "around"
 """How a module is imported: through what it shows (the package itself), or around that."""
 
+SUBSCRIBE = "subscribe"
+"""How a service of ours says of what it wants to hear: `messaging.subscribe(queue, keys, handler)`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
@@ -55,6 +58,18 @@ def inside(package: str) -> Inside:
     )
 
 
+def hears(package: str) -> bool:
+    """Whether a service in Python subscribes to events anywhere in its code; not, if it cannot be found."""
+    try:
+        trees = _trees(package).values()
+    except ModuleNotFoundError:
+        return False
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(
+        isinstance(one.func, ast.Attribute) and one.func.attr == SUBSCRIBE and len(one.args) > 1 for one in calls
+    )
+
+
 def drawn(found: Inside) -> list[str]:
     """Who imports whom as a matrix, in plain text: a row for who imports, a column for who is imported."""
     wide = max(map(len, found.modules), default=0)
@@ -75,12 +90,21 @@ def _word(module: str) -> str:
     return module.rpartition(".")[2]
 
 
-def _entangled(package: str) -> int:
+def _folder(package: str) -> Path:
     spec = find_spec(package)
     assert spec is not None
     assert spec.origin is not None
-    root = Path(spec.origin).parent
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.py"))}
+    return Path(spec.origin).parent
+
+
+def _trees(package: str) -> dict[Path, ast.Module]:
+    """What each of its files says."""
+    files = sorted(_folder(package).rglob("*.py"))
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
+
+
+def _entangled(package: str) -> int:
+    root, trees = _folder(package), _trees(package)
     tables = {
         name: path.parent.name if path.parent != root else name
         for path, tree in trees.items()

@@ -58,6 +58,8 @@ class Service:
     role: Role = "service"
     mine: bool = False
     """Whether it is the learner's own, in place of one of ours."""
+    hears: bool = False
+    """Whether ours, in whose place it stands, hears events through the broker."""
     summary: str = ""
 
     @property

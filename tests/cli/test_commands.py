@@ -144,7 +144,8 @@ def test_a_replay_can_keep_the_runs_own_pace(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["run", "day33"], 2, "Did you mean day3"),
+        (["run", "dya3"], 2, "Did you mean day3"),
+        (["run", "day33"], 2, "There are: day1, day2"),
         (["run", "./nowhere.toml"], 2, "there is no file nowhere.toml"),
         (["run", "day3", "--scenario", "hapy"], 2, "Did you mean happy?"),
         (["run", "day3", "--engine", "mongo=native"], 2, "amqp, kafka, redis, sql"),

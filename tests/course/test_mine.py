@@ -57,3 +57,15 @@ def test_a_system_without_any_of_them_is_refused(tmp_path: Path) -> None:
     other = System(name="day9", services=(Service(name="orders", module="ours.orders"),))
     with pytest.raises(NoneOfYours, match="orders"):
         with_mine(other, workspace.find(tmp_path / "w"), [EXERCISE])
+
+
+@pytest.mark.parametrize(("service", "hears"), [("orders", True), ("users", False)])
+def test_it_is_known_whether_the_service_of_ours_hears_events(tmp_path: Path, service: str, hears: bool) -> None:
+    workspace.init(tmp_path / "w", ["day9"])
+    workspace.start(workspace.find(tmp_path / "w"), EXERCISE)
+    here = workspace.find(tmp_path / "w")
+    with (here.folder / "day9" / "9.1-greeting" / "greeter" / "greeter" / "__main__.py").open("a") as written:
+        written.write("# mine\n")
+    ours = Service(name="greeter", module=f"lab.day3_events.{service}")
+    mixed, _ = with_mine(System(name="day9", services=(ours,)), here, [EXERCISE])
+    assert mixed.services[0].hears is hears

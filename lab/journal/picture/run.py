@@ -22,8 +22,8 @@ from lab.journal.standing import Change, Standing, sighted
 from lab.system.entity import Entity, Mood, mood
 from lab.system.model import Service, System
 
-TOLD = ("scenario", "question", "answer")
-"""The topics of what a scenario says to its reader."""
+TOLD = ("scenario", "question", "answer", "hint")
+"""The topics of what is said to the reader while it happens."""
 RECENT_NOTES = 100
 RECENT_ENTITIES = 2_000
 RECENT_FAULTS = 500
