@@ -93,7 +93,6 @@ class Run:
         self.load = LoadStatus(rate=next(rate for rate in rates if rate is not None))
         self._ports = Ports()
         self._queues: dict[str, QueueWatch] = {}
-        self._deaf = deaf.Deaf(self.system)
         self._pids: dict[str, Pid] = {}
         self._paths: list[str] = []
         self._stopped = asyncio.Event()
@@ -102,6 +101,7 @@ class Run:
         self._remember(RUNTIME, os.getpid())
         self._remember("fork server", self._forks.pid)
         self._wiring = self._wire()
+        self._deaf = deaf.Deaf(self.system)
         self.faults.files = frozenset(one.id for one in self.system.links if not self._wiring.providers(one))
         self._hider = Hider(secret for told in self._wiring.told() for secret in known(told))
         self._around = Surroundings(
