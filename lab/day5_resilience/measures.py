@@ -123,6 +123,29 @@ def turned_away(seen: Window) -> float:
     return sum(flow.status == "503" for flow in seen.flows("client->*", "GET /report"))
 
 
+def orders(seen: Window) -> float:
+    """Orders that were placed."""
+    return len(_created(seen))
+
+
+def twice(seen: Window) -> float:
+    """Orders that are there a second time, though the visitor asked for one."""
+    created = [line.correlation for line in _created(seen)]
+    return len(created) - len(set(created))
+
+
+def repeated(seen: Window) -> float:
+    """Requests that came again under a key, and got the order that was there."""
+    return len(seen.logs("repeated", "orders*"))
+
+
+def torn(seen: Window) -> float:
+    """Answers about a new order that gateway did not get whole."""
+    return sum(
+        flow.outcome == "error" for flow in seen.flows("gateway->orders", "POST /orders") if flow.status == "201"
+    )
+
+
 def culprit(seen: Window) -> str:
     """The kind and the place of the fault that was hidden, once it is told."""
     told = [event for event in seen.events if isinstance(event, FaultChange) and event.since is not None]
@@ -166,6 +189,10 @@ def _jobs(seen: Window, state: str) -> dict[str, list[Log]]:
         if line.data.get("entity") == "job" and line.data.get("state") == state:
             found.setdefault(str(line.data.get("id")), []).append(line)
     return found
+
+
+def _created(seen: Window) -> list[Log]:
+    return [line for line in seen.logs("state", "orders*") if line.data.get("entity") == "order"]
 
 
 def _instead(line: Log) -> bool:

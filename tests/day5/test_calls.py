@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from unittest.mock import Mock
 
+import httpx
 import pytest
 
 from lab.chassis.settings import SettingsError
 from lab.day5_resilience.calls.breaker import Breaker, CircuitOpen, Failure
 from lab.day5_resilience.calls.budget import Budget
 from lab.day5_resilience.calls.bulkhead import Bulkhead, Full
+from lab.day5_resilience.calls.neighbour import Neighbour
 from lab.day5_resilience.calls.protections import Protections
 from lab.day5_resilience.calls.retry import Policy, Trouble, retrying
+from lab.day5_resilience.calls.retry_after import retry_after
+from lab.neighbours.stub import Reply, Seen, problem
+from lab.neighbours.stub.deeds import Rest
+from lab.neighbours.users import Users
 
 RESET = 0.2
 
@@ -163,3 +172,69 @@ def test_only_what_there_is_can_be_switched_off() -> None:
     assert Protections.without("retry-budget, jitter") == Protections(retry_budget=False, jitter=False)
     with pytest.raises(SettingsError, match="umbrella"):
         Protections.without("umbrella")
+
+
+def headers(**values: str) -> httpx.Response:
+    return httpx.Response(503, headers={name.replace("_", "-"): value for name, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (headers(), 0.0),
+        (headers(Retry_After="2"), 2.0),
+        (headers(Retry_After=" 120 "), 120.0),
+        (headers(Retry_After="Fri, 27 Nov 2026 10:00:05 GMT", Date="Fri, 27 Nov 2026 10:00:02 GMT"), 3.0),
+        (headers(Retry_After="Friday, 27-Nov-26 10:00:05 GMT", Date="Fri, 27 Nov 2026 10:00:02 GMT"), 3.0),
+        (headers(Retry_After="Fri, 27 Nov 2026 10:00:05 GMT", Date="Fri, 27 Nov 2026 10:00:09 GMT"), 0.0),
+        (headers(Retry_After="Fri, 27 Nov 2015 10:00:05 GMT"), 0.0),
+        (headers(Retry_After="-3"), 0.0),
+        (headers(Retry_After="1.5"), 0.0),
+        (headers(Retry_After="soon"), 0.0),
+    ],
+)
+def test_when_to_come_again_is_said_in_seconds_or_as_a_date(answer: httpx.Response, seconds: float) -> None:
+    assert retry_after(answer) == seconds
+
+
+def test_a_date_is_measured_by_our_clock_if_the_answer_has_none() -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert 50 < retry_after(headers(Retry_After=until)) <= 60
+
+
+@pytest.mark.parametrize("asked", ["1", "date"])
+def test_a_neighbour_is_asked_again_when_it_wants_to_be(asked: str) -> None:
+    def words(_: Seen) -> Mapping[str, str]:
+        now = datetime.now(UTC)
+        in_a_second = format_datetime(now.replace(microsecond=0) + timedelta(seconds=1), usegmt=True)
+        return {"Retry-After": asked if asked == "1" else in_a_second, "Date": format_datetime(now, usegmt=True)}
+
+    users = Users()
+    users.open()
+    users.furnish()
+    try:
+
+        async def busy(seen: Seen, _: Rest) -> Reply:
+            return problem(429, headers=words(seen))
+
+        users.will(busy, times=1)
+        neighbour = Neighbour("users", f"http://127.0.0.1:{users.port}", Protections(), attempts=4)
+        assert neighbour.get("/users/1").json()["id"] == "1"
+        neighbour.close()
+        first, second = users.seen
+        assert second.at - first.at >= 0.95
+    finally:
+        users.close()
+
+
+def test_who_obeys_the_same_retry_after_does_not_come_back_together() -> None:
+    asked = Trouble("status 503", retry_after=1.0)
+
+    def pauses(policy: Policy) -> set[float]:
+        state = Mock(attempt_number=3, outcome=Mock(exception=lambda: asked))
+        return {policy.pause(state) for _ in range(50)}
+
+    spread = pauses(Policy(base=0.1))
+    assert all(1.0 <= pause <= 1.4 for pause in spread)
+    assert max(spread) - min(spread) > 0.2
+    assert pauses(Policy(base=0.1, jitter=False)) == {1.4}

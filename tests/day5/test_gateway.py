@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from lab.day5_resilience.gateway import app as gateway
 from lab.neighbours.reco import Reco
 from lab.neighbours.stub import Reply, Seen, Stub, Work, says
-from lab.neighbours.stub.deeds import status
+from lab.neighbours.stub.deeds import lost, status
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -25,7 +25,7 @@ class Orders(Stub):
         self.users_away = False
 
     def routes(self) -> dict[str, Work]:
-        return {"GET /orders": self._of}
+        return {"GET /orders": self._of, "POST /orders": lambda seen: says({"id": "o", "key": seen.key}, 201)}
 
     def _of(self, _: Seen) -> Reply:
         if self.users_away:
@@ -85,3 +85,17 @@ def test_a_neighbour_that_one_cannot_do_without_is_named(visitor: TestClient, or
     answers = [visitor.get("/home/u") for _ in range(40)]
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(503, "orders_unavailable")}
     assert orders.count("GET /orders") == 20  # the breaker's window
+
+
+def test_an_order_whose_answer_got_lost_is_asked_for_again_under_the_same_key(
+    visitor: TestClient, orders: Orders
+) -> None:
+    orders.will(lost(), times=2)
+    assert visitor.post("/orders", json={}).status_code == 201
+    orders.will(lost(), times=1)
+    assert visitor.post("/orders", json={}, headers={"Idempotency-Key": "mine"}).json()["key"] == "mine"
+    keys = [seen.key for seen in orders.seen]
+    assert len(keys) == 5
+    assert len(set(keys[:3])) == 1
+    assert set(keys[3:]) == {"mine"}
+    assert keys[0] != "mine"

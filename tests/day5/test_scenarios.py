@@ -58,6 +58,17 @@ def test_shedding_answers_at_once(tmp_path: Path) -> None:
     assert number(played, "served_ms", 8) < number(bare, "served_ms", 8)
 
 
+def test_an_order_is_placed_once_however_often_its_answer_is_lost(tmp_path: Path) -> None:
+    played = play(tmp_path / "with", "day5", "lost-answer")
+    bare = play(tmp_path / "without", "day5", "lost-answer", without="idempotency")
+    assert number(played, "torn") >= 5
+    assert number(played, "repeated") >= 5
+    assert played.answers == [0]
+    (twice,) = bare.answers
+    assert float(twice) >= 5
+    assert bare.measure("repeated") == 0
+
+
 def test_a_job_outlives_its_holder_and_is_done_once(tmp_path: Path) -> None:
     played = play(tmp_path, "day5", "background-task")
     assert played.answers == ["once"]

@@ -16,6 +16,7 @@ from lab.day5_resilience.calls.budget import Budget
 from lab.day5_resilience.calls.bulkhead import Bulkhead, Full
 from lab.day5_resilience.calls.protections import Protections
 from lab.day5_resilience.calls.retry import Policy, Trouble, retrying
+from lab.day5_resilience.calls.retry_after import retry_after
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +119,10 @@ class Neighbour:
             # The neighbour itself is well. Whom it needs is not, and it has done what could be done.
             raise _told(answer)
         if answer.status_code >= 500 or answer.status_code in PASSING:
-            asked = answer.headers.get("Retry-After", "")
             raise Trouble(
                 f"status {answer.status_code}",
                 passing=answer.status_code in PASSING,
-                retry_after=float(asked) if asked.isdecimal() else 0.0,
+                retry_after=retry_after(answer),
             )
         return answer
 

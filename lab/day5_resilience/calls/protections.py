@@ -15,6 +15,7 @@ class Protections:
     jitter: bool = True
     shedding: bool = True
     fallback: bool = True
+    idempotency: bool = True
 
     @classmethod
     def without(cls, names: str) -> Protections:

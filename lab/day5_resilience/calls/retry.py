@@ -44,15 +44,17 @@ class Policy:
     jitter: bool = True
 
     def pause(self, state: RetryCallState) -> float:
-        """How long to wait after this attempt: anything up to a step that doubles (full jitter).
+        """How long to wait after this attempt: what the neighbour asks for, and anything up to a step that doubles
+        (full jitter).
 
-        The cap comes before the dice, or all who have reached it come back together. tenacity's own
-        `wait_exponential_jitter` does it the other way round, and knows no Retry-After.
+        The cap comes before the dice, or all who have reached it come back together; so would all who obey the same
+        Retry-After to the second. tenacity's own `wait_exponential_jitter` rolls them before the cap, and knows no
+        Retry-After.
         """
         step = min(self.cap, self.base * 2 ** (state.attempt_number - 1))
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, Trouble) else 0.0
-        return max(asked, random.uniform(0, step) if self.jitter else step)
+        return asked + (random.uniform(0, step) if self.jitter else step)
 
 
 class _Spent(stop_base):

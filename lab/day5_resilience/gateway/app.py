@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from lab.chassis import problems
 from lab.chassis.health import Health
+from lab.chassis.ids import new_id
 from lab.chassis.problems import Problem
 from lab.chassis.settings import ServiceSettings
 from lab.chassis.web import create_app as web_app
@@ -38,7 +39,7 @@ class Settings(ServiceSettings):
 def create_app(settings: Settings) -> FastAPI:
     on = Protections.without(settings.without)
     users = Neighbour("users", settings.users_url, on)
-    orders = Neighbour("orders", settings.orders_url, on, timeout=4.0)  # it tries for 3 s itself
+    orders = Neighbour("orders", settings.orders_url, on, timeout=4.0, attempts=3)  # it tries for 3 s itself
     reco = Neighbour("reco", settings.reco_url, on, timeout=0.3, slots=8)  # nobody waits longer for an extra
     report = Neighbour("report", settings.report_url, on, timeout=6.0, slots=4)
     jobs = Neighbour("jobs", settings.jobs_url, on)
@@ -67,8 +68,10 @@ def create_app(settings: Settings) -> FastAPI:
         return _passed_on(users.post("/users", body))
 
     @app.post("/orders")
-    def place(body: dict[str, Any]) -> JSONResponse:
-        return _passed_on(orders.post("/orders", body))
+    def place(body: dict[str, Any], idempotency_key: Annotated[str, Header(max_length=200)] = "") -> JSONResponse:
+        """An answer may get lost, and then nobody knows whether the order was placed. A key, the visitor's or one of
+        ours, lets us ask again."""
+        return _passed_on(orders.post("/orders", body, key=idempotency_key or new_id()))
 
     @app.get("/orders/{order_id}")
     def show(order_id: str) -> JSONResponse:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +21,7 @@ from lab.chassis.settings import ServiceSettings
 from lab.chassis.web import create_app as web_app
 from lab.day5_resilience.calls.neighbour import TOLD, Neighbour, Unavailable
 from lab.day5_resilience.calls.protections import Protections
+from lab.day5_resilience.orders import keys
 from lab.day5_resilience.orders.models import Base, Order
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ class OrdersOf(BaseModel):
 
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
-    users = Neighbour("users", settings.users_url, Protections.without(settings.without), timeout=1.0, attempts=4)
+    on = Protections.without(settings.without)
+    users = Neighbour("users", settings.users_url, on, timeout=1.0, attempts=4)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,14 +71,22 @@ def create_app(settings: Settings) -> FastAPI:
     app = web_app("orders", Health(required={"database": database.check}), lifespan)
 
     @app.post("/orders", status_code=201)
-    def place(request: OrderRequest) -> OrderView:
-        _user(users, request.user_id)
+    def place(request: OrderRequest, idempotency_key: Annotated[str, Header(max_length=200)] = "") -> OrderView:
+        """One order for each key, however often it is asked for; without a key, one for each request."""
+        key = idempotency_key if on.idempotency else ""
         order = Order(id=new_id(), user_id=request.user_id, amount=request.amount, status="created")
-        with database.write() as session:
-            session.add(order)
-        line = {"event": "state", "entity": "order", "id": order.id, "state": "created"}
-        log.info("order %s is created", order.id, extra=line)
-        return OrderView.model_validate(order)
+        with database.read() as session:
+            placed = keys.placed(session, key, request)
+        if placed is None:
+            _user(users, request.user_id)
+            with database.write() as session:
+                placed = keys.place(session, key, request, order)
+        if placed is order:
+            line = {"event": "state", "entity": "order", "id": order.id, "state": "created"}
+            log.info("order %s is created", order.id, extra=line)
+        else:
+            log.info("order %s was there before", placed.id, extra={"event": "repeated", "id": placed.id})
+        return OrderView.model_validate(placed)
 
     @app.get("/orders/{order_id}")
     def show(order_id: str) -> OrderView:
