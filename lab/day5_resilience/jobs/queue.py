@@ -46,7 +46,7 @@ class Queue:
                 return None
             job.status, job.due, job.attempts = "running", now + LEASE, job.attempts + 1
             job.holder = f"{self._instance} {new_id()}"
-        self._tell(job, "running")
+        self._tell(job, "running", lease=LEASE)
         return job
 
     def succeed(self, job: Job, result: str, *, fallback: bool = False) -> None:
@@ -56,20 +56,20 @@ class Queue:
         """An attempt failed: again after a pause, or else what an older job of this user made, or the end."""
         if job.attempts < ATTEMPTS:
             pause = random.uniform(0, min(CAP, BASE * 2 ** (job.attempts - 1)))
-            self._end(job, "queued", due=time.time() + pause, error=error[:500])
+            self._end(job, "queued", due=time.time() + pause, error=error[:500], pause=pause)
         elif older := self._older(job):
             self.succeed(job, older, fallback=True)
         else:
             self._end(job, "failed", error=error[:500])
 
-    def _end(self, job: Job, status: Status, **values: object) -> None:
+    def _end(self, job: Job, status: Status, *, pause: float = 0.0, **values: object) -> None:
         """Write it down, if the job is still ours."""
         with self._database.write() as session:
             ours = update(Job).where(Job.id == job.id, Job.holder == job.holder, Job.status == "running")
             if not rows_of(session, ours.values(status=status, holder="", **values)):
                 log.warning("job %s was taken over; what we did is dropped", job.id, extra={"event": "overtaken"})
                 return
-        self._tell(job, status, **values)
+        self._tell(job, status, pause=round(pause, 2), **values)
 
     def _older(self, job: Job) -> str:
         with self._database.read() as session:
@@ -77,5 +77,5 @@ class Queue:
             return session.scalars(made).first() or ""
 
     def _tell(self, job: Job, status: Status, **values: object) -> None:
-        line = {"event": "state", "entity": "job", "id": job.id, "state": status, "attempts": job.attempts, **values}
-        log.info("job %s is %s", job.id, status, extra=line)
+        line = {"event": "state", "entity": "job", "id": job.id, "state": status, "attempts": job.attempts}
+        log.info("job %s is %s", job.id, status, extra={**line, "most": ATTEMPTS, **values})
