@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Protocol
@@ -31,7 +31,7 @@ def service_app(
     messaging: Messaging,
     *,
     optional: Mapping[str, Check] = MappingProxyType({}),
-    background: Background | None = None,
+    background: Sequence[Background] = (),
     close: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """An app that creates its tables and starts messaging (and `background`) with itself, and stops them with itself.
@@ -43,12 +43,12 @@ def service_app(
     def start() -> None:
         database.create_tables(tables, *TABLES)
         messaging.start()
-        if background:
-            background.start()
+        for thread in background:
+            thread.start()
 
     def stop() -> None:
-        if background:
-            background.stop()
+        for thread in background:
+            thread.stop()
         messaging.stop()
         close()
         database.close()

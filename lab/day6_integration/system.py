@@ -17,15 +17,21 @@ TALKING = ("users", "orders", "payments", "notifications")
 """Those that tell and hear events."""
 
 
-def system(*, broker: str) -> System:
-    """Events over `rabbitmq` or `kafka`; what the services are told decides."""
+def system(*, broker: str, transport: str) -> System:
+    """Events over `rabbitmq` or `kafka`, and questions over `rest` or `grpc`; what the services are told decides."""
     kind = KINDS[broker]
     return System(
         name="day6",
         services=(
             _service("gateway", mark("asks its route table who answers: the monolith or a new service")),
             Service(name="legacy", module="lab.day1_monolith.monolith", summary=mark("Monday's monolith, as it is")),
-            _service("users", mark("the new home of users: a copy that repairs itself, and a cache"), DATABASE_MS="40"),
+            Service(
+                name="users",
+                module="lab.day6_integration.users",
+                env={"DATABASE_MS": "40"},
+                endpoints=("http", "grpc") if transport == "grpc" else ("http",),
+                summary=mark("the new home of users: a copy that repairs itself, and a cache"),
+            ),
             _service("orders", mark("the new home of orders: a copy, and payments by events")),
             _service("payments", mark("pays each order once, from the wallets in the monolith")),
             _service("notifications", mark("a mail for each welcome and each order")),
@@ -48,7 +54,9 @@ def system(*, broker: str) -> System:
                 Link(source=name, target="legacy", protocol="http", wait="no")
                 for name in ("users", "orders", "payments")
             ),
-            Link(source="orders", target="users", protocol="http", wait="no"),
+            Link(source="orders", target="users", protocol="http", wait="no")
+            if transport == "rest"
+            else Link(source="orders", target="users", endpoint="grpc", protocol="grpc", env="USERS_GRPC", wait="no"),
             Link(source="users", target="redis", protocol="redis", wait="started"),
             *(
                 Link(source=name, target="mail", protocol="http", env="NOTIFY_URL")
@@ -72,8 +80,8 @@ def system(*, broker: str) -> System:
     )
 
 
-def _service(name: str, summary: str, **env: str) -> Service:
-    return Service(name=name, module=f"lab.day6_integration.{name}", env=env, summary=summary)
+def _service(name: str, summary: str) -> Service:
+    return Service(name=name, module=f"lab.day6_integration.{name}", summary=summary)
 
 
 def _request(method: str, path: str, json: object = None, save: dict[str, str] | None = None) -> Request:

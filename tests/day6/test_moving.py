@@ -16,7 +16,8 @@ from lab.chassis.problems import Problem
 from lab.chassis.settings import MessagingSettings
 from lab.day1_monolith.monolith import app as monolith
 from lab.day6_integration.calls import neighbour as neighbours
-from lab.day6_integration.calls.neighbour import Neighbour, Unavailable
+from lab.day6_integration.calls.neighbour import Neighbour
+from lab.day6_integration.calls.protected import Unavailable
 from lab.day6_integration.gateway import app as gateway
 from lab.day6_integration.gateway.strangler import _drawn
 from lab.day6_integration.moving import record as records

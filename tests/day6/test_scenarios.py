@@ -47,11 +47,11 @@ def test_the_way_back_is_one_row_and_loses_nobody(tmp_path: Path) -> None:
     assert number(played, "instead") == number(played, "instead", 38)
 
 
-@pytest.mark.parametrize("broker", ["rabbitmq", "kafka"])
+@pytest.mark.parametrize(("broker", "transport"), [("rabbitmq", "rest"), ("kafka", "grpc")])
 def test_an_order_passes_through_everything_and_an_outage_of_the_broker_only_delays_it(
-    tmp_path: Path, broker: str
+    tmp_path: Path, broker: str, transport: str
 ) -> None:
-    played = play(tmp_path, "day6", "order-flow", broker=broker)
+    played = play(tmp_path, "day6", "order-flow", broker=broker, transport=transport)
     assert played.answers == ["no", 5]
     nobody_noticed(played)
     assert number(played, "hands") >= 8

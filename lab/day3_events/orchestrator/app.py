@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     conductor.subscribe()
     often = min(5.0, settings.remind_after_s / 2, settings.saga_timeout_s / 4)
     looking = Periodic("looking after sagas", often, conductor.look_after)
-    app = service_app("orchestrator", database, Base.metadata, messaging, background=looking)
+    app = service_app("orchestrator", database, Base.metadata, messaging, background=[looking])
 
     @app.get("/sagas/{order_id}")
     def show(order_id: str) -> SagaView:

@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     messaging = Messaging(settings, database)
     Handlers(messaging).subscribe(settings.saga)
     background = reminder(messaging, settings.remind_after_s)
-    app = service_app("orders", database, Base.metadata, messaging, background=background)
+    app = service_app("orders", database, Base.metadata, messaging, background=[background])
 
     @app.post("/orders", status_code=201)
     def place(request: OrderRequest) -> OrderView:

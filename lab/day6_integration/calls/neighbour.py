@@ -1,27 +1,19 @@
-"""A neighbour as our code sees it: one object that is asked, with every protection around the call."""
+"""A neighbour that is called over HTTP, as our code sees it: one object that is asked, with every protection around the
+call."""
 
 from __future__ import annotations
 
-import logging
-import time
 from dataclasses import dataclass, field
 
 import httpx
 
 from lab.chassis.client import http_client
 from lab.chassis.problems import Problem
-from lab.day6_integration.calls import metrics
-from lab.day6_integration.calls.breaker import CircuitOpen
-from lab.day6_integration.calls.breaking import breaker
-from lab.day6_integration.calls.budget import Budget
-from lab.day6_integration.calls.retry import Policy, Trouble, retrying
-
-log = logging.getLogger(__name__)
+from lab.day6_integration.calls.protected import TOLD, Protected
+from lab.day6_integration.calls.retry import Trouble
 
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses of a trouble that is likely to pass. Any other answer would be the same the next time."""
-TOLD = {"X-Should-Retry": "false"}
-"""What a layer says that has done what could be done: nobody above it tries again, and no breaker counts it."""
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -41,63 +33,19 @@ class Call:
         return self.method == "GET"
 
 
-class Unavailable(Problem):
-    """The neighbour gave no answer. `sent`: it may have got the call, and done what it says."""
-
-    def __init__(self, status: int, name: str, detail: str, *, sent: bool) -> None:
-        super().__init__(status, f"{name}_unavailable", detail, headers={"Retry-After": "1", **TOLD})
-        self.sent = sent
-
-
 class Neighbour:
-    """Share one between all threads: its breaker and its budget are about all calls together."""
+    """Share one between all threads."""
 
     def __init__(self, name: str, url: str, *, timeout: float, attempts: int = 1) -> None:
         self.name = name
         self._client = http_client(url, read=timeout, connections=64)
-        self._reading, self._writing = Policy(attempts=attempts), Policy()
-        self._budget = Budget()
-        self._breaker = breaker(name)
+        self._protected = Protected(name, attempts=attempts)
 
     def send(self, call: Call) -> httpx.Response:
-        """The answer, which is no 5xx and no 429. Only reads are tried again: of a write that got no answer nobody
-        knows whether it was done. Raises Unavailable, and the neighbour's own Problem where it says that somebody
-        behind it is unavailable. Every call leaves one line and one count, whatever becomes of it."""
-        began, attempts, outcome = time.monotonic(), 0, "ok"
-
-        def attempt() -> httpx.Response:
-            nonlocal attempts
-            attempts += 1
-            metrics.ATTEMPTS.labels(self.name).inc()
-            return self._attempt(call)
-
-        try:
-            policy = self._reading if call.reads else self._writing
-            return retrying(policy, self._budget, lambda: self._breaker.call(attempt))
-        except CircuitOpen:
-            outcome = "open"
-            raise Unavailable(503, self.name, f"The breaker of {self.name} is open.", sent=attempts > 0) from None
-        except Trouble as trouble:
-            outcome = "failed"
-            status = 504 if trouble.sent else 503
-            raise Unavailable(status, self.name, f"{self.name}: {trouble}.", sent=trouble.sent) from None
-        finally:
-            metrics.CALLS.labels(self.name, outcome).inc()
-            log.log(
-                logging.INFO if outcome == "ok" else logging.WARNING,
-                "%s %s of %s: %s",
-                call.method,
-                call.path,
-                self.name,
-                outcome,
-                extra={
-                    "event": "call",
-                    "neighbour": self.name,
-                    "outcome": outcome,
-                    "attempts": attempts,
-                    "ms": round((time.monotonic() - began) * 1000, 1),
-                },
-            )
+        """The answer, which is no 5xx and no 429. Raises Unavailable, and the neighbour's own Problem where it says
+        that somebody behind it is unavailable."""
+        what = f"{call.method} {call.path}"
+        return self._protected.call(what, lambda: self._attempt(call), reads=call.reads)
 
     def close(self) -> None:
         self._client.close()

@@ -10,7 +10,8 @@ import httpx
 
 from lab.chassis.problems import Problem
 from lab.day6_integration.calls import metrics as calls
-from lab.day6_integration.calls.neighbour import Call, Neighbour, Unavailable
+from lab.day6_integration.calls.neighbour import Call, Neighbour
+from lab.day6_integration.calls.protected import Unavailable
 from lab.day6_integration.gateway import metrics
 from lab.day6_integration.gateway.routes import LEGACY, Route
 

@@ -23,6 +23,7 @@ from lab.day6_integration.moving.copies import Copies, nobody
 from lab.day6_integration.moving.record import Record
 from lab.day6_integration.moving.sweeper import Sweeper
 from lab.day6_integration.orders.customers import Customers
+from lab.day6_integration.orders.directory import Directory, RestDirectory
 from lab.day6_integration.orders.models import Base, Order
 from lab.day6_integration.orders.payment import Payments, announce_request
 from lab.day6_integration.orders.views import Checkout, OrderRequest, OrderView, fact
@@ -33,7 +34,9 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 @dataclass(frozen=True, kw_only=True)
 class Settings(MessagingSettings):
     legacy_url: str
-    users_url: str
+    users_url: str = ""
+    users_grpc: str = ""
+    """Users are asked over gRPC (host:port) if it is set, else at `users_url`."""
     legacy_timeout_ms: int = 1500
     users_timeout_ms: int = 1000
     """Together with the one above shorter than what the gateway waits for orders."""
@@ -45,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     messaging = Messaging(settings, database)
     legacy = Neighbour("legacy", settings.legacy_url, timeout=settings.legacy_timeout_ms / 1000, attempts=2)
-    users = Neighbour("users", settings.users_url, timeout=settings.users_timeout_ms / 1000, attempts=2)
+    users = _directory(settings)
     record = Record(legacy, "orders", OrderView)
     copies = Copies(database, messaging, record, Order, OrderView)
     customers = Customers(database, users)
@@ -57,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         users.close()
 
     sweeper = Sweeper(copies.sweep, settings.sweep_ms / 1000)
-    app = service_app("orders", database, Base.metadata, messaging, background=sweeper, close=close)
+    app = service_app("orders", database, Base.metadata, messaging, background=[sweeper], close=close)
 
     @app.post("/orders", status_code=201)
     def place(request: Checkout) -> OrderView:
@@ -117,3 +120,12 @@ def create_app(settings: Settings) -> FastAPI:
         return order
 
     return app
+
+
+def _directory(settings: Settings) -> Directory:
+    timeout = settings.users_timeout_ms / 1000
+    if settings.users_grpc:
+        from lab.day6_integration.orders.rpc import RpcDirectory  # only who asks so needs gRPC
+
+        return RpcDirectory(settings.users_grpc, timeout)
+    return RestDirectory(settings.users_url, timeout)

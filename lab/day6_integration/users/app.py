@@ -14,7 +14,7 @@ from fastapi import FastAPI, Query, Response
 from lab.chassis.database import Database
 from lab.chassis.messaging import Messaging
 from lab.chassis.problems import Problem
-from lab.chassis.service import service_app
+from lab.chassis.service import Background, service_app
 from lab.chassis.settings import MessagingSettings
 from lab.day6_integration.calls.neighbour import Neighbour
 from lab.day6_integration.moving.copies import Copies
@@ -30,6 +30,8 @@ from lab.day6_integration.users.views import Registration, Renaming, UserRegiste
 class Settings(MessagingSettings):
     legacy_url: str
     redis_url: str
+    grpc_port: int = 0
+    """Where it listens for gRPC besides HTTP (0: nowhere)."""
     legacy_timeout_ms: int = 1500
     """Shorter than what the gateway waits for users: who waits longer than his own caller works for nobody."""
     sweep_ms: int = 1000
@@ -47,6 +49,15 @@ def create_app(settings: Settings) -> FastAPI:
     loading = Loading(cache, slow=settings.database_ms / 1000)
     copies = Copies(database, messaging, record, User, UserView, changed=loading.changed)
 
+    def find(user_id: str) -> UserView | None:
+        return loading.find(user_id, copies.find)
+
+    background: list[Background] = [Sweeper(copies.sweep, settings.sweep_ms / 1000)]
+    if settings.grpc_port:
+        from lab.day6_integration.users.rpc import Serving  # only who is asked so needs gRPC
+
+        background.append(Serving(f"{settings.host}:{settings.grpc_port}", find))
+
     def close() -> None:
         legacy.close()
         cache.close()
@@ -57,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         Base.metadata,
         messaging,
         optional={"cache": cache.check},
-        background=Sweeper(copies.sweep, settings.sweep_ms / 1000),
+        background=background,
         close=close,
     )
 
@@ -70,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/users/{user_id}")
     def show(user_id: str) -> UserView:
-        user = loading.find(user_id, copies.find)
+        user = find(user_id)
         if user is None:
             raise Problem(404, "unknown_user", f"There is no user {user_id}.")
         return user

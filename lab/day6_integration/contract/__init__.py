@@ -1,0 +1,1 @@
+"""What users promises over gRPC: `users.proto`, and the code that is generated from it."""
