@@ -13,6 +13,8 @@ ORIGIN = "catalog*->origin"
 READ = "GET /products/*"
 IN_STEP = 1.5
 """Seconds after which a write is in both regions, if they can reach each other."""
+LONGEST_LIFE = 12.0
+"""Seconds that a copy lives at most: its TTL and the jitter."""
 SETTLED = 7.0
 """Seconds after which a change that was promised is at the origin, or never will be."""
 
@@ -104,6 +106,18 @@ def stale(seen: Window) -> float:
     """Answers that were older than what somebody had been promised before they were asked for."""
     versions = Staleness()
     return sum(versions.stale(event) for event in seen.events)
+
+
+def overdue(seen: Window) -> float:
+    """Stale answers of which not even the end of a copy's life can be the excuse: the change is longer ago."""
+    versions, promised, found = Staleness(), dict[tuple[str, str], float](), 0
+    for event in seen.events:
+        if versions.stale(event):
+            assert isinstance(event, Log)
+            found += event.t - promised[thing_of(event)] > LONGEST_LIFE
+        elif isinstance(event, Log) and event.event == "written":
+            promised[thing_of(event)] = event.t
+    return found
 
 
 def lost_writes(seen: Window) -> float:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from lab.journal.event import Flow, Log
+from lab.journal.staleness import Staleness
 from tests.playing import Played, play
 
+NEGATIVE = 2.0
+"""Seconds that the catalog remembers what does not exist."""
 CUT = 8
 """Second of the scenario in which the line between the regions is cut."""
 PROTECTED = pytest.mark.parametrize("strategy", ["cache-aside", "read-through", "write-through", "write-behind"])
@@ -37,9 +40,20 @@ def test_single_flight_saves_nine_reads_of_ten_at_least(tmp_path: Path) -> None:
 
 
 def test_who_knows_what_does_not_exist_asks_less(tmp_path: Path) -> None:
-    asked = float(play(tmp_path / "a", "day4", "warm-up").measure("ghost_reads"))
-    again = float(play(tmp_path / "b", "day4", "warm-up", without="negative,jitter").measure("ghost_reads"))
-    assert 0 < asked < again
+    with_all = play(tmp_path / "a", "day4", "warm-up")
+    without = play(tmp_path / "b", "day4", "warm-up", without="negative,jitter")
+    assert 0 < float(with_all.measure("ghost_reads")) < float(without.measure("ghost_reads"))
+    assert _lives(without) == {10.0}
+    spread = _lives(with_all) - {NEGATIVE}
+    assert max(spread) - min(spread) > 2, "copies that were made together do not end together"
+
+
+def test_a_cache_helps_the_median_and_who_misses_waits_for_the_origin(tmp_path: Path) -> None:
+    cached = play(tmp_path / "a", "day4", "warm-up")
+    none = play(tmp_path / "b", "day4", "warm-up", strategy="none")
+    assert float(cached.measure("p50", 8)) < float(none.measure("p50", 8)) / 2
+    assert float(cached.measure("p99", 8)) > 4 * float(cached.measure("p50", 8))
+    assert float(cached.measure("origin_reads", 8)) < float(none.measure("origin_reads", 8)) / 2
 
 
 @PROTECTED
@@ -71,10 +85,15 @@ def test_a_client_that_nobody_bounds_waits_as_long_as_the_cache_stands_still(tmp
 
 
 def test_a_copy_deleted_before_the_write_comes_back_old(tmp_path: Path) -> None:
-    (before,) = play(tmp_path / "a", "day4", "stale-read").answers
-    (after,) = play(tmp_path / "b", "day4", "stale-read", invalidate="after").answers
-    assert float(before) > 10
-    assert after == 0
+    before = play(tmp_path / "a", "day4", "stale-read")
+    after = play(tmp_path / "b", "day4", "stale-read", invalidate="after")
+    assert float(before.answers[0]) > 10
+    assert after.answers == [0]
+    versions, began = Staleness(), before.notes("scenario")[0].t
+    stale = [event.t - began for event in before.events if versions.stale(event)]
+    assert any(t > 9 for t in stale), "seconds later it is still there"
+    assert before.measure("overdue") == 0, "the copy has come to its end"
+    assert not any(t > 19 for t in stale)
 
 
 def test_what_is_written_behind_is_lost_with_the_process(tmp_path: Path) -> None:
@@ -83,6 +102,8 @@ def test_what_is_written_behind_is_lost_with_the_process(tmp_path: Path) -> None
     assert 0 < float(lost) < float(behind.measure("written"))
     through = play(tmp_path / "b", "day4", "write-behind-loss", strategy="write-through")
     assert through.answers == [0]
+    assert _waiting(through) == 1, "each of its writes waits for the origin"
+    assert _waiting(behind) == 0
 
 
 def test_hands_are_had_in_one_process_or_in_several(tmp_path: Path) -> None:
@@ -132,6 +153,19 @@ def test_each_operation_may_choose_for_itself(tmp_path: Path) -> None:
 
 def _writes(flow: Flow) -> bool:
     return flow.source == "client" and flow.op.startswith("PUT ")
+
+
+def _lives(played: Played) -> set[float]:
+    """Seconds that copies were given to live."""
+    return {event.ttl for event in played.events if isinstance(event, Flow) and event.ttl is not None}
+
+
+def _waiting(played: Played) -> float:
+    """How many of the visitors' changes that were promised had been at the origin by then."""
+    changes = [event for event in played.events if isinstance(event, Flow) and event.op.startswith("PUT ")]
+    promised = {event.correlation for event in changes if event.source == "client" and event.status == "200"}
+    written = {event.correlation for event in changes if event.target == "origin"}
+    return len(promised & written) / len(promised)
 
 
 def _in_step(played: Played) -> None:
