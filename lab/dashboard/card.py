@@ -6,11 +6,9 @@ from lab.dashboard import bars
 from lab.dashboard.rows import Row, row
 from lab.journal.event import Note
 from lab.journal.picture.run import RunPicture
+from lab.journal.plain import MARKS
 from lab.locale import tr
 from lab.system.model import System
-
-_MARKS = {True: "✓", False: "✗", None: "·"}
-"""Before an answer: whether it was predicted."""
 
 
 def due(picture: RunPicture) -> Note | None:
@@ -30,7 +28,7 @@ def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row
     told = [note.text for note in picture.notes if note.topic == "scenario" and not ends(note)]
     rows: list[Row] = [row((tr(" what was asked"), "title"))]
     answers = [note for note in picture.notes if note.topic == "answer"]
-    rows += [row((f"   {_MARKS[note.data.get('right')]} ", "key"), (note.text, "text")) for note in answers]
+    rows += [row((f"   {MARKS[note.data.get('right')]} ", "key"), (note.text, "text")) for note in answers]
     if answers and all(note.data.get("right") is None for note in answers):
         rows.append(
             row(("   " + tr("With --predict the scenario waits for your own answer before each fault."), "dim"))

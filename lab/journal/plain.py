@@ -29,6 +29,8 @@ LOAD_SECONDS = 5.0
 STILL_SECONDS = 2.0
 """Seconds between two lines about a process that stays in its state for another reason."""
 KNOWN = 4096
+MARKS = {True: "✓", False: "✗", None: "·"}
+"""Before an answer: whether it was predicted."""
 
 BROKEN_OFF = {
     "reset": mark("the connection was cut"),
@@ -235,9 +237,16 @@ def _change(event: Process | EngineState | FaultChange | Note | Check) -> str:
             return tr("FAULT {id} is over after {hit}: {text}", id=event.id, hit=hit, text=event.text)
         case Note():
             level = "" if event.level == "info" else f"{tr(event.level).upper()}: "
-            return level + note_words(event)
+            return _mark(event) + level + note_words(event)
         case Check():
             return check_words(event)
+
+
+def _mark(note: Note) -> str:
+    """What makes the scenario's own lines stand out among those of the system."""
+    if note.topic == "answer":
+        return f"{MARKS[note.data.get('right')]} "
+    return {"scenario": "▶ ", "question": "? "}.get(note.topic, "")
 
 
 def note_words(note: Note) -> str:

@@ -13,14 +13,15 @@ class Deaf:
     """Sees all flows, and knows who has neither bound a queue nor asked for messages."""
 
     def __init__(self, system: System) -> None:
-        self._instances = {name: one.name for one in system.services if one.hears for name in one.instances}
+        self._of = {name: one.name for one in system.services if one.hears for name in one.instances}
+        self._deaf = set(self._of.values())
 
     def see(self, flow: Flow) -> None:
         """Take in what may be a service that wants to hear."""
         if flow.role == "subscribe" or (flow.role == "setup" and flow.op.partition(" ")[0] == "bind"):
-            self._instances.pop(flow.source, None)
+            self._deaf.discard(self._of.get(flow.source, ""))
 
     @property
     def services(self) -> list[str]:
         """Those of which no instance wants to hear anything so far."""
-        return sorted(set(self._instances.values()))
+        return sorted(self._deaf)

@@ -95,11 +95,14 @@ class Faults:
         return sum(float(f.params["delay"]) for f in self._on_process(name) if effect(f) == "slow")
 
     def slowed(self, name: str) -> None:
-        """The start was held back: these faults have done their work."""
+        """The start was held back. A fault has done its work when it has held as many as there are instances."""
         for fault in self._on_process(name):
             if effect(fault) == "slow":
                 self.plan.hit(fault.id, "", self._now())
-                self.plan.done(fault.id)
+                service = self._system().service(fault.target)
+                instances = len(service.instances) if service is not None and service.name == fault.target else 1
+                if self.plan.victims(fault.id) >= instances:
+                    self.plan.done(fault.id)
 
     def _on_process(self, name: str) -> list[Fault]:
         """The faults on this process, and those on the service that it is an instance of."""

@@ -106,7 +106,7 @@ def test_changes_of_the_run_are_always_told_however_busy_it_is() -> None:
     ]
     busy: list[Event] = [http(1.0 + n / 2000, f"c{n}") for n in range(1000)]
     lines = told(busy[:500] + important * 20 + busy[500:])
-    assert lines.count("The payment service stops") == 20
+    assert lines.count("▶ The payment service stops") == 20
     assert lines.count("BREAKER payments of orders is open") == 20
     assert lines.count("FAULT f1 begins: refuse orders->payments, for 30 s") == 20
     assert lines.count("FAULT f1 is over after 1 victim: refuse orders->payments") == 20

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.journal.event import Flow
+from lab.journal.event import FaultChange, Flow
 from lab.runtime.api import ControlError
 from lab.system.model import CLIENT, Link, System
 from tests.runtime.live import Live, shop, started
@@ -85,6 +85,7 @@ def test_the_name_of_the_service_means_all_its_instances() -> None:
         assert [live.process(f"back-{number}").state for number in (1, 2, 3)] == ["frozen"] * 3
         live.control.heal()
         eventually(lambda: all(live.process(f"back-{number}").state == "ready" for number in (1, 2, 3)))
+        slow = live.control.add_fault("slow-start back 300ms for ever")
         assert live.control.add_fault("kill back").victims == 3
         eventually(
             lambda: all(
@@ -93,5 +94,7 @@ def test_the_name_of_the_service_means_all_its_instances() -> None:
             )
         )
         assert live.pid("front-1") == pids["front-1"]
+        changes = [event for event in live.events() if isinstance(event, FaultChange) and event.id == slow.id]
+        assert (changes[-1].change, changes[-1].victims) == ("expired", 3), "it held each of them once"
         with pytest.raises(ControlError, match="bakc"):
             live.control.add_fault("kill bakc")

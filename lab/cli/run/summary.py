@@ -9,12 +9,10 @@ from lab.cli.output import out, paint, span, table
 from lab.faults.catalogue import toll
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.summary import LinkSummary
+from lab.journal.plain import MARKS
 from lab.journal.telling import MOODS, milliseconds
 from lab.journal.visible import visible
 from lab.locale import tr
-
-MARKS = {True: "✓", False: "✗", None: "·"}
-"""Before an answer: whether it was predicted."""
 
 if TYPE_CHECKING:
     from lab.runtime.runs import RunRecord
