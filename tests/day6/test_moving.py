@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -14,7 +15,6 @@ from lab.chassis.database import Database
 from lab.chassis.messaging import TABLES, Messaging
 from lab.chassis.problems import Problem
 from lab.chassis.settings import MessagingSettings
-from lab.day1_monolith.monolith import app as monolith
 from lab.day6_integration.calls import neighbour as neighbours
 from lab.day6_integration.calls.neighbour import Neighbour
 from lab.day6_integration.calls.protected import Unavailable
@@ -32,21 +32,6 @@ NOBODY = "http://127.0.0.1:9"
 PERSON = {"email": "a@example.uz", "name": "Aziza"}
 NO_BROKER, NO_REDIS = "amqp://127.0.0.1:9", "redis://127.0.0.1:9"
 NEVER = 3_600_000
-
-
-@pytest.fixture
-def legacy(tmp_path: Path) -> Iterator[TestClient]:
-    """The monolith."""
-    url = f"sqlite:///{tmp_path / 'legacy.db'}"
-    app = monolith.create_app(monolith.Settings(service_name="legacy", database_url=url, notify_url=NOBODY))
-    with TestClient(app) as client:
-        yield client
-
-
-@pytest.fixture
-def found(legacy: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever calls a neighbour reaches the monolith."""
-    monkeypatch.setattr(neighbours, "http_client", lambda *_, **__: legacy)
 
 
 @pytest.fixture
@@ -279,6 +264,31 @@ def test_a_write_that_may_have_been_done_is_not_sent_to_the_monolith(
     assert gate.post("/users", json=PERSON).status_code == 504
     assert legacy.get("/users").json() == {"items": []}
     assert gate.get("/users").json() == {"items": []}
+
+
+def test_in_the_shadow_reads_are_compared_and_writes_are_not_made_twice(
+    gate: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    sent: Callable[..., object] = Neighbour.send
+    asked: list[str] = []
+    says = {"id": "wrong"}
+
+    def new(neighbour: Neighbour, call: neighbours.Call) -> object:
+        if neighbour.name != "users":
+            return sent(neighbour, call)
+        asked.append(f"{call.method} {call.path}")
+        return httpx.Response(200, json=says)
+
+    monkeypatch.setattr(Neighbour, "send", new)
+    gate.put("/routes/users", json={"mode": "shadow"})
+    user = gate.post("/users", json=PERSON).json()
+    assert asked == [f"PUT /copies/{user['id']}"]
+    assert gate.get(f"/users/{user['id']}").json() == user  # the monolith's, whatever the new one says
+    says = user
+    assert gate.get(f"/users/{user['id']}").json() == user
+    same = [vars(line)["same"] for line in caplog.records if vars(line).get("event") == "shadow"]
+    assert same == [False, True]
 
 
 def test_a_share_is_about_so_many_paths_and_grows_without_moving_anybody_back() -> None:
