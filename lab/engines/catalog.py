@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pkgutil import resolve_name
 from types import ModuleType
 from urllib.parse import SplitResult, urlsplit
 
+from lab.engines.ready import Ready
 from lab.engines.recipe import EngineReport, EngineUnavailable, Place, Recipe, Tier, TierReport
 from lab.locale import tr
 from lab.system.extras import missing
 from lab.system.kinds import EngineKind, engine_kinds
-from lab.system.model import Engine
+from lab.system.model import Engine, System
 from lab.system.secrets import without_login
+
+ANSWER = 5.0
+"""Seconds that an engine which runs elsewhere has to answer before a run."""
 
 
 def choose(name: str, tiers: Mapping[str, str], env: Mapping[str, str] = os.environ) -> tuple[Tier, str]:
@@ -47,18 +52,58 @@ def recipe(engine: Engine, tiers: Mapping[str, str], place: Place, env: Mapping[
     """How to run `engine`. Raises EngineUnavailable."""
     kind = engine_kinds()[engine.kind]
     tier, url = choose(kind.name, tiers, env)
-    made: Recipe = _elsewhere(kind, url) if tier == "url" else getattr(_tiers(kind), tier)(place)
-    if place.python and (lacking := _missing_driver(kind, urlsplit(made.url).scheme)):
+    made: Recipe = _elsewhere(kind, url, place) if tier == "url" else getattr(_tiers(kind), tier)(place)
+    if place.python:
+        _must_reach(kind, tier, made.url, made.title)
+    return made
+
+
+def must_have(system: System, tiers: Mapping[str, str], env: Mapping[str, str] = os.environ) -> None:
+    """Raises EngineUnavailable unless each engine can be had on its tier: what reaches it is installed, and one that
+    runs elsewhere answers. Nothing has been written or started by then."""
+    for engine in system.engines:
+        kind = engine_kinds()[engine.kind]
+        tier, url = choose(kind.name, tiers, env)
+        users = {link.source for link in system.links if link.target == engine.name}
+        if any(one.module and not one.dir for one in system.services if one.name in users):
+            _must_reach(kind, tier, url, without_login(url) or tr(kind.embedded))
+        if tier == "url":
+            _must_answer(kind, url)
+
+
+def _must_reach(kind: EngineKind, tier: Tier, url: str, title: str) -> None:
+    """Whether services in Python can speak to it; of a native one and its driver the scheme is known only later."""
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    if tier == "url" and kind.drivers and scheme not in kind.drivers:
+        known = ", ".join(f"{one}://" for one in kind.drivers)
+        raise EngineUnavailable(
+            tr("{name}: services in Python speak {known}, not {scheme}://", name=kind.name, known=known, scheme=scheme)
+        )
+    if lacking := _lacking(kind) if tier == "native" else _missing_driver(kind, scheme):
         raise EngineUnavailable(
             tr(
                 "{name}: services in Python reach {title} with {missing}, which is not installed; to get it: {driver}",
                 name=kind.name,
-                title=made.title,
+                title=title,
                 missing=lacking,
                 driver=kind.driver,
             )
         )
-    return made
+
+
+def _must_answer(kind: EngineKind, url: str) -> None:
+    host, port = _address(kind, url)
+    ready: Ready = resolve_name(kind.ready)
+    try:
+        why = asyncio.run(asyncio.wait_for(ready(host, port), ANSWER))
+    except TimeoutError:
+        why = tr("no answer within {seconds:g} s", seconds=ANSWER)
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        raise EngineUnavailable(
+            tr("{name}: nobody serves at {host}:{port}: {why}", name=kind.name, host=host, port=port, why=why)
+        )
 
 
 def doctor(tiers: Mapping[str, str] | None = None, env: Mapping[str, str] = os.environ) -> list[EngineReport]:
@@ -92,11 +137,16 @@ def _embedded(kind: EngineKind) -> TierReport:
 
 
 def _native(kind: EngineKind, version: str | None) -> TierReport:
-    lacking = next((driver for scheme in kind.drivers if (driver := _missing_driver(kind, scheme))), "")
+    lacking = _lacking(kind)
     if version is None or not lacking:
         return TierReport(tier="native", available=version is not None, detail=version or kind.native)
     detail = tr("{version}, but not {missing}: {driver}", version=version, missing=lacking, driver=kind.driver)
     return TierReport(tier="native", available=False, detail=detail)
+
+
+def _lacking(kind: EngineKind) -> str:
+    """The first of its drivers that is not installed, or nothing."""
+    return next((driver for scheme in kind.drivers if (driver := _missing_driver(kind, scheme))), "")
 
 
 def _missing_driver(kind: EngineKind, scheme: str) -> str:
@@ -109,14 +159,22 @@ def _tiers(kind: EngineKind) -> ModuleType:
     return import_module(kind.tiers)
 
 
-def _elsewhere(kind: EngineKind, url: str) -> Recipe:
+def _elsewhere(kind: EngineKind, url: str, place: Place) -> Recipe:
     host, port = _address(kind, url)
     parts = _split(kind, url)
     login, at, _ = parts.netloc.rpartition("@")
     tapped = parts._replace(netloc=f"{login}{at}{{address}}").geturl().removeprefix("//")
-    return Recipe(
-        tier="url", title=without_login(url), url=tapped, host=host, port=port, ready=resolve_name(kind.ready)
+    made = Recipe(
+        tier="url",
+        title=without_login(url),
+        url=tapped,
+        host=host,
+        port=port,
+        ready=resolve_name(kind.ready),
+        remains=kind.remains,
     )
+    apart: Callable[[Place, str, Recipe], Recipe] | None = getattr(_tiers(kind), "elsewhere", None)
+    return apart(place, url, made) if apart else made
 
 
 def _address(kind: EngineKind, url: str) -> tuple[str, int]:

@@ -45,6 +45,8 @@ class Recipe:
     and port of a tap, and `{user}` for the service that asks (a database each). Without a `port` there is no connection
     to tap; `ports` are further ones of its own. `boot` says how long a start usually takes, where that is worth a word.
     `stop` asks for an orderly end without waiting for clients to leave. `paths` are for the lab to remove at the end.
+    `begin` makes what a run needs on an engine that runs elsewhere, and may raise EngineUnavailable; `end` takes it
+    away and says what is left. `remains` says what is not taken away.
     `advice` matches lines of its output that are about keeping a machine for it, which a run does not show.
     """
 
@@ -62,6 +64,9 @@ class Recipe:
     stop: signal.Signals = signal.SIGTERM
     paths: tuple[Path, ...] = ()
     advice: re.Pattern[bytes] | None = None
+    begin: Callable[[], None] | None = None
+    end: Callable[[], str] | None = None
+    remains: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,12 +108,11 @@ def begin(system: System, options: RunOptions) -> Launching:
     The run lives as long as this process (or until `release`); with `options.detach` only until it answers. Raises
     InvalidSystem, MissingExtra, lab.engines.recipe.EngineUnavailable and LaunchError.
     """
-    from lab.engines.catalog import choose
+    from lab.engines import catalog
 
     validate(system)
     must_have(system)
-    for engine in system.engines:
-        choose(engine.kind, options.tiers)
+    catalog.must_have(system, options.tiers)
     runs.clean_leftovers()
     try:
         file = runs.create(system, options, datetime.now(UTC).isoformat(timespec="milliseconds"))

@@ -278,6 +278,9 @@ class Run:
         return tuple(dict.fromkeys(link.source for link in self.file.system.links if link.target == engine))
 
     async def _begin(self) -> None:
+        for recipe in self._wiring.recipes.values():
+            if recipe.begin:
+                await asyncio.to_thread(recipe.begin)
         self._tell("starting", state="starting")
         if names := dropped(os.environ):
             why = tr("a service that needs one is given it by env in its declaration")
@@ -285,6 +288,8 @@ class Run:
             self._tell(f"{left}; {why}")
         for name, recipe in self._wiring.recipes.items():
             self.journal.append(EngineState(source=name, tier=recipe.tier, state="chosen", detail=recipe.title))
+            if recipe.remains:
+                self._tell(f"{name}: {tr(recipe.remains)}")
         await self._taps.open()
         self.supervisor.start(self._task_ended)
         for engine in self.system.engines:
@@ -441,6 +446,9 @@ class Run:
         services = [name for service in self.system.services for name in service.instances]
         await self.supervisor.stop([services, [e.name for e in self.system.engines]])
         await self._taps.close()
+        for recipe in self._wiring.recipes.values():
+            if recipe.end and (left := await asyncio.to_thread(recipe.end)):
+                self._tell(left)
         await self._forks.close()
         self._ports.close()
         flusher.cancel()

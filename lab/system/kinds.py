@@ -55,7 +55,8 @@ class EngineKind:
     `schemes` are those that such a URL may have, with the port that each means. `tiers` is the module that says how one
     is started: `embedded(place)`, and `native(place)`, `find()` and `version()` if `native` says how to install it.
     `embedded` is what the embedded tier runs (where that is a program that a machine may fail to execute, the module's
-    `embedded_version()` tries it), `caveat` what that does not prove. `ready` asks an engine at its address
+    `embedded_version()` tries it), `caveat` what that does not prove, `remains` what a run leaves behind on an engine
+    that runs elsewhere. `ready` asks an engine at its address
     whether it serves.
 
     `drivers` are the imports with which a service in Python reaches an engine, by the scheme of its URL, where the lab
@@ -76,6 +77,7 @@ class EngineKind:
     embedded: str
     caveat: str = ""
     native: str = ""
+    remains: str = ""
     ready: str = "lab.engines.ready:listens"
     clients: tuple[str, ...] = ()
     drivers: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import subprocess
 import sys
 import time
@@ -14,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from packaging.requirements import Requirement
 
 from lab.engines.sql import tiers as sql
+from tests import postgres
 from tests.brokers import RabbitNode, free_port
 from tests.export.written import Container
 
@@ -129,20 +130,10 @@ def _engine(one: Container, port: int, folder: Path, data: Path) -> Iterator[Non
 @contextlib.contextmanager
 def _postgres(one: Container, port: int, folder: Path, data: Path) -> Iterator[None]:
     """A cluster of this machine's PostgreSQL, in which the script that was written makes the databases."""
-    programs = sql.find()
-    assert programs is not None
-    password = secrets.token_hex(8)
-    command = [sys.executable, "-m", "lab.engines.sql.cluster", "--programs", programs, "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, "--data", str(data)], env={**os.environ, sql.PASSWORD: password}, stderr=subprocess.DEVNULL
-    )
-    with _ended(process):
+    with postgres.private(data, port) as url:
+        password = urlsplit(url).password or ""
         as_admin = {"PGHOST": HOST, "PGPORT": str(port), "PGPASSWORD": password, "POSTGRES_USER": sql.ROLE}
-        path = f"{programs}:{os.environ['PATH']}"
-        until = time.monotonic() + PATIENCE
-        while subprocess.run(["pg_isready"], env={"PATH": path, **as_admin}, capture_output=True).returncode:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        path = f"{sql.find()}:{os.environ['PATH']}"
         done = subprocess.run(
             [str(folder / f"engines/{one.name}/databases.sh")],
             env={**one.env, **as_admin, "PATH": path},

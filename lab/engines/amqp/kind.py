@@ -19,6 +19,10 @@ KIND = EngineKind(
         )
     ),
     native="apt install rabbitmq-server  |  brew install rabbitmq",
+    remains=mark(
+        "exchanges, queues and messages stay there after the run, and the next one finds them; "
+        "a virtual host of its own keeps them apart: amqp://user:password@host/lab"
+    ),
     ready="lab.engines.amqp.ready:greets",
     clients=("pika",),
     options="?heartbeat=5",

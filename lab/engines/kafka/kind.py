@@ -20,6 +20,7 @@ KIND = EngineKind(
             "they are first used, with 4 partitions; a rebalance takes it nearly as long as a session timeout"
         )
     ),
+    remains=mark("topics, records and the places of groups stay there after the run, and the next goes on from them"),
     ready="lab.engines.kafka.ready:answers",
     clients=("confluent_kafka",),
     drivers={"": "confluent_kafka"},

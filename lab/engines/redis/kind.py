@@ -19,6 +19,10 @@ KIND = EngineKind(
         )
     ),
     native="apt install redis-server  |  brew install redis",
+    remains=mark(
+        "keys stay there after the run until their time is over; "
+        "a database of its own keeps them apart: redis://host:port/5"
+    ),
     clients=("redis",),
     instrument="lab.grading.instruments.redis:opened",
     container="lab.engines.redis.container:container",

@@ -20,6 +20,7 @@ KIND = EngineKind(
     ),
     native="apt install postgresql  |  brew install postgresql@17",
     clients=("sqlalchemy", "sqlalchemy.orm", "sqlalchemy.dialects.sqlite", "sqlite3", "lab.chassis.database"),
+    remains=mark("tables stay there after the run, of all services in one database"),
     drivers={"postgresql": "psycopg", "postgresql+psycopg": "psycopg"},
     driver=extra("postgres"),
     files=True,

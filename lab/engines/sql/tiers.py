@@ -8,12 +8,15 @@ import secrets
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab.engines.recipe import EngineUnavailable, Place, Recipe
 from lab.engines.sql.kind import KIND
 from lab.engines.sql.ready import accepts_sessions
 from lab.locale import tr
+from lab.system.extras import missing
 
 ROLE = "lab"
 PASSWORD = "LAB_SQL_PASSWORD"
@@ -53,6 +56,18 @@ def native(place: Place) -> Recipe:
         stop=signal.SIGINT,
         paths=paths,
     )
+
+
+def elsewhere(place: Place, url: str, made: Recipe) -> Recipe:
+    """The same with a database for each service, which the run makes and takes away: services share no tables. Where
+    there is no driver to make them with, all have the database that the URL names."""
+    if not urlsplit(url).scheme.startswith("postgresql") or missing("psycopg"):
+        return made
+    from lab.engines.sql.elsewhere import Databases
+
+    databases = Databases(url, place.users)
+    of_each = urlsplit(made.url)._replace(path=f"/{databases.prefix}{{user}}").geturl()
+    return replace(made, url=of_each, begin=databases.make, end=databases.remove, remains="")
 
 
 def database(user: str) -> str:
