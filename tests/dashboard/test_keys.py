@@ -9,6 +9,7 @@ from lab.faults import text as fault_text
 from lab.faults.catalogue import KINDS
 from lab.journal.event import Event, Process
 from lab.journal.picture.run import RunPicture
+from lab.system.model import Engine, Link, Service, System
 from tests.dashboard import shop
 from tests.stamped import fault_change
 
@@ -149,3 +150,26 @@ def test_the_foot_offers_only_what_fits() -> None:
 
 def test_a_recording_offers_no_faults() -> None:
     assert not [key for key in table(live=False) if key.text or key.act or key.action == "heal"]
+
+
+KAFKA = System(
+    name="log",
+    services=(Service(name="readers", command=("./readers",)),),
+    engines=(Engine(name="broker", kind="kafka"),),
+    links=(Link(source="readers", target="broker", protocol="kafka"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lose ack", "lose-commit readers->broker"),
+        ("rebalance", "rebalance readers->broker for 10s"),
+        ("lose confirm", "lose-confirm readers->broker"),
+        ("poison", "poison readers->broker"),
+    ],
+)
+def test_on_a_kafka_link_keys_lay_faults_of_kafka(name: str, text: str) -> None:
+    picture = RunPicture(KAFKA)
+    assert decide(key(name), "readers->broker", KAFKA, picture, "you") == AddFault(text)
+    assert key(name) in fitting(KEYS, "readers->broker", KAFKA, picture)

@@ -27,11 +27,13 @@ class Books:
     unsent: Mapping[str, int] = field(default_factory=dict)
     promised: int = 0
     poisoned: int = 0
+    sagas: Iterable[Entry] | None = None
+    """What the orchestrator wrote down, where there is one."""
 
 
 def broken(books: Books) -> list[str]:
     """One sentence for each promise that does not hold."""
-    return [*_orders(books), *_users(books), *_messages(books)]
+    return [*_orders(books), *_sagas(books), *_users(books), *_messages(books)]
 
 
 def _orders(books: Books) -> Iterable[str]:
@@ -57,6 +59,21 @@ def _orders(books: Books) -> Iterable[str]:
             yield f"order {ident} is cancelled, but the money was not given back"
         if sent != [f"order_{status}"]:
             yield f"order {ident} is {status}, but the mails are {sent}"
+
+
+def _sagas(books: Books) -> Iterable[str]:
+    if books.sagas is None:
+        return
+    orders = {order["id"]: order["status"] for order in books.orders}
+    sagas = {saga["order_id"]: saga for saga in books.sagas}
+    for ident in orders.keys() ^ sagas.keys():
+        yield f"of order {ident} there is only the {'saga' if ident in sagas else 'order'}"
+    for ident, saga in sagas.items():
+        wanted = "completed" if orders.get(ident) == "confirmed" else "compensated"
+        if saga["step"] != "ended":
+            yield f"the saga of order {ident} has not ended: {saga['step']}"
+        elif ident in orders and saga["state"] != wanted:
+            yield f"order {ident} is {orders[ident]}, but its saga is {saga['state']}"
 
 
 def _users(books: Books) -> Iterable[str]:

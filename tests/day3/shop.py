@@ -27,23 +27,26 @@ MODULES = {
     "provider": "lab.neighbours.payment",
     "mail": "lab.neighbours.notify",
 }
-HURRY = {"RETRY_DELAYS_MS": "100,300,1000", "MAX_DELIVERIES": "8", "REMIND_AFTER_S": "3"}
+ORCHESTRATOR = {"orchestrator": "lab.day3_events.orchestrator"}
+HURRY = {"RETRY_DELAYS_MS": "100,300,1000", "MAX_DELIVERIES": "8", "REMIND_AFTER_S": "3", "SAGA_TIMEOUT_S": "6"}
 """The services' knobs, turned so that a test need not wait as long as life would."""
 
 
 class Shop:
     """Services on one broker. `start` and `kill` one, ask it over `http`, look at the broker from the side."""
 
-    def __init__(self, broker: PrivateBroker, folder: Path) -> None:
+    def __init__(self, broker: PrivateBroker, folder: Path, saga: str = "choreography") -> None:
         self.broker = broker
         self.folder = folder
-        self.ports = {name: free_port() for name in MODULES}
+        self.saga = saga
+        self.modules = MODULES | (ORCHESTRATOR if saga == "orchestration" else {})
+        self.ports = {name: free_port() for name in self.modules}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.http = httpx.Client(timeout=10, trust_env=False)
 
-    def start(self, names: Iterable[str] = MODULES) -> None:
-        """Start these, and wait until they are ready (not only degraded)."""
-        names = list(names)
+    def start(self, names: Iterable[str] = ()) -> None:
+        """Start these, or all, and wait until they are ready (not only degraded)."""
+        names = list(names) or list(self.modules)
         for name in names:
             self.spawn(name, name, self.ports[name])
         for name in names:
@@ -53,29 +56,29 @@ class Shop:
         """Start a process of `service`; several may share its database."""
         folder = self.folder / service
         folder.mkdir(parents=True, exist_ok=True)
-        env = (
-            os.environ
-            | HURRY
-            | {
-                "PORT": str(port),
-                "INSTANCE_ID": instance,
-                "SERVICE_NAME": service,
-                "DATABASE_URL": f"sqlite:///{folder}/{service}.db",
-                "AMQP_URL": f"{self.broker.url}?heartbeat=5",
-                "PAYMENT_URL": f"http://127.0.0.1:{self.ports['provider']}",
-                "NOTIFY_URL": f"http://127.0.0.1:{self.ports['mail']}",
-            }
-        )
         with (folder / f"{instance}.log").open("ab") as log:
             self.processes[instance] = subprocess.Popen(
-                [sys.executable, "-m", MODULES[service]],
+                [sys.executable, "-m", self.modules[service]],
                 cwd=folder,
-                env=env,
+                env=os.environ | self.environment(service, instance, port),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def environment(self, service: str, instance: str, port: int) -> dict[str, str]:
+        """What it is told."""
+        return HURRY | {
+            "PORT": str(port),
+            "INSTANCE_ID": instance,
+            "SERVICE_NAME": service,
+            "SAGA": self.saga,
+            "DATABASE_URL": f"sqlite:///{self.folder / service}/{service}.db",
+            "AMQP_URL": f"{self.broker.url}?heartbeat=5",
+            "PAYMENT_URL": f"http://127.0.0.1:{self.ports['provider']}",
+            "NOTIFY_URL": f"http://127.0.0.1:{self.ports['mail']}",
+        }
 
     def ready(self, port: int) -> bool:
         with suppress(httpx.HTTPError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -115,6 +116,18 @@ def test_kafka_is_reached_over_its_tap_and_forgets_all_when_it_is_killed() -> No
         with producer(address) as client:
             assert produced(client, "letters", "again") == [0]
         assert "mock cluster of librdkafka" in "".join(live.logged("store"))
+
+
+def test_a_kafka_has_the_topics_that_its_system_declares() -> None:
+    plain = system("kafka")
+    declared = replace(plain, engines=(replace(plain.engines[0], topics={"letters": 2, "parcels": 7}),))
+    with started(declared) as live:
+        live.ready()
+        with producer(live.url("user-one->store")) as client:
+            known = client.list_topics(timeout=10).topics
+            assert {name: len(topic.partitions) for name, topic in known.items()} == {"letters": 2, "parcels": 7}
+            produced(client, "others", "made as it is first used")
+            assert len(client.list_topics("others", timeout=10).topics["others"].partitions) == 4
 
 
 def test_how_far_a_group_is_behind_is_watched() -> None:

@@ -39,6 +39,10 @@ role = "stub"
 kind = "redis"
 restart = "never"
 
+[engine.log]
+kind = "kafka"
+topics = { "shop.events" = 6, mail = 1 }
+
 [[link]]
 from = "client"
 to = "orders"
@@ -96,7 +100,10 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
     assert (system.links[2].protocol, system.links[2].variable) == ("tcp", "ORDERS_ADMIN_URL")
     assert system.entities == (Entity(name="order", states={"pending": "going-on", "paid": "good"}),)
     assert mail == Service(name="mail", address="127.0.0.1:4711", role="stub", ready="tcp")
-    assert system.engines == (Engine(name="redis", kind="redis", restart="never"),)
+    assert system.engines == (
+        Engine(name="redis", kind="redis", restart="never"),
+        Engine(name="log", kind="kafka", topics={"shop.events": 6, "mail": 1}),
+    )
     assert system.links[1] == Link(source="orders", target="redis", protocol="redis", suffix="/0")
     assert system.links[1].variable == "REDIS_URL"
     assert system.journeys[0].requests[0] == Request(
@@ -114,6 +121,10 @@ def test_a_file_becomes_a_system(tmp_path: Path) -> None:
         ),
         ('dir = "orders"', "dir = 3", "my-shop.toml: [service.orders] dir: expected a string, got a whole number"),
         ('dir = "orders"', 'dir = "gone"', "my-shop.toml: [service.orders] dir: there is no folder"),
+        ("mail = 1", "mail = 0", "my-shop.toml: [engine.log] topics: mail has 1 to 100 partitions, not 0"),
+        ("mail = 1", "mail = true", "my-shop.toml: [engine.log] topics: mail has 1 to 100 partitions, not True"),
+        ("mail = 1", '"my mail" = 1', "my-shop.toml: [engine.log] topics: 'my mail' is not the name of a topic"),
+        ('restart = "never"', "topics = { a = 1 }", "[engine.redis] topics: an engine of the kind redis has no topics"),
         ('kind = "redis"', "", "my-shop.toml: [engine.redis] kind: missing"),
         ('kind = "redis"', 'kind = "rediss"', "my-shop.toml: [engine.redis] kind: 'rediss' is none of"),
         ('from = "orders"', 'from = "order"', '[[link]] 2 from: no service is named "order"; did you mean "orders"?'),
