@@ -57,9 +57,9 @@ def _rename(region: str) -> Journey:
 
 def _travel() -> Journey:
     """Somebody gives one name here and another one there."""
-    here, there = (_name(region, "traveller-{n}", f"Traveller of {region}") for region in RESIDENTS)
+    here, there = _name(PRIMARY, "traveller-{n}", "Aziz"), _name(OTHER, "traveller-{n}", "Bobur")
     return Journey(name="travel", weight=0, requests=(here, there))
 
 
 def _name(region: str, user: str, name: str) -> Request:
-    return Request(method="PUT", service=region, path=f"/users/{user}", json={"name": f"{name}, {{n}}"})
+    return Request(method="PUT", service=region, path=f"/users/{user}", json={"name": f"{name} {{n}}"})
