@@ -11,7 +11,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from lab.course import systems
-from lab.journal.event import Event, Note
+from lab.journal.event import Event, Flow, Note
 from lab.journal.query import decode
 from lab.journal.window import Measured, window
 from lab.system.model import System
@@ -30,6 +30,9 @@ class Played:
 
     def notes(self, topic: str) -> list[Note]:
         return [event for event in self.events if isinstance(event, Note) and event.topic == topic]
+
+    def flows(self, link: str) -> list[Flow]:
+        return [event for event in self.events if isinstance(event, Flow) and event.link == link]
 
     def measure(self, name: str, since: float = 0.0) -> Measured:
         """What that measure says of the scenario from `since` on, in seconds from its beginning. What comes after it is

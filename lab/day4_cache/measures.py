@@ -40,6 +40,11 @@ def p50(seen: Window) -> float:
     return quantile((flow.ms for flow in seen.flows("client->*", READ)), 0.5)
 
 
+def p95(seen: Window) -> float:
+    """Milliseconds that 95 of 100 of the visitors' reads took at most."""
+    return quantile((flow.ms for flow in seen.flows("client->*", READ)), 0.95)
+
+
 def p99(seen: Window) -> float:
     """Milliseconds that 99 of 100 of the visitors' reads took at most."""
     return quantile((flow.ms for flow in seen.flows("client->*", READ)), 0.99)

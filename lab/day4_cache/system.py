@@ -13,7 +13,7 @@ PRODUCTS = range(2, 61)
 """Those that visitors browse. Product 1 is on the front page: it is looked at when a scenario says so."""
 GHOSTS = range(9001, 9004)
 """Ids that no product has, and that a link somewhere leads to."""
-NUMBERS = {"one": 1, "three": 3, "eight": 8, "forty": 40}
+NUMBERS = {"one": 1, "three": 3, "eight": 8, "twenty": 20, "forty": 40}
 SWITCHES = {"single-flight": "SINGLE_FLIGHT", "jitter": "JITTER", "negative": "NEG_TTL_S"}
 
 
@@ -22,11 +22,19 @@ def system(*, shape: str, prefer: str, **cached: Any) -> System:
 
 
 def cache(
-    *, strategy: str, invalidate: str, redis_client: str, replicas: str, workers: str, without: tuple[str, ...]
+    *,
+    strategy: str,
+    invalidate: str,
+    redis_client: str,
+    replicas: str,
+    workers: str,
+    pool: str,
+    without: tuple[str, ...],
 ) -> System:
     env = {
         "STRATEGY": "cache-aside-hasty" if invalidate == "before" else strategy,
         "WORKERS": str(NUMBERS[workers]),
+        "ORIGIN_POOL": str(NUMBERS[pool]),
         **{SWITCHES[word]: "0" for word in without},
         **({"REDIS_TIMEOUT_MS": "0"} if redis_client == "default" else {}),
     }

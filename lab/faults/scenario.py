@@ -18,7 +18,7 @@ form), `heal` one (the kind and target of an earlier step's, or `all`), set the 
 once ("report x3"), `scale` a service ("catalog 3"), `act` on a process ("restart broker"; "restart users-1 VERSION=2"
 starts it with that variable, which is a deploy), and `ask` before it does (see lab.faults.question). A step with
 `hidden = ["FAULT", ...]` begins one of these faults, drawn from the run's seed, and nobody is told of it until a step
-has `reveal = true`, or the run ends.
+has `reveal = true`, or the run ends. From a step with a `curve` on, the rates are points of a curve of that name.
 `say` tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
 `{charges}` in it is what that measure of the day has seen since the last disturbance, or since the second that the
 step's `since` names.
@@ -69,6 +69,8 @@ class Cue:
     """A journey, and how many visitors make it at once."""
     scale: tuple[str, int] | None = None
     """A replicated service, and how many instances it has from then on."""
+    curve: str | None = None
+    """What the curve is called whose points the rates from then on are; empty: none any more."""
     ask: Question | None = None
     since: float | None = None
     hidden: tuple[str, ...] = ()
@@ -182,6 +184,7 @@ class _Reader(Reader):
             act=self.words_of(place, table, "act"),
             send=self.visitors(place, table),
             scale=self.instances(place, table),
+            curve=self.curve(place, table),
             ask=self.question(place, table),
             since=self.number(place, table, "since"),
             hidden=self.words(place, table, "hidden"),
@@ -225,6 +228,11 @@ class _Reader(Reader):
             return None
         name, number = text.split()
         return name, int(number)
+
+    def curve(self, place: str, table: Table) -> str | None:
+        if "curve" not in table:
+            return None
+        return self.said(place, table, "curve") if table["curve"] is not False else ""
 
     def question(self, place: str, table: Table) -> Question | None:
         if not (asked := self.get(place, table, "ask", dict, {})):

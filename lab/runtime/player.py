@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from lab.faults.question import Question
 from lab.faults.scenario import Cue, Scenario
 from lab.faults.text import FaultError
+from lab.journal.curves import CURVE
 from lab.journal.event import Event, Note
 from lab.journal.window import Measured, worded
 from lab.locale import tr
@@ -71,6 +72,7 @@ class Player:
         self._began = self._disturbed = self._clock()
         self._seen: dict[str, Measured] = {}
         """By the question's id."""
+        self._curve = ""
 
     async def play(self, scenario: Scenario) -> None:
         """Play from now to the end. A step that cannot be done is told, and the rest goes on.
@@ -117,6 +119,7 @@ class Player:
             self._disturbed = self._clock()
         if cue.reveal:
             self._faults.reveal()
+        self._mark(cue)
         if cue.heal is not None:
             self._heal(cue.heal)
         if cue.rate is not None:
@@ -162,6 +165,15 @@ class Player:
         for fault in self._faults.status():
             if what == "all" or (fault.owner == OWNER and fault.text.startswith(what)):
                 self._faults.heal(fault.id)
+
+    def _mark(self, cue: Cue) -> None:
+        """Have it in the journal that a point of a curve begins, or that no more do (see lab.journal.curves)."""
+        if cue.curve is None and (cue.rate is None or not self._curve):
+            return
+        self._curve = cue.curve if cue.curve is not None else self._curve
+        text = tr("measured: {curve}, {rate:g} visitors a second", curve=self._curve, rate=cue.rate or 0)
+        text = text if self._curve else tr("measured to the end")
+        self._emit(Note(topic=CURVE, text=text, data={"curve": self._curve, "rate": cue.rate}))
 
     def _tell(self, text: str, **data: object) -> None:
         self._emit(Note(topic="scenario", text=text, data=data))

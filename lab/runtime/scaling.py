@@ -99,6 +99,8 @@ class Scaling:
         if leaving := self._leaving.pop(instance, None):
             await asyncio.wait([leaving])
         self._wiring.ports[instance] = {endpoint: self._ports.take() for endpoint in service.endpoints}
+        if told := self._wiring.overrides.get(after):
+            self._wiring.overrides[instance] = dict(told)
         await self._taps.open_for(instance)
         self._supervisor.add(specs.service_spec(service, instance, self._wiring, self._ports), after)
 
@@ -116,4 +118,5 @@ class Scaling:
         await self._taps.close_for(instance)
         for port in self._wiring.ports.pop(instance).values():
             self._ports.release(port)
+        self._wiring.overrides.pop(instance, None)
         self._emit(Process(source=instance, state="removed", asked=True))

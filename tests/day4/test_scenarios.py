@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.journal.curves import curves
 from lab.journal.event import Flow, Log
 from lab.journal.staleness import Staleness
 from tests.playing import Played, play
@@ -106,12 +107,25 @@ def test_what_is_written_behind_is_lost_with_the_process(tmp_path: Path) -> None
     assert _waiting(behind) == 0
 
 
-def test_hands_are_had_in_one_process_or_in_several(tmp_path: Path) -> None:
-    (few,) = play(tmp_path / "a", "day4", "scaling").answers
-    (wide,) = play(tmp_path / "b", "day4", "scaling", replicas="three").answers
-    (tall,) = play(tmp_path / "c", "day4", "scaling", workers="eight").answers
-    assert 1.2 * float(few) < float(wide) < 18
-    assert 1.2 * float(few) < float(tall) < 18
+def test_taller_then_wider_answers_more_and_only_the_first_is_noticed(tmp_path: Path) -> None:
+    played = play(tmp_path, "day4", "scaling")
+    answered, taller, wider = played.answers
+    assert (taller, wider) == ("yes", "no")
+    one, tall, wide = curves(played.events).values()
+    assert [point.rate for point in one] == [4, 8, 12]
+    assert float(answered) < 10, "of twelve"
+    best = [max(point.throughput for point in curve) for curve in (one, tall, wide)]
+    assert best[1] > 1.8 * best[0]
+    assert best[2] > 1.2 * best[1]
+    assert one[-1].p95 > 2 * one[0].p95, "past its capacity it answers no more, only later"
+    assert {flow.target for flow in played.flows("client->catalog")} == {"catalog-1", "catalog-2", "catalog-3"}
+
+
+def test_the_narrowest_place_decides(tmp_path: Path) -> None:
+    (narrow,) = play(tmp_path / "a", "day4", "pool").answers
+    (wide,) = play(tmp_path / "b", "day4", "pool", pool="three").answers
+    assert float(narrow) < 10, "a call takes more than 100 ms"
+    assert float(wide) > 1.2 * float(narrow)
 
 
 def test_availability_answers_everybody_and_pays_with_stale_answers_and_conflicts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from lab.journal.event import Flow, Note, Process
@@ -126,6 +127,42 @@ def test_instances_are_added_and_removed_under_traffic_and_nobody_sees_it() -> N
         ]
         states = [event.state for event in live.events() if isinstance(event, Process) and event.source == "front-3"]
         assert states[-3:] == ["stopping", "stopped", "removed"]
+
+
+def test_three_instances_with_few_hands_do_twice_the_work_of_one_at_least() -> None:
+    system = System(
+        name="toy",
+        services=(keeper("front", replicas=1, env={"HANDS": "2"}),),
+        links=(Link(source=CLIENT, target="front", protocol="http"),),
+    )
+    with started(system) as live:
+        live.ready()
+
+        def rate() -> float:
+            """Answers a second while sixty are given."""
+            since = now(live)
+            eventually(lambda: sum(served(live, "client->front", since).values()) >= 60)
+            return sum(served(live, "client->front", since).values()) / (now(live) - since)
+
+        with visited(live.url("client->front"), "/slow?ms=200", count=12) as visitors:
+            eventually(lambda: total(visitors)["200"] > 4)
+            one = rate()
+            live.control.scale("front", 3)
+            live.until("front-2", "ready")
+            live.until("front-3", "ready")
+            three = rate()
+        assert one < 11, "two hands of 200 ms"
+        assert three > 2 * one
+        assert set(total(visitors)) == {"200"}
+
+
+def test_an_instance_is_told_what_the_one_before_it_was_told() -> None:
+    with started(SYSTEM) as live:
+        live.ready()
+        live.control.set_environment("back-1", {"INSTANCE_ID": "told"})
+        live.control.scale("back", 2)
+        url = live.until("back-2", "ready").url
+        assert httpx.get(f"{url}/hello").json() == "told"
 
 
 def test_who_leaves_answers_first_what_it_was_asked() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lab.cli.output import out, paint, span, table
+from lab.cli.run import curves
 from lab.faults.catalogue import toll
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.summary import LinkSummary
@@ -42,6 +43,7 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     for line in _lines(picture):
         out(line)
     _side_by_side(record)
+    curves.tell(record)
     for line in _told(picture, record):
         out(line)
     if picture.entity_counts:

@@ -38,6 +38,8 @@ class Settings(ServiceSettings):
     """0: what the client's own defaults are."""
     workers: int = 40
     """Requests that are worked on at one time; the others wait for their turn."""
+    origin_pool: int = 20
+    """Connections to the origin, and so calls to it at one time."""
     jitter: int = 1
     single_flight: int = 1
 
@@ -50,7 +52,7 @@ class Change(BaseModel):
 def create_app(settings: Settings) -> FastAPI:
     if settings.strategy not in STRATEGIES:
         raise SettingsError(f"STRATEGY={settings.strategy!r} is not one of {', '.join(STRATEGIES)}")
-    origin = Origin(settings.origin_url)
+    origin = Origin(settings.origin_url, connections=settings.origin_pool)
     cache = Cache(
         settings.redis_url,
         ttl=settings.cache_ttl_s,

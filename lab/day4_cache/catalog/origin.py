@@ -21,10 +21,11 @@ class Unavailable(Exception):
 
 
 class Origin:
-    """At most 20 calls are under way at one time; whoever finds no place within 3 s is refused."""
+    """At most so many calls are under way at one time as there are `connections`; whoever finds none free within 3 s
+    is refused."""
 
-    def __init__(self, url: str) -> None:
-        self._client = http_client(url, connect=3.0, read=4.0)
+    def __init__(self, url: str, *, connections: int = 20) -> None:
+        self._client = http_client(url, connect=3.0, read=4.0, connections=connections)
 
     def read(self, product_id: str) -> Product | None:
         """Raises Unavailable."""

@@ -3,7 +3,7 @@ ready."""
 
 from __future__ import annotations
 
-import time
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,15 @@ from lab.chassis.web import create_app as web_app
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
     provider_url: str = ""
+    hands: int = 40
+    """Slow requests that it works on at a time."""
     doors: str = ""
     """A folder: an instance is not ready while there is a file of its name."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     provider = http_client(settings.provider_url) if settings.provider_url else None
+    hands = asyncio.Semaphore(settings.hands)
     door = Path(settings.doors or "/nowhere", settings.instance_id)
     app = web_app("keeper", Health(required={"door": lambda: "shut" if door.exists() else None}))
 
@@ -33,8 +36,9 @@ def create_app(settings: Settings) -> FastAPI:
         return settings.instance_id
 
     @app.get("/slow")
-    def slow(ms: float) -> str:
-        time.sleep(ms / 1000)
+    async def slow(ms: float) -> str:
+        async with hands:
+            await asyncio.sleep(ms / 1000)
         return settings.instance_id
 
     @app.get("/call")

@@ -1,0 +1,94 @@
+"""The curves of a run in the terminal, and as a picture in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lab.cli.output import coloured, out, paint, table
+from lab.journal.telling import milliseconds
+from lab.locale import tr
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.journal.curves import Curves
+    from lab.runtime.runs import RunRecord
+
+WIDTH, HEIGHT = 78, 15
+COLOURS = ("cyan", "orange", "green", "magenta", "red", "blue")
+FILE = "curves.svg"
+_ASCII = str.maketrans("┌┐└┘─│┤├┬┴┼·", "++++-|+++++.")
+
+
+def tell(record: RunRecord) -> None:
+    """Draw what the run's scenario measured, if it measured curves, and say where the picture is."""
+    from lab.journal.curves import curves
+    from lab.journal.query import read
+
+    found = curves(read(record.journal))
+    if not found:
+        return
+    for chart in _charts(found):
+        out()
+        out(chart)
+    out()
+    table(
+        ("", tr("visitors a second"), tr("answered"), "P50", "P95", tr("failed")),
+        [
+            (
+                f"{number} {name}",
+                f"{point.rate:g}",
+                f"{point.throughput:.1f}",
+                milliseconds(point.p50),
+                milliseconds(point.p95),
+                str(point.failed),
+            )
+            for number, (name, points) in enumerate(found.items(), 1)
+            for point in points
+        ],
+    )
+    if path := _kept(found, record.folder):
+        out(tr("The same as a picture: {path}", path=paint(str(path), "title")))
+
+
+def _charts(found: Curves) -> Iterator[str]:
+    """Throughput, then latency, over the load. A curve is drawn with its number, so that it needs no colour."""
+    for label, value in ((tr("answered in a second"), "throughput"), (tr("p95, ms"), "p95")):
+        lines = [[(point.rate, getattr(point, value)) for point in points] for points in found.values()]
+        yield _chart(label, lines, diagonal=value == "throughput")
+
+
+def _chart(label: str, lines: list[list[tuple[float, float]]], *, diagonal: bool) -> str:
+    import plotext
+
+    from lab.dashboard.glyphs import wants_ascii
+
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.limit_size(False, False)
+    plotext.plotsize(WIDTH, HEIGHT)
+    if diagonal:  # where everybody is answered
+        most = max((rate for line in lines for rate, _ in line), default=1.0)
+        plotext.plot([0, most], [0, most], marker="·")
+    for number, line in enumerate(lines):
+        rates, values = zip(*line, strict=True)
+        plotext.plot(rates, values, marker=str(number + 1), color=COLOURS[number % len(COLOURS)])
+    plotext.ylim(0)
+    plotext.title(label)
+    plotext.xlabel(tr("visitors a second"))
+    drawn = str(plotext.build())
+    drawn = drawn if coloured() else str(plotext.uncolorize(drawn))
+    drawn = "\n".join(line.rstrip() for line in drawn.rstrip().split("\n"))
+    return drawn.translate(_ASCII) if wants_ascii() else drawn
+
+
+def _kept(found: Curves, folder: Path) -> Path | None:
+    """Where the picture is; None if the folder takes none."""
+    from lab.journal.curves import picture
+
+    try:
+        (folder / FILE).write_text(picture(found), encoding="utf-8")
+    except OSError:
+        return None
+    return folder / FILE
