@@ -44,8 +44,9 @@ def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row
     rows += [(), row((tr(" what proves it"), "title"))]
     rows += [row((f"   {text}", "text")) for text in told[-1:]]
     rows.append(row(tr("   The lists keep everything; Space and , go back in time.")))
-    if following := over.data.get("next"):
-        rows += [(), row((tr(" what to play next"), "title"))]
-        rows.append(row((f"   lab run {system.name} --scenario {following}", "key")))
+    following = over.data.get("next")
+    if following or system.first:
+        command = f"lab run {system.name} --scenario {following}" if following else f"lab days {system.name}"
+        rows += [(), row((tr(" what to play next"), "title")), row((f"   {command}", "key"))]
     name = over.data.get("scenario")  # recordings of earlier versions have none
     return tr("{scenario} is over", scenario=name) if name else over.text, rows

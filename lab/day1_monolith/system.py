@@ -13,6 +13,9 @@ SUMMARIES = {
     "modular": mark("the shop as modules with walls: each has a public face and its own tables, events between them"),
 }
 
+SIDE_BY_SIDE = ("shapes", "endpoints", "flows", "entities", "processes", "logs", "faults", "notes")
+"""The panels where there are two shapes to compare."""
+
 
 def system(*, shape: str, naive: bool) -> System:
     """`monolith` or `modular` alone is called `shop`; of `both` each is called after its shape."""
@@ -27,6 +30,7 @@ def system(*, shape: str, naive: bool) -> System:
         ),
         engines=(Engine(name="db", kind="sql", summary=mark("one database a service")),),
         links=tuple(link for name in shops for link in _links(name)),
+        panels=SIDE_BY_SIDE if shape == "both" else (),
         journeys=tuple(journey for name in shops for journey in _journeys(name, "" if len(shops) == 1 else f"-{name}")),
         entities=(
             Entity(name="user", states={"active": "good"}),

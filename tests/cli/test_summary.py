@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lab.cli.run import summary
 from lab.cli.run.summary import summarise
 from lab.journal.event import Load, Note
 from lab.journal.picture.run import RunPicture
+from lab.runtime.api import RunOptions
 from lab.runtime.runs import list_runs
 from tests.cli.recorded import SHOP, record
 from tests.dashboard import shop
@@ -76,3 +78,16 @@ def test_at_the_end_of_a_scenario_one_reads_what_was_asked_and_how_to_go_on(
     assert "· How many? seen: 2. Twice." in told
     assert "With --predict" in told
     assert f"To play next: lab run {list_runs()[0].system} --scenario cascade" in told
+
+
+def test_without_a_scenario_one_is_offered_and_at_the_end_of_the_last_one_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_HOME", str(tmp_path))
+    record()
+    picture = RunPicture(SHOP)
+    summarise(picture, replace(list_runs()[0], system="day2", options=RunOptions()))
+    assert "A scenario tells a story: lab run day2 --scenario isolation" in capsys.readouterr().out
+    picture.apply(Note(topic="scenario", text="over", data={"over": True, "next": ""}))
+    summarise(picture, replace(list_runs()[0], system="day2"))
+    assert "To play next: lab days day2" in capsys.readouterr().out

@@ -47,10 +47,8 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     for line in _told(picture, record):
         out(line)
     if picture.entity_counts:
-        again = tr("To see it again: lab replay --run {id}    One order: lab trace --run {id}", id=record.id)
-    else:
-        again = tr("To see it again: lab replay --run {id}", id=record.id)
-    out(paint(again, "dim"))
+        out(paint(tr("The story of one order: lab trace --run {id}", id=record.id), "dim"))
+    out(paint(tr("To see it again: lab replay --run {id}", id=record.id), "dim"))
 
 
 def _side_by_side(record: RunRecord) -> None:
@@ -79,12 +77,16 @@ def _side_by_side(record: RunRecord) -> None:
 
 def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
     """What the scenario asked and what was seen, and how to go on from it."""
+    from lab.course import days
+
     answers = [note for note in picture.notes if note.topic == "answer"]
     if answers:
         yield ""
         yield paint(tr("What was asked, and what was seen:"), "title")
     for note in answers:
         yield f"{MARKS[note.data.get('right')]} {note.text}"
+    if not record.options.scenario and record.system in days.names() and (first := days.find(record.system).first):
+        yield tr("A scenario tells a story: {command}", command=f"lab run {record.system} --scenario {first}")
     over = next((note for note in picture.notes if note.topic == "scenario" and note.data.get("over")), None)
     if over is None:
         return
@@ -92,6 +94,8 @@ def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
         yield tr("With --predict the scenario waits for your own answer before each fault.")
     if following := over.data.get("next"):
         yield tr("To play next: {command}", command=f"lab run {record.system} --scenario {following}")
+    elif record.system in days.names():
+        yield tr("To play next: {command}", command=f"lab days {record.system}")
 
 
 def _link(link: LinkSummary) -> tuple[str, ...]:
