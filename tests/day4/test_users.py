@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_the_name_that_goes_is_told() -> None:
         assert (here.kept.name, here.dropped) == ("Botir", "Aziz")
         assert there.kept == here.kept
         assert there.dropped is None, "what it gets has both writes in it: the conflict is settled"
+
+
+def test_whoever_reads_on_while_others_write_misses_nothing() -> None:
+    """A number that is given out before, and committed after, a later one would be skipped for ever."""
+    with stores() as of, ThreadPoolExecutor(8) as pool:
+        source, copy = of["tashkent"], of["samarkand"]
+        writers = [pool.submit(source.write, f"user-{n}", "A name") for n in range(100)]
+        while not all(writer.done() for writer in writers):
+            copy.receive(*source.changes(copy.place(), 7))
+        for writer in writers:
+            writer.result()
+        while page := source.changes(copy.place(), 7)[0]:
+            copy.receive(page, source.changes(copy.place(), 7)[1])
+        assert all(copy.find(f"user-{n}") == source.find(f"user-{n}") is not None for n in range(100))
 
 
 @contextmanager
