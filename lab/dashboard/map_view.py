@@ -238,7 +238,7 @@ def _process(process: ProcessPicture | None, scene: Scene, width: int = 40) -> l
     if opened:
         how = process.breakers[opened[0]]
         bad = mood((), "breaker", how) == "bad"
-        return [state, (tr("breaker {how}", how=how) if bad else how, "bad" if bad else "warn")]
+        return [state, (tr("breaker open") if bad else tr(how), "bad" if bad else "warn")]
     vitals = (scene.vitals or {}).get(process.name)
     cpu = f" {vitals.cpu:.0f}%" if vitals is not None else ""
     if process.role == "engine":

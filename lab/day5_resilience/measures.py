@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from lab.journal.event import FaultChange, Flow, Log
@@ -9,6 +10,9 @@ from lab.journal.window import Window, quantile
 
 A_WHILE = 12.0
 """Seconds within which a job is done, even if its first holder dies."""
+TENTH = 0.1
+"""Seconds in which retries are counted together, to see whether they come in waves."""
+BLOCKS = "·▁▂▃▄▅▆▇█"
 LONG = 1000.0
 """Milliseconds beyond which a visitor calls a page slow."""
 
@@ -41,6 +45,24 @@ def attempts(seen: Window) -> float:
 def amplification(seen: Window) -> float:
     """Attempts on the wire for each call in the code."""
     return attempts(seen) / max(1, calls(seen))
+
+
+def together(seen: Window) -> float:
+    """Retries in the busiest tenth of a second, over their mean."""
+    tenths = _tenths(seen)
+    return round(max(tenths) * len(tenths) / sum(tenths), 1) if tenths else 0
+
+
+def quiet(seen: Window) -> float:
+    """Of a hundred tenths of a second between the first retry and the last, in so many there was none."""
+    tenths = _tenths(seen)
+    return round(100 * tenths.count(0) / max(1, len(tenths)))
+
+
+def waves(seen: Window) -> str:
+    """The retries in each tenth of a second, as blocks."""
+    tenths = _tenths(seen)
+    return "".join(BLOCKS[-(-8 * count // max(tenths))] for count in tenths) or BLOCKS[0]
 
 
 def refused(seen: Window) -> float:
@@ -189,6 +211,19 @@ def _jobs(seen: Window, state: str) -> dict[str, list[Log]]:
         if line.data.get("entity") == "job" and line.data.get("state") == state:
             found.setdefault(str(line.data.get("id")), []).append(line)
     return found
+
+
+def _tenths(seen: Window) -> list[int]:
+    """How many retries of orders went out to users in each tenth of a second, from the first to the last, for those
+    requests that began in the first second."""
+    attempts = sorted((flow.t - (flow.ms or 0.0) / 1000, flow.correlation) for flow in seen.flows("orders->users"))
+    known, retries = set[str](), Counter[int]()
+    for sent, request in attempts:
+        if request in known:
+            retries[int(sent / TENTH)] += 1
+        elif sent < attempts[0][0] + 1:
+            known.add(request)
+    return [retries[tenth] for tenth in range(min(retries), max(retries) + 1)] if retries else []
 
 
 def _created(seen: Window) -> list[Log]:

@@ -17,7 +17,7 @@ def call(t: float, outcome: str, taken: int = 1, neighbour: str = "users") -> Lo
 
 
 def breaker(t: float, state: str) -> Log:
-    data = {"name": "users", "state": state, "seconds": 3.0}
+    data = {"name": "users", "state": state, "seconds": 3.0, "why": "a probe went well"}
     return Log(t=t, source="orders", event="breaker", message="…", data=data)
 
 
@@ -49,13 +49,16 @@ async def test_a_breaker_shows_its_state_and_what_became_of_its_calls(size: tupl
         await pilot.press("1", "enter")
         await until(lambda: "probes" in shown(app, "page"))
         assert "8 attempts" in shown(app, "page")
+        assert "a probe went well" in shown(app, "page")
 
 
 def test_one_breaker_stands_before_all_instances() -> None:
     fold = Breakers()
+    fold.apply(attempt(0.9))  # is seen before its caller says what became of it
     fold.apply(call(1.0, "ok"))
-    fold.apply(Flow(t=1.1, source="orders", target="users-2", link="orders->users-2", protocol="http", op="GET /"))
     assert fold.of["orders", "users"].attempts == 1
+    fold.apply(Flow(t=1.1, source="orders", target="users-2", link="orders->users-2", protocol="http", op="GET /"))
+    assert fold.of["orders", "users"].attempts == 2
 
 
 def test_an_open_breaker_counts_down() -> None:

@@ -46,7 +46,7 @@ def ended(breaker: Breaker, work: Callable[[], str]) -> str:
 
 
 def breaker(states: list[str]) -> Breaker:
-    return Breaker(states.append, window=4, reset=RESET)
+    return Breaker(lambda state, _: states.append(state), window=4, reset=RESET)
 
 
 def test_it_opens_probes_once_and_closes() -> None:
@@ -58,6 +58,19 @@ def test_it_opens_probes_once_and_closes() -> None:
     time.sleep(RESET)
     assert [ended(guard, well), ended(guard, well)] == ["well", "well"]
     assert states == ["closed", "open", "half-open", "open", "half-open", "closed"]
+
+
+def test_each_change_has_its_reason() -> None:
+    reasons: list[str] = []
+    guard = Breaker(lambda _, why: reasons.append(why), window=4, reset=RESET)
+    for _ in range(4):
+        ended(guard, fails)
+    time.sleep(RESET)
+    ended(guard, fails)
+    time.sleep(RESET)
+    ended(guard, well)
+    waited = "0.2 s are over"
+    assert reasons[1:] == ["4 of the last 4 failed", waited, "a probe failed", waited, "a probe went well"]
 
 
 def test_an_error_of_our_own_says_nothing_of_the_neighbour() -> None:

@@ -38,6 +38,16 @@ def test_a_budget_ends_a_retry_storm(tmp_path: Path) -> None:
     assert 2.5 < float(storm) < 5
 
 
+def test_without_jitter_retries_come_in_waves(tmp_path: Path) -> None:
+    played = play(tmp_path / "with", "day5", "waves")
+    bare = play(tmp_path / "without", "day5", "waves", without="jitter")
+    (spread,), (peak,) = played.answers, bare.answers
+    assert float(peak) >= 1.5 * float(spread) > 1
+    assert number(bare, "quiet", 7) >= 2 * number(played, "quiet", 7)
+    assert number(played, "amplification", 7) > 2  # both are the same retries, at other moments
+    assert number(bare, "amplification", 7) > 2
+
+
 def test_a_bulkhead_keeps_other_pages_fast_and_a_fallback_keeps_them_whole(tmp_path: Path) -> None:
     played = play(tmp_path / "with", "day5", "slow-dependency")
     bare = play(tmp_path / "without", "day5", "slow-dependency", without="bulkhead,fallback")

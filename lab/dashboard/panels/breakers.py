@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -37,6 +37,7 @@ class Guard:
     state: str = ""
     since: float = 0.0
     seconds: float = 0.0
+    why: str = ""
     ring: deque[str] = field(default_factory=lambda: deque(maxlen=RING))
     outcomes: dict[str, int] = field(default_factory=dict)
     opened: int = 0
@@ -66,12 +67,14 @@ class Breakers:
 
     def __init__(self) -> None:
         self.of: dict[tuple[str, str], Guard] = {}
+        self._early: Counter[tuple[str, str]] = Counter()
+        """Attempts of callers that have not said anything yet: of a call, its line comes last."""
 
     def apply(self, event: Event) -> None:
         """Take a call, a change of a breaker or an attempt in."""
         if isinstance(event, Flow):
-            if event.role == "call" and (guard := self._caller(event)):
-                guard.attempts += 1
+            if event.role == "call":
+                self._attempt(event)
         elif isinstance(event, Log) and event.event == "breaker":
             self._changed(event)
         elif isinstance(event, Log) and event.event == "call":
@@ -80,18 +83,24 @@ class Breakers:
     def copy(self) -> Breakers:
         other = Breakers()
         other.of = {key: guard.copy() for key, guard in self.of.items()}
+        other._early = self._early.copy()
         return other
 
-    def _caller(self, flow: Flow) -> Guard | None:
-        """Who made this attempt. One breaker stands before all instances of a neighbour."""
-        service = _INSTANCE.sub("", flow.target)
-        return self.of.get((flow.source, flow.target)) or self.of.get((flow.source, service))
+    def _attempt(self, flow: Flow) -> None:
+        """One breaker stands before all instances of a neighbour."""
+        key = flow.source, flow.target
+        if key not in self.of:
+            key = flow.source, _INSTANCE.sub("", flow.target)
+        if guard := self.of.get(key):
+            guard.attempts += 1
+        elif key in self._early or len(self._early) < MOST:
+            self._early[key] += 1
 
     def _changed(self, line: Log) -> None:
         guard, state = self._guard(line, "name"), str(line.data.get("state", ""))
         if guard and state in STATES:
             guard.state, guard.since = state, line.t
-            guard.seconds = _number(line, "seconds")
+            guard.seconds, guard.why = _number(line, "seconds"), str(line.data.get("why") or "")
             guard.opened += state == "open"
             guard.probes += state == "half-open"
 
@@ -105,7 +114,7 @@ class Breakers:
     def _guard(self, line: Log, of: str) -> Guard | None:
         key = line.source, str(line.data.get(of, ""))
         if key not in self.of and key[1] and len(self.of) < MOST:
-            self.of[key] = Guard(*key)
+            self.of[key] = Guard(*key, attempts=self._early.pop(key, 0))
         return self.of.get(key)
 
 
@@ -177,6 +186,7 @@ def _detail(guard: Guard, view: View) -> tuple[str, list[Row]]:
     ]
     pairs = [
         (tr("breaker"), state),
+        (tr("why"), guard.why),
         (tr("opened"), f"{guard.opened}×"),
         (tr("probes"), str(guard.probes)),
         (tr("calls"), str(guard.calls)),

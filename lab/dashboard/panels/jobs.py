@@ -112,12 +112,13 @@ def _items(view: View) -> Sequence[Job]:
     ]
 
 
-def _tally(view: View) -> Row:
-    """`◐ 2 held  ◌ 4 queued  ✕ 0 dead  ● 31 done`."""
+def _tally(view: View, *, some: bool = False) -> Row:
+    """`◐ 2 held  ◌ 4 queued  ✕ 0 dead  ● 31 done`; or only those of which there are `some`."""
     jobs: Jobs = view.fold
     parts = [
         (f"{sign} {jobs.counts[state]} {tr(word)}  ", style if jobs.counts[state] else "dim")
         for state, (sign, word, style) in STATES.items()
+        if jobs.counts[state] or not some
     ]
     return row((" ", "text"), *parts)
 
@@ -185,7 +186,7 @@ def _side(view: View, width: int, height: int) -> list[Row]:
         return []
     held = [job for job in _items(view) if job.state == "running"]
     lines = [row((f" {fit(job.id, 8)} ", "text"), _who(job, view)) for job in held]
-    return [clip(line, width) for line in (_tally(view), *lines)][:height]
+    return [clip(line, width) for line in (_tally(view, some=True), *lines)][:height]
 
 
 PANEL = Panel(

@@ -22,7 +22,8 @@ class CircuitOpen(Exception):
 
 class Breaker:
     """Guards the calls of one neighbour: opens when so large a share (`failing`) of its last `window` calls failed, for
-    `reset` seconds, and then lets `probes` calls at a time try whether it is well again.
+    `reset` seconds, and then lets `probes` calls at a time try whether it is well again. `on_change` hears of every new
+    state, and why.
 
     The clock is monotonic: a wall clock that is set back would keep a breaker open for an hour. The lock is held for
     the bookkeeping only, never for the call, or calls would queue in the breaker that can run side by side.
@@ -30,7 +31,7 @@ class Breaker:
 
     def __init__(
         self,
-        on_change: Callable[[State], None],
+        on_change: Callable[[State, str], None],
         *,
         window: int = 20,
         failing: float = 0.75,
@@ -44,7 +45,7 @@ class Breaker:
         self._outcomes: deque[bool] = deque(maxlen=window)
         self._in_flight = 0
         self._open_until = 0.0
-        on_change(self._state)
+        on_change(self._state, "it begins so")
 
     def call(self, work: Callable[[], T]) -> T:
         """The result of `work`, or CircuitOpen without having called it."""
@@ -63,7 +64,7 @@ class Breaker:
     def _admit(self) -> int:
         with self._lock:
             if self._state == "open" and time.monotonic() >= self._open_until:
-                self._become("half-open")
+                self._become("half-open", f"{self._reset:g} s are over")
             if self._state == "open" or (self._state == "half-open" and self._in_flight >= self._probes):
                 raise CircuitOpen
             self._in_flight += 1
@@ -78,17 +79,17 @@ class Breaker:
                 return
             self._outcomes.append(failed)
             if self._state == "half-open":
-                self._become("open" if failed else "closed")
+                self._become("open" if failed else "closed", "a probe failed" if failed else "a probe went well")
             elif len(self._outcomes) == self._outcomes.maxlen and self._too_many():
-                self._become("open")
+                self._become("open", f"{sum(self._outcomes)} of the last {len(self._outcomes)} failed")
 
     def _too_many(self) -> bool:
         return sum(self._outcomes) >= self._failing * len(self._outcomes)
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: State, why: str) -> None:
         self._state = state
         self._term += 1
         self._in_flight = 0
         self._outcomes.clear()
         self._open_until = time.monotonic() + self._reset
-        self._on_change(state)
+        self._on_change(state, why)

@@ -38,11 +38,19 @@ class Neighbour:
     """Share one between all threads: its breaker, budget and slots are about all calls together."""
 
     def __init__(
-        self, name: str, url: str, on: Protections, *, timeout: float = 1.0, attempts: int = 1, slots: int = 0
+        self,
+        name: str,
+        url: str,
+        on: Protections,
+        *,
+        timeout: float = 1.0,
+        attempts: int = 1,
+        base: float = 0.05,
+        slots: int = 0,
     ) -> None:
         self.name = name
         self._client = http_client(url, read=timeout, connections=64)
-        self._policy = Policy(attempts=attempts, jitter=on.jitter)
+        self._policy = Policy(attempts=attempts, base=base, jitter=on.jitter)
         self._once = Policy(jitter=on.jitter)
         self._budget = Budget() if on.retry_budget else None
         self._breaker = Breaker(self._changed, reset=RESET) if on.breaker else None
@@ -126,16 +134,17 @@ class Neighbour:
             )
         return answer
 
-    def _changed(self, state: State) -> None:
+    def _changed(self, state: State, why: str) -> None:
         metrics.STATE.labels(self.name).set(_CODES[state])
         metrics.TRANSITIONS.labels(self.name, state).inc()
         line = {"event": "breaker", "name": self.name, "state": state}
         log.log(
             logging.INFO if state == "closed" else logging.WARNING,
-            "the breaker of %s is %s",
+            "the breaker of %s is %s: %s",
             self.name,
             state,
-            extra={"fields": {**line, "seconds": RESET}},
+            why,
+            extra={"fields": {**line, "why": why, "seconds": RESET}},
         )
 
 

@@ -35,6 +35,8 @@ class Settings(ServiceSettings):
     database_url: str
     users_url: str
     without: str = ""
+    retry_base_ms: int = 50
+    """The step of pauses between attempts, which doubles."""
 
 
 class OrderRequest(BaseModel):
@@ -59,7 +61,7 @@ class OrdersOf(BaseModel):
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     on = Protections.without(settings.without)
-    users = Neighbour("users", settings.users_url, on, timeout=1.0, attempts=4)
+    users = Neighbour("users", settings.users_url, on, attempts=4, base=settings.retry_base_ms / 1000)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
