@@ -19,6 +19,8 @@ from lab.system.model import CLIENT
 
 STORY_LINES = 20
 """Lines a second at most for the story being told."""
+ASIDE_LINES = 2
+"""Of these, lines a second at most for what carries no id, as commands of a cache do: whose they are nobody knows."""
 TROUBLE_LINES = 5
 """Lines a second at most for what went wrong elsewhere."""
 STORY_SECONDS = 3.0
@@ -52,7 +54,7 @@ class Narrator:
     def __init__(self, *, stories: bool = True) -> None:
         self._stories = stories
         self._second = 0
-        self._story_left = STORY_LINES
+        self._story_left, self._aside_left = STORY_LINES, ASIDE_LINES
         self._trouble_left = TROUBLE_LINES
         self._skipped: Counter[str] = Counter()
         self._focus = ""
@@ -84,7 +86,8 @@ class Narrator:
             return []
         lines = self._count()
         self._second = int(t)
-        self._story_left, self._trouble_left = STORY_LINES, TROUBLE_LINES
+        self._story_left, self._aside_left = STORY_LINES, ASIDE_LINES
+        self._trouble_left = TROUBLE_LINES
         return lines
 
     def _count(self) -> list[str]:
@@ -131,7 +134,9 @@ class Narrator:
             return flow_words(flow) if self._spend_trouble(ours) else self._skip(flow.outcome)
         if flow.role == "ack":
             return ""
-        return flow_words(flow) if ours and self._spend_story() else self._skip("flow")
+        aside = self._stories and not (flow.correlation or flow.message)
+        told = ours and (not aside or self._spend_aside()) and self._spend_story()
+        return flow_words(flow) if told else self._skip("flow")
 
     def _log(self, log: Log) -> str:
         if log.event == "breaker":
@@ -185,6 +190,10 @@ class Narrator:
     def _spend_story(self) -> bool:
         self._story_left -= 1
         return self._story_left >= 0
+
+    def _spend_aside(self) -> bool:
+        self._aside_left -= 1
+        return self._aside_left >= 0
 
     def _spend_trouble(self, ours: bool) -> bool:
         if ours and self._spend_story():

@@ -166,6 +166,22 @@ def test_one_story_is_told_whole_and_the_others_are_counted() -> None:
     ]
 
 
+def test_what_carries_no_id_does_not_drown_the_story() -> None:
+    commands: list[Event] = [
+        Flow(t=1 + n / 100, source="catalog", target="redis", protocol="redis", op=f"GET {n}", status="hit", ms=0.2)
+        for n in range(20)
+    ]
+    lines = told([*commands[:10], http(1.1, "a"), *commands[10:]])
+    assert lines == [
+        "catalog asked redis GET 0: hit in 0.2 ms",
+        "catalog asked redis GET 1: hit in 0.2 ms",
+        "client asked orders POST /orders: 201 in 12 ms",
+        "... 18 more exchanges went well",
+    ]
+    narrator = Narrator(stories=False)
+    assert len([line for command in commands for line in narrator.tell(command)]) == 20
+
+
 def test_without_stories_every_exchange_is_told() -> None:
     narrator = Narrator(stories=False)
     lines = [line for n in range(5) for line in narrator.tell(http(1 + n / 100, f"c{n}"))]
