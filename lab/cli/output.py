@@ -56,6 +56,14 @@ HEADS = (
     mark("WHERE AND WHY"),
     mark("QUEUE"),
     mark("NAME"),
+    mark("WHAT MUST HOLD"),
+    mark("CHECKED"),
+    mark("BROKE"),
+    mark("OWED"),
+    mark("ASKED"),
+    mark("FAILED"),
+    mark("SLOW"),
+    mark("SPENT"),
 )
 """The headings of table columns."""
 NARROWEST = 24

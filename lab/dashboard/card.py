@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab.dashboard import bars
 from lab.dashboard.rows import Row, row
 from lab.journal.event import Note
@@ -23,8 +25,8 @@ def ends(note: Note) -> bool:
     return note.topic == "scenario" and bool(note.data.get("over"))
 
 
-def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row]]:
-    """Title and rows of the card for a scenario that ended with this note."""
+def card(over: Note, picture: RunPicture, system: System, seen: Sequence[Row] = ()) -> tuple[str, list[Row]]:
+    """Title and rows of the card for a scenario that ended with this note; `seen` are what panels add to it."""
     told = [note.text for note in picture.notes if note.topic == "scenario" and not ends(note)]
     rows: list[Row] = [row((tr(" what was asked"), "title"))]
     answers = [note for note in picture.notes if note.topic == "answer"]
@@ -41,6 +43,7 @@ def card(over: Note, picture: RunPicture, system: System) -> tuple[str, list[Row
     for kind, counts in picture.entity_counts.items():
         ended = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         rows.append(row((f"   {tr('{entity}s', entity=kind)}: {ended}", "text")))
+    rows += seen
     rows += [(), row((tr(" what proves it"), "title"))]
     rows += [row((f"   {text}", "text")) for text in told[-1:]]
     rows.append(row(tr("   The lists keep everything; Space and , go back in time.")))

@@ -72,6 +72,8 @@ class Panel:
     """What stands beside the tabs."""
     side: Callable[[View, int, int], list[Row]] = _nothing
     """The short form for the column at the side: at most so many rows for a width and a height; none is no form."""
+    card: Callable[[View], list[Row]] = _nothing
+    """What it adds to the card at the end of a scenario."""
     stream: bool = False
     """Whether the list grows at its end, can be filtered and is read in the order of time; its fold can `narrow`."""
     picks: Callable[[Any], str] = lambda _: ""

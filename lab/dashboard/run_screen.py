@@ -298,7 +298,8 @@ class RunScreen(Screen[None]):
         run = self.run
         if not (self._carded or self._asking or run.held) and (over := due(run.picture)):
             self._carded = True
-            self._page(*card(over, run.picture, run.system))
+            seen = [line for panel in run.panels for line in panel.card(self.desk.view(panel))]
+            self._page(*card(over, run.picture, run.system, seen))
 
     def _show_question(self) -> None:
         """A question that waits stands over the screen until it is answered."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from lab.journal.budget import budget
 from lab.journal.event import Flow, Log
+from lab.journal.invariants import invariants
 from lab.journal.window import Window, quantile
 
 LONG_AGO = 3.0
@@ -203,6 +205,48 @@ def star_reads(seen: Window) -> float:
     """How often the database was read for the one user for whom it was read most."""
     wanted = Counter(line.data["id"] for line in seen.logs("database-read", "users"))
     return max(wanted.values(), default=0)
+
+
+def faults(seen: Window) -> float:
+    """Faults that there were."""
+    return len(budget(seen.events).faults)
+
+
+def noticed_faults(seen: Window) -> float:
+    """Those of them that visitors noticed: a request failed meanwhile, or took too long."""
+    return sum(spent.bad > 0 for spent in budget(seen.events).faults)
+
+
+def bad(seen: Window) -> float:
+    """Visitors' requests that failed or took too long."""
+    return budget(seen.events).bad
+
+
+def spent(seen: Window) -> float:
+    """Percent of the error budget that is spent."""
+    found = budget(seen.events)
+    return round(found.percent(found.bad))
+
+
+def overspent(seen: Window) -> str:
+    """Whether more of the error budget is spent than there is: `yes` or `no`."""
+    return "yes" if spent(seen) > 100 else "no"
+
+
+def costliest(seen: Window) -> str:
+    """The fault that visitors had most of: by failures first, for what is slow may be the machine."""
+    worst = max(budget(seen.events).faults, key=lambda one: (one.failed, one.slow), default=None)
+    return worst.text if worst and worst.bad else "-"
+
+
+def broken(seen: Window) -> float:
+    """Invariants that were broken."""
+    return sum(not verdict.holds for verdict in invariants(seen.events).verdicts())
+
+
+def owed(seen: Window) -> float:
+    """Payments and mails that are still to come."""
+    return sum(verdict.owed for verdict in invariants(seen.events).verdicts())
 
 
 def _visitors(seen: Window) -> Sequence[Flow]:

@@ -20,6 +20,7 @@ starts it with that variable, which is a deploy), and `ask` before it does (see 
 `hidden = ["FAULT", ...]` begins one of these faults, drawn from the run's seed, and nobody is told of it until a step
 has `reveal = true`, or the run ends. From a step with a `curve` on, the rates are points of a curve of that name.
 `say` tells the reader what to look at: one text, or a text for each language (`say.en`, `say.uz`); so does the title.
+With `[draw]` faults come between the steps that were drawn from the run's seed (see lab.faults.draw).
 `{charges}` in it is what that measure of the day has seen since the last disturbance, or since the second that the
 step's `since` names.
 """
@@ -32,6 +33,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from lab.faults.catalogue import KINDS
+from lab.faults.draw import Draw
 from lab.faults.kind import Kind
 from lab.faults.question import Question
 from lab.faults.text import FaultError
@@ -99,6 +101,7 @@ class Scenario:
     steps: tuple[Cue, ...]
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     next: str = ""
+    draw: Draw | None = None
 
 
 def find(folder: Path, name: str) -> Scenario:
@@ -147,7 +150,7 @@ class _Reader(Reader):
     """Turns the tables into a Scenario."""
 
     def scenario(self, name: str, data: Table) -> Scenario:
-        self.known("", data, ("title", "duration", "rate", "next", "settings", "step"))
+        self.known("", data, ("title", "duration", "rate", "next", "settings", "draw", "step"))
         duration = self.number("", data, "duration", required=True)
         steps = [self.cue(f"[[step]] {i}", table) for i, table in self.rows("", data, "step")]
         self.in_order(steps, duration)
@@ -159,6 +162,20 @@ class _Reader(Reader):
             steps=tuple(steps),
             settings=self.settings("settings", data),
             next=self.words_of("", data, "next") or "",
+            draw=self.draw(data, duration),
+        )
+
+    def draw(self, data: Table, duration: float | None) -> Draw | None:
+        if not (table := self.get("", data, "draw", dict, {})):
+            return None
+        self.known("draw", table, tuple(field.name for field in fields(Draw)))
+        since, until, every, lasting = (
+            self.number("draw", table, key, required=True) or 0.0 for key in ("since", "until", "every", "lasting")
+        )
+        if not since <= until <= (duration or until) or not 0 < lasting < every:
+            self.problem("draw", tr("expected since <= until <= duration, and lasting < every"))
+        return Draw(
+            since=since, until=until, every=every or 1.0, lasting=lasting, spare=self.words("draw", table, "spare")
         )
 
     def settings(self, key: str, data: Table, place: str = "") -> dict[str, tuple[str, ...]]:

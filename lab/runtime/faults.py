@@ -9,6 +9,7 @@ from typing import cast
 
 from lab.faults import aim
 from lab.faults.catalogue import KINDS, effect
+from lab.faults.draw import Draw, drawn
 from lab.faults.fault import Fault
 from lab.faults.plan import Plan
 from lab.faults.text import FaultError, parse
@@ -43,6 +44,10 @@ class Faults:
     def hide(self, texts: Sequence[str], owner: str) -> None:
         """Begin one of these, drawn from the run's seed, and tell nobody. Raises as `add` does."""
         self._begin(Random(f"{self.plan.seed}/hidden").choice(texts), owner, hidden=True)
+
+    def drawn(self, draw: Draw) -> list[tuple[float, str]]:
+        """When which fault of a scenario's draw begins, from the run's seed."""
+        return drawn(draw, self._system(), self.plan.seed)
 
     def reveal(self) -> None:
         """Tell of what was hidden."""

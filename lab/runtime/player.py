@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from operator import itemgetter
 from string import Formatter
@@ -30,8 +30,8 @@ READ = 4.0
 HAIR = 0.001
 """Seconds by which a sleep may end too early; what is done then would lie before the stretch that is measured."""
 
-Measure = Callable[[str, float, float], Awaitable[Measured]]
-"""What a measure of the day sees of the run between these two of its seconds."""
+Measure = Callable[[Collection[str], float, float], Awaitable[dict[str, Measured]]]
+"""What measures of the day see of the run between these two of its seconds, by their names."""
 
 
 class Crowd(Protocol):
@@ -89,6 +89,8 @@ class Player:
                 due.append((until, partial(self._answer, cue.ask, cue.at)))
                 if cue.ask.reasons:
                     due.append((until + READ, partial(self._reason, cue.ask)))
+        if scenario.draw:
+            due += [(at, partial(self._disturb, text)) for at, text in self._faults.drawn(scenario.draw)]
         for at, do in sorted(due, key=itemgetter(0)):
             await self._until(at)
             await self._try(do)
@@ -110,7 +112,8 @@ class Player:
     async def _step(self, cue: Cue) -> None:
         since = self._disturbed if cue.since is None else self._began + cue.since
         hides = {"hides": True} if cue.hidden else {}
-        self._tell(await self._filled(cue.say, since, self._clock()), at=cue.at, **hides)
+        found = await self._measure(_named(cue.say), since, self._clock())
+        self._tell(_filled(cue.say, found), at=cue.at, **hides)
         if cue.ask:
             asked = self._clock()
             await self._questions.ask(cue.ask)
@@ -135,6 +138,11 @@ class Player:
         if cue.hidden:
             self._faults.hide(cue.hidden, OWNER)
 
+    async def _disturb(self, text: str) -> None:
+        """A fault that was drawn: the reader hears of it as of any."""
+        self._disturbed = self._clock()
+        self._faults.add(text, OWNER)
+
     def _act(self, action: str, name: str, *variables: str) -> None:
         """Do it to the process, which is told these variables (`VERSION=2`) when it starts the next time."""
         if variables:
@@ -144,21 +152,15 @@ class Player:
 
     async def _answer(self, question: Question, asked: float) -> None:
         since, now = self._began + asked, self._clock()
-        seen = await self._measure(question.answer, since, now)
-        self._questions.answer(question, seen, await self._filled(question.because, since, now))
+        names = {question.answer, *_named(question.because)}
+        found = await self._measure(names, since, now)
+        seen = found[question.answer]
+        self._questions.answer(question, seen, _filled(question.because, found))
         self._seen[question.id] = seen
 
     async def _reason(self, question: Question) -> None:
         if reason := question.reasons.get(str(self._seen.get(question.id)), ""):
             self._tell(reason)
-
-    async def _filled(self, text: str, since: float, until: float) -> str:
-        """The text with what its measures have seen between. All look at the same stretch, or figures that belong
-        together would not agree."""
-        names = {name for _, name, _, _ in Formatter().parse(text) if name}
-        if not names:
-            return text
-        return text.format(**{name: worded(await self._measure(name, since, until)) for name in names})
 
     def _heal(self, what: str) -> None:
         """`all`, or the faults of this scenario whose text begins so."""
@@ -177,3 +179,14 @@ class Player:
 
     def _tell(self, text: str, **data: object) -> None:
         self._emit(Note(topic="scenario", text=text, data=data))
+
+
+def _named(text: str) -> set[str]:
+    """The measures that the text names."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def _filled(text: str, found: Mapping[str, Measured]) -> str:
+    """The text with what its measures have seen. All look at the same stretch, or figures that belong together would
+    not agree."""
+    return text.format(**{name: worded(seen) for name, seen in found.items()}) if _named(text) else text

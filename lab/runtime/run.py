@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from lab.faults.question import Question
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
 from lab.journal.query import read
-from lab.journal.window import Measured, window
+from lab.journal.window import Measured, Window, window
 from lab.locale import tr
 from lab.runtime import deaf, predictions, specs
 from lab.runtime.api import LoadStatus, RunState, RunStatus, ScaleStatus
@@ -186,20 +186,22 @@ class Run:
             raise ActionError(self.journal.error)
         return self.journal.seq
 
-    async def _measure(self, name: str, since: float, until: float) -> Measured:
-        """What the day's measure of that name sees between these seconds of the run. Raises ActionError if there is
-        none."""
+    async def _measure(self, names: Collection[str], since: float, until: float) -> dict[str, Measured]:
+        """What the day's measures of these names see between these seconds of the run. Raises ActionError if there is
+        none of a name. The journal is read once for all of them: while it is, the taps have less of the processor."""
         self.journal.flush()
-        try:
-            measure = resolve_name(f"{self.system.measures}:{name}")
-        except (ImportError, AttributeError, ValueError):
-            raise ActionError(tr("there is no measure {name}", name=name)) from None
+        measures: dict[str, Callable[[Window], Measured]] = {}
+        for name in names:
+            try:
+                measures[name] = resolve_name(f"{self.system.measures}:{name}")
+            except (ImportError, AttributeError, ValueError):
+                raise ActionError(tr("there is no measure {name}", name=name)) from None
 
-        def look() -> Measured:
-            seen: Measured = measure(window(self.system, read(self.journal.path), since, until))
-            return seen
+        def look() -> dict[str, Measured]:
+            seen = window(self.system, read(self.journal.path), since, until)
+            return {name: measure(seen) for name, measure in measures.items()}
 
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(look) if measures else {}
 
     def _keep(self, question: Question, says: str, seen: str, right: bool) -> None:
         predictions.keep(

@@ -47,7 +47,7 @@ def test_a_day_imports_the_chassis_and_its_systems_the_words_for_a_system(graph:
         for module in {package, *graph.find_descendants(package)}:
             may = (package, *MAY_USE, *(MAY_DESCRIBE if describes(module, package, graph) else ()))
             if module == f"{package}.measures":
-                may += ("lab.journal.window", "lab.journal.event", "lab.journal.staleness")
+                may += tuple(f"lab.journal.{one}" for one in ("window", "event", "staleness", "budget", "invariants"))
             for imported in graph.find_modules_directly_imported_by(module):
                 ours = imported.partition(".")[0] == lab.__name__
                 if imported == "textual" or (ours and not any(within(imported, one) for one in may)):

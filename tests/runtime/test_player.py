@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from itertools import count
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
 from lab.faults import scenario
+from lab.journal.window import Measured
 from lab.runtime.player import Player
 
 SCENARIO = """
@@ -29,9 +31,9 @@ def test_an_answer_and_its_reason_look_at_the_same_stretch(tmp_path: Path) -> No
     looked = list[tuple[str, float, float]]()
     seconds = count()
 
-    async def measure(name: str, since: float, until: float) -> float:
-        looked.append((name, since, until))
-        return until
+    async def measure(names: Collection[str], since: float, until: float) -> dict[str, Measured]:
+        looked.extend((name, since, until) for name in names)
+        return dict.fromkeys(names, until)
 
     def now() -> float:
         return float(next(seconds))

@@ -44,6 +44,7 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
         out(line)
     _side_by_side(record)
     curves.tell(record)
+    _promised(record)
     for line in _told(picture, record):
         out(line)
     if picture.entity_counts:
@@ -73,6 +74,32 @@ def _side_by_side(record: RunRecord) -> None:
             out(paint(tr("Who imports whom in {shape} (● through a face, ! around it):", shape=name), "title"))
             for text in drawing:
                 out(f"  {text}")
+
+
+def _promised(record: RunRecord) -> None:
+    """Whether what must hold did, and what faults cost visitors, of a system that shows such panels."""
+    from lab.journal.budget import budget, words
+    from lab.journal.invariants import invariants
+    from lab.journal.query import read
+    from lab.runtime.runs import load
+
+    panels = load(record.folder).system.panels
+    if "invariants" in panels and (verdicts := invariants(read(record.journal)).verdicts()):
+        out()
+        rows = [(tr(one.name), str(one.checked), str(one.broke), str(one.owed)) for one in verdicts]
+        table(
+            ("WHAT MUST HOLD", "CHECKED", "BROKE", "OWED"), rows, {2: ["bad" if one.broke else "" for one in verdicts]}
+        )
+    if "budget" in panels and (found := budget(read(record.journal))).faults:
+        out()
+        costs = [(one.text, str(one.requests), str(one.failed), str(one.slow)) for one in found.faults]
+        spent = [f"{found.percent(one.bad):.0f}%" for one in found.faults]
+        table(
+            ("FAULT", "ASKED", "FAILED", "SLOW", "SPENT"),
+            [(*cost, percent) for cost, percent in zip(costs, spent, strict=True)],
+            {4: ["bad" if one.bad else "good" for one in found.faults]},
+        )
+        out(words(found))
 
 
 def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
