@@ -129,6 +129,29 @@ def test_day4_says_how_it_knows_whose_a_command_of_redis_is(lab: Lab) -> None:
     assert "(by time)" in lab("trace", "second-look").stdout
 
 
+@pytest.mark.parametrize("broker", ["rabbitmq", "kafka"])
+def test_day6_follows_one_order_over_everything(lab: Lab, broker: str) -> None:
+    if broker == "kafka":
+        pytest.importorskip("confluent_kafka")
+    words = ("day6", "--scenario", "order-flow", "--broker", broker, "--json", "--for", "20s")
+    assert lab("run", *words, timeout=170).returncode == 0
+    latest = json.loads(lab("trace", "--json").stdout)["latest"]
+    paid = [one["id"] for one in latest if (one["entity"], one["state"]) == ("payment", "approved")]
+    assert paid, latest
+    steps = traced(lab, paid[0])
+    asked = step(steps, "call", "POST /orders", "gateway")
+    assert step(steps, "call", "POST /orders", "orders")[1]["to"] == "legacy"
+    asking = step(steps, "publish", "payment.requested", "orders")
+    taken = step(steps, "deliver", "payment.requested")
+    wallet = step(steps, "call", "/pay", "payments")
+    depths = [one["depth"] for _, one in (asked, asking, taken, wallet)]
+    assert depths == sorted(set(depths)), "each is below its cause"
+    said = written(steps)
+    assert "users ~1, orders ~1" in said["legacy"], "the wallet and the order, in one transaction"
+    assert "payments +1" in said["payments"]
+    assert {one["by"] for one in steps if one["to"] == "redis"} <= {"alone", "key"}
+
+
 def test_a_trace_that_begins_with_a_traceparent_goes_on_through_the_broker(lab: Lab) -> None:
     assert lab("run", "day3", "--detach", "--rate", "0").returncode == 0
     url = door(lab, "users")

@@ -34,7 +34,7 @@ def _label(width: int) -> int:
 
 def _heading(view: View, width: int) -> list[Row]:
     found: Budget = view.fold
-    heads = (right(tr("asked"), 9), right(tr("failed"), 8), right(tr("slow"), 8), right(tr("spent"), 10))
+    heads = (right(tr("asked"), 9), right(tr("errors"), 8), right(tr("slow"), 8), right(tr("spent"), 10))
     return [
         clip(row((f" {words(found)}", "title")), width),
         clip(_bar(found), width),

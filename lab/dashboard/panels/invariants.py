@@ -9,7 +9,7 @@ from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.journal.invariants import WHY, Invariants, Verdict
 from lab.locale import mark, tr
 
-FIGURES = 34
+FIGURES = 36
 """Cells of the columns with figures."""
 _MARKS = {"holds": "✓", "owed": "…", "broken": "✗"}
 _TONES = {"holds": "ok", "owed": "warn", "broken": "bad"}
@@ -30,7 +30,7 @@ def _label(width: int) -> int:
 
 
 def _heading(_: View, width: int) -> list[Row]:
-    words = (fit("   " + tr("what must hold"), _label(width)), right(tr("checked"), 10), right(tr("broke"), 10))
+    words = (fit("   " + tr("what must hold"), _label(width)), right(tr("checked"), 12), right(tr("broke"), 10))
     return [clip(row(("".join((*words, right(tr("owed"), 12))), "dim")), width)]
 
 
@@ -40,7 +40,7 @@ def _row(verdict: Verdict, _: View, width: int) -> Row:
         row(
             (f" {_MARKS[state]} ", _TONES[state]),
             (fit(tr(verdict.name), _label(width) - 3), "strong" if state != "holds" else "text"),
-            (right(str(verdict.checked), 10), "text"),
+            (right(str(verdict.checked), 12), "text"),
             (right(str(verdict.broke or "-"), 10), "bad" if verdict.broke else "dim"),
             (right(str(verdict.owed or "-"), 12), "warn" if verdict.owed else "dim"),
         ),
