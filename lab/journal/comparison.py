@@ -30,6 +30,8 @@ LABELS: Mapping[str, str] = {
     "memory": mark("memory, MB"),
 }
 """What each figure is called, in the order in which they are told."""
+SELDOM = ("messages", "messages_order", "store")
+"""What a system without a broker or a cache has none of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.cli.run.compare import _candidates as candidates
 from tests import toys
 
 
@@ -83,3 +84,10 @@ def test_what_there_is_to_run_is_listed(tmp_path: Path) -> None:
     (day,) = json.loads(lab(tmp_path, "days", "day9", "--json").stdout)
     assert [one["name"] for one in day["settings"]] == ["lamps", "dim", "without"]
     assert {one["name"]: len(one["questions"]) for one in day["scenarios"]}["restart"] == 2
+
+
+def test_a_value_that_does_not_go_with_what_is_fixed_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [one.name for one in candidates(["day4"], "strategy", None, {"without": "single-flight"})]
+    assert "strategy cache-aside" in found
+    assert "strategy none" not in found
+    assert "left out: --without single-flight makes no sense with --strategy none" in capsys.readouterr().err

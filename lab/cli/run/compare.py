@@ -71,7 +71,6 @@ def compare(
     order, how far a disturbance reaches and how long its traces last, deploy units and memory. Other settings of a day
     hold for all that is compared.
     """
-    from lab.journal import comparison
 
     candidates = list({one.name: one for one in _candidates(days, vary, scenario, settings)}.values())
     if len(candidates) < 2:
@@ -85,18 +84,14 @@ def compare(
     if svg is not None:
         from lab.journal.bars import picture
 
-        svg.write_text(picture({tr(label): _column(found, key) for key, label in comparison.LABELS.items()}))
+        svg.write_text(picture({tr(label): _column(found, key) for key, label in _shown(found)}))
     if as_json:
         import msgspec
 
         data = {name: asdict(figures) for name, figures in found.items()}
         out(msgspec.json.format(msgspec.json.encode(data)).decode())
         return
-    rows = [
-        (tr(label), *map(_told, _column(found, key).values()))
-        for key, label in comparison.LABELS.items()
-        if any(value is not None for value in _column(found, key).values())
-    ]
+    rows = [(tr(label), *map(_told, _column(found, key).values())) for key, label in _shown(found)]
     table(("", *found), rows)
 
 
@@ -120,7 +115,11 @@ def _candidates(days: list[str], vary: str | None, scenario: str | None, fixed: 
             yield Candidate(name, systems.find(name, chosen, scenario))
             continue
         for value in _values(day, vary, scenario):
-            system = systems.find(name, {**chosen, vary: value}, scenario)
+            try:
+                system = systems.find(name, {**chosen, vary: value}, scenario)
+            except known.NotTogether as refused:
+                say(tr("left out: {reason}", reason=refused.what))
+                continue
             told = f"{vary} {system.settings[vary] or '-'}"
             yield Candidate(told if len(days) == 1 else f"{name} {told}", system)
 
@@ -211,6 +210,16 @@ class Memory:
         except ControlError:
             return
         self.most = max(self.most or 0.0, held)
+
+
+def _shown(found: dict[str, Figures]) -> Iterator[tuple[str, str]]:
+    """The figures that are told: those that are known, and of what only some systems have, those that are not zero."""
+    from lab.journal.comparison import LABELS, SELDOM
+
+    for key, label in LABELS.items():
+        values = _column(found, key).values()
+        if any(value is not None and (value or key not in SELDOM) for value in values):
+            yield key, label
 
 
 def _column(found: dict[str, Figures], key: str) -> dict[str, float | None]:
