@@ -8,6 +8,8 @@ from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, Sy
 
 HEARTBEAT = "?heartbeat=5"
 """Seconds. A dead connection is noticed after two of them."""
+TOPICS = {"shop.events": 4}
+"""Events are spread over four partitions, so up to four instances of a service can share them."""
 KINDS = {"rabbitmq": "amqp", "kafka": "kafka"}
 SUMMARIES = {
     "amqp": mark("exchange shop.events and everybody's queues"),
@@ -40,16 +42,14 @@ def system(*, broker: str, transport: str) -> System:
             ),
         ),
         engines=(
-            Engine(name="broker", kind=kind, summary=SUMMARIES[kind]),
+            Engine(name="broker", kind=kind, summary=SUMMARIES[kind], topics=TOPICS if kind == "kafka" else {}),
             Engine(name="redis", kind="redis", summary=mark("copies of users, each with a TTL")),
             Engine(name="db", kind="sql", summary=mark("one database a service")),
         ),
         links=(
             Link(source=CLIENT, target="gateway", protocol="http"),
-            *(
-                Link(source="gateway", target=name, protocol="http", wait="no")
-                for name in ("legacy", "users", "orders")
-            ),
+            Link(source="gateway", target="legacy", protocol="http"),
+            *(Link(source="gateway", target=name, protocol="http", wait="no") for name in ("users", "orders")),
             *(
                 Link(source=name, target="legacy", protocol="http", wait="no")
                 for name in ("users", "orders", "payments")

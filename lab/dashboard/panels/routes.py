@@ -157,7 +157,7 @@ def _detail(route: Route, view: View) -> tuple[str, list[Row]]:
     mode, _ = _mode(route)
     pairs = [
         (tr("who answers"), mode),
-        (tr("since"), figures.age(max(0.0, view.now - route.since))),
+        (tr("unchanged for"), figures.age(max(0.0, view.now - route.since))),
         (tr("new service"), route.new or tr("none yet")),
         *((f"{symbol} {tr(word)}", str(route.answers.get(who, 0))) for who, (symbol, word, _) in ANSWERS.items()),
         (tr("compared"), str(route.compared)),

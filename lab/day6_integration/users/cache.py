@@ -42,6 +42,7 @@ class Cache:
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),  # left to itself redis-py asks ten times more
             protocol=2,  # with 3 redis-py asks on each connection for notices of maintenance, an error on most servers
+            driver_info=None,  # or each connection begins with two commands that say which library this is
             decode_responses=True,
         )
         self._ttl = ttl
