@@ -52,7 +52,9 @@ def test_a_panel_that_is_not_there_is_named_with_those_that_are() -> None:
         find("rates")
 
 
-@pytest.mark.parametrize("name", ["endpoints", "flows", "entities", "queues", "processes", "logs", "faults"])
+@pytest.mark.parametrize(
+    "name", ["endpoints", "flows", "entities", "queues", "sagas", "lanes", "processes", "logs", "faults"]
+)
 def test_a_panel_is_called_as_its_file(name: str) -> None:
     assert find(name).name == name
 

@@ -73,12 +73,11 @@ def tally(view: View) -> Row:
 
 
 def entity_row(entity: EntityPicture, view: View, width: int) -> Row:
-    ident = entity.id if len(entity.id) <= 10 else f"{entity.id[:4]}…{entity.id[-5:]}"
     mood = view.picture.mood(entity.entity, entity.state)
     sign, style = MOODS[mood]
     waited = view.now - entity.since
     line = row(
-        (f" {fit(ident, 10)} ", "text"),
+        (f" {short(entity.id)} ", "text"),
         (f"{sign} {fit(entity.state, 9)} ", style),
     )
     if mood == "going-on":
@@ -93,6 +92,11 @@ def entity_row(entity: EntityPicture, view: View, width: int) -> Row:
     if entity.reason:
         line += ((f" {entity.reason}" if width < 60 else f"  ({entity.reason})", style),)
     return clip(line, width)
+
+
+def short(ident: str) -> str:
+    """An id in ten cells."""
+    return fit(ident if len(ident) <= 10 else f"{ident[:4]}…{ident[-5:]}", 10)
 
 
 def _title(system: System) -> str:
