@@ -9,6 +9,7 @@ from lab.journal.budget import budget
 from lab.journal.event import Flow, Log
 from lab.journal.invariants import invariants
 from lab.journal.window import Window, quantile
+from lab.locale import tr
 
 LONG_AGO = 3.0
 """Seconds within which an order that somebody pays is paid, and its mail sent, where nothing is in the way."""
@@ -242,6 +243,11 @@ def costliest(seen: Window) -> str:
 def broken(seen: Window) -> float:
     """Invariants that were broken."""
     return sum(not verdict.holds for verdict in invariants(seen.events).verdicts())
+
+
+def broke(seen: Window) -> str:
+    """Which invariants those are."""
+    return ", ".join(tr(verdict.name) for verdict in invariants(seen.events).verdicts() if not verdict.holds) or "-"
 
 
 def owed(seen: Window) -> float:

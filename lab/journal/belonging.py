@@ -24,7 +24,7 @@ By = Literal["id", "word", "alone", "key", "meanwhile"]
 
 - `id`: it was seen on the wire, or said in a line, with an id of the story.
 - `word`: a service says so itself, under the story's id, of what no wire shows: a committed transaction.
-- `alone`: it was seen without an id, while its process worked for this story and for nothing else.
+- `alone`: it was seen without an id, while its process worked for this story and nobody else had asked it for anything.
 - `key`: its process worked for others, too; but its key names an id of this story's request, and each of the other
   requests is known to be about another one.
 - `meanwhile`: it happened to the story's processes at that time, to whomever else it may belong.

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field, fields
+from time import monotonic
 
 from lab.journal.event import Event, Flow, Log, Process
 from lab.locale import mark
@@ -25,6 +26,8 @@ EXAMPLES = 5
 """Ids of what broke an invariant that are kept."""
 MAILED = ("user.registered", "order.confirmed", "order.cancelled")
 """Events of which somebody is told by mail."""
+MOMENT = 0.5
+"""Seconds for which what was seen is good enough."""
 PATIENCE = 1.0
 """Seconds within which lines of one moment have come, in whatever order."""
 
@@ -102,8 +105,13 @@ class Invariants:
     since: float | None = None
     """When the first event was that it saw: it may have been made of a stretch of a run."""
     now: float = 0.0
+    judged: tuple[float, int, list[Verdict]] | None = None
+    """When somebody looked last (monotonic), after how many events, and what was seen: a screen looks ten times a
+    second."""
+    taken: int = 0
 
     def apply(self, event: Event) -> None:
+        self.taken += 1
         self.now = max(self.now, event.t)
         if self.since is None:
             self.since = event.t
@@ -119,12 +127,19 @@ class Invariants:
     def copy(self) -> Invariants:
         same = {one.name: copy(getattr(self, one.name)) for one in fields(self)}
         other = Invariants(**same)
+        other.judged = None
         other.made = {cause: set(made) for cause, made in self.made.items()}
         other.wallets = {key: _Wallet(Counter(one.ends), one.changed) for key, one in self.wallets.items()}
         return other
 
     def verdicts(self) -> list[Verdict]:
-        """How each invariant stands; of what nobody has ever done there is none."""
+        """How each invariant stands, or stood a moment ago; of what nobody has ever done there is none."""
+        looked = monotonic()
+        if self.judged is None or (self.judged[1] != self.taken and looked - self.judged[0] > MOMENT):
+            self.judged = looked, self.taken, self._verdicts()
+        return self.judged[2]
+
+    def _verdicts(self) -> list[Verdict]:
         ids = {ident for made in self.made.values() for ident in made}
         untold = [
             one for one, t in self.answered.items() if one not in self.made and self.now - t > PATIENCE and self.made

@@ -23,7 +23,7 @@ DEEPEST = 12
 
 KNOWN: Mapping[By, tuple[str, str]] = {
     "word": (mark("own word"), mark("the service says so itself; no tap reads SQL")),
-    "alone": (mark("by time"), mark("seen without an id, while its process worked for this and for nothing else")),
+    "alone": (mark("by time"), mark("seen without an id, while nobody else had asked its process for anything")),
     "key": (
         mark("by key"),
         mark("seen without an id; of the requests at work then this one names its key, and the others name other ids"),
