@@ -64,6 +64,8 @@ class Narrator:
         self._last: dict[str, tuple[str, str, float]] = {}
         self._load: Load | None = None
         self._blind = False
+        self._ajar: set[tuple[str, object]] = set()
+        """The breakers that are not closed."""
 
     def tell(self, event: Event) -> list[str]:
         """The lines for this event, none if it is only counted; and the counts of the last second once it is over."""
@@ -140,13 +142,21 @@ class Narrator:
 
     def _log(self, log: Log) -> str:
         if log.event == "breaker":
-            return log_words(log)
+            return log_words(log) if self._moved(log) else ""
         ours = self._ours(log)
         if log.level in ("warning", "error", "critical"):
             return log_words(log) if self._spend_trouble(ours) else self._skip(LOGS.get(log.level, log.level))
         if log.event == WRITE:  # who wants to know what was written reads a trace
             return ""
         return log_words(log) if ours and speaks(log) and self._spend_story() else ""
+
+    def _moved(self, log: Log) -> bool:
+        """Whether a breaker changed its state, and did not only tell that it begins closed."""
+        breaker, closed = (log.source, log.data.get("name")), log.data.get("state") == "closed"
+        if closed and breaker not in self._ajar:
+            return False
+        (self._ajar.discard if closed else self._ajar.add)(breaker)
+        return True
 
     def _load_words(self, load: Load) -> str:
         before = self._load
@@ -304,7 +314,8 @@ def _said(log: Log) -> str:
         return level + tr("{who} is {state}{reason}", who=who, state=log.data.get("state", ""), reason=reason)
     if log.event == "breaker":
         name, state = log.data.get("name", ""), log.data.get("state", "")
-        return tr("BREAKER {name} of {source} is {state}", name=name, source=log.source, state=state)
+        why = f": {log.data['why']}" if log.data.get("why") else ""
+        return tr("BREAKER {name} of {source} is {state}", name=name, source=log.source, state=state) + why
     return level + tr("{source} says: {message}", source=log.source, message=log.message)
 
 

@@ -244,3 +244,18 @@ def test_a_grading_says_what_it_checks_and_what_came_of_it() -> None:
         "CHECK C4 begins: an open breaker answers at once",
         "CHECK C4 failed: expected 503 within 50 ms; got 504 after 2 s",
     ]
+
+
+def test_a_breaker_is_told_when_it_moves_and_why() -> None:
+    narrator = Narrator()
+    told: list[str] = []
+    for t, (state, why) in enumerate(
+        [("closed", ""), ("open", "15 of the last 20 failed"), ("half-open", ""), ("closed", "a probe went well")]
+    ):
+        data = {"name": "users", "state": state, "why": why}
+        told += narrator.tell(Log(t=float(t), source="orders", event="breaker", data=data))
+    assert [line.partition("s  ")[2] for line in told] == [
+        "BREAKER users of orders is open: 15 of the last 20 failed",
+        "BREAKER users of orders is half-open",
+        "BREAKER users of orders is closed: a probe went well",
+    ]

@@ -22,8 +22,8 @@ class CircuitOpen(Exception):
 
 class Breaker:
     """Guards the calls of one neighbour: opens when so large a share (`failing`) of its last `window` calls failed, for
-    `reset` seconds, and then lets `probes` calls at a time try whether it is well again. `on_change` hears of every new
-    state, and why.
+    `reset` seconds, and then lets `probes` calls at a time try whether it is well again. `on_change` hears of
+    every new state, and why; of the first without a reason.
 
     The clock is monotonic: a wall clock that is set back would keep a breaker open for an hour. The lock is held for
     the bookkeeping only, never for the call, or calls would queue in the breaker that can run side by side.
@@ -45,7 +45,7 @@ class Breaker:
         self._outcomes: deque[bool] = deque(maxlen=window)
         self._in_flight = 0
         self._open_until = 0.0
-        on_change(self._state, "it begins so")
+        on_change(self._state, "")
 
     def call(self, work: Callable[[], T]) -> T:
         """The result of `work`, or CircuitOpen without having called it."""

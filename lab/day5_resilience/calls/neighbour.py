@@ -140,10 +140,10 @@ class Neighbour:
         line = {"event": "breaker", "name": self.name, "state": state}
         log.log(
             logging.INFO if state == "closed" else logging.WARNING,
-            "the breaker of %s is %s: %s",
+            "the breaker of %s is %s%s",
             self.name,
             state,
-            why,
+            f": {why}" if why else "",
             extra={"fields": {**line, "why": why, "seconds": RESET}},
         )
 
