@@ -220,8 +220,7 @@ def _instances(names: Sequence[str], picture: RunPicture) -> list[tuple[str, str
     ready = sum(process.state == "ready" for process in found)
     worst = next((process for process in found if process.state != "ready"), None)
     if worst is None:
-        first = names[0] if names else ""
-        span = f"{first} … {names[-1]}" if len(names) > 2 else ", ".join(names)
+        span = ", ".join(names) if len(names) < 2 else f"{names[0]}…{names[-1].rpartition('-')[2]}"
         return [(f"{glyphs.STATE['ready']} {ready}/{len(names)} {tr('ready')}", "ok"), (span, "dim")]
     style, sign = PROCESS_STYLE.get(worst.state, "warn"), glyphs.STATE.get(worst.state, "?")
     return [(f"{sign} {ready}/{len(names)} {tr('ready')}", style), (worst.name, style)]

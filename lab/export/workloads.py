@@ -34,6 +34,14 @@ class NotInContainers(Refusal):
 def workloads(system: System, password: Callable[[], str] = lambda: secrets.token_hex(16)) -> tuple[Workload, ...]:
     """The engines, then the services; what has an address and runs elsewhere is none of them. Raises
     NotInContainers."""
+    named = {service.name for service in system.services}
+    for link in system.links:
+        service = system.service(link.target)
+        if service is not None and link.target not in named:
+            raise NotInContainers(
+                tr("{link} leads to one instance of {name}", link=link.id, name=service.name),
+                tr("Containers have a balancer of their own, and instances without names."),
+            )
     containers = {engine.name: _container(engine, system) for engine in system.engines}
     passwords = {
         name: {user: password() for user in dict.fromkeys(container.passwords.values())}

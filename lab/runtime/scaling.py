@@ -86,6 +86,10 @@ class Scaling:
             raise ActionError(
                 tr("{name} may have 1 to {most} instances, not {count}", name=name, most=MOST, count=replicas)
             )
+        asked = [link.target for link in system.links if found[name].is_instance(link.target) or link.target == name]
+        if asked and name not in asked:
+            why = tr("each of its callers knows its instances by name, so a new one would be asked nothing")
+            raise ActionError(tr("{name} cannot be scaled here", name=name) + f"\n{why}")
         wanted = system.scaled(name, replicas).instances(name)
         if gone := [
             link.id for link in system.links if found[name].is_instance(link.target) and link.target not in wanted

@@ -230,6 +230,10 @@ def _can_be_done(step: scenarios.Cue, shown: System) -> None:
         aim.aimed(parse(fault), shown)
     if step.act:
         assert step.act.split()[1] in processes
+    if step.scale:
+        service = shown.service(step.scale[0])
+        assert service is not None
+        assert service.replicas is not None
     if step.send:
         assert step.send[0] in {journey.name for journey in shown.journeys}
 

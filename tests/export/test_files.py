@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lab.course import days, systems
 from lab.export.folder import NotEmpty, export
 from lab.export.workloads import NotInContainers
 from lab.system import toml
-from lab.system.model import System
+from lab.system.model import CLIENT, Link, System
 from tests.export.written import Container, compose, documents, kubernetes, variables
 
 SCHEMA = json.loads((Path(__file__).parent / "schema/compose-spec.json").read_text())
@@ -204,6 +205,12 @@ def test_no_pod_reaches_what_runs_on_this_machine(mine: System, tmp_path: Path) 
     with pytest.raises(NotInContainers, match="old runs on this machine"):
         export(mine, "k8s", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_instance_has_no_name_among_containers(mine: System, tmp_path: Path) -> None:
+    direct = replace(mine, links=(*mine.links, Link(source=CLIENT, target="web-2", protocol="http")))
+    with pytest.raises(NotInContainers, match="client->web-2 leads to one instance of web"):
+        export(direct, "compose", tmp_path / "out")
 
 
 def check_compose(folder: Path) -> None:

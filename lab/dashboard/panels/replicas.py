@@ -15,6 +15,8 @@ from lab.journal.picture.link import FAILED
 from lab.journal.picture.process import ProcessPicture
 from lab.locale import mark, tr, trn
 
+PROBES = ("GET /readyz", "GET /healthz")
+"""What a balancer asks, and no visitor."""
 MOST = 100
 """Instances that are told apart; what comes after is left out."""
 
@@ -56,7 +58,7 @@ class Replicas:
 
     def apply(self, event: Event) -> None:
         """Take a call in."""
-        if not isinstance(event, Flow) or event.role != "call":
+        if not isinstance(event, Flow) or event.role != "call" or event.op in PROBES:
             return
         if event.target not in self.of:
             if len(self.of) >= MOST:
