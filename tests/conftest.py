@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import prometheus_client
 import pytest
 from hypothesis import HealthCheck, settings
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from lab.locale import VARIABLE
 from tests.brokers import EmbeddedBroker, PrivateBroker, rabbitmq_installed, shared_rabbit
@@ -21,6 +24,19 @@ sys.dont_write_bytecode = False
 # Hypothesis judges what comes out, not how long a busy machine took for it.
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lab")
+
+
+class Metrics(CollectorRegistry):
+    """A service is a process, and its days name their metrics alike; here they all meet in one. The last one stands."""
+
+    def register(self, collector: Collector) -> None:
+        for name in self._get_names(collector):  # type: ignore[no-untyped-call]
+            if (known := self._names_to_collectors.get(name)) is not None:
+                self.unregister(known)
+        super().register(collector)
+
+
+prometheus_client.REGISTRY.__class__ = Metrics
 
 HERE = Path(__file__).parent
 WORKER = "PYTEST_XDIST_WORKER"
