@@ -132,14 +132,15 @@ class Invariants:
         other.wallets = {key: _Wallet(Counter(one.ends), one.changed) for key, one in self.wallets.items()}
         return other
 
-    def verdicts(self) -> list[Verdict]:
-        """How each invariant stands, or stood a moment ago; of what nobody has ever done there is none."""
+    def glance(self) -> list[Verdict]:
+        """How each invariant stands, or stood a moment ago."""
         looked = monotonic()
         if self.judged is None or (self.judged[1] != self.taken and looked - self.judged[0] > MOMENT):
-            self.judged = looked, self.taken, self._verdicts()
+            self.judged = looked, self.taken, self.verdicts()
         return self.judged[2]
 
-    def _verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[Verdict]:
+        """How each invariant stands; of what nobody has ever done there is none."""
         ids = {ident for made in self.made.values() for ident in made}
         untold = [
             one for one, t in self.answered.items() if one not in self.made and self.now - t > PATIENCE and self.made

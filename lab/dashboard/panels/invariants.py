@@ -22,7 +22,7 @@ def _state(verdict: Verdict) -> str:
 
 def _items(view: View) -> Sequence[Verdict]:
     found: Invariants = view.fold
-    return found.verdicts()
+    return found.glance()
 
 
 def _label(width: int) -> int:
@@ -71,7 +71,8 @@ def _side(view: View, width: int, height: int) -> list[Row]:
 
 
 def _card(view: View) -> list[Row]:
-    verdicts = _items(view)
+    found: Invariants = view.fold
+    verdicts = found.verdicts()
     held = [one for one in verdicts if _state(one) == "holds"]
     rows = [
         row(
