@@ -94,6 +94,11 @@ class Connection:
         return all(socket.lost or (self._cut and not socket.made) for socket in self._sockets.values())
 
     @property
+    def exchanges(self) -> bool:
+        """Whether it is made of exchanges that stand alone, as far as is known."""
+        return isinstance(self.session, Exchanges)
+
+    @property
     def between(self) -> bool:
         """Whether nothing is on its way nor awaited, so that what the client sends next may go to another provider."""
         if self._cut or self._over or self._hole or self._muted or self._stalls:

@@ -104,9 +104,13 @@ class Tap:
         self._upstream = (host, port)
 
     def leave(self, name: str) -> bool:
-        """Let go of the instance, which gets no new requests any more. Whether none of its answers is awaited."""
+        """Let go of the instance, which gets no new requests any more. Whether none of its answers is awaited.
+
+        On a connection that is no series of exchanges (gRPC, raw TCP) the instance itself has to say goodbye.
+        """
         self._spares.drop(name)
-        awaited = [sockets for sockets in list(self._live) if sockets.provider == name and not sockets.part()]
+        led = [one for one in list(self._live) if one.provider == name and one.connection.exchanges]
+        awaited = [sockets for sockets in led if not sockets.part()]
         return not awaited
 
     async def close(self) -> None:

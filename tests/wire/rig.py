@@ -12,6 +12,7 @@ from lab.faults.plan import Plan
 from lab.faults.text import parse
 from lab.journal.event import FaultChange, Flow
 from lab.system.model import Link
+from lab.wire.balancer import Balancer
 from lab.wire.session import Address
 from lab.wire.tap import Tap
 
@@ -21,7 +22,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 class Rig:
     """`a->b` with a tap on it. `fault` adds one by its text without the target and applies it; `heal` heals."""
 
-    def __init__(self, protocol: str, upstream: Address, seed: int = 1) -> None:
+    def __init__(self, protocol: str, upstream: Address | Balancer, seed: int = 1) -> None:
         self.flows: list[Flow] = []
         self.changes: list[FaultChange] = []
         self.plan = Plan(seed, self.changes.append)
@@ -58,7 +59,7 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def tapped(protocol: str, upstream: Address, seed: int = 1) -> AsyncIterator[Rig]:
+async def tapped(protocol: str, upstream: Address | Balancer, seed: int = 1) -> AsyncIterator[Rig]:
     rig = Rig(protocol, upstream, seed)
     await rig.tap.start()
     try:
