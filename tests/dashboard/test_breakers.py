@@ -12,7 +12,7 @@ from tests.dashboard.test_app import NARROW, WIDE, opened, shown, until
 
 
 def call(t: float, outcome: str, taken: int = 1, neighbour: str = "users") -> Log:
-    data = {"neighbour": neighbour, "outcome": outcome, "attempts": 1, "taken": taken, "slots": 16}
+    data = {"neighbour": neighbour, "outcome": outcome, "attempts": 1, "taken": taken, "slots": 16, "budget": 7.5}
     return Log(t=t, source="orders", event="call", message="…", data=data)
 
 
@@ -50,6 +50,7 @@ async def test_a_breaker_shows_its_state_and_what_became_of_its_calls(size: tupl
         await until(lambda: "probes" in shown(app, "page"))
         assert "8 attempts" in shown(app, "page")
         assert "a probe went well" in shown(app, "page")
+        assert "7.5 retries left" in shown(app, "page")
 
 
 def test_one_breaker_stands_before_all_instances() -> None:

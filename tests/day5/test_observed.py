@@ -133,7 +133,9 @@ def test_an_outage_is_told_by_state_and_count_and_not_by_a_storm_of_lines(
     assert (
         seen["dependency_requests_total", "users", "failed"] + seen["dependency_requests_total", "users", "open"] == 40
     )
-    assert seen["dependency_attempts_total", "users"] < 40
+    attempts, retries = seen["dependency_attempts_total", "users"], seen["retries_total", "users"]
+    assert 0 < retries < attempts < 40
+    assert seen["retry_budget_left", "users"] < 10
     assert httpx.get(f"{orders.url}/healthz", trust_env=False).status_code == 200
     lines = orders.lines()
     assert len(lines) <= 2 * 40 + 10

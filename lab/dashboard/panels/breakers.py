@@ -45,6 +45,8 @@ class Guard:
     attempts: int = 0
     taken: int = 0
     slots: int = 0
+    budget: float | None = None
+    """Retries that its caller may still make; None if nothing limits them."""
 
     def copy(self) -> Guard:
         return replace(self, ring=self.ring.copy(), outcomes=self.outcomes.copy())
@@ -110,6 +112,7 @@ class Breakers:
             guard.ring.append(outcome)
             guard.outcomes[outcome] = guard.outcomes.get(outcome, 0) + 1
             guard.taken, guard.slots = int(_number(line, "taken")), int(_number(line, "slots"))
+            guard.budget = _number(line, "budget") if "budget" in line.data else None
 
     def _guard(self, line: Log, of: str) -> Guard | None:
         key = line.source, str(line.data.get(of, ""))
@@ -192,6 +195,7 @@ def _detail(guard: Guard, view: View) -> tuple[str, list[Row]]:
         (tr("calls"), str(guard.calls)),
         *ended,
         (tr("wire"), tr("{count} attempts, seen on the wire", count=guard.attempts)),
+        (tr("budget"), "" if guard.budget is None else tr("{left:g} retries left", left=guard.budget)),
         (tr("slots"), _slots(guard)),
     ]
     return f"{guard.source} → {guard.name}", detail.pairs(pairs)

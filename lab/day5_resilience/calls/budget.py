@@ -17,6 +17,11 @@ class Budget:
         self._left = reserve
         self._lock = threading.Lock()
 
+    @property
+    def left(self) -> float:
+        """How many retries it still pays for."""
+        return self._left
+
     def spend(self) -> bool:
         """Pay for one retry; False if there is nothing left to pay with."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -78,6 +79,7 @@ class Neighbour:
             nonlocal attempts
             attempts += 1
             metrics.ATTEMPTS.labels(self.name).inc()
+            metrics.RETRIES.labels(self.name).inc(attempts > 1)
             return self._attempt(method, path, **what)
 
         def guarded() -> httpx.Response:
@@ -100,6 +102,8 @@ class Neighbour:
             metrics.TAKEN.labels(self.name).set(self._bulkhead.taken)
             metrics.CALLS.labels(self.name, outcome).inc()
             metrics.SECONDS.labels(self.name).observe(time.monotonic() - began)
+            left = {"budget": round(self._budget.left, 1)} if self._budget else {}
+            metrics.LEFT.labels(self.name).set(left.get("budget", math.inf))
             log.log(
                 logging.INFO if outcome == "ok" else logging.WARNING,
                 "%s %s of %s: %s",
@@ -115,6 +119,7 @@ class Neighbour:
                     "ms": round((time.monotonic() - began) * 1000, 1),
                     "taken": self._bulkhead.taken,
                     "slots": self._bulkhead.slots,
+                    **left,
                 },
             )
 
