@@ -97,11 +97,14 @@ def _refused(problem: Exception) -> Refused | None:
     from lab.course.grading import Refused
     from lab.engines.recipe import EngineUnavailable
     from lab.runtime.launch import LaunchError
+    from lab.system.extras import MissingExtra
     from lab.system.validate import InvalidSystem
 
     match problem:
         case EngineUnavailable():
             return Refused("engine", str(problem))
+        case MissingExtra():
+            return Refused("engine", problem.why)
         case InvalidSystem():
             return Refused("start", str(problem))
         case LaunchError():

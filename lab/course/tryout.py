@@ -15,6 +15,7 @@ from lab.grading.stage import Watcher
 from lab.locale import tr
 from lab.runtime.api import ControlError
 from lab.runtime.launch import LaunchError
+from lab.system.extras import MissingExtra
 from lab.system.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Tryout:
             self._bench = Bench(asked, seed=0, tiers=tiers)
         except EngineUnavailable as problem:
             raise NotRunning(exercise, str(problem)) from None
-        except LaunchError as problem:
+        except (LaunchError, MissingExtra) as problem:
             raise NotRunning(exercise, problem.why) from None
 
     def __enter__(self) -> Tryout:

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from lab.engines.ready import Ready
 from lab.engines.recipe import EngineReport, EngineUnavailable, Place, Recipe, Tier, TierReport
 from lab.locale import tr
-from lab.system.extras import missing
+from lab.system.extras import MissingExtra, missing
 from lab.system.kinds import EngineKind, engine_kinds
 from lab.system.model import Engine, System
 from lab.system.secrets import without_login
@@ -54,41 +54,56 @@ def recipe(engine: Engine, tiers: Mapping[str, str], place: Place, env: Mapping[
     tier, url = choose(kind.name, tiers, env)
     made: Recipe = _elsewhere(kind, url, place) if tier == "url" else getattr(_tiers(kind), tier)(place)
     if place.python:
-        _must_reach(kind, tier, made.url, made.title)
+        _must_speak(kind, tier, url)
+        if lacking := _unreached(kind, tier, url, made.title):
+            raise EngineUnavailable(lacking)
     return made
 
 
 def must_have(system: System, tiers: Mapping[str, str], env: Mapping[str, str] = os.environ) -> None:
-    """Raises EngineUnavailable unless each engine can be had on its tier: what reaches it is installed, and one that
-    runs elsewhere answers. Nothing has been written or started by then."""
+    """Raises EngineUnavailable unless each engine can be had on its tier, and one that runs elsewhere answers, and
+    MissingExtra if our services lack what reaches it. Nothing has been written or started by then."""
     for engine in system.engines:
         kind = engine_kinds()[engine.kind]
         tier, url = choose(kind.name, tiers, env)
         users = {link.source for link in system.links if link.target == engine.name}
         if any(one.module and not one.dir for one in system.services if one.name in users):
-            _must_reach(kind, tier, url, without_login(url) or tr(kind.embedded))
+            _must_speak(kind, tier, url)
+            if lacking := _unreached(kind, tier, url, _title(kind, tier, url)):
+                raise MissingExtra(lacking, kind.driver)
         if tier == "url":
             _must_answer(kind, url)
 
 
-def _must_reach(kind: EngineKind, tier: Tier, url: str, title: str) -> None:
-    """Whether services in Python can speak to it; of a native one and its driver the scheme is known only later."""
+def _title(kind: EngineKind, tier: Tier, url: str) -> str:
+    if tier == "native":
+        return str(_tiers(kind).version() or kind.name)
+    return without_login(url) if url else tr(kind.embedded)
+
+
+def _must_speak(kind: EngineKind, tier: Tier, url: str) -> None:
+    """Raises EngineUnavailable for a URL of a kind that our services do not speak, whatever is installed."""
     scheme = urlsplit(url).scheme if "://" in url else ""
     if tier == "url" and kind.drivers and scheme not in kind.drivers:
         known = ", ".join(f"{one}://" for one in kind.drivers)
         raise EngineUnavailable(
             tr("{name}: services in Python speak {known}, not {scheme}://", name=kind.name, known=known, scheme=scheme)
         )
-    if lacking := _lacking(kind) if tier == "native" else _missing_driver(kind, scheme):
-        raise EngineUnavailable(
-            tr(
-                "{name}: services in Python reach {title} with {missing}, which is not installed; to get it: {driver}",
-                name=kind.name,
-                title=title,
-                missing=lacking,
-                driver=kind.driver,
-            )
-        )
+
+
+def _unreached(kind: EngineKind, tier: Tier, url: str, title: str) -> str:
+    """What services in Python lack to reach it, in words, or nothing."""
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    lacking = _lacking(kind) if tier == "native" else _missing_driver(kind, scheme)
+    if not lacking:
+        return ""
+    return tr(
+        "{name}: services in Python reach {title} with {missing}, which is not installed; to get it: {driver}",
+        name=kind.name,
+        title=title,
+        missing=lacking,
+        driver=kind.driver,
+    )
 
 
 def _must_answer(kind: EngineKind, url: str) -> None:
@@ -99,7 +114,7 @@ def _must_answer(kind: EngineKind, url: str) -> None:
     except TimeoutError:
         why = tr("no answer within {seconds:g} s", seconds=ANSWER)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = os.strerror(error.errno) if error.errno else str(error)
     if why:
         raise EngineUnavailable(
             tr("{name}: nobody serves at {host}:{port}: {why}", name=kind.name, host=host, port=port, why=why)

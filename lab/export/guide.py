@@ -159,5 +159,5 @@ def _heading(text: str) -> str:
 
 
 def _commands(*lines: tuple[str, str]) -> str:
-    width = max(len(command) for command, about in lines if about or len(command) < 50)
+    width = max((len(command) for command, about in lines if about), default=0)
     return "\n".join(f"    {command:<{width}}  # {about}" if about else f"    {command}" for command, about in lines)

@@ -98,7 +98,7 @@ def _service(service: Service, system: System, url: Callable[[Link], str]) -> Wo
         "HOST": "0.0.0.0",
         "SERVICE_NAME": service.name,
         # Replicas are told apart by the names of their hosts.
-        **({"INSTANCE_ID": service.instances[0] + "-1"} if service.replicas == 1 else {}),
+        **({} if service.replicas else {"INSTANCE_ID": f"{service.name}-1"}),
         **{service.port_variables[name]: str(port) for name, port in ports.items()},
         **{link.variable: url(link) for link in system.links if link.source == service.name},
         **service.env,

@@ -66,6 +66,10 @@ def test_products_are_kept_in_redis_behind_its_password(place: Path) -> None:
             redis.Redis("127.0.0.1", port).dbsize()
 
 
+@pytest.mark.rabbitmq
+@pytest.mark.redis_server
+@pytest.mark.skipif(not rabbitmq_installed(), reason="RabbitMQ is not installed")
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 def test_the_monolith_and_its_new_neighbours_share_no_database(place: Path) -> None:
     containers = exported(place, "compose", "day6")
     told = [one.env["DATABASE_URL"] for one in containers if "DATABASE_URL" in one.env]

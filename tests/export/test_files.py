@@ -34,7 +34,10 @@ CASES: list[tuple[str, dict[str, str]]] = [
     ("day2", {"transport": "grpc"}),
     ("day2", {"transport": "broker"}),
     ("day3", {"broker": "kafka"}),
+    ("day3", {"saga": "orchestration"}),
     ("day4", {"replicas": "three"}),
+    ("day4", {"shape": "regions"}),
+    ("day6", {"broker": "kafka", "transport": "grpc"}),
 ]
 
 MINE = """\

@@ -12,7 +12,7 @@ from lab.cli.refusals import failure
 from lab.runtime.api import RunOptions
 from lab.runtime.launch import begin
 from lab.system import extras
-from lab.system.model import Link, Service, System
+from lab.system.model import Engine, Link, Service, System
 
 
 def system(protocol: str, **users: Any) -> System:
@@ -51,6 +51,30 @@ def test_a_run_is_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch
     told = failure(caught.value)
     assert told is not None
     assert (told.code, told.next) == (exits.MISSING, "python3 -m pip install 'lab[grpc]'")
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "tier", "driver", "extra"),
+    [("sql", "native", "psycopg", "postgres"), ("kafka", "embedded", "confluent_kafka", "kafka")],
+)
+def test_a_run_without_the_driver_of_an_engine_is_refused_before_anything_starts(
+    kind: str, tier: str, driver: str, extra: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == driver else object())
+    monkeypatch.setattr("lab.engines.sql.tiers.find", lambda: "/usr/lib/postgresql/17/bin")
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
+    toy = System(
+        name="toy",
+        services=(Service(name="orders", module="x"),),
+        engines=(Engine(name="store", kind=kind),),
+        links=(Link(source="orders", target="store", protocol=kind),),
+    )
+    with pytest.raises(extras.MissingExtra, match=f"with {driver}, which is not installed") as caught:
+        begin(toy, RunOptions(tiers={kind: tier}))
+    told = failure(caught.value)
+    assert told is not None
+    assert (told.code, told.next) == (exits.MISSING, f"python3 -m pip install 'lab[{extra}]'")
     assert not (tmp_path / "home").exists()
 
 
