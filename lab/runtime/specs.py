@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -14,7 +14,7 @@ from lab.runtime.readiness import at_once
 from lab.runtime.spawn import Program
 from lab.runtime.surroundings import Spec
 from lab.runtime.wiring import Wiring
-from lab.system.model import CLIENT, Engine, Service
+from lab.system.model import CLIENT, Engine, Service, System
 
 LOAD = "load"
 """The load generator's name among the processes."""
@@ -35,8 +35,24 @@ def specs(wiring: Wiring, ports: Ports, load: Callable[[], dict[str, object]]) -
             role="load",
             program=partial(_load_program, wiring, load),
             probe=lambda: at_once,
-            needs=tuple((name, "ready") for target in reached for name in system.instances(target)),
+            needs=tuple((name, "ready") for target in _behind(system, reached) for name in system.instances(target)),
         )
+
+
+def _behind(system: System, reached: Sequence[str]) -> list[str]:
+    """What visitors ask, and all services that are asked for them. One of these may be ready without its neighbours,
+    but who came then would see errors that nobody caused."""
+    found, new = list[str](), list(reached)
+    while new:
+        found += new
+        asked = dict.fromkeys(link.target for link in system.links if link.source in found)
+        new = [name for name in asked if name not in found and _comes(system.service(name))]
+    return found
+
+
+def _comes(service: Service | None) -> bool:
+    """Whether it starts with the run; an engine is waited for by who needs it."""
+    return service is not None and service.start == "with-run"
 
 
 def _engine(engine: Engine, wiring: Wiring, ports: Ports) -> Spec:

@@ -14,7 +14,7 @@ from lab.runtime import runs
 from lab.runtime.api import RunOptions
 from lab.runtime.launch import LaunchError, begin, launch, release
 from lab.runtime.runs import list_runs
-from lab.system.model import Engine, Link, Service, System
+from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
 from lab.system.validate import InvalidSystem
 from tests.runtime.live import Live, listening, marked, pair, shop, started
 from tests.waiting import eventually
@@ -195,6 +195,18 @@ def test_a_live_run_is_never_removed(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(3):
             runs.create(IDLE, RunOptions(), "")
         assert live.record.id in [record.id for record in list_runs()]
+
+
+def test_visitors_come_when_also_those_are_up_for_whom_nobody_waits() -> None:
+    visit = Journey(name="visit", requests=(Request(method="GET", service="front", path="/call"),))
+    links = (
+        Link(source=CLIENT, target="front", protocol="http"),
+        Link(source="front", target="back", protocol="http", env="PROVIDER_URL", wait="no"),
+    )
+    services = (shop("front"), shop("back", env={"SLOW": "1"}))
+    with started(System(name="toy", services=services, links=links, journeys=(visit,)), rate=20.0) as live:
+        eventually(lambda: live.control.load().ok > 2)
+        assert live.control.load().failed == 0
 
 
 def test_a_service_gets_another_port_when_its_own_was_taken() -> None:

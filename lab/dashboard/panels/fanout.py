@@ -102,7 +102,7 @@ class Fanout:
         return other
 
 
-FIGURES = 28
+FIGURES = 29
 """Cells that the figures of a row take."""
 BAR = 16
 """Cells of a bar on the page of a request."""
@@ -143,7 +143,7 @@ def _failed(flow: Flow) -> bool:
 
 def _heading(_: View, width: int) -> list[Row]:
     words = f" {fit(tr('asked for'), _asked(width))} {right(tr('status'), 8)}{right(tr('took'), 9)}"
-    return [clip(row((f"{words}{right(tr('calls'), 8)}  {tr('who was called when')}", "dim")), width)]
+    return [clip(row((f"{words}{right(tr('calls'), 9)}  {tr('who was called when')}", "dim")), width)]
 
 
 def _items(view: View) -> Sequence[Request]:
@@ -160,7 +160,7 @@ def _row(request: Request, _: View, width: int) -> Row:
             (f" {fit(operation(flow.op), _asked(width))} ", "strong"),
             (right(flow.status or flow.outcome, 8), "bad" if _failed(flow) else "ok"),
             (right(figures.ms(flow.ms) or "-", 9), "text"),
-            (right(f"{request.count}×", 8), "warn" if request.count >= MANY else "text"),
+            (right(f"{request.count}×", 9), "warn" if request.count >= MANY else "text"),
             ("  " + _strip(request, width - _asked(width) - FIGURES - 2), "name"),
         ),
         width,
