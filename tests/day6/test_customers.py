@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from lab.chassis.database import Database
 from lab.chassis.problems import Problem
 from lab.day6_integration.calls.protected import Unavailable
-from lab.day6_integration.orders.customers import Customers
-from lab.day6_integration.orders.models import Base
+from lab.day6_integration.orders import customers
 from lab.day6_integration.orders.rpc import RpcDirectory
 from lab.day6_integration.users.rpc import Find, Serving
 from lab.day6_integration.users.views import UserView
@@ -59,16 +56,12 @@ class Users:
     def close(self) -> None: ...
 
 
-def test_only_a_clear_no_keeps_somebody_from_ordering(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'orders.db'}")
-    database.create_tables(Base.metadata)
+def test_only_a_clear_no_keeps_somebody_from_ordering() -> None:
     users = Users()
-    customers = Customers(database, users)
-    customers.need("u-1")
+    customers.need(users, "u-1")
     users.says = False
     with pytest.raises(Problem) as refused:
-        customers.need("u-2")
+        customers.need(users, "u-2")
     assert (refused.value.status, refused.value.code) == (422, "unknown_user")
     users.says = None
-    customers.need("u-1")
-    customers.need("u-3")  # the monolith's foreign key will tell
+    customers.need(users, "u-3")  # the monolith's foreign key will tell

@@ -22,7 +22,7 @@ from lab.day6_integration.calls.neighbour import Neighbour
 from lab.day6_integration.moving.copies import Copies, nobody
 from lab.day6_integration.moving.record import Record
 from lab.day6_integration.moving.sweeper import Sweeper
-from lab.day6_integration.orders.customers import Customers
+from lab.day6_integration.orders import customers
 from lab.day6_integration.orders.directory import Directory, RestDirectory
 from lab.day6_integration.orders.models import Base, Order
 from lab.day6_integration.orders.payment import Payments, announce_request
@@ -51,8 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     users = _directory(settings)
     record = Record(legacy, "orders", OrderView)
     copies = Copies(database, messaging, record, Order, OrderView)
-    customers = Customers(database, users)
-    payments = Payments(database, messaging, customers, settings.pay_wait_ms / 1000)
+    payments = Payments(database, messaging, settings.pay_wait_ms / 1000)
     payments.subscribe()
 
     def close() -> None:
@@ -64,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.post("/orders", status_code=201)
     def place(request: Checkout) -> OrderView:
-        customers.need(request.user_id)
+        customers.need(users, request.user_id)
         order = record.create(OrderRequest(user_id=request.user_id, amount=request.amount))
 
         copies.keep(order, partial(announce_request, order=order, at_once=True) if request.pay else nobody)

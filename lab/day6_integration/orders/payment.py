@@ -16,22 +16,14 @@ from lab.chassis.events import Event, payload
 from lab.chassis.messaging import Messaging, Transaction
 from lab.chassis.problems import Problem
 from lab.chassis.retry import TryLater
-from lab.day6_integration.orders.customers import Customers
 from lab.day6_integration.orders.models import Order
 from lab.day6_integration.orders.views import OrderView, fact
 
-CUSTOMERS = "orders.user-registered"
 RESULTS = "orders.payment-result"
 LOOK = 0.02
 """Seconds between two looks whether a payment is decided."""
 
 log = logging.getLogger(__name__)
-
-
-class UserRegistered(BaseModel):
-    """Of what users tells, the part that orders needs."""
-
-    user_id: str
 
 
 class PaymentResult(BaseModel):
@@ -44,14 +36,12 @@ class PaymentResult(BaseModel):
 class Payments:
     """`patience`: seconds for which somebody who pays is kept waiting for the decision."""
 
-    def __init__(self, database: Database, messaging: Messaging, customers: Customers, patience: float) -> None:
+    def __init__(self, database: Database, messaging: Messaging, patience: float) -> None:
         self._database = database
         self._messaging = messaging
-        self._customers = customers
         self._patience = patience
 
     def subscribe(self) -> None:
-        self._messaging.subscribe(CUSTOMERS, ["user.registered"], self.user_registered)
         self._messaging.subscribe(RESULTS, ["payment.approved", "payment.declined"], self.decided)
 
     def request(self, order: OrderView) -> None:
@@ -72,9 +62,6 @@ class Payments:
             if time.monotonic() > until:
                 return OrderView.model_validate(row)
             time.sleep(LOOK)
-
-    def user_registered(self, event: Event) -> None:
-        self._customers.remember(payload(UserRegistered, event).user_id)
 
     def decided(self, event: Event) -> None:
         result = payload(PaymentResult, event)
