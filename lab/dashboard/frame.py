@@ -121,24 +121,28 @@ def list_rows(desk: Desk, width: int, height: int) -> list[Row]:
 
 
 def side(desk: Desk, width: int, height: int) -> list[Row]:
-    """The short forms of the panels that have one, one below the other; the first takes what the others leave.
-    There are only as many as have room to say something."""
-    forms = []
-    for panel in desk.run.panels:
-        view = desk.view(panel)
-        if panel.side(view, width, height):
-            forms.append((panel, view))
+    """The short forms of the panels that have one, one below the other, and only as many as have room to say
+    something."""
+    views = [(panel, desk.view(panel)) for panel in desk.run.panels]
+    forms = [(*form, wanted) for form in views if (wanted := len(form[0].side(form[1], width, height)))]
     # What the list shows at length need not stand beside it, unless there is nothing else.
     forms = [form for form in forms if form[0] is not desk.panel] or forms
     forms = forms[: max(1, height // FORM)]
+    rooms = shares([wanted for *_, wanted in forms], height - len(forms) + 1)
     rows: list[Row] = []
-    for number, (panel, view) in reversed(list(enumerate(forms))):
-        free = height - len(rows) - bool(rows)
-        room = free if number == 0 else min(free, height // len(forms) - 1)
-        form = panel.side(view, width, room)[: max(0, room)]
-        gap = free - len(form) + bool(rows) if number == 0 else bool(rows)
-        rows = [*form, *([()] * gap if rows else []), *rows]
+    for (panel, view, _), room in zip(forms, rooms, strict=True):
+        rows += [*([()] if rows else []), *panel.side(view, width, room)[:room]]
     return rows or note(tr("Nothing to show beside the list yet."), width)
+
+
+def shares(wanted: Sequence[int], room: int) -> list[int]:
+    """What each gets of the room: nobody more than he wants, nor more than another who wants more still."""
+    given = [0] * len(wanted)
+    while hungry := [number for number, want in enumerate(wanted) if given[number] < want][: max(0, room)]:
+        for number in hungry:
+            given[number] += 1
+        room -= len(hungry)
+    return given
 
 
 def said(desk: Desk, width: int) -> list[Row]:

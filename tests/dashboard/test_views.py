@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.dashboard import bars, figures, map_view, selection
+from lab.dashboard import bars, figures, frame, map_view, selection
 from lab.dashboard.bars import About
 from lab.dashboard.keys import table
 from lab.dashboard.layout import Chart, arrange
@@ -359,3 +359,11 @@ def test_a_line_of_the_scenario_is_not_covered_by_a_verdict_that_came_before_it(
     assert "f1 is over" in text_of(bars.story(picture, "", 120, 2))
     picture.apply(Note(t=7.0, topic="scenario", text="Now the next."))
     assert "Now the next." in text_of(bars.story(picture, "", 120, 2))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "room", "given"),
+    [([1, 9, 9], 13, [1, 6, 6]), ([9, 1, 9], 12, [6, 1, 5]), ([5, 5], 3, [2, 1]), ([2, 2], 9, [2, 2]), ([], 4, [])],
+)
+def test_what_one_does_not_need_at_the_side_the_others_get(wanted: list[int], room: int, given: list[int]) -> None:
+    assert frame.shares(wanted, room) == given
