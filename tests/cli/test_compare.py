@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from lab.cli.app import app
 from lab.cli.run.compare import _candidates as candidates
+from lab.journal.comparison import LABELS, Figures
+from lab.journal.curves import Point
 from tests import toys
 
 
@@ -91,3 +95,16 @@ def test_a_value_that_does_not_go_with_what_is_fixed_is_left_out(capsys: pytest.
     assert "strategy cache-aside" in found
     assert "strategy none" not in found
     assert "left out: --without single-flight makes no sense with --strategy none" in capsys.readouterr().err
+
+
+def test_curves_of_what_is_compared_are_drawn_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Figures(**dict.fromkeys(LABELS, 1)), {"1 instance": [Point(4, 4.0, 10.0, 20.0, 0)]}
+    monkeypatch.setattr("lab.cli.run.compare._run", lambda *_: measured)
+    with toys.found():
+        told = CliRunner().invoke(app, ["compare", "day9", "--vary", "lamps"]).stdout
+        data = json.loads(CliRunner().invoke(app, ["compare", "day9", "--vary", "lamps", "--json"]).stdout)
+    assert "answered in a second" in told
+    assert "1 lamps one: 1 instance" in told
+    assert "2 lamps two: 1 instance" in told
+    assert list(data) == ["lamps one", "lamps two", "curves"]
+    assert data["curves"]["lamps two: 1 instance"][0]["p95"] == 20.0

@@ -228,7 +228,7 @@ def test_a_fault_on_a_new_instance_works_and_ends_with_it() -> None:
         live.control.scale("back", 2)
         pid = live.until("back-2", "ready").pid
         live.control.add_fault("kill back-2")
-        eventually(lambda: live.process("back-2").state == "ready" and live.pid("back-2") != pid)
+        eventually(lambda: (again := live.process("back-2")).state == "ready" and again.pid != pid)
         live.control.add_fault("freeze back-2 for ever")
         live.control.scale("back", 1)
         eventually(lambda: names(live) == ["front-1", "back-1", "single"])

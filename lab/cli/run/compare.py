@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,7 @@ from lab.locale import tr
 if TYPE_CHECKING:
     from lab.course.day import Day
     from lab.journal.comparison import Figures
+    from lab.journal.curves import Curves, Point
     from lab.system.model import System
 
 EXAMPLES = (
@@ -26,6 +27,7 @@ EXAMPLES = (
     "lab compare day1 day3 --for 20s --rate 10",
     "lab compare day1 --vary naive --scenario one-transaction --json",
     "lab compare day4 --vary strategy --without single-flight",
+    "lab compare day4 --vary strategy --scenario scaling",
     "lab compare day1 day2 --scenario crud",
     "lab compare day1 --vary shape --svg shapes.svg",
 )
@@ -78,9 +80,11 @@ def compare(
     if svg is not None and not svg.parent.is_dir():  # told before minutes are spent
         raise Failure(tr("there is no folder {folder}", folder=svg.parent), code=exits.USAGE)
     found: dict[str, Figures] = {}
+    drawn: dict[str, Sequence[Point]] = {}
     for candidate in candidates:
         say(tr("{name} is running ...", name=candidate.name))
-        found[candidate.name] = _run(candidate.system, scenario or "", rate, seed, duration)
+        found[candidate.name], curves = _run(candidate.system, scenario or "", rate, seed, duration)
+        drawn |= {f"{candidate.name}: {curve}": points for curve, points in curves.items()}
     if svg is not None:
         from lab.journal.bars import picture
 
@@ -88,11 +92,17 @@ def compare(
     if as_json:
         import msgspec
 
-        data = {name: asdict(figures) for name, figures in found.items()}
+        data: dict[str, object] = {name: asdict(figures) for name, figures in found.items()}
+        if drawn:
+            data["curves"] = {name: [asdict(point) for point in points] for name, points in drawn.items()}
         out(msgspec.json.format(msgspec.json.encode(data)).decode())
         return
     rows = [(tr(label), *map(_told, _column(found, key).values())) for key, label in _shown(found)]
     table(("", *found), rows)
+    if drawn:
+        from lab.cli.run.curves import show
+
+        show(drawn)
 
 
 def _candidates(days: list[str], vary: str | None, scenario: str | None, fixed: dict[str, str]) -> Iterator[Candidate]:
@@ -162,10 +172,13 @@ def _values(day: Day, vary: str, scenario: str | None) -> tuple[str, ...]:
     return one.values or (setting.OFF, setting.ON)
 
 
-def _run(system: System, scenario: str, rate: float | None, seed: int, duration: float | None) -> Figures:
-    """Run it to its end, without a word, and measure it."""
+def _run(
+    system: System, scenario: str, rate: float | None, seed: int, duration: float | None
+) -> tuple[Figures, Curves]:
+    """Run it to its end, without a word, and measure it, with the curves of a scenario that asks for them."""
     from lab.cli.run.follow import watch
     from lab.journal.comparison import figures
+    from lab.journal.curves import curves
     from lab.journal.event import Note
     from lab.journal.query import read
     from lab.journal.window import window
@@ -184,7 +197,7 @@ def _run(system: System, scenario: str, rate: float | None, seed: int, duration:
     events = list(read(live.journal))
     ready = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "ready"), 0.0)
     ending = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "stopping"), None)
-    return figures(window(system, events, ready, ending or events[-1].t), memory.most)
+    return figures(window(system, events, ready, ending or events[-1].t), memory.most), curves(events)
 
 
 class Memory:

@@ -29,6 +29,13 @@ def tell(record: RunRecord) -> None:
     found = curves(read(record.journal))
     if not found:
         return
+    show(found)
+    if path := _kept(found, record.folder):
+        out(tr("The same as a picture: {path}", path=paint(str(path), "title")))
+
+
+def show(found: Curves) -> None:
+    """Charts of throughput and latency, and the figures below."""
     for chart in _charts(found):
         out()
         out(chart)
@@ -48,8 +55,6 @@ def tell(record: RunRecord) -> None:
             for point in points
         ],
     )
-    if path := _kept(found, record.folder):
-        out(tr("The same as a picture: {path}", path=paint(str(path), "title")))
 
 
 def _charts(found: Curves) -> Iterator[str]:
