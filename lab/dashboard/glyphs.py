@@ -60,7 +60,7 @@ _ASCII = str.maketrans(
         **dict.fromkeys("╭╮╰╯┬┴├┤┼┏┓┗┛┳┻┣┫╋", "+"),
         **dict(zip("◌◐●◑■◔○↻✕◉‖", ".~*!#~o@xOH", strict=True)),
         **dict(zip("▁▂▃▄▅▆▇█", "__..--##", strict=True)),
-        **dict(zip("▶◀▸→↑↓⇧·…–≥×", "><>>^v^-~->x", strict=True)),
+        **dict(zip("▶◀▸→↑↓⇧·…–≥×✓✗", "><>>^v^-~->x+x", strict=True)),
     }
 )
 

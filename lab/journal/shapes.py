@@ -137,7 +137,7 @@ def lines(found: Shapes, system: System) -> list[Line]:
         Line(
             tr("slow endpoint"),
             {name: _slow(shape) for name, shape in seen.items()},
-            tr("an operation that takes far longer than the others, as the report does"),
+            tr("an operation that takes far longer than the others, as the report does; side-by-side asks for that"),
         ),
         Line(
             tr("blast radius"),
@@ -150,7 +150,10 @@ def lines(found: Shapes, system: System) -> list[Line]:
         Line(
             tr("restart gap"),
             {name: f"{worded(shape.gap)} s" if shape.gap is not None else "-" for name, shape in seen.items()},
-            tr("the longest time from its stop until it was ready again: one deploy unit is down as a whole"),
+            tr(
+                "the longest time from its stop until it was ready again: a deploy unit is down as a whole; "
+                "R restarts the selected one"
+            ),
         ),
         Line(
             tr("imports across walls"),
