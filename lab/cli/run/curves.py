@@ -39,6 +39,7 @@ def show(found: Curves) -> None:
     for chart in _charts(found):
         out()
         out(chart)
+    out(paint(tr("dotted line: everybody is answered"), "dim"))
     out()
     table(
         ("", tr("visitors a second"), tr("answered"), "P50", "P95", tr("failed")),
