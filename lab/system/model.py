@@ -91,7 +91,7 @@ class Engine:
     summary: str = ""
     topics: Mapping[str, int] = field(default_factory=dict)
     """Topics that are there from the start, with how many partitions each has, where the kind has such. Others are made
-    as they are first used."""
+    as they are first used, and on an engine by URL all are: that one is not the lab's to set up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,19 +93,17 @@ class Handlers:
         order_id = payload(OrderToRefund, event).order_id
         with self._messaging.transaction() as transaction:
             # If the cancelling overtook the order: see that nothing is charged when that arrives.
-            unheard_of = insert_missing(transaction.session, Payment, order_id=order_id, amount=0, status="void")
+            insert_missing(transaction.session, Payment, order_id=order_id, amount=0, status="void")
             payment = transaction.session.get_one(Payment, order_id, with_for_update=True)
             found = payment.status
             if found in ("charging", "approved"):
                 payment.status = "refund_due"
-            elif unheard_of:
-                self._answer(transaction, order_id)
-            elif found in ("void", "refunded"):
-                transaction.announce_again("payment.refunded", entity=order_id)
+            elif found != "refund_due":
+                self._answer(transaction, event, order_id)
         told = {"event": "cancelling", "id": order_id, "found": found}
         log.info("order %s is cancelled, its payment was %s", order_id, found, extra=told)
         if payment.status == "refund_due":
-            self._give_back(order_id)
+            self._give_back(event, order_id)
 
     def _begin(self, order: OrderToCharge) -> bool:
         """Whether the provider is to be asked now."""
@@ -136,16 +134,21 @@ class Handlers:
             transaction.announce(f"payment.{payment.status}", fact, entity=order_id)
         log.info("payment for %s %s", order_id, payment.status, extra={"event": "payment", "id": order_id})
 
-    def _give_back(self, order_id: str) -> None:
+    def _give_back(self, event: Event, order_id: str) -> None:
         self._provider.refund(order_id)
         with self._messaging.transaction() as transaction:
             payment = transaction.session.get_one(Payment, order_id, with_for_update=True)
             if payment.status == "refund_due":
                 payment.status = "refunded"
-                self._answer(transaction, order_id)
+                self._answer(transaction, event, order_id)
         log.info("payment for %s refunded", order_id, extra={"event": "payment", "id": order_id})
 
-    def _answer(self, transaction: Transaction, order_id: str) -> None:
-        """Tell that no money is kept for the order, where anybody listens: a message without a queue is not taken."""
-        if self._cues.answers:
+    def _answer(self, transaction: Transaction, event: Event, order_id: str) -> None:
+        """Tell that no money is kept for the order, where anybody listens: a message without a queue is not taken. It
+        is told whatever was found, a declined payment, too: whoever asks does not know, and waits."""
+        if not self._cues.answers:
+            return
+        if transaction.first_time(self._cues.refund[0], event):
             transaction.announce("payment.refunded", PaymentRefunded(order_id=order_id), entity=order_id)
+        else:
+            transaction.announce_again("payment.refunded", entity=order_id)
