@@ -136,7 +136,7 @@ def _ring(width: int) -> int:
 
 
 def _heading(_: View, width: int) -> list[Row]:
-    columns = ((tr("caller → neighbour"), WHO), (tr("breaker"), STATE), (tr("last calls"), _ring(width) - 1))
+    columns = ((tr("caller → neighbour"), WHO), (tr("breaker"), STATE), (tr("latest"), _ring(width) - 1))
     words = "".join(fit(name, cells) for name, cells in columns)
     counts = "".join(right(tr(name), cells) for name, cells in COLUMNS)
     return [clip(row((f" {words} {counts}", "dim")), width)]
