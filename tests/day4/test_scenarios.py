@@ -54,7 +54,7 @@ def test_a_cache_helps_the_median_and_who_misses_waits_for_the_origin(tmp_path: 
     none = play(tmp_path / "b", "day4", "warm-up", strategy="none")
     assert float(cached.measure("p50", 8)) < float(none.measure("p50", 8)) / 2
     assert float(cached.measure("p99", 8)) > 4 * float(cached.measure("p50", 8))
-    assert float(cached.measure("origin_reads", 8)) < float(none.measure("origin_reads", 8)) / 2
+    assert float(cached.measure("origin_reads", 8)) < 0.7 * float(cached.measure("lookups", 8))
 
 
 @PROTECTED
