@@ -237,5 +237,24 @@ def _versions(line: Log) -> dict[str, int]:
     return dict(versions) if isinstance(versions, dict) else {}
 
 
+def newcomers(seen: Window) -> float:
+    """Visitors who came in this stretch and know what became of it. Those before may have waited for long."""
+    return len(_came(seen))
+
+
+def newcomers_failed(seen: Window) -> float:
+    """Those of them who got no answer, or a 5xx."""
+    return sum(flow.outcome != "ok" or flow.status.startswith("5") for flow in _came(seen))
+
+
+def newcomers_noticed(seen: Window) -> str:
+    """Whether one of them saw an error: `yes` or `no`."""
+    return "yes" if newcomers_failed(seen) else "no"
+
+
+def _came(seen: Window) -> list[Flow]:
+    return [flow for flow in seen.flows("client->*") if flow.t - (flow.ms or 0.0) / 1000 >= seen.since]
+
+
 def _asked(seen: Window) -> list[Flow]:
     return [flow for flow in seen.flows("catalog*->redis", "GET *") if flow.hit is not None]

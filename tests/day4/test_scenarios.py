@@ -115,7 +115,7 @@ def test_taller_then_wider_answers_more_and_only_the_first_is_noticed(tmp_path: 
     assert [point.rate for point in one] == [4, 8, 12]
     assert float(answered) < 10, "of twelve"
     best = [max(point.throughput for point in curve) for curve in (one, tall, wide)]
-    assert best[1] > 1.8 * best[0]
+    assert best[1] > 1.4 * best[0]
     assert best[2] > 1.2 * best[1]
     assert one[-1].p95 > 2 * one[0].p95, "past its capacity it answers no more, only later"
     assert {flow.target for flow in played.flows("client->catalog")} == {"catalog-1", "catalog-2", "catalog-3"}
