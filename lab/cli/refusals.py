@@ -77,7 +77,7 @@ KNOWN: dict[str, tuple[int, Next]] = {
 }
 LISTS: dict[str, str] = {
     "exercise": tr("lab status shows them all"),
-    "day": tr("lab run day3, or lab run ./my-system.toml for a system of your own"),
+    "day": tr("lab days shows what each is about; lab run ./my-system.toml runs a system of your own"),
     "setting": LISTED,
     "value": LISTED,
 }

@@ -108,3 +108,8 @@ def test_curves_of_what_is_compared_are_drawn_together(monkeypatch: pytest.Monke
     assert "2 lamps two: 1 instance" in told
     assert list(data) == ["lamps one", "lamps two", "curves"]
     assert data["curves"]["lamps two: 1 instance"][0]["p95"] == 20.0
+
+
+def test_scenarios_are_listed_in_the_order_in_which_they_lead_to_each_other(tmp_path: Path) -> None:
+    (day,) = json.loads(lab(tmp_path, "days", "day2", "--json").stdout)
+    assert [one["name"] for one in day["scenarios"]][:4] == ["crud", "isolation", "cascade", "n-plus-one"]

@@ -87,7 +87,7 @@ def test_without_a_scenario_one_is_offered_and_at_the_end_of_the_last_one_all(
     record()
     picture = RunPicture(SHOP)
     summarise(picture, replace(list_runs()[0], system="day2", options=RunOptions()))
-    assert "A scenario tells a story: lab run day2 --scenario isolation" in capsys.readouterr().out
+    assert "A scenario tells a story: lab run day2 --scenario crud" in capsys.readouterr().out
     picture.apply(Note(topic="scenario", text="over", data={"over": True, "next": ""}))
     summarise(picture, replace(list_runs()[0], system="day2"))
     assert "To play next: lab days day2" in capsys.readouterr().out

@@ -54,13 +54,19 @@ def days(
 
 
 def _scenarios(day: Day) -> Sequence[Scenario]:
-    """The one that is played first, then the others by name."""
+    """The one that is played first and those that follow it, then the others by name, each before those that follow."""
     from lab.faults import scenario
 
     if day.scenarios is None:
         return ()
-    found = [scenario.find(day.scenarios, name) for name in scenario.names(day.scenarios)]
-    return sorted(found, key=lambda one: one.name != day.first)
+    found = {name: scenario.find(day.scenarios, name) for name in scenario.names(day.scenarios)}
+    following = {one.next for one in found.values()}
+    ordered: dict[str, Scenario] = {}
+    for name in sorted(found, key=lambda name: (name != day.first, name in following, name)):
+        while name in found and name not in ordered:
+            ordered[name] = found[name]
+            name = found[name].next
+    return list(ordered.values())
 
 
 def _typed(setting: Setting) -> str:
