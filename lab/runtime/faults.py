@@ -75,8 +75,7 @@ class Faults:
 
     def end(self) -> None:
         """End all, also what is hidden."""
-        self.reveal()
-        self.heal(None)
+        self._undo(self.plan.heal(None, self._now()))
 
     def forget(self, name: str) -> None:
         """End the faults on a process that leaves."""
@@ -159,7 +158,7 @@ class Faults:
             still = any(effect(other) == "hold" for other in self._on_process(fault.target))
             if KINDS[fault.kind].scope == "process" and effect(fault) == "hold" and not still and self.supervisor:
                 for process in self.supervisor.named(fault.target):
-                    if process.state == "frozen":
+                    if process.stands_still:
                         process.thaw()
 
     def _one(self, fault: Fault) -> FaultStatus:

@@ -149,8 +149,17 @@ class ManagedProcess:
             self._thawed = self.state
             self._enter("frozen", "SIGSTOP")
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether it is frozen, told or not."""
+        return self._hidden or self.state == "frozen"
+
     def thaw(self) -> None:
         self._living()
+        if self._hidden:
+            self._hidden = False
+            self._signal(signal.SIGCONT)
+            return
         if self.state != "frozen":
             raise ActionError(tr("{name} is not frozen, it is {state}", name=self.spec.name, state=tr(self.state)))
         self._signal(signal.SIGCONT)

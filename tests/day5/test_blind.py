@@ -15,7 +15,6 @@ from lab.faults.text import parse
 from lab.journal.event import Event, FaultChange, Flow, Note, Process
 from lab.journal.query import read
 from lab.journal.window import window
-from lab.runtime.client import Control
 from lab.runtime.faults import Faults
 from tests.playing import play
 from tests.waiting import eventually
@@ -89,10 +88,6 @@ class Blind:
 
     def asked(self) -> list[Event]:
         return [event for event in self.events if isinstance(event, Note) and event.topic == "question"]
-
-    def control(self) -> Control:
-        (run,) = json.loads(self.lab("ps", "--json"))["runs"]
-        return Control(Path(run["folder"]) / "control.sock")
 
     def end(self, typed: str) -> str:
         told, _ = self.process.communicate(typed, timeout=120)

@@ -80,3 +80,18 @@ def test_it_ends_failed_or_with_an_older_report(database: Database, monkeypatch:
     fail(queue, monkeypatch)
     ended = now_of(database, served)
     assert (ended.status, ended.result, ended.fallback) == ("succeeded", "report-1", True)
+
+
+@pytest.mark.parametrize("jitter", [True, False])
+def test_jobs_that_fail_together_come_again_apart_unless_jitter_is_left_out(database: Database, jitter: bool) -> None:
+    queue = Queue(database, "jobs-1", jitter=jitter)
+    for number in range(12):
+        queue.add(f"u{number}")
+    taken = [job for _ in range(12) if (job := queue.take())]
+    before = time.time()
+    for job in taken:
+        queue.stumble(job, "status 503")
+    after = time.time()
+    pauses = [now_of(database, job).due - before for job in taken]
+    assert all(0 <= pause <= jobs.BASE + after - before for pause in pauses)
+    assert all(pause >= jobs.BASE for pause in pauses) is not jitter

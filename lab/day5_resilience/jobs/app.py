@@ -51,8 +51,9 @@ class JobView(BaseModel):
 def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     # An attempt is over before its lease is: else two instances would do one job side by side.
-    report = Neighbour("report", settings.report_url, Protections.without(settings.without), timeout=3.0)
-    queue = Queue(database, settings.instance_id)
+    on = Protections.without(settings.without)
+    report = Neighbour("report", settings.report_url, on, timeout=3.0)
+    queue = Queue(database, settings.instance_id, jitter=on.jitter)
     worker = Worker(queue, report)
 
     @asynccontextmanager

@@ -25,8 +25,8 @@ class Queue:
     """The jobs as one instance sees them. What it takes is told apart by a name that is new each time: an instance that
     was frozen and comes back has no say in a job that another took over."""
 
-    def __init__(self, database: Database, instance: str) -> None:
-        self._database, self._instance = database, instance
+    def __init__(self, database: Database, instance: str, *, jitter: bool = True) -> None:
+        self._database, self._instance, self._jitter = database, instance, jitter
 
     def add(self, user_id: str) -> Job:
         job = Job(id=new_id(), user_id=user_id, status="queued", due=time.time())
@@ -55,7 +55,8 @@ class Queue:
     def stumble(self, job: Job, error: str) -> None:
         """An attempt failed: again after a pause, or else what an older job of this user made, or the end."""
         if job.attempts < ATTEMPTS:
-            pause = random.uniform(0, min(CAP, BASE * 2 ** (job.attempts - 1)))
+            step = min(CAP, BASE * 2 ** (job.attempts - 1))
+            pause = random.uniform(0, step) if self._jitter else step
             self._end(job, "queued", due=time.time() + pause, error=error[:500], pause=pause)
         elif older := self._older(job):
             self.succeed(job, older, fallback=True)
