@@ -11,6 +11,8 @@ from lab.journal.window import Window, quantile
 
 ORIGIN = "catalog*->origin"
 READ = "GET /products/*"
+ON_ITS_WAY = 0.05
+"""Seconds that a line may need from its service into the journal: what is closer together may have been at once."""
 IN_STEP = 1.5
 """Seconds after which a write is in both regions, if they can reach each other."""
 LONGEST_LIFE = 12.0
@@ -173,7 +175,7 @@ def outdated(seen: Window) -> float:
     """Answers that lacked a write which somebody had been promised before they were asked for, in whichever region."""
     found, promised = 0, defaultdict[str, dict[str, int]](dict)
     lines = [(line.t, line) for line in seen.logs("written")]
-    lines += [(line.t - float(line.data.get("ms", 0.0)) / 1000, line) for line in seen.logs("read")]
+    lines += [(line.t - float(line.data.get("ms", 0.0)) / 1000 - ON_ITS_WAY, line) for line in seen.logs("read")]
     for _, line in sorted(lines, key=lambda at: at[0]):
         latest, versions = promised[str(line.data["id"])], _versions(line)
         if line.event == "written":
