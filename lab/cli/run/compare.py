@@ -73,7 +73,6 @@ def compare(
     order, how far a disturbance reaches and how long its traces last, deploy units and memory. Other settings of a day
     hold for all that is compared.
     """
-
     candidates = list({one.name: one for one in _candidates(days, vary, scenario, settings)}.values())
     if len(candidates) < 2:
         raise Failure(tr("there is nothing to compare with"), next="lab compare day1 --vary shape")

@@ -45,6 +45,7 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     _side_by_side(record)
     curves.tell(record)
     _promised(record)
+    out()
     for line in _told(picture, record):
         out(line)
     if picture.entity_counts:
@@ -108,7 +109,6 @@ def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
 
     answers = [note for note in picture.notes if note.topic == "answer"]
     if answers:
-        yield ""
         yield paint(tr("What was asked, and what was seen:"), "title")
     for note in answers:
         yield f"{MARKS[note.data.get('right')]} {note.text}"
