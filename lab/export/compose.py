@@ -72,6 +72,8 @@ def _service(one: Workload, door: str, asked: Collection[str], outside: bool) ->
     if one.built:
         made["build"] = f"./services/{one.name}"
     made["image"] = one.image
+    if one.summary:
+        made["labels"] = {"org.opencontainers.image.description": one.summary}
     if one.engine:
         # RabbitMQ finds its data by the name of its host.
         made["hostname"] = one.name

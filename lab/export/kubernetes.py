@@ -64,16 +64,22 @@ def _of(one: Workload) -> Iterator[dict[str, Any]]:
         content = {path.rpartition("/")[2]: text for path, text in one.files.items()}
         yield _manifest("v1", "ConfigMap", _files(one), {"data": content})
     if one.engine:
-        yield _manifest("apps/v1", "StatefulSet", one.name, {"spec": _stateful_set(one)})
+        yield _manifest("apps/v1", "StatefulSet", one.name, {"spec": _stateful_set(one)}, one.summary)
     else:
         if one.data:
             yield _manifest("v1", "PersistentVolumeClaim", one.name, {"spec": _claim()})
-        yield _manifest("apps/v1", "Deployment", one.name, {"spec": _deployment(one)})
+        yield _manifest("apps/v1", "Deployment", one.name, {"spec": _deployment(one)}, one.summary)
     yield _manifest("v1", "Service", one.name, {"spec": _service(one)})
 
 
-def _manifest(version: str, kind: str, name: str, content: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "labels": _labels(name)}, **content}
+def _manifest(version: str, kind: str, name: str, content: dict[str, Any], summary: str = "") -> dict[str, Any]:
+    about = {"annotations": {"kubernetes.io/description": summary}} if summary else {}
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": {"name": name, "labels": _labels(name), **about},
+        **content,
+    }
 
 
 def _labels(name: str) -> dict[str, str]:

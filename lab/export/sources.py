@@ -83,7 +83,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 def _requirements(imported: Iterable[str], service: Service, system: System) -> Iterator[str]:
     """The packages in the versions that run here. What is imported only where there is an engine or a protocol of some
     kind is left out where there is none; the driver of a database, which nobody imports by name, is put in."""
-    known, declared = packages_distributions(), _declared()
+    known, declared = _installed(), _declared()
     links = [link for link in system.links if service.name in (link.source, link.target)]
     kinds = {engine.name: engine.kind for engine in system.engines}
     used = {link.protocol for link in links} | {kinds[link.target] for link in links if link.target in kinds}
@@ -113,6 +113,13 @@ def _clients() -> dict[str, set[str]]:
     return {kind.name: {name.partition(".")[0] for name in kind.clients} - {ROOT} for kind in engine_kinds().values()}
 
 
+@cache
+def _installed() -> Mapping[str, list[str]]:
+    """The distributions that have a package of this name; reading what they say of themselves takes a while."""
+    return packages_distributions()
+
+
+@cache
 def _declared() -> dict[str, str]:
     """What the lab itself declares that it needs, by name: `psycopg[binary]>=3.2`."""
     try:
