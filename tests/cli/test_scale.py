@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from lab.cli import exits
+from lab.cli import complete, exits
 from lab.cli.disturb.scale import scale
 from lab.cli.failure import Failure
 from lab.system.model import Service, System
@@ -20,6 +23,10 @@ SYSTEM = System(
         Service(name="users", command=("sleep", "600"), ready="started"),
     ),
 )
+
+
+def offered(completer: Callable[[Any, str], list[tuple[str, str]]]) -> set[str]:
+    return {word for word, _ in completer(SimpleNamespace(params={}), "")}
 
 
 def test_a_service_is_scaled_and_what_there_is_is_told(
@@ -35,6 +42,8 @@ def test_a_service_is_scaled_and_what_there_is_is_told(
             [f"orders-{number}", "ready"] for number in (1, 2, 3)
         ]
         assert [process.name for process in live.status().processes] == ["orders-1", "orders-2", "orders-3", "users"]
+        assert offered(complete.replicated) == {"orders"}
+        assert offered(complete.services) == {"orders", "orders-1", "orders-2", "orders-3", "users"}
         scale("orders", 3)
         assert "as before" in capsys.readouterr().out
         scale("orders", 1, as_json=True)

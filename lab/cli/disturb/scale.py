@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lab.runtime.client import Control
     from lab.system.model import System
 
-EXAMPLES = ("lab scale catalog 3", "lab scale catalog 1", "lab scale users 4 --run 0007-day5", "lab scale catalog")
+EXAMPLES = ("lab scale catalog 3", "lab scale catalog 1", "lab scale jobs 4 --run 0007-day5", "lab scale catalog")
 PATIENCE = 30.0
 """Seconds for new instances to become ready and for those that leave to be gone."""
 POLL = 0.05
