@@ -141,13 +141,13 @@ class Narrator:
         return flow_words(flow) if told else self._skip("flow")
 
     def _log(self, log: Log) -> str:
+        if log.event == WRITE:  # who wants to know what was written reads a trace
+            return ""
         if log.event == "breaker":
             return log_words(log) if self._moved(log) else ""
         ours = self._ours(log)
         if log.level in ("warning", "error", "critical"):
             return log_words(log) if self._spend_trouble(ours) else self._skip(LOGS.get(log.level, log.level))
-        if log.event == WRITE:  # who wants to know what was written reads a trace
-            return ""
         return log_words(log) if ours and speaks(log) and self._spend_story() else ""
 
     def _moved(self, log: Log) -> bool:

@@ -145,6 +145,11 @@ def test_access_logs_and_the_talk_around_messages_are_left_to_the_wire() -> None
     assert told(events) == ["client asked orders POST /orders: 201 in 12 ms"]
 
 
+def test_what_a_service_has_written_is_left_to_traces_and_begins_no_story() -> None:
+    written = Log(t=1, source="orders", event="sql", message="committed orders +1", correlation="a")
+    assert told([written, http(2, "b")]) == ["client asked orders POST /orders: 201 in 12 ms"]
+
+
 def test_one_story_is_told_whole_and_the_others_are_counted() -> None:
     events: list[Event] = []
     for n in range(5):
