@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import Any
 
 import pytest
@@ -24,7 +24,9 @@ LENGTH = 14.0
 STROKES = 14
 EVERY = 20.0
 TRIES = 4
-DRAWN = [SystemRandom().randrange(1_000_000) for _ in range(int(os.environ.get("LAB_SOAK", "0")))]
+CHANCE = Random(os.environ.get("PYTEST_XDIST_TESTRUNUID") or SystemRandom().random())
+"""The workers of one run must draw the same."""
+DRAWN = [CHANCE.randrange(1_000_000) for _ in range(int(os.environ.get("LAB_SOAK", "0")))]
 FORMS = [(broker, saga) for broker in ("rabbitmq", "kafka") for saga in SERVICES]
 
 
