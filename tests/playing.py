@@ -16,6 +16,9 @@ from lab.journal.query import decode
 from lab.journal.window import Measured, window
 from lab.system.model import System
 
+PATIENCE = 150.0
+"""Seconds that a run may take besides its scenario, on a machine that has much else to do."""
+
 
 @dataclass(frozen=True)
 class Played:
@@ -52,11 +55,13 @@ def play(
     switches = [f"--{name}" for name, value in settings.items() if value == "on"]
     command = [sys.executable, "-m", "lab", "run", day, "--scenario", scenario, "--json"]
     command += ["--seed", seed, *chosen, *switches]
+    system = systems.find(day, settings, scenario)
+    patience = systems.scenario(system, scenario).duration + PATIENCE
     done = subprocess.run(
-        command, env={**os.environ, "LAB_HOME": str(home)}, capture_output=True, timeout=180, check=False
+        command, env={**os.environ, "LAB_HOME": str(home)}, capture_output=True, timeout=patience, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
-    played = Played(systems.find(day, settings, scenario), tuple(decode(done.stdout.splitlines())))
+    played = Played(system, tuple(decode(done.stdout.splitlines())))
     told = played.notes("scenario")
     assert not [note.text for note in told if note.level != "info"]
     assert told[-1].data.get("over")
