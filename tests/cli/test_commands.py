@@ -116,7 +116,7 @@ def test_a_recorded_run_is_narrated_with_its_summary() -> None:
     record()
     ran = lab("replay", "1", "--plain")
     assert ran.exit_code == 0
-    assert "0.900s  The first visitors come" in ran.stdout
+    assert "0.900s  ▶ The first visitors come" in ran.stdout
     assert "FAULT f1 is over after 2 victims" in ran.stdout
     assert "Orders: 1 confirmed, 1 cancelled" in ran.stdout
     links = {line.split()[0]: line.split()[1] for line in ran.stdout.splitlines() if "->" in line.split(" ")[0]}
