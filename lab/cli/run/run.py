@@ -30,6 +30,9 @@ EXAMPLES = (
     "lab run ./my-system.toml",
 )
 
+LETTING_GO = 10.0
+"""Seconds that the end of a run which does not answer yet may take."""
+
 
 @with_settings
 def run(
@@ -73,7 +76,7 @@ def run(
         raise typer.BadParameter(tr("--predict asks you, and --json and --detach have nobody to ask"))
     from lab.course import systems
     from lab.runtime.api import RunOptions
-    from lab.runtime.launch import begin
+    from lab.runtime.launch import begin, release
 
     screen = is_screen() and not (plain or as_json or detach)
     system = systems.find(day, settings, scenario)
@@ -99,17 +102,21 @@ def run(
         _on_screen(launching)
     from lab.runtime.live import LiveRun
 
-    live = LiveRun(launching.answer(on_progress=say))
-    if detach:
-        try:
-            _detached(live)
-        except KeyboardInterrupt:
-            say(tr("{id} was not ready yet; it is stopped", id=live.record.id))
+    if not detach:
+        raise typer.Exit(_told(LiveRun(launching.answer(on_progress=say)), system, as_json=as_json))
+    live: LiveRun | None = None
+    try:
+        live = LiveRun(launching.answer(on_progress=say))
+        _detached(live)
+    except KeyboardInterrupt:
+        say(tr("{id} was not ready yet; it is stopped", id=launching.id))
+        if live is None:  # it does not answer yet, so it cannot be asked
+            release(launching.id)
+            launching.ended(within=LETTING_GO)
+        else:
             live.stop()
             live.wait_ended(say)
-            raise
-    else:
-        raise typer.Exit(_told(live, system, as_json=as_json))
+        raise
 
 
 def _with_mine(system: System) -> System:
