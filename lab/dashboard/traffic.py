@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import log2
 
 from lab.dashboard import glyphs
-from lab.journal.event import TRAFFIC, Flow
-from lab.journal.picture.link import FAILED, LinkPicture
+from lab.journal.event import FAILED, TRAFFIC, Flow
+from lab.journal.picture.link import LinkPicture
 
 TRAVEL = 1.0
 """Seconds that a dot takes from end to end."""

@@ -22,7 +22,6 @@ AFTERMATH = 5.0
 """Seconds after a fault for which it may still be the reason: a killed process starts again, a breaker closes."""
 OPERATORS = ("PUT /routes/*",)
 """What no visitor asks for, but who runs the shop."""
-FAILED = ("error", "lost", "refused")
 REMEMBERED = 2_000
 
 
@@ -134,8 +133,7 @@ def asked_by_visitor(flow: Flow) -> bool:
 
 def went_wrong(flow: Flow) -> tuple[bool, bool]:
     """Whether the request failed, or else came too late."""
-    failed = flow.outcome in FAILED or flow.status[:1] == "5"
-    return failed, not failed and (flow.ms or 0.0) > SOON
+    return flow.failed, not flow.failed and (flow.ms or 0.0) > SOON
 
 
 def words(found: Budget) -> str:

@@ -56,7 +56,7 @@ def _point(rate: float, events: Iterable[Event], since: float, until: float) -> 
     flows = [
         event for event in events if isinstance(event, Flow) and event.source == CLIENT and since <= event.t <= until
     ]
-    answered = [flow.ms for flow in flows if flow.outcome in ("ok", "late") and not flow.status.startswith("5")]
+    answered = [flow.ms for flow in flows if not flow.failed]
     seconds = max(until - since, 0.001)
     return Point(
         rate=rate,

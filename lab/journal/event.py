@@ -15,6 +15,9 @@ from lab.system.model import CLIENT
 
 Outcome = Literal["ok", "error", "lost", "late", "duplicate", "refused"]
 
+FAILED: frozenset[Outcome] = frozenset({"error", "lost", "refused"})
+"""Outcomes that count as errors. A late or doubled message still arrived."""
+
 Role = Literal["call", "message", "delivery", "ack", "nack", "subscribe", "setup", "connection"]
 """What a flow is, whatever its protocol. Decoders stamp it; readers ask for it and not for `protocol` or `op`.
 
@@ -91,6 +94,11 @@ class Flow(Base, tag="flow", gc=False):
     sent: int = 0
     received: int = 0
 
+    @property
+    def failed(self) -> bool:
+        """Whether it got no answer, or one by which the provider owns up to its own fault."""
+        return self.outcome in FAILED or self.status[:1] == "5"
+
 
 class Log(Base, tag="log"):
     """One line that a process wrote. A JSON line's `level`, `msg`, `event` are lifted out; other keys are `data`."""
@@ -100,6 +108,11 @@ class Log(Base, tag="log"):
     event: str = ""
     stream: Literal["stdout", "stderr"] = "stdout"
     data: dict[str, Any] = {}
+
+    def number(self, key: str) -> float:
+        """What it says under this key, if that is a number; else 0, for anybody may write anything."""
+        value = self.data.get(key)
+        return value if isinstance(value, int | float) else 0
 
 
 class Process(Base, tag="process"):

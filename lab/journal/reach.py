@@ -47,8 +47,7 @@ class Reach:
 
 def visit(flow: Flow) -> Visit:
     """The request that this flow is."""
-    failed = flow.outcome not in ("ok", "late", "duplicate") or flow.status[:1] == "5"
-    return Visit(flow.t, flow.ms or 0.0, f"{flow.target} {operation(flow.op)}", failed)
+    return Visit(flow.t, flow.ms or 0.0, f"{flow.target} {operation(flow.op)}", flow.failed)
 
 
 def reach(visits: Iterable[Visit], spans: Sequence[Span]) -> Reach:

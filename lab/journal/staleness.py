@@ -30,7 +30,7 @@ class Staleness:
             return False
         newest, told = self._written.get(thing, (0, 0.0))
         if event.event == "read":
-            return version < newest and event.t - _seconds(event) > told
+            return version < newest and event.t - event.number("ms") / 1000 > told
         if version > newest:
             self._written[thing] = version, event.t
         return False
@@ -44,9 +44,3 @@ class Staleness:
 def thing_of(line: Log) -> Thing:
     """What a line is about."""
     return str(line.data.get("entity", "")), str(line.data.get("id", ""))
-
-
-def _seconds(line: Log) -> float:
-    """How long the read took."""
-    ms = line.data.get("ms", 0.0)
-    return ms / 1000 if isinstance(ms, int | float) else 0.0

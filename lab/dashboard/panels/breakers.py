@@ -102,7 +102,7 @@ class Breakers:
         guard, state = self._guard(line, "name"), str(line.data.get("state", ""))
         if guard and state in STATES:
             guard.state, guard.since = state, line.t
-            guard.seconds, guard.why = _number(line, "seconds"), str(line.data.get("why") or "")
+            guard.seconds, guard.why = line.number("seconds"), str(line.data.get("why") or "")
             guard.opened += state == "open"
             guard.probes += state == "half-open"
 
@@ -111,20 +111,14 @@ class Breakers:
         if guard and outcome in OUTCOMES:
             guard.ring.append(outcome)
             guard.outcomes[outcome] = guard.outcomes.get(outcome, 0) + 1
-            guard.taken, guard.slots = int(_number(line, "taken")), int(_number(line, "slots"))
-            guard.budget = _number(line, "budget") if "budget" in line.data else None
+            guard.taken, guard.slots = int(line.number("taken")), int(line.number("slots"))
+            guard.budget = line.number("budget") if "budget" in line.data else None
 
     def _guard(self, line: Log, of: str) -> Guard | None:
         key = line.source, str(line.data.get(of, ""))
         if key not in self.of and key[1] and len(self.of) < MOST:
             self.of[key] = Guard(*key, attempts=self._early.pop(key, 0))
         return self.of.get(key)
-
-
-def _number(line: Log, name: str) -> float:
-    """What a service says is taken for what it is: a number, or nothing."""
-    value = line.data.get(name)
-    return value if isinstance(value, int | float) else 0
 
 
 COLUMNS = ((mark("calls"), 8), (mark("wire"), 7), (mark("slots"), 7))

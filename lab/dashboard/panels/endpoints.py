@@ -11,7 +11,6 @@ from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.journal.event import Event, Flow
 from lab.journal.measure import Meter, Spread
 from lab.journal.operation import operation
-from lab.journal.picture.link import FAILED
 from lab.locale import mark, tr
 
 MOST = 200
@@ -53,7 +52,7 @@ class Endpoints:
         if event.ms is not None:
             found.spread.add(event.ms, event.t)
             found.slowest = max(found.slowest, event.ms)
-        found.failed += event.outcome in FAILED or event.status[:1] == "5"
+        found.failed += event.failed
 
     def copy(self) -> Endpoints:
         other = Endpoints()

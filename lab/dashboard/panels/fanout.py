@@ -12,7 +12,6 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.journal.event import Event, Flow
 from lab.journal.operation import operation
-from lab.journal.picture.link import FAILED
 from lab.locale import mark, tr
 from lab.system.links import ends, link_id
 from lab.system.model import CLIENT
@@ -137,10 +136,6 @@ def _began(flow: Flow) -> float:
     return flow.t * 1000 - (flow.ms or 0.0)
 
 
-def _failed(flow: Flow) -> bool:
-    return flow.outcome in FAILED or flow.status[:1] == "5"
-
-
 def _heading(_: View, width: int) -> list[Row]:
     words = f" {fit(tr('asked for'), _asked(width))} {right(tr('status'), 8)}{right(tr('took'), 9)}"
     return [clip(row((f"{words}{right(tr('calls'), 9)}  {tr('who was called when')}", "dim")), width)]
@@ -158,7 +153,7 @@ def _row(request: Request, _: View, width: int) -> Row:
     return clip(
         row(
             (f" {fit(operation(flow.op), _asked(width))} ", "strong"),
-            (right(flow.status or flow.outcome, 8), "bad" if _failed(flow) else "ok"),
+            (right(flow.status or flow.outcome, 8), "bad" if flow.failed else "ok"),
             (right(figures.ms(flow.ms) or "-", 9), "text"),
             (right(f"{request.count}×", 9), "warn" if request.count >= MANY else "text"),
             ("  " + _strip(request, width - _asked(width) - FIGURES - 2), "name"),
@@ -177,11 +172,11 @@ def _detail(request: Request, _: View) -> tuple[str, list[Row]]:
             row(
                 (f" {right('+' + (figures.ms(began) or '0'), 8)} {right(figures.ms(call.ms) or '-', 8)} ", "text"),
                 ("│", "dim"),
-                (_bar(call, flow), "bad" if _failed(call) else "name"),
+                (_bar(call, flow), "bad" if call.failed else "name"),
                 ("│ ", "dim"),
                 (f"{call.link}  ", "name"),
                 (f"{operation(call.op)} ", "strong"),
-                (tr(call.status or call.outcome), "bad" if _failed(call) else "ok"),
+                (tr(call.status or call.outcome), "bad" if call.failed else "ok"),
             )
         )
     return f"{operation(flow.op)}  {figures.ms(flow.ms) or ''}", lines

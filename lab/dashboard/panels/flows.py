@@ -10,8 +10,8 @@ from lab.dashboard.flow_filter import Test
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.dashboard.sampling import Sample
-from lab.journal.event import TRAFFIC, Event, Flow
-from lab.journal.statuses import FAILED
+from lab.journal import statuses
+from lab.journal.event import FAILED, TRAFFIC, Event, Flow
 from lab.locale import mark, tr
 from lab.system.links import ends
 from lab.system.model import CLIENT
@@ -90,14 +90,14 @@ def _mark(flow: Flow) -> tuple[str, str]:
         words.append(tr("↻ redelivered"))
     if flow.faults:
         words.append("!" + ",".join(flow.faults))
-    style = "bad" if flow.outcome in ("error", "lost", "refused") else "warn" if words else "text"
+    style = "bad" if flow.outcome in FAILED else "warn" if words else "text"
     return " ".join(words), style
 
 
 def _status_style(flow: Flow) -> str:
-    if flow.outcome in ("error", "lost", "refused") or flow.status[:1] == "5":
+    if flow.failed:
         return "bad"
-    return "warn" if flow.status[:1] == "4" or flow.status in FAILED else "dim"
+    return "warn" if flow.status[:1] == "4" or flow.status in statuses.FAILED else "dim"
 
 
 def _empty(view: View) -> str:

@@ -72,9 +72,9 @@ class Jobs:
             job.taken_over = job.holder if job.state == "running" else ""
             job.holder = event.source
         job.state, job.since = state, event.t
-        job.seconds = _number(event, "lease" if state == "running" else "pause")
-        job.attempts = int(_number(event, "attempts")) or job.attempts
-        job.most = int(_number(event, "most")) or job.most
+        job.seconds = event.number("lease" if state == "running" else "pause")
+        job.attempts = int(event.number("attempts")) or job.attempts
+        job.most = int(event.number("most")) or job.most
         job.error = str(event.data.get("error") or "")
         job.fallback = event.data.get("fallback") is True
         self.of[ident] = job
@@ -92,12 +92,6 @@ class Jobs:
             old = next((job for job in jobs if job.state not in GOING_ON), next(iter(jobs)))
             del self.of[old.id]
             self.counts[old.state] -= old.state in GOING_ON  # when it ends, it is counted as one that nobody knew
-
-
-def _number(line: Log, name: str) -> float:
-    """What a service says is taken for what it is: a number, or nothing."""
-    value = line.data.get(name)
-    return value if isinstance(value, int | float) else 0
 
 
 def _items(view: View) -> Sequence[Job]:

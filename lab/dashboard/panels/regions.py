@@ -93,8 +93,7 @@ class Regions:
         region = self._region(line.source)
         region.versioned = True
         if line.event == "read":
-            behind = line.data.get("behind_s")
-            region.behind = float(behind) if isinstance(behind, int | float) else 0.0
+            region.behind = line.number("behind_s")
             region.oldest = max(region.oldest, region.behind)
             region.stale += line.data.get("told_stale") is True
         elif line.event == "conflict":

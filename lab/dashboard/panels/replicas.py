@@ -11,7 +11,6 @@ from lab.dashboard.panel import Panel, View
 from lab.dashboard.rows import Row, clip, fit, right, row
 from lab.journal.event import Event, Flow
 from lab.journal.measure import WINDOW, Meter, Spread
-from lab.journal.picture.link import FAILED
 from lab.journal.picture.process import ProcessPicture
 from lab.locale import mark, tr, trn
 
@@ -33,7 +32,7 @@ class Work:
 
     def add(self, flow: Flow) -> None:
         self.meter.add(flow.t)
-        self.failed += flow.outcome in FAILED or flow.status[:1] == "5"
+        self.failed += flow.failed
         if flow.ms is not None:
             self.spread.add(flow.ms, flow.t)
             second = int(flow.t)

@@ -8,9 +8,6 @@ from copy import copy
 from lab.journal.measure import Meter, Spread
 from lab.system.links import ends
 
-FAILED = frozenset({"error", "lost", "refused"})
-"""Outcomes that count as errors. A late or doubled message still arrived."""
-
 
 class LinkPicture:
     """What was seen on one link. `flows` counts everything, `rate` only what the link is there for (event.TRAFFIC)."""

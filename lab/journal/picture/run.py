@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lab.journal.ending import ending
-from lab.journal.event import TRAFFIC, Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
+from lab.journal.event import FAILED, TRAFFIC, Check, EngineState, Event, FaultChange, Flow, Load, Log, Note, Process
 from lab.journal.picture.entity import EntityPicture
 from lab.journal.picture.fault import FaultPicture
-from lab.journal.picture.link import FAILED, LinkPicture
+from lab.journal.picture.link import LinkPicture
 from lab.journal.picture.process import GONE, REMOVED, ProcessPicture
 from lab.journal.picture.summary import FaultSummary, LinkSummary, Summary
 from lab.journal.picture.verdict import Verdicts

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from lab.journal.event import Event, FaultChange, Flow
-from lab.journal.picture.link import FAILED
 from lab.journal.standing import Change
 from lab.system.entity import Entity, mood
 from lab.system.model import CLIENT
@@ -76,7 +75,7 @@ class Verdicts:
         match event:
             case Flow():
                 if event.source == CLIENT:
-                    if event.outcome in FAILED or event.status[:1] == "5":
+                    if event.failed:
                         for verdict in self._open():
                             verdict.failed += 1
                 elif event.role == "message" and event.correlation:
