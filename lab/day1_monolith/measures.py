@@ -77,11 +77,6 @@ def paid(seen: Window) -> float:
     return len(seen.logs("payment"))
 
 
-def refused(seen: Window) -> float:
-    """Payments that were told 409."""
-    return sum(flow.status == "409" for flow in seen.flows("client->*", "POST /orders/*/pay"))
-
-
 def lost_debits(seen: Window) -> float:
     """Debits that left no trace in a wallet: so many payments went through for which nobody paid."""
     wallets: dict[str, list[tuple[int, int]]] = defaultdict(list)

@@ -86,11 +86,6 @@ def failed_reads(seen: Window) -> float:
     return len(_failed(_reads(seen)))
 
 
-def creates(seen: Window) -> float:
-    """Requests of visitors that place an order."""
-    return len(seen.flows("client->*", "POST /orders"))
-
-
 def refused(seen: Window) -> float:
     """Orders that were refused with a 503."""
     return sum(flow.status == "503" for flow in seen.flows("client->*", "POST /orders"))

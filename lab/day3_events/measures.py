@@ -10,6 +10,10 @@ from lab.journal.window import Window, quantile
 
 NOBODY = "-"
 GONE = ("backoff", "stopping", "stopped", "failed")
+SESSION = 6.0
+"""Seconds after which Kafka gives up a silent consumer, as the services ask for it."""
+MONEY = ("charging", "approved", "refund_due")
+"""What a cancelling finds where money was, or may have been, taken."""
 
 
 def failed(seen: Window) -> float:
@@ -95,12 +99,6 @@ def path(seen: Window) -> str:
     return max(ways, key=lambda way: ways[way], default=NOBODY)
 
 
-def repeated(seen: Window) -> float:
-    """Messages that were published again, under the id that they had."""
-    published = Counter(flow.message for flow in seen.flows("*->broker", role="message") if flow.message)
-    return sum(count - 1 for count in published.values())
-
-
 def deaths(seen: Window) -> float:
     """How often the orchestrator was killed."""
     return len(_deaths(seen))
@@ -131,10 +129,6 @@ def orphaned(seen: Window) -> float:
         return 0.0
     given = [flow.t for flow in seen.flows("payments->broker", "assign payments/shop.events/*") if flow.t > ended[0]]
     return (given[0] if given else seen.until) - ended[0]
-
-
-SESSION = 6.0
-"""Seconds after which Kafka gives up a silent consumer, as the services ask for it."""
 
 
 def handover(seen: Window) -> str:
@@ -179,12 +173,9 @@ def overtaken(seen: Window) -> float:
 
 def kept(seen: Window) -> float:
     """Cancelled orders whose money was, or may have been, taken and not given back."""
-    due = {line.data["id"] for line in seen.logs("cancelling", "payments*") if line.data["found"] in _MONEY}
+    due = {line.data["id"] for line in seen.logs("cancelling", "payments*") if line.data["found"] in MONEY}
     back = {line.data["id"] for line in seen.logs("payment", "payments*") if line.message.endswith("refunded")}
     return len(due - back)
-
-
-_MONEY = ("charging", "approved", "refund_due")
 
 
 def _deaths(seen: Window) -> list[float]:

@@ -28,13 +28,13 @@ def requests(seen: Window) -> float:
 
 def failed(seen: Window) -> float:
     """Visitors' requests without an answer, or with a 5xx."""
-    return sum(flow.outcome != "ok" or flow.status.startswith("5") for flow in seen.flows("client->*"))
+    return sum(map(_failed, seen.flows("client->*")))
 
 
 def throughput(seen: Window) -> float:
     """Visitors who were answered in a second, errors left out."""
-    answered = [flow for flow in seen.flows("client->*", outcome="ok") if not flow.status.startswith("5")]
-    return len(answered) / seen.seconds if seen.seconds else 0.0
+    answered = sum(not _failed(flow) for flow in seen.flows("client->*"))
+    return answered / seen.seconds if seen.seconds else 0.0
 
 
 def p50(seen: Window) -> float:
@@ -141,6 +141,21 @@ def noticed(seen: Window) -> str:
     return "yes" if failed(seen) else "no"
 
 
+def newcomers(seen: Window) -> float:
+    """Visitors who came in this stretch and know what became of it. Those before may have waited for long."""
+    return len(_came(seen))
+
+
+def newcomers_failed(seen: Window) -> float:
+    """Those of them who got no answer, or a 5xx."""
+    return sum(map(_failed, _came(seen)))
+
+
+def newcomers_noticed(seen: Window) -> str:
+    """Whether one of them saw an error: `yes` or `no`."""
+    return "yes" if newcomers_failed(seen) else "no"
+
+
 def reads(seen: Window) -> float:
     """Times that visitors looked at a user."""
     return len(seen.flows("client->*", "GET /users/*"))
@@ -209,6 +224,10 @@ def cut_off(seen: Window) -> str:
     return "refused" if _refused(seen, "PUT", "client->samarkand") else "done"
 
 
+def _failed(flow: Flow) -> bool:
+    return flow.outcome != "ok" or flow.status.startswith("5")
+
+
 def _refused(seen: Window, method: str, link: str = "client->*") -> int:
     return sum(flow.status == "503" for flow in seen.flows(link, f"{method} /users/*"))
 
@@ -237,21 +256,6 @@ def _versions(line: Log) -> dict[str, int]:
     """Of a line about a user: how many writes of each region are in it."""
     versions = line.data.get("versions")
     return dict(versions) if isinstance(versions, dict) else {}
-
-
-def newcomers(seen: Window) -> float:
-    """Visitors who came in this stretch and know what became of it. Those before may have waited for long."""
-    return len(_came(seen))
-
-
-def newcomers_failed(seen: Window) -> float:
-    """Those of them who got no answer, or a 5xx."""
-    return sum(flow.outcome != "ok" or flow.status.startswith("5") for flow in _came(seen))
-
-
-def newcomers_noticed(seen: Window) -> str:
-    """Whether one of them saw an error: `yes` or `no`."""
-    return "yes" if newcomers_failed(seen) else "no"
 
 
 def _came(seen: Window) -> list[Flow]:

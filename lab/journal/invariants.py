@@ -21,7 +21,7 @@ from lab.locale import mark
 from lab.system.links import ends
 from lab.system.model import CLIENT
 
-DEAD = ("backoff", "failed", "stopped", "down")
+DEAD = ("backoff", "failed", "stopped")
 EXAMPLES = 5
 """Ids of what broke an invariant that are kept."""
 MAILED = ("user.registered", "order.confirmed", "order.cancelled")

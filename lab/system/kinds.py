@@ -56,8 +56,7 @@ class EngineKind:
     is started: `embedded(place)`, and `native(place)`, `find()` and `version()` if `native` says how to install it.
     `embedded` is what the embedded tier runs (where that is a program that a machine may fail to execute, the module's
     `embedded_version()` tries it), `caveat` what that does not prove, `remains` what a run leaves behind on an engine
-    that runs elsewhere. `ready` asks an engine at its address
-    whether it serves.
+    that runs elsewhere. `ready` asks an engine at its address whether it serves.
 
     `drivers` are the imports with which a service in Python reaches an engine, by the scheme of its URL, where the lab
     does not bring them along; `driver` is the command that does, and the way to an embedded tier that needs them, too.
