@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from lab.cli.run.curves import WIDTH, tell
-from lab.journal.event import to_line
-from lab.runtime.runs import RunRecord
 from tests.journal.test_curves import a_run
 
 
@@ -19,12 +15,7 @@ def test_a_run_with_curves_ends_with_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ascii_: bool
 ) -> None:
     monkeypatch.setenv("LAB_ASCII", "1" if ascii_ else "0")
-    journal = tmp_path / "journal.ndjson"
-    events = a_run()
-    for number, event in enumerate(events, 1):
-        event.seq = number
-    journal.write_bytes(b"".join(map(to_line, events)))
-    tell(cast(RunRecord, SimpleNamespace(journal=journal, folder=tmp_path)))
+    tell(a_run(), tmp_path)
     out = capsys.readouterr().out
     assert "answered in a second" in out
     assert "p95, ms" in out
@@ -38,7 +29,6 @@ def test_a_run_with_curves_ends_with_them(
 
 
 def test_a_run_without_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "journal.ndjson").write_bytes(b"")
-    tell(cast(RunRecord, SimpleNamespace(journal=tmp_path / "journal.ndjson", folder=tmp_path)))
+    tell([], tmp_path)
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "curves.svg").exists()

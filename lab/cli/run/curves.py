@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from lab.cli.output import coloured, out, paint, table
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lab.journal.curves import Curves
-    from lab.runtime.runs import RunRecord
+    from lab.journal.event import Event
 
 WIDTH, HEIGHT = 78, 15
 COLOURS = ("cyan", "orange", "green", "magenta", "red", "blue")
@@ -21,16 +21,15 @@ FILE = "curves.svg"
 _ASCII = str.maketrans("┌┐└┘─│┤├┬┴┼·", "++++-|+++++.")
 
 
-def tell(record: RunRecord) -> None:
-    """Draw what the run's scenario measured, if it measured curves, and say where the picture is."""
+def tell(events: Iterable[Event], folder: Path) -> None:
+    """Draw what a run's scenario measured, if it measured curves, and keep a picture in the run's folder."""
     from lab.journal.curves import curves
-    from lab.journal.query import read
 
-    found = curves(read(record.journal))
+    found = curves(events)
     if not found:
         return
     show(found)
-    if path := _kept(found, record.folder):
+    if path := _kept(found, folder):
         out(tr("The same as a picture: {path}", path=paint(str(path), "title")))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lab.cli.output import out, paint, span, table
-from lab.cli.run import curves
+from lab.cli.run import findings
 from lab.faults.catalogue import toll
 from lab.journal.picture.run import RunPicture
 from lab.journal.picture.summary import LinkSummary
@@ -42,65 +42,13 @@ def summarise(picture: RunPicture, record: RunRecord) -> None:
     table(("LINK", "SEEN", "P50", "P99", "ERRORS"), rows, {0: ["name"] * len(rows)})
     for line in _lines(picture):
         out(line)
-    _side_by_side(record)
-    curves.tell(record)
-    _promised(record)
+    findings.tell(record)
     out()
     for line in _told(picture, record):
         out(line)
     if picture.entity_counts:
         out(paint(tr("The story of one order: lab trace --run {id}", id=record.id), "dim"))
     out(paint(tr("To see it again: lab replay --run {id}", id=record.id), "dim"))
-
-
-def _side_by_side(record: RunRecord) -> None:
-    """What differs between the shapes of a system that shows several."""
-    from lab.journal.query import read
-    from lab.journal.shapes import Shapes, shapes
-    from lab.runtime.runs import load
-
-    system = load(record.folder).system
-    names = shapes(system)
-    if "shapes" not in system.panels or len(names) < 2:
-        return
-    found = Shapes()
-    for event in read(record.journal):
-        found.apply(event)
-    out()
-    lines = found.lines(system, 0.0)
-    table(("", *names), [(line.label, *line.values.values()) for line in lines if line.values])
-    for name in names:
-        if drawing := [line.label for line in lines if line.of == name]:
-            out()
-            out(paint(tr("Who imports whom in {shape} (● through a face, ! around it):", shape=name), "title"))
-            for text in drawing:
-                out(f"  {text}")
-
-
-def _promised(record: RunRecord) -> None:
-    """Whether what must hold did, and what faults cost visitors, of a system that shows such panels."""
-    from lab.journal.budget import budget, words
-    from lab.journal.invariants import invariants
-    from lab.journal.query import read
-    from lab.runtime.runs import load
-
-    panels = load(record.folder).system.panels
-    if "invariants" in panels and (verdicts := invariants(read(record.journal)).verdicts()):
-        out()
-        rows = [(tr(one.name), str(one.checked), str(one.broke), str(one.owed)) for one in verdicts]
-        table(
-            ("WHAT MUST HOLD", "CHECKED", "BROKE", "OWED"), rows, {2: ["bad" if one.broke else "" for one in verdicts]}
-        )
-    if "budget" in panels and (found := budget(read(record.journal))).faults:
-        out()
-        costs = [(one.text, str(one.requests), str(one.failed), str(one.slow)) for one in found.faults]
-        spent = [f"{found.percent(one.bad):.0f}%" for one in found.faults]
-        table(
-            ("FAULT", "ASKED", "FAILED", "SLOW", "SPENT"),
-            [(*cost, percent) for cost, percent in zip(costs, spent, strict=True)],
-            {4: ["bad" if one.bad else "good" for one in found.faults]},
-        )
-        out(words(found))
 
 
 def _told(picture: RunPicture, record: RunRecord) -> Iterator[str]:
