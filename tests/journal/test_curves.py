@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from lab.journal.curves import CURVE, curves, picture
+from lab.journal.curves import CURVE, curves
+from lab.journal.curves_picture import picture
 from lab.journal.event import Event, Flow, Note
 
 

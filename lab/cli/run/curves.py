@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab.cli.output import coloured, out, paint, table
@@ -59,12 +59,13 @@ def show(found: Curves) -> None:
 
 def _charts(found: Curves) -> Iterator[str]:
     """Throughput, then latency, over the load. A curve is drawn with its number, so that it needs no colour."""
-    for label, value in ((tr("answered in a second"), "throughput"), (tr("p95, ms"), "p95")):
-        lines = [[(point.rate, getattr(point, value)) for point in points] for points in found.values()]
-        yield _chart(label, lines, diagonal=value == "throughput")
+    from lab.journal.curves import charts
+
+    for number, (label, lines) in enumerate(charts(found)):
+        yield _chart(label, list(lines.values()), diagonal=number == 0)
 
 
-def _chart(label: str, lines: list[list[tuple[float, float]]], *, diagonal: bool) -> str:
+def _chart(label: str, lines: Sequence[Sequence[tuple[float, float]]], *, diagonal: bool) -> str:
     import plotext
 
     from lab.dashboard.glyphs import wants_ascii
@@ -90,7 +91,7 @@ def _chart(label: str, lines: list[list[tuple[float, float]]], *, diagonal: bool
 
 def _kept(found: Curves, folder: Path) -> Path | None:
     """Where the picture is; None if the folder takes none."""
-    from lab.journal.curves import picture
+    from lab.journal.curves_picture import picture
 
     try:
         (folder / FILE).write_text(picture(found), encoding="utf-8")
