@@ -21,7 +21,7 @@ from lab.chassis.settings import MessagingSettings
 from lab.day6_integration.calls.neighbour import Neighbour
 from lab.day6_integration.moving.copies import Copies, nobody
 from lab.day6_integration.moving.record import Record
-from lab.day6_integration.moving.sweeper import Sweeper
+from lab.day6_integration.moving.sweeper import sweeper
 from lab.day6_integration.orders import customers
 from lab.day6_integration.orders.directory import Directory, RestDirectory
 from lab.day6_integration.orders.models import Base, Order
@@ -58,14 +58,13 @@ def create_app(settings: Settings) -> FastAPI:
         legacy.close()
         users.close()
 
-    sweeper = Sweeper(copies.sweep, settings.sweep_ms / 1000)
-    app = service_app("orders", database, Base.metadata, messaging, background=[sweeper], close=close)
+    sweeping = sweeper(copies.sweep, settings.sweep_ms / 1000)
+    app = service_app("orders", database, Base.metadata, messaging, background=[sweeping], close=close)
 
     @app.post("/orders", status_code=201)
     def place(request: Checkout) -> OrderView:
         customers.need(users, request.user_id)
         order = record.create(OrderRequest(user_id=request.user_id, amount=request.amount))
-
         copies.keep(order, partial(announce_request, order=order, at_once=True) if request.pay else nobody)
         return order
 

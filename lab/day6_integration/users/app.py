@@ -19,7 +19,7 @@ from lab.chassis.settings import MessagingSettings
 from lab.day6_integration.calls.neighbour import Neighbour
 from lab.day6_integration.moving.copies import Copies
 from lab.day6_integration.moving.record import Record
-from lab.day6_integration.moving.sweeper import Sweeper
+from lab.day6_integration.moving.sweeper import sweeper
 from lab.day6_integration.users.cache import Cache
 from lab.day6_integration.users.loading import Loading
 from lab.day6_integration.users.models import Base, User
@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     def find(user_id: str) -> UserView | None:
         return loading.find(user_id, copies.find)
 
-    background: list[Background] = [Sweeper(copies.sweep, settings.sweep_ms / 1000)]
+    background: list[Background] = [sweeper(copies.sweep, settings.sweep_ms / 1000)]
     if settings.grpc_port:
         from lab.day6_integration.users.rpc import Serving  # only who is asked so needs gRPC
 
