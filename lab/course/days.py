@@ -51,7 +51,7 @@ _WORD = re.compile(r"[a-z][a-z0-9-]*")
 
 
 class NotItsSetting(Refusal):
-    """A day has no such setting, and another one has."""
+    """What was given the setting has none of that name: another day has, or it is no day."""
 
 
 class NotTogether(Refusal):

@@ -31,11 +31,11 @@ def find(name: str, settings: Mapping[str, str] = MappingProxyType({}), played: 
     """The System of a day (`day3`) with these settings, and with those that the scenario to be played needs; or of a
     file (`./my-system.toml`).
 
-    Raises Unknown, NoSystem, OtherSetting, Refusal if the settings do not go together.
+    Raises Unknown, NoSystem, NotItsSetting, OtherSetting, NotTogether, and what a day's system raises.
     """
     if name.endswith(".toml") or "/" in name:
         if settings:
-            raise Refusal(tr("only days have settings, and {name} is a file", name=name))
+            raise days.NotItsSetting(tr("only days have settings, and {name} is a file", name=name))
         return _from_file(Path(name))
     day = days.find(name)
     days.read(day, settings)

@@ -10,7 +10,7 @@ from typing import Any
 from lab.day4_cache.regions import regions
 from lab.locale import mark, tr
 from lab.system.model import CLIENT, Engine, Journey, Link, Request, Service, System
-from lab.system.refusal import Refusal
+from lab.system.refusal import NotInstalled
 
 PRODUCTS = range(2, 61)
 """Those that visitors browse. Product 1 is on the front page: it is looked at when a scenario says so."""
@@ -78,12 +78,13 @@ def cache(
 
 
 def _balancer(kind: str) -> Service:
-    """Somebody else's balancer. Raises Refusal if it is not installed."""
+    """Somebody else's balancer. Raises NotInstalled."""
     program = shutil.which(kind, path=f"{os.environ.get('PATH', '')}{os.pathsep}{SYSTEM_FOLDERS}")
     if program is None:
-        raise Refusal(
+        raise NotInstalled(
             tr("{kind} is not installed", kind=kind),
             tr("Install it (apt install {kind}, brew install {kind}), or take --balancer own.", kind=kind),
+            "lab run day4 --balancer own",
         )
     return Service(
         name="balancer",

@@ -23,6 +23,14 @@ class Refusal(Exception):
         return "\n".join(filter(None, (self.what, self.why)))
 
 
+class NotInstalled(Refusal):
+    """A program that was asked for is not on this machine; `instead` is the command that does without it."""
+
+    def __init__(self, what: str, why: str, instead: str) -> None:
+        super().__init__(what, why)
+        self.instead = instead
+
+
 KINDS = (
     mark("active fault"),
     mark("run"),

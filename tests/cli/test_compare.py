@@ -71,6 +71,7 @@ def test_a_picture_that_cannot_be_written_is_told_before_anything_runs(tmp_path:
     done = lab(tmp_path, "compare", "day9", "--vary", "lamps", "--svg", str(tmp_path / "none" / "lamps.svg"))
     assert done.returncode == 2
     assert "there is no folder" in done.stderr
+    assert "Next: mkdir -p " in done.stderr
     assert "is running" not in done.stderr
 
 

@@ -13,7 +13,7 @@ from lab.day4_cache.balancer import haproxy, nginx
 from lab.day4_cache.balancer.__main__ import instances
 from lab.journal.event import Flow, Log
 from lab.runtime.api import ControlError
-from lab.system.refusal import Refusal
+from lab.system.refusal import NotInstalled
 from tests.runtime.live import Live, started
 from tests.waiting import eventually
 
@@ -93,6 +93,7 @@ def test_the_configuration_names_each_instance_and_where_it_is(kind: object) -> 
 def test_what_is_not_installed_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(system, "SYSTEM_FOLDERS", "/nowhere")
-    with pytest.raises(Refusal, match="haproxy is not installed") as refused:
+    with pytest.raises(NotInstalled, match="haproxy is not installed") as refused:
         systems.find("day4", {"balancer": "haproxy"}, None)
     assert "apt install haproxy" in refused.value.why
+    assert refused.value.instead == "lab run day4 --balancer own"

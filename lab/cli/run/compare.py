@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,7 +78,10 @@ def compare(
     if len(candidates) < 2:
         raise Failure(tr("there is nothing to compare with"), next="lab compare day1 --vary shape")
     if svg is not None and not svg.parent.is_dir():  # told before minutes are spent
-        raise Failure(tr("there is no folder {folder}", folder=svg.parent), code=exits.USAGE)
+        folder = svg.parent
+        raise Failure(
+            tr("there is no folder {folder}", folder=folder), next=f"mkdir -p {quote(str(folder))}", code=exits.USAGE
+        )
     found: dict[str, Figures] = {}
     drawn: dict[str, Sequence[Point]] = {}
     for candidate in candidates:
@@ -112,7 +116,8 @@ def _candidates(days: list[str], vary: str | None, scenario: str | None, fixed: 
 
     found = {day: known.find(day) for day in days}
     if vary in fixed:
-        raise Failure(tr("--{name} cannot be fixed and varied at once", name=vary), code=exits.USAGE)
+        without = " ".join(["lab compare", *days, "--vary", str(vary)])
+        raise Failure(tr("--{name} cannot be fixed and varied at once", name=vary), next=without, code=exits.USAGE)
     for name in fixed:
         if not any(name in day.settings for day in found.values()):
             raise known.no_setting(next(iter(found.values())), name)
