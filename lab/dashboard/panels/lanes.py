@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from lab.dashboard import detail, figures
 from lab.dashboard.panel import Panel, View
+from lab.dashboard.panels import queues
 from lab.dashboard.rows import Row, clip, fit, note, right, row, squeeze
 from lab.journal.event import Event, Flow, Process
 from lab.journal.picture.process import GONE
 from lab.journal.picture.queue import QueuePicture, Queues
 from lab.locale import mark, tr
-from lab.system.kinds import relays
 
 WIDE = 100
 """Columns from which the exchange fits, too."""
@@ -139,13 +139,6 @@ def _items(view: View) -> Sequence[Lane]:
     known = _lanes(view)
     used = [lane for lane in known if lane.used]
     return known if view.held or not used else used
-
-
-def _says(view: View) -> Row:
-    idle = len(_lanes(view)) - len(_items(view))
-    if not idle:
-        return ()
-    return row((tr("{count} never used", count=idle), "dim"), (" · Space", "key"), (tr(" shows all"), "dim"))
 
 
 def _heading(view: View, width: int) -> list[Row]:
@@ -280,17 +273,11 @@ def _detail(lane: Lane, view: View) -> tuple[str, list[Row]]:  # noqa: ARG001 - 
     return tr("group {group} reads {topic}", group=lane.group, topic=lane.topic), lines
 
 
-def _empty(view: View) -> str:
-    if not any(relays(engine.kind) for engine in view.system.engines):
-        return tr("This system has no message broker, so there are no queues.")
-    return tr("No queue seen yet. Queues appear when a service declares or consumes one.")
-
-
 def _side(view: View, width: int, height: int) -> list[Row]:
     """What waits comes first; where nothing does, what is used."""
     lanes = sorted((lane for lane in _lanes(view) if lane.used), key=lambda lane: (-lane.waiting, lane.name))
     if not lanes:
-        return note(_empty(view), width)[:height]
+        return note(queues.empty(view), width)[:height]
     what = tr("lag") if lanes[0].group else "ready"
     names = max(12, width - 8)
     head = row((f" {fit(tr('group') if lanes[0].group else tr('queue'), names)}{right(what, 6)}", "dim"))
@@ -313,8 +300,8 @@ PANEL = Panel(
     identity=lambda lane: lane.name,
     row=_row,
     detail=_detail,
-    empty=_empty,
+    empty=queues.empty,
     heading=_heading,
-    says=_says,
+    says=lambda view: queues.folded(len(_lanes(view)) - len(_items(view))),
     side=_side,
 )

@@ -28,11 +28,11 @@ def _items(view: View) -> Sequence[QueuePicture]:
     return known if view.held or not used else used
 
 
-def _says(view: View) -> Row:
-    idle = len(_all(view)) - len(_items(view))
-    if not idle:
+def folded(count: int) -> Row:
+    """That so many are left out, because they were never used, and how to see them."""
+    if not count:
         return ()
-    return row((tr("{count} never used", count=idle), "dim"), (" · Space", "key"), (tr(" shows all"), "dim"))
+    return row((tr("{count} never used", count=count), "dim"), (" · Space", "key"), (tr(" shows all"), "dim"))
 
 
 def _by_need(view: View) -> list[QueuePicture]:
@@ -76,7 +76,7 @@ def queue_row(queue: QueuePicture, view: View, width: int) -> Row:  # noqa: ARG0
     )
 
 
-def _empty(view: View) -> str:
+def empty(view: View) -> str:
     if not any(relays(engine.kind) for engine in view.system.engines):
         return tr("This system has no message broker, so there are no queues.")
     return tr("No queue seen yet. Queues appear when a service declares or consumes one.")
@@ -103,10 +103,10 @@ def _detail(queue: QueuePicture, view: View) -> tuple[str, list[Row]]:  # noqa: 
 def _side(view: View, width: int, height: int) -> list[Row]:
     known = _by_need(view)
     if not known:
-        return note(_empty(view), width)[:height]
+        return note(empty(view), width)[:height]
     kept = [queue for queue in known if not _idle(queue)][: max(0, height - 2)]
-    folded = len(known) - len(kept)
-    rest = [row((tr(" and {folded} more", folded=folded), "dim"))] if folded else []
+    more = len(known) - len(kept)
+    rest = [row((tr(" and {folded} more", folded=more), "dim"))] if more else []
     return [*_heading(view, width), *(queue_row(queue, view, width) for queue in kept), *rest]
 
 
@@ -124,8 +124,8 @@ PANEL = Panel(
     identity=lambda queue: queue.name,
     row=queue_row,
     detail=_detail,
-    empty=_empty,
+    empty=empty,
     heading=_heading,
-    says=_says,
+    says=lambda view: folded(len(_all(view)) - len(_items(view))),
     side=_side,
 )
