@@ -18,13 +18,14 @@ from pydantic import BaseModel
 from lab.chassis.broker import NotPublished, Outgoing, Unroutable
 from lab.chassis.database import Database
 from lab.chassis.events import Event, happened
-from lab.chassis.ids import correlated, correlation_id, traceparent
+from lab.chassis.ids import correlated, correlation_id
 from lab.chassis.messaging import TABLES, Messaging
 from lab.chassis.publisher import Publisher
 from lab.chassis.retry import Rejected, TryLater
 from lab.chassis.settings import MessagingSettings
 from lab.chassis.topology import EXCHANGE
 from tests.brokers import PrivateBroker
+from tests.chassis import traced
 from tests.waiting import eventually
 
 
@@ -367,18 +368,4 @@ def test_a_slow_handler_does_not_cost_the_connection(embedded: Bench) -> None:
 
 
 def test_a_trace_goes_on_in_the_header_of_a_message_also_after_a_retry(bench: Bench) -> None:
-    trace, hops = "4bf92f3577b34da6a3ce929d0e0e4736", list[str]()
-
-    def handler(_: Event) -> None:
-        hops.append(traceparent())
-        if len(hops) == 1:
-            raise TryLater
-
-    bench.service("a", {"happened": handler})
-    producer = bench.service("producer")
-    with correlated("abc", f"00-{trace}-00f067aa0ba902b7-01"), producer.transaction() as transaction:
-        transaction.announce(bench.type("happened"), Fact(n=7), entity="7")
-    bench.tell(producer, "happened", 8, "def")
-    eventually(lambda: len(hops) == 3)
-    assert sorted(hop[:35] for hop in hops) == ["", f"00-{trace}", f"00-{trace}"]
-    assert not any("00f067aa0ba902b7" in hop for hop in hops), "each hop is a parent of its own"
+    traced.goes_on_in_the_header_of_a_message_also_after_a_retry(bench)

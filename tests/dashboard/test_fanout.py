@@ -1,29 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from lab.dashboard.panels.fanout import KEPT, MOST, Fanout
 from lab.journal.event import Flow, Role
+from tests import flows
 from tests.dashboard import shop
 from tests.dashboard.fakes import FakeRun
 from tests.dashboard.test_app import NARROW, WIDE, opened, shown, until
 
-
-def call(t: float, link: str, op: str, ms: float, status: str = "200", correlation: str = "a") -> Flow:
-    source, target = link.split("->")
-    return Flow(
-        t=t,
-        source=source,
-        target=target,
-        link=link,
-        protocol="http",
-        op=op,
-        ms=ms,
-        status=status,
-        correlation=correlation,
-    )
+call = partial(flows.call, correlation="a")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

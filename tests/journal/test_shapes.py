@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lab.journal.event import Event, Flow, Process
+from lab.journal.event import Event, Process
 from lab.journal.shapes import KEPT, WAITING, Shapes, lines
 from lab.system.model import CLIENT, Engine, Link, Service, System
+from tests.flows import call
 
 SHOP = System(
     name="both",
@@ -22,21 +23,6 @@ SHOP = System(
         *(Link(source=name, target="mail", protocol="http") for name in ("whole", "back")),
     ),
 )
-
-
-def call(t: float, link: str, op: str, ms: float = 10.0, status: str = "200", correlation: str = "") -> Flow:
-    source, target = link.split("->")
-    return Flow(
-        t=t,
-        source=source,
-        target=target,
-        link=link,
-        protocol="http",
-        op=op,
-        ms=ms,
-        status=status,
-        correlation=correlation,
-    )
 
 
 def told(events: list[Event]) -> dict[str, list[str]]:
