@@ -9,7 +9,7 @@ import pytest
 
 from lab.dashboard import panels
 from lab.dashboard.panel import UnknownPanel, find
-from lab.dashboard.panels.entities import Sagas
+from lab.dashboard.panels.entities import Steps
 from lab.dashboard.panels.flows import COPIED, RECENT, Flows
 from lab.dashboard.panels.logs import Logs
 from lab.journal.event import Event, Flow, Log
@@ -75,7 +75,7 @@ def test_a_saga_is_the_order_in_which_its_messages_were_published() -> None:
         shop.amqp("payments->broker", "publish payment.approved", correlation="req-1"),
         shop.http("payments->mail", "POST /", correlation="req-1"),
     ]
-    sagas = Sagas()
+    known = Steps()
     for event in events:
-        sagas.apply(event)
-    assert sagas.steps == {"req-1": ("order.created", "payment.approved")}
+        known.apply(event)
+    assert known.steps == {"req-1": ("order.created", "payment.approved")}

@@ -14,7 +14,7 @@ from lab.cli.output import out, say
 from lab.locale import tr, trn
 
 if TYPE_CHECKING:
-    from lab.runtime.api import ProcessStatus, ScaleStatus
+    from lab.runtime.api import ProcessStatus
     from lab.runtime.client import Control
     from lab.system.model import System
 
@@ -45,14 +45,12 @@ def scale(
     from lab.cli import which_run
 
     with which_run.control(run_id) as control:
-        _must_scale(control.system(), service)
-        if replicas is None:
-            now = control.system().service(service)
-            before = wanted = now.instances if now else ()
-        else:
+        system = control.system()
+        _must_scale(system, service)
+        before = wanted = system.instances(service)
+        if replicas is not None:
             scaled = control.scale(service, replicas)
-            wanted = scaled.instances
-            before = _names(scaled)
+            before, wanted = system.scaled(service, scaled.before).instances(service), scaled.instances
             _await(control, before, wanted)
         there = [process for process in control.processes() if process.name in wanted]
     if as_json:
@@ -65,10 +63,6 @@ def scale(
         _tell(process)
     count = trn("{name} has {count} instance", "{name} has {count} instances", len(there), name=service)
     out(count + (tr(", as before") if replicas is not None and before == wanted else ""))
-
-
-def _names(scaled: ScaleStatus) -> tuple[str, ...]:
-    return tuple(f"{scaled.service}-{number}" for number in range(1, scaled.before + 1))
 
 
 def _must_scale(system: System, name: str) -> None:

@@ -28,7 +28,7 @@ RECENT = 2_000
 STEPS = 32
 
 
-class Sagas:
+class Steps:
     """What was published under each correlation id: its routing keys in order, of the latest ids."""
 
     def __init__(self) -> None:
@@ -42,8 +42,8 @@ class Sagas:
         known = self.steps.get(event.correlation, ())
         self.steps[event.correlation] = (*known, event.routing_key or event.key)[:STEPS]
 
-    def copy(self) -> Sagas:
-        other = Sagas()
+    def copy(self) -> Steps:
+        other = Steps()
         other.steps = dict(self.steps)
         return other
 
@@ -86,8 +86,8 @@ def entity_row(entity: EntityPicture, view: View, width: int) -> Row:
     else:
         line += ((right(figures.ms((entity.since - entity.born) * 1000), 6) + " ", "dim"),)
     if width >= 60:
-        sagas: Sagas = view.fold
-        steps = [key.rpartition(".")[2] for key in sagas.steps.get(entity.correlation, ())]
+        known: Steps = view.fold
+        steps = [key.rpartition(".")[2] for key in known.steps.get(entity.correlation, ())]
         line += ((" → ".join(steps), "dim"),)
     if entity.reason:
         line += ((f" {entity.reason}" if width < 60 else f"  ({entity.reason})", style),)
@@ -137,7 +137,7 @@ PANEL = Panel(
     name="entities",
     title=_title,
     help=tr("where each of them stands"),
-    fold=Sagas,
+    fold=Steps,
     items=board,
     identity=lambda entity: (entity.entity, entity.id),
     row=entity_row,

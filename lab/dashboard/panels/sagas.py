@@ -15,7 +15,7 @@ from typing import TypeVar
 from lab.dashboard import figures
 from lab.dashboard.panel import Panel, View
 from lab.dashboard.panels import entities
-from lab.dashboard.panels.entities import MOODS, RECENT, STUCK, Sagas
+from lab.dashboard.panels.entities import MOODS, RECENT, STUCK, Steps
 from lab.dashboard.rows import Row, clip, fit, right, row, whole, width_of
 from lab.journal.event import Event, Flow, Log
 from lab.journal.picture.entity import EntityPicture
@@ -39,7 +39,7 @@ class Last:
     t: float
 
 
-class Ways(Sagas):
+class Ways(Steps):
     """What was published under each correlation id, who acts after which message, and the steps of orchestrators."""
 
     def __init__(self) -> None:
