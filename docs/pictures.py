@@ -1,4 +1,5 @@
-"""The pictures of the README, from runs that are played for them: `python -m docs.pictures`, or with days only these.
+"""The pictures of the week in the README, from runs that are played for them: `python3 -m docs.pictures`, or with days
+only these. The first picture there is made by hand (`lab.dashboard.picture_of`).
 
 A picture is the screen at a moment of a scenario, as it was live.
 """

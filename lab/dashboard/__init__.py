@@ -36,7 +36,7 @@ def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:
 def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, int] = (120, 40)) -> str:
     """The screen as it was `t` seconds into a recorded run, as an SVG image of `size` columns and rows.
 
-    Needs no terminal; this is how the picture in the README is made from a run's folder:
+    Needs no terminal; this is how the first picture in the README is made from a run's folder:
 
         run = Path("<data folder>/runs/0007-day3")
         Path("docs/dashboard.svg").write_text(picture_of(run / "journal.ndjson", find("day3"), t=14.0))
