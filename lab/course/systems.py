@@ -10,7 +10,7 @@ from lab.course import days
 from lab.course.day import Day
 from lab.course.setting import option
 from lab.faults import scenario as scenarios
-from lab.faults.scenario import Scenario
+from lab.faults.timeline import Scenario
 from lab.locale import tr
 from lab.system.model import System
 from lab.system.refusal import Refusal, Unknown

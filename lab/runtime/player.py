@@ -10,8 +10,8 @@ from string import Formatter
 from typing import Protocol, cast
 
 from lab.faults.question import Question
-from lab.faults.scenario import Cue, Scenario
 from lab.faults.text import FaultError
+from lab.faults.timeline import Cue, Scenario
 from lab.journal.curves import CURVE
 from lab.journal.event import Event, Note
 from lab.journal.window import Measured, worded

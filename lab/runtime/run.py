@@ -19,6 +19,7 @@ from lab.engines import catalog
 from lab.engines.recipe import Place
 from lab.faults import scenario
 from lab.faults.question import Question
+from lab.faults.timeline import Scenario, fitted
 from lab.journal.event import EngineState, Flow, Load, Note, Queue, from_line
 from lab.journal.journal import Journal
 from lab.journal.query import read
@@ -240,14 +241,14 @@ class Run:
 
     # -- the beginning
 
-    def _find_scenario(self) -> scenario.Scenario | None:
+    def _find_scenario(self) -> Scenario | None:
         """The scenario that was asked for. Raises InvalidScenario."""
         if not self.options.scenario:
             return None
         system = self.file.system
         if system.scenarios is None:
             raise scenario.InvalidScenario(tr("{name} has no scenarios", name=system.name))
-        return scenario.fitted(scenario.find(Path(system.scenarios), self.options.scenario), system.settings)
+        return fitted(scenario.find(Path(system.scenarios), self.options.scenario), system.settings)
 
     def _wire(self) -> Wiring:
         """Choose tiers and ports. Raises EngineUnavailable, OSError."""

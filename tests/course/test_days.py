@@ -18,6 +18,7 @@ from lab.course.day import Day
 from lab.faults import aim
 from lab.faults import scenario as scenarios
 from lab.faults.text import parse
+from lab.faults.timeline import Cue, Scenario, fitted
 from lab.journal.window import window
 from lab.locale import LANGUAGES
 from lab.system.model import System
@@ -200,7 +201,7 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
         for settings in _ways(days.find(day), scenario):
             shown = systems.find(day, settings, name)
             validate(shown)
-            for step in scenarios.fitted(scenario, shown.settings).steps:
+            for step in fitted(scenario, shown.settings).steps:
                 _can_be_done(step, shown)
         for step in scenario.steps:
             asked = step.ask
@@ -213,7 +214,7 @@ def test_a_day_is_valid_and_its_scenarios_hit_what_there_is(day: str) -> None:
         assert any(step.ask for step in scenario.steps), f"{name} asks nothing"
 
 
-def _ways(day: Day, scenario: scenarios.Scenario) -> Iterator[dict[str, str]]:
+def _ways(day: Day, scenario: Scenario) -> Iterator[dict[str, str]]:
     """Every way in which the scenario may be played: what it is made for, and what its steps tell apart."""
     apart = {name: values for step in scenario.steps for name, values in step.only.items()}
     for name, values in apart.items():
@@ -223,7 +224,7 @@ def _ways(day: Day, scenario: scenarios.Scenario) -> Iterator[dict[str, str]]:
         yield dict(zip(settings, values, strict=True))
 
 
-def _can_be_done(step: scenarios.Cue, shown: System) -> None:
+def _can_be_done(step: Cue, shown: System) -> None:
     processes = {name for service in shown.services for name in (service.name, *service.instances)}
     processes |= {engine.name for engine in shown.engines}
     for fault in filter(None, (step.fault, *step.hidden)):

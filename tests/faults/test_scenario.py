@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.faults.scenario import Cue, InvalidScenario, Scenario, find, fitted, load, names
+from lab.faults.scenario import InvalidScenario, find, load, names
+from lab.faults.timeline import Cue, Scenario, fitted
 from lab.locale import speaking
 
 GOOD = """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lab.course.day import Day
     from lab.course.setting import Setting
-    from lab.faults.scenario import Scenario
+    from lab.faults.timeline import Scenario
 
 EXAMPLES = ("lab days", "lab days day1", "lab days --json | jq '.[].scenarios[].name'")
 
