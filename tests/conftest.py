@@ -1,4 +1,4 @@
-"""Fixtures that tests of several rooms share: the AMQP brokers to meet, each started once a session."""
+"""What tests of several rooms share: how they start and in which order, their metrics, the AMQP brokers to meet."""
 
 from __future__ import annotations
 
