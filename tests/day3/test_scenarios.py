@@ -68,3 +68,24 @@ def test_later_things_that_arrive_first_leave_nobody_charged(tmp_path: Path, bro
     assert (keyed == 0) is (broker == "kafka")
     assert played.measure("changed") == 8
     nothing_is_lost_or_doubled(played)
+
+
+@FORMS
+def test_what_comes_twice_is_done_once(tmp_path: Path, broker: str, saga: str) -> None:
+    played = play(tmp_path, "day3", "duplicate-delivery", broker=broker, saga=saga)
+    assert float(played.measure("redelivered")) > 0
+    if broker == "kafka":
+        assert played.answers == [0]
+    assert played.measure("charged_twice") == played.measure("mailed_twice") == 0
+    nothing_is_lost_or_doubled(played)
+
+
+@FORMS
+@pytest.mark.timeout(120)
+def test_a_broker_that_is_away_is_a_delay(tmp_path: Path, broker: str, saga: str) -> None:
+    played = play(tmp_path, "day3", "broker-restart", broker=broker, saga=saga)
+    assert played.answers == [0]
+    assert float(played.measure("slowest")) > 3
+    assert played.measure("charged_twice") == played.measure("mailed_twice") == 0
+    assert float(played.measure("orders")) > 20
+    assert played.measure("doubled") == 0

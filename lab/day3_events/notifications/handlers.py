@@ -68,12 +68,13 @@ class Handlers:
             return session.get(Notification, order_id) is not None
 
     def _mail(self, mail: SendMail, *, answers: bool) -> None:
-        """Send first, write down after: a crash in between sends again, and the mail server knows the key. A mail that
-        fails cancels nothing: the order is final, and the mail is tried again or parked."""
+        """Send first, write down after: a crash in between sends again, and so may a copy handled at the same time;
+        the mail server knows the key. A mail that fails cancels nothing: it is tried again or parked."""
         order_id = mail.order_id
         self._mailer.send(key=order_id, user_id=mail.user_id, template=mail.template, order_id=order_id)
         with self._messaging.transaction() as transaction:
             sent = insert_missing(transaction.session, Notification, **mail.model_dump())
             if sent and answers:
                 transaction.announce("mail.sent", MailSent(order_id=order_id), entity=order_id)
-        log.info("mail %s for order %s", mail.template, order_id, extra={"event": "mail", "id": order_id})
+        if sent:
+            log.info("mail %s for order %s", mail.template, order_id, extra={"event": "mail", "id": order_id})

@@ -55,13 +55,15 @@ class Handlers:
     def _send(
         self, consumer: str, event: Event, *, about: str, user_id: str, template: str, order_id: str = ""
     ) -> None:
-        """Send first, write down after: a crash in between sends again, and the mail server knows the key. A mail that
-        fails undoes nothing: it is tried again or parked."""
+        """Send first, write down after: a crash in between sends again, and so may a copy handled at the same time;
+        the mail server knows the key. A mail that fails undoes nothing: it is tried again or parked."""
         with self._database.read() as session:
             if session.get(Notification, about):
                 return
         self._mailer.send(key=about, user_id=user_id, template=template, order_id=order_id)
         with self._messaging.transaction() as transaction:
-            if transaction.first_time(consumer, event):
+            first = transaction.first_time(consumer, event)
+            if first:
                 transaction.session.merge(Notification(about=about, user_id=user_id, template=template))
-        log.info("mail %s about %s", template, about, extra={"event": "mail", "id": about, "template": template})
+        if first:
+            log.info("mail %s about %s", template, about, extra={"event": "mail", "id": about, "template": template})
