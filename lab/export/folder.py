@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from lab.export import compose, dockerfile, guide, kubernetes, yaml
+from lab.export import compose, dockerfile, documents, guide, kubernetes
 from lab.export.sources import source
 from lab.export.workload import Workload
 from lab.export.workloads import NotInContainers, elsewhere, workloads
@@ -56,15 +56,15 @@ def export(system: System, to: Form, folder: Path) -> None:
 
 def _compose(system: System, made: Sequence[Workload], plain: Sequence[str], draft: Path) -> None:
     content = compose.compose(system, made, outside=any(elsewhere(system)))
-    _write(draft / compose.FILE, yaml.document(content, compose.notes()))
+    _write(draft / compose.FILE, documents.document(content, compose.notes()))
     _write(draft / "README.md", guide.for_compose(system, made, plain))
 
 
 def _kubernetes(system: System, made: Sequence[Workload], plain: Sequence[str], draft: Path) -> None:
     for name, manifests in kubernetes.manifests(system, made).items():
         notes = kubernetes.notes()
-        _write(draft / name, "---\n".join(yaml.document(one, notes) for one in manifests))
-    _write(draft / kubernetes.FILE, yaml.document(kubernetes.kustomization(system, made), kubernetes.notes()))
+        _write(draft / name, "---\n".join(documents.document(one, notes) for one in manifests))
+    _write(draft / kubernetes.FILE, documents.document(kubernetes.kustomization(system, made), kubernetes.notes()))
     _write(draft / "README.md", guide.for_kubernetes(system, made, plain))
 
 
