@@ -46,10 +46,22 @@ BOTH_BROKERS = [pytest.param("embedded", id="embedded"), pytest.param("rabbitmq"
 WAITING = 3
 """Workers a core: most of a test is waiting, for processes and for what must not happen."""
 LONGEST = (
+    "day4/test_scenarios.py",
+    "day2/test_scenarios.py",
     "engines/amqp/test_restart.py",
     "e2e/test_run.py",
     "cli/test_check.py",
+    "day5/test_scenarios.py",
     "e2e/test_broker.py",
+    "day3/test_scenarios.py",
+    "day6/test_scenarios.py",
+    "e2e/test_native.py",
+    "day1/test_scenarios.py",
+    "day4/test_scaling.py",
+    "day4/test_regions.py",
+    "day6/test_game_day.py",
+    "day5/test_blind.py",
+    "day3/test_orchestrator.py",
     "day3/test_fault_schedules.py",
     "day3/test_kafka.py",
     "day3/test_saga.py",
