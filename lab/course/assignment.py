@@ -133,7 +133,7 @@ def _links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
             yield Link(source=service.name, target=DATABASE, protocol="sql", wait="no")
         elif target in exercise.engines:
             kind = engine_kinds()[target]
-            protocol = kind.protocols[0]
-            yield Link(source=service.name, target=target, protocol=protocol, wait="no", suffix=kind.options)
+            options = exercise.options.get(target, kind.options)
+            yield Link(source=service.name, target=target, protocol=kind.protocols[0], wait="no", suffix=options)
         else:
             yield Link(source=service.name, target=target, protocol="http", wait="no")

@@ -74,7 +74,10 @@ class LearnerService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exercise:
-    """One graded task. `minutes` are the learner's, `budget` is seconds of a grading, `size` lines of our solution."""
+    """One graded task. `minutes` are the learner's, `budget` is seconds of a grading, `size` lines of our solution.
+
+    `options` are by engine what stands at the end of its address (`?heartbeat=2`), in place of what its kind says.
+    """
 
     id: str
     folder: Path
@@ -94,6 +97,7 @@ class Exercise:
     not_proved: Text
     wrong: tuple[WrongService, ...] = ()
     right: tuple[RightService, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def day(self) -> str:

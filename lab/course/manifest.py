@@ -23,7 +23,7 @@ KINDS = ("build",)
 
 TOP = (
     "format", "id", "kind", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs", "title",
-    "not_proved", "services", "run", "behaviours",
+    "not_proved", "options", "services", "run", "behaviours",
 )  # fmt: skip
 SERVICE = ("links", "replicas", "carries", "env")
 RUN = ("build", "run")
@@ -104,6 +104,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         run=_commands(reader, data),
         behaviours=_behaviours(reader, data),
         not_proved=reader.text("", data, "not_proved"),
+        options=_options(reader, data, engines),
     )
 
 
@@ -119,6 +120,16 @@ def _ids(reader: Reader, place: str, idents: tuple[str, ...]) -> tuple[str, ...]
         if not ID.fullmatch(ident):
             reader.problem(place, f'"{ident}" is not like day5.3')
     return idents
+
+
+def _options(reader: Reader, data: Table, engines: tuple[str, ...]) -> dict[str, str]:
+    options = reader.get("", data, "options", dict, {})
+    for name, text in options.items():
+        if name not in engines:
+            reader.problem(f"[options] {name}", "is no engine of this exercise")
+        if not isinstance(text, str):
+            reader.problem(f"[options] {name}", "expected a string")
+    return {str(name): str(text) for name, text in options.items()}
 
 
 def _services(

@@ -9,7 +9,7 @@ import pytest
 
 from lab.course.assignment import Source, assignment, sources
 from lab.course.exercise import Exercise
-from lab.course.manifest import load
+from lab.course.manifest import InvalidExercise, load
 from lab.system.model import System
 from lab.system.order import start_order
 from lab.system.refusal import Unknown
@@ -71,6 +71,24 @@ def test_services_replicas_stubs_and_engines_become_a_system(exercise: Exercise,
     assert [made.process(name) for name in ("greeter", "orders", "orders-2")] == ["greeter", "orders-1", "orders-2"]
     assert start_order(system)
     assert {link.wait for link in system.links} == {"no"}
+
+
+def test_an_exercise_says_itself_what_ends_an_address(exercise: Exercise, tmp_path: Path) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    manifest.write_text(manifest.read_text().replace("[run]", '[options]\namqp = "?heartbeat=1"\n\n[run]'))
+    made = assignment(load(exercise.folder), programs("python -m orders", tmp_path / "mine"))
+    assert links(made.system, "orders")["amqp"] == ("amqp", "AMQP_URL?heartbeat=1")
+
+
+def test_options_are_those_of_engines_that_the_exercise_has(exercise: Exercise) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    manifest.write_text(manifest.read_text().replace("[run]", '[options]\nkafka = "x"\nredis = 1\n\n[run]'))
+    with pytest.raises(InvalidExercise) as caught:
+        load(exercise.folder)
+    assert caught.value.problems == (
+        "exercise.toml: [options] kafka: is no engine of this exercise",
+        "exercise.toml: [options] redis: expected a string",
+    )
 
 
 @pytest.mark.parametrize(
