@@ -87,7 +87,7 @@ def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
         title=exercise.title["en"],
         services=(*services, *stubs),
         engines=tuple(engines),
-        links=tuple(link for service in exercise.services for link in _links(exercise, service)),
+        links=tuple(link for service in exercise.services for link in links(exercise, service)),
     )
 
 
@@ -124,8 +124,8 @@ def start(source: Source) -> tuple[str | None, tuple[str, ...]]:
     return None, words
 
 
-def _links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
-    """Checks address each instance for itself, so clients have a link to every one."""
+def links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
+    """Those to the service and from it. Checks address each instance for itself, so clients have one to every one."""
     for instance in service.instances:
         yield Link(source=CLIENT, target=instance, protocol="http", wait="no")
     for target in service.links:

@@ -45,7 +45,7 @@ def gaps(exercise: Exercise) -> Iterator[str]:
     reader = Reader()
     try:
         claims = _read(reader, exercise)
-        brief = texts.brief(exercise.folder, LANGUAGE)
+        brief = texts.brief(exercise, LANGUAGE)
     except Unreadable as error:
         yield str(error)
         return

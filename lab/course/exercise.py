@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.course.contract import Promise
 from lab.grading.model import Behaviour, Text, WrongService
 from lab.system.kinds import engine_kinds
 from lab.system.model import Service
@@ -95,6 +96,7 @@ class Exercise:
     run: Mapping[str, Command]
     behaviours: tuple[Behaviour, ...]
     not_proved: Text
+    contract: tuple[Promise, ...] = ()
     wrong: tuple[WrongService, ...] = ()
     right: tuple[RightService, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lab import neighbours
-from lab.course import claims, texts
+from lab.course import claims, contract, texts
 from lab.course.exercise import Exercise
 from lab.course.records import written
 from lab.course.variants import REMOVED, Variant, removed, variants
@@ -28,6 +28,7 @@ def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
         *_briefs(exercise),
         *_hints(exercise),
         *_checks(exercise),
+        *_contract(exercise),
         *claims.gaps(exercise),
         *_programs(exercise),
         *_killed(exercise),
@@ -124,6 +125,16 @@ def _checks(exercise: Exercise) -> Iterator[str]:
         yield f"{name}: nothing proves {ident}"
     for ident in sorted(set(found) - promised):
         yield f"{name}: {', '.join(found[ident])} proves {ident}, which is no behaviour of {exercise.id}"
+
+
+def _contract(exercise: Exercise) -> Iterator[str]:
+    try:
+        briefs = {language: texts.written(exercise.folder, "brief", language) for language in LANGUAGES}
+        source = exercise.checks.read_text(encoding="utf-8")
+        found = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return  # reported already
+    yield from contract.gaps(exercise, briefs, frozenset(word for word in found if isinstance(word, str)))
 
 
 def _programs(exercise: Exercise) -> Iterator[str]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lab.course.contract import Promise, Reply
 from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService, RightService
 from lab.course.exercise import engines as known_engines
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, WrongService
+from lab.locale import LANGUAGES
 from lab.system.model import CLIENT
 from lab.system.tables import Reader, Table, Unreadable, parse
 from lab.system.validate import GIVEN, NAME, VARIABLE
@@ -23,10 +25,12 @@ KINDS = ("build",)
 
 TOP = (
     "format", "id", "kind", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs", "title",
-    "not_proved", "options", "services", "run", "behaviours",
+    "not_proved", "options", "services", "run", "contract", "behaviours",
 )  # fmt: skip
 SERVICE = ("links", "replicas", "carries", "env")
 RUN = ("build", "run")
+PROMISE = ("part", "request", "answers")
+REPLY = ("status", "code", "body", *LANGUAGES)
 BEHAVIOUR = ("id", "gold", "needs", "en", "uz", "why")
 WRONG = ("fails", "codes", "seen_in", "title", "text")
 RIGHT_FILE = "right.toml"
@@ -105,6 +109,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         behaviours=_behaviours(reader, data),
         not_proved=reader.text("", data, "not_proved"),
         options=_options(reader, data, engines),
+        contract=_contract(reader, data),
     )
 
 
@@ -200,6 +205,32 @@ def _command(reader: Reader, place: str, table: Table, usual: Command | None) ->
     """What the table says; what it does not say is as usual."""
     run = reader.get(place, table, "run", str, usual.run) if usual else reader.need(place, table, "run", str)
     return Command(run=run, build=reader.get(place, table, "build", str, usual.build if usual else ""))
+
+
+def _contract(reader: Reader, data: Table) -> tuple[Promise, ...]:
+    """What the brief promises of the wire (`lab.course.contract`)."""
+    found = []
+    for number, table in reader.rows("", data, "contract"):
+        place = f"[[contract]] {number}"
+        reader.known(place, table, PROMISE)
+        answers = []
+        for count, answer in reader.rows(place, table, "answers"):
+            at = f"{place} answers {count}"
+            reader.known(at, answer, REPLY)
+            said = {language: str(answer[language]) for language in LANGUAGES if language in answer}
+            if said and len(said) < len(LANGUAGES):
+                reader.problem(at, f"says something in {', '.join(said)} only")
+            code = reader.get(at, answer, "code", str, "")
+            body = reader.get(at, answer, "body", str, "")
+            if code and body:
+                reader.problem(at, "has either a code or a body")
+            answers.append(Reply(status=reader.need(at, answer, "status", int), code=code, body=body, says=said))
+        if not answers:
+            reader.problem(place, "promises no answer")
+            continue
+        part = reader.get(place, table, "part", str, "")
+        found.append(Promise(request=reader.need(place, table, "request", str), answers=tuple(answers), part=part))
+    return tuple(found)
 
 
 def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:

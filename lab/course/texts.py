@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.course.contract import filled
+from lab.course.exercise import Exercise
+
 STEPS = 3
 """Hints on a topic: a question, where to look, nearly the code. Each is opened after the one before."""
 PARTS = 4
@@ -27,9 +30,9 @@ class Topic:
     steps: tuple[str, ...]
 
 
-def brief(folder: Path, language: str, tongue: str = "") -> str:
+def brief(exercise: Exercise, language: str, tongue: str = "") -> str:
     """The task as the learner reads it, who writes in `tongue`. Raises OSError."""
-    return spoken_to(tongue, written(folder, "brief", language))
+    return filled(spoken_to(tongue, written(exercise.folder, "brief", language)), exercise, language)
 
 
 def contract(folder: Path, language: str) -> str:

@@ -310,7 +310,7 @@ def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
 
 def readme(exercise: Exercise, language: str, tongue: str = "") -> str:
     """The brief for those who write in `tongue`, with a title above it if it has none, and the way to the contract."""
-    brief = texts.brief(exercise.folder, language, tongue).strip()
+    brief = texts.brief(exercise, language, tongue).strip()
     title = "" if brief.startswith("# ") else f"# {exercise.number} {exercise.title[language]}\n\n"
     with speaking(language):
         every = tr(

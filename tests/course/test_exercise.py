@@ -55,6 +55,27 @@ def test_everything_is_read() -> None:
     assert exercise.run["shell"].build == "no-such-tool build"
 
 
+def test_the_brief_says_what_the_contract_says() -> None:
+    exercise = load(TOY)
+    said = texts.brief(exercise, "en")
+    assert "- `GET /greet/{name}` → 200 `{greeting}`; nobody of that name → 404 `unknown_guest`" in said
+    assert "- Environment: `LANGUAGE` (uz)." in said
+    assert "bunday ismli odam yo‘q → 404 `unknown_guest`" in texts.brief(exercise, "uz")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("status = 404, ", "", "answers 2 status: missing"),
+        (', uz = "bunday ismli odam yo‘q"', "", "answers 2: says something in en only"),
+        ('body = "{greeting}"', 'body = "{greeting}", code = "odd"', "answers 1: has either a code or a body"),
+        ("status = 200", "stauts = 200", "stauts: no such key"),
+    ],
+)
+def test_an_unclear_contract_is_refused(problems: Edit, old: str, new: str, problem: str) -> None:
+    assert any(problem in found for found in problems(old, new))
+
+
 def test_a_language_is_run_as_ever_but_for_what_differs(copy: Path) -> None:
     manifest = copy / "exercise.toml"
     manifest.write_text(manifest.read_text().replace("shell = {", 'go = { build = "make" }\nshell = {'))

@@ -139,10 +139,22 @@ def test_what_is_complete_has_no_holes() -> None:
             "starter/greeter/more.py: links to a file outside the exercises",
         ),
         (lambda folder: (folder / "solution.ada").mkdir(), "solution.ada: exercise.toml does not say how ada is run"),
+        (lambda folder: _brief(folder, "{{contract}}", ""), "brief.en.md: has no place {{contract}}"),
+        (lambda folder: _brief(folder, "{{contract}}", "{{contract more}}"), "no [[contract]] has part = 'more'"),
+        (lambda folder: _brief(folder, "{{environment}}", "none"), "brief.en.md: has no place {{environment}}"),
+        (lambda folder: _brief(folder, "environment}}", "environment cook}}"), "{{environment cook}} names no service"),
+        (
+            lambda folder: _brief(folder, "Environment", "409 `name_taken`"),
+            "says 409 name_taken, which no [[contract]] promis",
+        ),
+        (
+            lambda folder: _edit(folder / "exercise.toml", "unknown_guest", "no_such_guest"),
+            "exercise.toml: promises no_such_guest, which checks.py does not look for",
+        ),
         (lambda folder: shutil.rmtree(folder / "wrong" / "forgets-the-name"), "wrong: no wrong service fails C1"),
         (lambda folder: (folder / "claims.toml").unlink(), "claims.toml: missing"),
         (lambda folder: _claims(folder, "[[claims]]", "[claims"), "claims.toml: line 1"),
-        (lambda folder: _claims(folder, "answers 200", "answers 300"), '"answers 300" does not stand in brief.en.md'),
+        (lambda folder: _claims(folder, "→ 200", "→ 300"), '"→ 300 `{greeting}`" does not stand in brief.en.md'),
         (lambda folder: _claims(folder, "Greet", "Gret"), 'no claim says "Greet them."'),
         (lambda folder: _claims(folder, "says = ", "sais = "), "[[claims]] 1 sais: no such key; did you mean"),
         (
@@ -213,6 +225,10 @@ Three things. Ids are opaque, and an unknown one is a
 
 def _claims(folder: Path, old: str, new: str) -> None:
     _edit(folder / "claims.toml", old, new)
+
+
+def _brief(folder: Path, old: str, new: str) -> None:
+    _edit(folder / "brief.en.md", old, new)
 
 
 def _edit(path: Path, old: str, new: str) -> None:

@@ -60,7 +60,7 @@ def _tell(tryout: Tryout, language: str) -> None:
     for name, url in tryout.around.items():
         out(paint(f"  {name:<12} {url}", "dim"))
     out()
-    briefs = "\n".join(texts.brief(told.folder, "en") for told in catalog.carried(tried))
+    briefs = "\n".join(texts.brief(told, "en") for told in catalog.carried(tried))
     for line in dict.fromkeys([*curls(briefs, urls), f"curl -i {next(iter(urls.values()))}/readyz"]):
         out(f"  {line}")
     out()
