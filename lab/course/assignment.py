@@ -25,11 +25,21 @@ PYTHON = ("python", "python3")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One service's program: the folder it lives in, and the commands that build and run it there."""
+    """One service's program: the folder it lives in, and the commands that build and run it there.
+
+    `shown` is the folder's path in the learner's workspace, if it is there.
+    """
 
     dir: Path
     run: str
     build: str = ""
+    shown: str = ""
+
+    def builds(self, service: str) -> tuple[Build, ...]:
+        """How it is built, if it is."""
+        if not self.build:
+            return ()
+        return (Build(service=service, dir=str(self.dir), command=self.build, shown=self.shown),)
 
 
 def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[str, Source]:
@@ -65,11 +75,7 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment
         behaviours=exercise.behaviours,
         stubs=exercise.stubs,
         wrong=exercise.wrong,
-        builds=tuple(
-            Build(service=service.name, dir=str(programs[service.name].dir), command=programs[service.name].build)
-            for service in exercise.services
-            if programs[service.name].build
-        ),
+        builds=tuple(build for service in exercise.services for build in programs[service.name].builds(service.name)),
         not_proved=exercise.not_proved,
         budget=exercise.budget,
     )

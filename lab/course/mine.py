@@ -39,8 +39,7 @@ class Taken:
     @property
     def builds(self) -> tuple[Build, ...]:
         """How it is built, if it is."""
-        command = self.source.build
-        return (Build(service=self.service, dir=str(self.source.dir), command=command),) if command else ()
+        return self.source.builds(self.service)
 
 
 def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tuple[System, list[Taken]]:

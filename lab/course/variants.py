@@ -22,6 +22,7 @@ from typing import Literal
 from lab.course.assignment import PYTHON as PYTHONS
 from lab.course.assignment import Source, run_by
 from lab.course.exercise import Command, Exercise, RightService
+from lab.grading import go_sources
 
 PYTHON = "python"
 Kind = Literal["starter", "solution", "wrong", "right"]
@@ -79,7 +80,10 @@ def missing_tool(exercise: Exercise, variant: Variant) -> str:
         if words and words[0] not in PYTHONS and "/" not in words[0] and not shutil.which(words[0]):
             return words[0]
     packages = _right(exercise, variant).packages if variant.kind == "right" else ()
-    return next((package for package in packages if not find_spec(package)), "")
+    if lacking := next((package for package in packages if not find_spec(package)), ""):
+        return lacking
+    folders = (exercise.folder / layer.name / service.name for layer in variant.layers for service in exercise.services)
+    return next((what for folder in folders if (what := go_sources.missing(folder))), "")
 
 
 def _command(exercise: Exercise, variant: Variant) -> Command:

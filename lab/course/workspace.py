@@ -134,7 +134,7 @@ class Workspace:
         """The learner's services for the exercise, those that are there."""
         entries = self.toml.services.get(exercise.id, {})
         return {
-            service.name: Source(dir=self.dir(entry), run=entry.run, build=entry.build)
+            service.name: Source(dir=self.dir(entry), run=entry.run, build=entry.build, shown=entry.dir)
             for service in exercise.services
             if (entry := entries.get(service.name)) and self.dir(entry).is_dir()
         }

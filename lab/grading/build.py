@@ -9,9 +9,11 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO
 
+from lab.grading.go_sources import debian_sources
 from lab.grading.model import Build
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
@@ -30,6 +32,8 @@ GUARDED = 'exec 3<&0 </dev/null; (read -r _; kill -s KILL -- -$$) <&3 >/dev/null
 build, and also when we are killed ourselves. `$$` is the group's leader."""
 STYLING = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 """Escape sequences (colours and titles), which are removed from a reason."""
+PLACE = re.compile(r"(\s*)([^\s:]+):\d+")
+"""How a line begins that tells of a place in a file: `./main.go:12:3`."""
 
 
 def build_all(builds: Sequence[Build], on_event: Watcher) -> dict[str, str]:
@@ -40,12 +44,22 @@ def build_all(builds: Sequence[Build], on_event: Watcher) -> dict[str, str]:
 
 
 def _build(build: Build, on_event: Watcher) -> str:
+    problem = _run(build, Path(build.dir), without_secrets(os.environ), on_event)
+    if problem:
+        with debian_sources(Path(build.dir)) as instead:
+            if instead:
+                place, variables = instead
+                problem = _run(build, place, without_secrets(os.environ) | variables, on_event)
+    return problem
+
+
+def _run(build: Build, place: Path, env: Mapping[str, str], on_event: Watcher) -> str:
     began = time.monotonic()
     try:
         process = subprocess.Popen(
             ["/bin/sh", "-c", GUARDED, "build", build.command],
-            cwd=build.dir,
-            env=without_secrets(os.environ),
+            cwd=place,
+            env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -61,9 +75,8 @@ def _build(build: Build, on_event: Watcher) -> str:
             waited = time.monotonic() - began
             on_event(Stage(kind="build", text=f"{build.service}: {build.command}", seconds=waited))
             if waited > PATIENCE:
-                return tr(
-                    "was not done after {patience:g} s{last_words}", patience=PATIENCE, last_words=_last_words(said)
-                )
+                last_words = _last_words(said, build)
+                return tr("was not done after {patience:g} s{last_words}", patience=PATIENCE, last_words=last_words)
             if not open_:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(POLL)
@@ -75,7 +88,9 @@ def _build(build: Build, on_event: Watcher) -> str:
             return ""
         said += _read(process.stdout, 0) or b""
         return tr(
-            "ended with code {returncode}{last_words}", returncode=process.returncode, last_words=_last_words(said)
+            "ended with code {returncode}{last_words}",
+            returncode=process.returncode,
+            last_words=_last_words(said, build),
         )
     finally:
         if process.poll() is None:
@@ -91,6 +106,14 @@ def _read(pipe: IO[bytes], within: float) -> bytes | None:
     return os.read(pipe.fileno(), KEPT) if select.select([pipe], [], [], within)[0] else None
 
 
-def _last_words(said: bytes) -> str:
+def _last_words(said: bytes, build: Build) -> str:
     lines = STYLING.sub("", said.decode("utf-8", "replace")).replace("\r\n", "\n").strip().splitlines()[-SAID:]
-    return ":\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
+    return ":\n" + "\n".join(f"  {_placed(line, build)}" for line in lines) if lines else ""
+
+
+def _placed(line: str, build: Build) -> str:
+    """The line with a path in it that begins where the learner's paths do, so that their editor finds the file."""
+    found = PLACE.match(line)
+    if not found or not (Path(build.dir) / found[2]).is_file():
+        return line
+    return f"{found[1]}{os.path.normpath(Path(build.shown or build.service) / found[2])}{line[found.end(2) :]}"

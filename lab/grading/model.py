@@ -52,11 +52,15 @@ class WrongService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A command that is run once in `dir` before anything is started."""
+    """A command that is run once in `dir` before anything is started.
+
+    `shown` is what people call that folder, where it is not the service's name: `day3/3.1-publish-subscribe/orders`.
+    """
 
     service: str
     dir: str
     command: str
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
