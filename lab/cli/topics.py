@@ -91,6 +91,7 @@ def environment() -> str:
 
     about = {
         "LAB_HOME": tr("where runs are kept, instead of your data folder"),
+        "LAB_EXERCISES": tr("folders with exercises of others, separated like those of PATH"),
         "LAB_LANG": tr("language of everything the lab says: en or uz"),
         **{
             k.variable: tr("an engine of your own for --engine {name}=url", name=k.name)

@@ -1,4 +1,4 @@
-"""Finds the exercises: each is a folder `lab/exercises/dayN/<slug>/`, and nothing is registered."""
+"""Finds the exercises: each is a folder `dayN/<slug>/` of the lab's own or of a pack, and nothing is registered."""
 
 from __future__ import annotations
 
@@ -31,13 +31,17 @@ def exercises(root: Path | None = None) -> list[Exercise]:
 
 def read(root: Path | None = None) -> tuple[list[Exercise], list[InvalidExercise]]:
     """All exercises in the order of the course, and what is wrong with those that cannot be read."""
-    found, broken = [], []
+    found: dict[str, Exercise] = {}
+    broken = []
     for folder in folders(root):
         try:
-            found.append(load(folder))
+            one = load(folder)
+            if one.id in found:
+                raise InvalidExercise(folder, [f'exercise.toml: id: "{one.id}" is that of {found[one.id].folder}'])
+            found[one.id] = one
         except InvalidExercise as problem:
             broken.append(problem)
-    return sorted(found, key=lambda exercise: exercise.order), broken
+    return sorted(found.values(), key=lambda exercise: exercise.order), broken
 
 
 def named(word: str) -> Exercise:

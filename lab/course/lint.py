@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from lab import neighbours
 from lab.course import claims, contract, texts
+from lab.course.beginning import TODO
 from lab.course.exercise import Exercise
 from lab.course.records import written
 from lab.course.variants import REMOVED, Variant, removed, variants
@@ -25,6 +26,7 @@ MARK = "behaviour"
 def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
     """Everything that is missing or wrong. `known` are all exercises, so that the names of others can be resolved."""
     return [
+        *_written(exercise),
         *_briefs(exercise),
         *_hints(exercise),
         *_checks(exercise),
@@ -74,6 +76,18 @@ def _briefs(exercise: Exercise) -> Iterator[str]:
         for behaviour in exercise.behaviours:
             if not re.search(rf"\b{re.escape(behaviour.id)}\b", text):
                 yield f"{name}: does not name {behaviour.id}"
+
+
+def _written(exercise: Exercise) -> Iterator[str]:
+    """Places of the skeleton that nobody has filled in."""
+    for path in sorted(path for path in exercise.folder.iterdir() if path.is_file()):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.search(rf"\b{TODO}\b", line):
+                yield f"{path.name}:{number}: is still to be written"
 
 
 def _hints(exercise: Exercise) -> Iterator[str]:

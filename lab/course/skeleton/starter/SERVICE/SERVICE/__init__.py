@@ -1,0 +1,1 @@
+"""TODO: what the service is for, in a sentence."""
