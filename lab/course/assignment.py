@@ -77,6 +77,7 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment
         wrong=exercise.wrong,
         builds=tuple(build for service in exercise.services for build in programs[service.name].builds(service.name)),
         not_proved=exercise.not_proved,
+        figures=exercise.figures,
         budget=exercise.budget,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.course import records
 from lab.course.assignment import assignment
+from lab.course.best import with_best
 from lab.course.exercise import Exercise
 from lab.course.grading import Grading, Task
 from lab.course.workspace import Workspace
@@ -67,7 +68,7 @@ def attempt(
         if stage.kind == "end":
             import lab.course.progress  # noqa: F401 - it takes a while to load, as the run's end does
 
-    report = grading.grade(task, told).report
+    report = with_best(grading.grade(task, told).report, here.own)
     kept = records.Attempt(code=code, whole=not how.only)
     records.keep(folder, report, kept)
 

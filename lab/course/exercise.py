@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.course.contract import Promise
-from lab.grading.model import Behaviour, Text, WrongService
+from lab.grading.model import Behaviour, Figure, Text, WrongService
 from lab.system.kinds import engine_kinds
 from lab.system.model import Service
 from lab.system.refusal import Unknown
@@ -97,6 +97,7 @@ class Exercise:
     behaviours: tuple[Behaviour, ...]
     not_proved: Text
     contract: tuple[Promise, ...] = ()
+    figures: tuple[Figure, ...] = ()
     wrong: tuple[WrongService, ...] = ()
     right: tuple[RightService, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)

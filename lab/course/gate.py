@@ -97,6 +97,9 @@ def trial(
     else:
         report = done.report
         holes += wrong_holes(report, exercise, wrong) if wrong else HOLES[variant.kind](report)
+        if variant.kind in ("solution", "right") and not behaviours:
+            missing = {one.name for one in exercise.figures} - {one.figure.name for one in report.figures}
+            holes += [f"the figure {name} was not measured" for name in sorted(missing)]
         holes += [f"left behind: {what}" for what in done.left]
     return Trial(
         exercise=exercise.id,

@@ -11,7 +11,7 @@ from lab.course.contract import Promise, Reply
 from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService, RightService
 from lab.course.exercise import engines as known_engines
 from lab.course.titles import FILE
-from lab.grading.model import Behaviour, WrongService
+from lab.grading.model import Behaviour, Figure, WrongService
 from lab.locale import LANGUAGES
 from lab.system.model import CLIENT
 from lab.system.tables import Reader, Table, Unreadable, parse
@@ -25,11 +25,12 @@ KINDS = ("build",)
 
 TOP = (
     "format", "id", "kind", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs", "title",
-    "not_proved", "options", "services", "run", "contract", "behaviours",
+    "not_proved", "options", "services", "run", "contract", "figures", "behaviours",
 )  # fmt: skip
 SERVICE = ("links", "replicas", "carries", "env")
 RUN = ("build", "run")
 PROMISE = ("part", "request", "answers")
+FIGURE = ("name", "better", "ours", "unit", "against", *LANGUAGES)
 REPLY = ("status", "code", "body", *LANGUAGES)
 BEHAVIOUR = ("id", "gold", "needs", "en", "uz", "why")
 WRONG = ("fails", "codes", "seen_in", "title", "text")
@@ -110,6 +111,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         not_proved=reader.text("", data, "not_proved"),
         options=_options(reader, data, engines),
         contract=_contract(reader, data),
+        figures=_figures(reader, data),
     )
 
 
@@ -230,6 +232,36 @@ def _contract(reader: Reader, data: Table) -> tuple[Promise, ...]:
             continue
         part = reader.get(place, table, "part", str, "")
         found.append(Promise(request=reader.need(place, table, "request", str), answers=tuple(answers), part=part))
+    return tuple(found)
+
+
+def _figures(reader: Reader, data: Table) -> tuple[Figure, ...]:
+    """What the exercise measures beside its verdicts."""
+    found: list[Figure] = []
+    for number, table in reader.rows("", data, "figures"):
+        name = reader.need(f"[[figures]] {number}", table, "name", str)
+        place = f"[[figures]] {name or number}"
+        reader.known(place, table, FIGURE)
+        if name and not name.isidentifier():
+            reader.problem(place, "its name is no identifier")
+        if any(name == other.name for other in found):
+            reader.problem(place, "stands there twice")
+        if (better := reader.need(place, table, "better", str)) not in ("lower", "higher"):
+            reader.problem(f"{place} better", f'"{better}" is neither lower nor higher')
+        found.append(
+            Figure(
+                name=name,
+                says=reader.text(place, table),
+                better="higher" if better == "higher" else "lower",
+                ours=reader.need(place, table, "ours", float),
+                unit=reader.get(place, table, "unit", str, ""),
+                against=reader.get(place, table, "against", str, ""),
+            )
+        )
+    names = {figure.name for figure in found}
+    for figure in found:
+        if figure.against and figure.against not in names - {figure.name}:
+            reader.problem(f"[[figures]] {figure.name} against", f'"{figure.against}" is no other figure')
     return tuple(found)
 
 

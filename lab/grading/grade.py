@@ -13,7 +13,7 @@ from lab.grading.bench import Bench
 from lab.grading.build import build_all
 from lab.grading.checking.expect import Attention, CannotTell
 from lab.grading.evidence.logs import write_logs
-from lab.grading.model import Assignment, Behaviour, Finding, Report
+from lab.grading.model import Assignment, Behaviour, Finding, Measured, Report
 from lab.grading.signature import titles
 from lab.grading.stage import Stage, Watcher
 from lab.journal.event import Check
@@ -41,6 +41,7 @@ def grade(
     began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     judged = [behaviour for behaviour in assignment.behaviours if not only or behaviour.id in only]
     findings: tuple[Finding, ...] = ()
+    figures: tuple[Measured, ...] = ()
     logs: dict[str, str] = {}
     run_id, used = "", dict[str, str]()
     not_built = build_all(assignment.builds, on_event)
@@ -58,7 +59,7 @@ def grade(
             told = _journaled(bench, assignment.id, on_event)
             grader = Grader(assignment, bench, seed, told, first=first, only=only, stop_at_first=stop_at_first)
             run(grader, assignment.checks)
-            findings = grader.findings()
+            findings, figures = grader.findings(), grader.figures()
         except CannotTell as error:
             findings = tuple(_unknown(behaviour, str(error)) for behaviour in judged)
         finally:
@@ -80,6 +81,7 @@ def grade(
         not_proved=assignment.not_proved,
         not_built=not_built,
         misconceptions=titles(findings, assignment.wrong),
+        figures=figures,
         logs=logs,
         lab=__version__,
     )

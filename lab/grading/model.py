@@ -35,6 +35,30 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number that an exercise measures beside its verdicts, and that never decides one: messages for each order.
+
+    `ours` is that of our solution. Who makes it better pays with the figure `against`, if there is one.
+    """
+
+    name: str
+    says: Text
+    better: Literal["lower", "higher"]
+    ours: float
+    unit: str = ""
+    against: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A figure of one grading. `best` is the best of the learner's passes, this one included; None before the first."""
+
+    figure: Figure
+    value: float
+    best: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrongService:
     """A stored, deliberately wrong solution and the misconception it stands for.
 
@@ -81,6 +105,7 @@ class Assignment:
     wrong: tuple[WrongService, ...] = ()
     builds: tuple[Build, ...] = ()
     not_proved: Text = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
     budget: float = 20.0
 
     def process(self, name: str) -> str:
@@ -164,6 +189,7 @@ class Report:
     not_built: Mapping[str, str] = field(default_factory=dict)
     logs: Mapping[str, str] = field(default_factory=dict)
     misconceptions: Mapping[str, Text] = field(default_factory=dict)
+    figures: tuple[Measured, ...] = ()
     lab: str = ""
 
     @property

@@ -47,6 +47,8 @@ def test_from_the_starters_failure_to_a_pass(learner: Learner) -> None:
     passed = learner("check", "9.1", "--seed", seed[1], "--junit", "report.xml", "--html", "report.html")
     assert passed.returncode == 0, passed.stdout
     assert f"seed {seed[1]}" in passed.stdout
+    assert re.search(r"letters of a greeting, lower is better +\d+ +\d+ +12", passed.stdout)
+    assert "“letters of a greeting” and “warmth of a greeting” pull against each other" in passed.stdout
     suite = ElementTree.parse(learner.workspace / "report.xml").getroot()
     assert len(list(suite.iter("testcase"))) == 2
     assert "<html" in (learner.workspace / "report.html").read_text()

@@ -76,6 +76,25 @@ def test_an_unclear_contract_is_refused(problems: Edit, old: str, new: str, prob
     assert any(problem in found for found in problems(old, new))
 
 
+def test_its_figures_are_read() -> None:
+    letters, warmth = load(TOY).figures
+    assert (letters.name, letters.better, letters.ours, letters.against) == ("letters", "lower", 12, "warmth")
+    assert (warmth.unit, warmth.says["uz"]) == ("°C", "salomning iliqligi")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('better = "lower"', 'better = "less"', '"less" is neither lower nor higher'),
+        ('against = "warmth"', 'against = "letters"', '"letters" is no other figure'),
+        ('name = "warmth"', 'name = "letters"', "stands there twice"),
+        ("ours = 12\n", "", "[[figures]] letters ours: missing"),
+    ],
+)
+def test_an_unclear_figure_is_refused(problems: Edit, old: str, new: str, problem: str) -> None:
+    assert any(problem in found for found in problems(old, new))
+
+
 def test_a_language_is_run_as_ever_but_for_what_differs(copy: Path) -> None:
     manifest = copy / "exercise.toml"
     manifest.write_text(manifest.read_text().replace("shell = {", 'go = { build = "make" }\nshell = {'))

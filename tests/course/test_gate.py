@@ -21,7 +21,7 @@ from lab.course.grading_process import traces
 from lab.course.lint import lint, proved
 from lab.course.manifest import load
 from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
-from lab.grading.model import Assignment, Finding, Report, Verdict
+from lab.grading.model import Assignment, Finding, Measured, Report, Verdict
 from tests.course import TOY
 from tests.waiting import eventually
 
@@ -35,7 +35,8 @@ def finding(ident: str, verdict: Verdict, code: str = "", *, gold: bool = False)
 
 
 def report(*findings: Finding) -> Report:
-    return Report(exercise="day9.1", title={}, seed=1, started_at="", seconds=1.5, findings=findings)
+    figures = tuple(Measured(figure=figure, value=1.0) for figure in EXERCISE.figures)
+    return Report(exercise="day9.1", title={}, seed=1, started_at="", seconds=1.5, findings=findings, figures=figures)
 
 
 def grader(c1: str, c2: str) -> gate.Grade:
@@ -61,6 +62,14 @@ def row(exercise: Exercise, grade: gate.Grade, seeds: Sequence[int]) -> gate.Row
     """The exercise's line of the matrix when it is graded like this."""
     done = [gate.trial(exercise, variant, grade, seed) for variant, seed in gate.plan(exercise, seeds)]
     return gate.row(exercise, [], done)
+
+
+def test_a_figure_that_nobody_measures_is_a_hole() -> None:
+    def without(assignment: Assignment, seed: int, only: Sequence[str]) -> Done:
+        return Done(replace(RIGHT(assignment, seed, only).report, figures=()))
+
+    trial = gate.trial(EXERCISE, Variant("solution"), without, 1)
+    assert trial.holes == ("the figure letters was not measured", "the figure warmth was not measured")
 
 
 def test_what_is_complete_has_no_holes() -> None:

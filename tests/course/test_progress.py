@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab.course import records, reveal
 from lab.course.assignment import Source, sources
+from lab.course.best import with_best
 from lab.course.manifest import load
 from lab.course.progress import NewerProgress, Progress, Standing, opened
 from lab.course.records import Attempt
 from lab.course.variants import Variant, prepared
-from lab.grading.model import Finding, Report, Verdict
+from lab.grading.model import Finding, Measured, Report, Verdict
 from tests.course import TOY
 
 EXERCISE = load(TOY)
@@ -48,6 +50,21 @@ def graded(own: Path, result: Report, *, code: str = "mine", whole: bool = True)
 def standing(own: Path) -> Standing:
     with opened(own) as progress:
         return progress.standing("day9.1")
+
+
+def test_the_best_figure_is_that_of_a_whole_pass(tmp_path: Path) -> None:
+    def measured(value: float, verdict: Verdict) -> Report:
+        letters = next(figure for figure in EXERCISE.figures if figure.name == "letters")
+        return replace(report(verdict), figures=(Measured(figure=letters, value=value),))
+
+    assert with_best(measured(9, "fail"), tmp_path).figures[0].best is None
+    assert with_best(measured(9, "pass"), tmp_path).figures[0].best == 9
+    graded(tmp_path, measured(1, "fail"))
+    graded(tmp_path, measured(2, "pass"), whole=False)
+    graded(tmp_path, measured(5, "pass"))
+    assert with_best(measured(9, "pass"), tmp_path).figures[0].best == 5
+    assert with_best(measured(4, "pass"), tmp_path).figures[0].best == 4
+    assert with_best(measured(4, "fail"), tmp_path).figures[0].best == 5
 
 
 def test_attempts_passes_and_gold_are_counted(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from lab.grading.model import Finding, Line, Report, WrongService
+from lab.grading.model import Figure, Finding, Line, Measured, Report, WrongService
 from lab.journal.event import Event, Flow, Log, Process
 from lab.wire.redis.commands import ROLES
 from tests.stamped import fault_change, stamped
@@ -256,6 +257,33 @@ PASSED = Report(
     ),
     not_proved=BREAKER.not_proved,
     lab="0.4.0",
+)
+
+MEASURED = replace(
+    PASSED,
+    figures=(
+        Measured(
+            figure=Figure(
+                name="probes",
+                says=_says("calls that reach dead users", "o‘lik users’ga yetgan chaqiruvlar"),
+                better="lower",
+                ours=7,
+                against="recovery",
+            ),
+            value=9.0,
+            best=8.0,
+        ),
+        Measured(
+            figure=Figure(
+                name="recovery",
+                says=_says("time to the first good call", "birinchi yaxshi chaqiruvgacha"),
+                better="lower",
+                ours=0.4,
+                unit="s",
+            ),
+            value=0.1234,
+        ),
+    ),
 )
 
 BROKEN = Report(

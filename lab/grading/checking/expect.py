@@ -45,10 +45,11 @@ class CannotTell(Exception):
 
 
 class Attention:
-    """Receives what a check is waiting for and what it remarks. One grading at a time sets it."""
+    """Receives what a check is waiting for, what it remarks and what it measures. One grading at a time sets it."""
 
     waiting: Callable[[str, float], None] = staticmethod(lambda _text, _seconds: None)
     warned: Callable[[str], None] = staticmethod(lambda _text: None)
+    measured: Callable[[str, float], None] = staticmethod(lambda _name, _value: None)
 
 
 def behaviour(ident: str, *, start: bool = True) -> Callable[[Function], Function]:
@@ -79,6 +80,11 @@ def cannot_tell(reason: str) -> None:
 def warn(text: str) -> None:
     """Remark something that does not fail the behaviour."""
     Attention.warned(text)
+
+
+def measured(figure: str, value: float) -> None:
+    """Report the value of a figure of the exercise; it decides nothing. The last value of a grading counts."""
+    Attention.measured(figure, float(value))
 
 
 def eventually(

@@ -17,7 +17,7 @@ from lab.grading.checking import fixtures
 from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
 from lab.grading.evidence.death import broke
 from lab.grading.evidence.story import story
-from lab.grading.model import Assignment, Behaviour, Finding, Verdict
+from lab.grading.model import Assignment, Behaviour, Finding, Measured, Verdict
 from lab.grading.signature import MOST, looks_like
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
@@ -63,6 +63,7 @@ class Grader:
     broken: str = ""
     """Why the checks could not be read, if so."""
     _warnings: dict[str, list[str]] = field(default_factory=dict)
+    _measured: dict[str, float] = field(default_factory=dict)
     _began: float = 0.0
     _stopped: bool = False
 
@@ -96,6 +97,7 @@ class Grader:
             Stage(kind="waiting", behaviour=ident, text=text, seconds=seconds)
         )
         Attention.warned = lambda text: self._warnings.setdefault(ident, []).append(text)
+        Attention.measured = self._measured.__setitem__
         if self._stopped:
             raise _Skipped(tr("an earlier behaviour failed, and you asked to stop there"))
         for needed in self._behaviour(ident).needs:
@@ -142,6 +144,14 @@ class Grader:
     def findings(self) -> tuple[Finding, ...]:
         judged = [behaviour for behaviour in self.assignment.behaviours if not self.only or behaviour.id in self.only]
         return tuple(self._finding(behaviour) for behaviour in judged)
+
+    def figures(self) -> tuple[Measured, ...]:
+        """Those of the exercise that a check measured, in the exercise's order."""
+        return tuple(
+            Measured(figure=figure, value=round(self._measured[figure.name], 3))
+            for figure in self.assignment.figures
+            if figure.name in self._measured
+        )
 
     def verdict(self, ident: str) -> Verdict | None:
         """The gravest so far, or None if it was not judged."""

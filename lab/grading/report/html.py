@@ -10,7 +10,7 @@ from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import log_places, next_commands, tally, to_try, together
-from lab.grading.report.words import elsewhere, label, reason, said
+from lab.grading.report.words import elsewhere, figures, label, reason, said, tensions
 from lab.journal.visible import visible
 
 STYLE = """
@@ -39,6 +39,7 @@ figure{margin:18px 0 0;overflow-x:auto;border:1px solid var(--line);border-radiu
 figure svg{display:block;margin:auto;max-width:100%;min-width:700px;height:auto}
 .card>dl:first-child{margin-top:0}
 details{margin-top:12px}summary{cursor:pointer;color:var(--dim)}table{border-collapse:collapse;margin-top:8px;width:100%}
+th{text-align:left;color:var(--dim);font-weight:400;padding:3px 14px 3px 0}
 td{padding:3px 14px 3px 0;vertical-align:top;overflow-wrap:anywhere;font-size:.92rem}
 td.t{color:var(--dim);font-variant-numeric:tabular-nums;white-space:nowrap}tr.here{background:var(--badbg)}
 ul{list-style:none;margin:0;padding:0}li{display:flex;gap:12px;padding:8px 0;border-top:1px solid var(--line);
@@ -99,6 +100,8 @@ def _article(report: Report, ident: str, language: str) -> str:
     if holding:
         items = "".join(_held(finding, language) for finding in holding)
         parts.append(f'<h2>{_text(label("holds", language))}</h2><div class="card"><ul>{items}</ul></div>')
+    if rows := figures(report, language):
+        parts.append(_figures(report, rows, language))
     facts = [(label("not_proved", language), _text(said(report.not_proved, language)))]
     facts += [
         (label("next", language) if not number else "", f"<code>{_text(command)}</code> {_text(label(why, language))}")
@@ -106,6 +109,19 @@ def _article(report: Report, ident: str, language: str) -> str:
     ]
     parts.append(f'<div class="card">{_facts(facts)}</div>')
     return f'<article id="{ident}">{"".join(parts)}</article>\n'
+
+
+def _figures(report: Report, rows: Sequence[tuple[str, ...]], language: str) -> str:
+    head = "".join(f"<th>{_text(label(key, language))}</th>" for key in ("yours", "best", "ours"))
+    lines = "".join(
+        f'<tr><td>{_text(says)} <span class="dim">{_text(better)}</span></td>'
+        + "".join(f"<td>{_text(value)}</td>" for value in values)
+        + "</tr>"
+        for says, better, *values in rows
+    )
+    notes = "".join(f'<p class="dim">{_text(sentence)}</p>' for sentence in tensions(report, language))
+    title = _text(label("figures", language))
+    return f'<h2>{title}</h2><div class="card"><table><tr><th></th>{head}</tr>{lines}</table>{notes}</div>'
 
 
 def _header(report: Report, language: str) -> str:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line
-from lab.grading.report.words import elsewhere, label, reason, said
+from lab.grading.report.words import elsewhere, figures, label, reason, said, tensions
 from lab.journal.telling import Tone, Words
 
 TONES: dict[str, Tone] = {"pass": "good", "fail": "bad", "unknown": "warn", "skipped": "dim", "error": "bad"}
@@ -201,6 +201,7 @@ class _Page:
             tail=[(_span(report.seconds), "dim"), ("  ", "plain"), (label("seed", language, seed=report.seed), "dim")],
         )
         hang = INDENT + max(cell_len(label(key, language)) for key in ("not_proved", "next")) + 2
+        self._figures()
         if not report.broken and (open_ := said(report.not_proved, language)):
             head: Words = [(" " * INDENT, "plain"), (label("not_proved", language), "dim")]
             sheet.paragraph([(open_, "plain")], head=head, hang=hang)
@@ -209,6 +210,43 @@ class _Page:
             reason = f"  {label(why, language)}"
             fits = hang + cell_len(command + reason) <= sheet.width
             sheet.verbatim([(command, "name"), (reason if fits else "", "dim")], head=head, hang=hang)
+
+    def _figures(self) -> None:
+        """What was measured, as a table; on a narrow screen a block each."""
+        rows = figures(self._report, self._language)
+        if not rows:
+            return
+        sheet, heads = self._sheet, [label(key, self._language) for key in ("yours", "best", "ours")]
+        sheet.blank()
+        widths = [max(map(cell_len, column)) for column in zip(heads, *(row[2:] for row in rows), strict=True)]
+        title = label("figures", self._language)
+        first = max(cell_len(title), *(cell_len(f"{says}, {better}") for says, better, *_ in rows))
+        if self._narrow or INDENT + first + sum(widths) + 2 * len(widths) > sheet.width:
+            sheet.line([(title, "title")])
+            for says, better, *values in rows:
+                sheet.paragraph([(f"{says} ({better}): ", "plain")], head=[(" " * INDENT, "plain")], hang=INDENT)
+                told = ", ".join(f"{head} {value}" for head, value in zip(heads, values, strict=True))
+                sheet.paragraph([(told, "name")], hang=2 * INDENT)
+        else:
+            for says, better, cells in [
+                (title, "", heads),
+                *((says, f", {better}", values) for says, better, *values in rows),
+            ]:
+                gap = " " * (INDENT + first - cell_len(says + better))
+                numbers = "  ".join(
+                    " " * (width - cell_len(cell)) + cell for cell, width in zip(cells, widths, strict=True)
+                )
+                sheet.line(
+                    [
+                        (says, "title" if not better else "plain"),
+                        (better, "dim"),
+                        (gap, "plain"),
+                        (numbers, "name" if better else "dim"),
+                    ]
+                )
+        for sentence in tensions(self._report, self._language):
+            sheet.paragraph([(sentence, "dim")], head=[(" " * INDENT, "plain")], hang=INDENT)
+        sheet.blank()
 
     # -- its parts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.grading.model import Finding, Text
+from lab.grading.model import Finding, Report, Text
 from lab.locale import mark, speaking, tr
 
 LABELS: Mapping[str, str] = {
@@ -84,6 +84,13 @@ LABELS: Mapping[str, str] = {
     "holds": mark("What holds"),
     "fails": mark("What does not hold yet"),
     "open": mark("What could not be judged"),
+    "figures": mark("In figures, which decide nothing"),
+    "yours": mark("yours"),
+    "best": mark("your best"),
+    "ours": mark("ours"),
+    "lower": mark("lower is better"),
+    "higher": mark("higher is better"),
+    "against": mark("“{one}” and “{other}” pull against each other: who makes one better pays with the other."),
 }
 """In English; the catalogue has the other languages."""
 
@@ -97,6 +104,35 @@ def label(key: str, language: str, **values: object) -> str:
 def known(key: str, language: str, otherwise: str) -> str:
     """The words for `key`, or `otherwise` where there are none."""
     return label(key, language) if key in LABELS else otherwise
+
+
+def figures(report: Report, language: str) -> list[tuple[str, str, str, str, str]]:
+    """A row for each figure: what it is, which way is better, the learner's, their best so far, ours."""
+    return [
+        (
+            said(one.figure.says, language),
+            label(one.figure.better, language),
+            _number(one.value, one.figure.unit),
+            "–" if one.best is None else _number(one.best, one.figure.unit),
+            _number(one.figure.ours, one.figure.unit),
+        )
+        for one in report.figures
+    ]
+
+
+def tensions(report: Report, language: str) -> list[str]:
+    """A sentence for each two figures that pull against each other."""
+    says = {one.figure.name: said(one.figure.says, language) for one in report.figures}
+    pairs = {frozenset((one.figure.name, one.figure.against)): one.figure for one in report.figures}
+    return [
+        label("against", language, one=says[figure.name], other=says[figure.against])
+        for figure in pairs.values()
+        if figure.against in says
+    ]
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:.3g} {unit}".rstrip()
 
 
 def reason(finding: Finding, language: str) -> str:

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from lab.grading.model import Finding, Line, Report
 from lab.grading.report.terminal import awaiting, render, stability, to_try
 from lab.grading.report.words import elsewhere
-from tests.grading.samples import BREAKER, BROKEN, CONSUMER, PASSED
+from tests.grading.samples import BREAKER, BROKEN, CONSUMER, MEASURED, PASSED
 
 GOLDEN = Path(__file__).with_name("golden")
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -31,6 +31,8 @@ COPIED = ("lab ", "curl ", "runs/")
         ("consumer-60-en-ascii", CONSUMER, "en", 60, False),
         ("breaker-120-uz", BREAKER, "uz", 120, True),
         ("passed-80-en", PASSED, "en", 80, True),
+        ("measured-110-en", MEASURED, "en", 110, True),
+        ("measured-60-uz", MEASURED, "uz", 60, True),
         ("broken-80-en", BROKEN, "en", 80, True),
     ],
 )

@@ -16,6 +16,7 @@ from lab.grading import (
     garbage,
     hang,
     hold,
+    measured,
     reset,
     sample_twice,
     status,
@@ -289,9 +290,10 @@ def check_it_closes_again_under_traffic(system, http, stub, faults, new):
     probed = stub["users"].count(TO_USERS) > FAILURES
     with faults.on("gateway->users", "refuse"):
         _keep_asking(http, path, until=time.monotonic() + OUTAGE / 3)
+    measured("probes", stub["users"].count(TO_USERS))
     stub["users"].heal()
     stub["users"].forget()
-    answers = []
+    well, answers = time.monotonic(), []
 
     def reached():
         answers.append(http.get(unknown))
@@ -313,6 +315,7 @@ def check_it_closes_again_under_traffic(system, http, stub, faults, new):
         ),
     )
     closed = time.monotonic()
+    measured("recovery", closed - well)
 
     def expect_twenty(when, code):
         stub["users"].forget()
