@@ -95,6 +95,9 @@ COMMANDS = {
     "hint": Entry(BUILDING, "exercise.hint:hint", "Open the next hint."),
     "explain": Entry(BUILDING, "exercise.explain:explain", "Explain a misconception that lab check recognised."),
     "solution": Entry(BUILDING, "exercise.solution:solution", "Show our solution as a diff against yours."),
+    "diff": Entry(
+        BUILDING, "exercise.diff:diff", "Compare two gradings or runs: behaviours, flows, figures, your code."
+    ),
     "reset": Entry(
         BUILDING, "exercise.reset:reset", "Restart an exercise from its starter, after a backup of your files."
     ),

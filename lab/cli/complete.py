@@ -118,6 +118,20 @@ def live_runs(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def gradings_and_runs(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.cli.exercise import learner
+    from lab.course import records
+    from lab.course.workspace import NoWorkspace
+    from lab.runtime.runs import list_runs
+
+    try:
+        gradings = [folder.name for folder, _, _ in records.read(learner.workspace().own)]
+    except NoWorkspace:
+        gradings = []
+    return [*((name, tr("grading")) for name in gradings), *((one.id, "") for one in list_runs())]
+
+
+@_quietly
 def exercises(_: typer.Context) -> Iterable[tuple[str, str]]:
     """Their ids with their titles, read without what else an exercise needs."""
     from lab.course.titles import titles

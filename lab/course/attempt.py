@@ -53,6 +53,7 @@ def attempt(
     programs = here.programs(exercise)
     code = records.fingerprint(programs)
     folder = records.new(here.own, exercise.id)
+    records.keep_code(here.own, code, programs)
     task = Task(
         assignment=assignment(exercise, programs),
         seed=how.seed,

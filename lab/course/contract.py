@@ -19,36 +19,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from lab.grading.model import Text
-
-if TYPE_CHECKING:
-    from lab.course.exercise import Exercise
+from lab.course.assignment import links
+from lab.course.exercise import Exercise, Promise, Reply
 
 PLACE = re.compile(r"\{\{(contract|environment)(?: ([\w-]+))?\}\}")
 _PROBLEM = re.compile(r"\b([45]\d\d) `([a-z]+(?:_[a-z]+)+)`")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """One answer to a request. `body` is its shape, `code` that of a problem; `says` is by language when it comes, or
-    what it holds; empty where its status says enough."""
-
-    status: int
-    code: str = ""
-    body: str = ""
-    says: Text = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """A request (`POST /users {email, name}`) with its answers: the one that is hoped for, then the others."""
-
-    request: str
-    answers: tuple[Reply, ...]
-    part: str = ""
 
 
 def filled(text: str, exercise: Exercise, language: str) -> str:
@@ -66,8 +42,6 @@ def filled(text: str, exercise: Exercise, language: str) -> str:
 
 def environment(exercise: Exercise) -> dict[str, list[str]]:
     """The variables of each service, beside those that every service gets; with a value where they have one."""
-    from lab.course.assignment import links  # the topology is made from exercises, so it imports them
-
     found = {}
     for service in exercise.services:
         addresses = [link.variable for link in links(exercise, service) if link.source == service.name]

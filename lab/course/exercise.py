@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.course.contract import Promise
 from lab.grading.model import Behaviour, Figure, Text, WrongService
 from lab.system.kinds import engine_kinds
 from lab.system.model import Service
@@ -71,6 +70,26 @@ class LearnerService:
     def instances(self) -> tuple[str, ...]:
         """The names of all its processes."""
         return Service(name=self.name, replicas=self.replicas if self.replicas > 1 else None).instances
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer to a request. `body` is its shape, `code` that of a problem; `says` is by language when it comes, or
+    what it holds; empty where its status says enough."""
+
+    status: int
+    code: str = ""
+    body: str = ""
+    says: Text = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A request (`POST /users {email, name}`) with its answers: the one that is hoped for, then the others."""
+
+    request: str
+    answers: tuple[Reply, ...]
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab.course.contract import Promise, Reply
-from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService, RightService
+from lab.course.exercise import COMMANDS, DATABASE, Command, Exercise, LearnerService, Promise, Reply, RightService
 from lab.course.exercise import engines as known_engines
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, Figure, WrongService

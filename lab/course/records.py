@@ -6,7 +6,9 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import msgspec
 
@@ -15,6 +17,10 @@ from lab.grading.model import Report
 from lab.grading.report.record import Unreadable, read_report, report_json
 from lab.system.stored import Damaged, decode
 
+CODE = "code"
+"""The folder of the workspace's own in which each version that was graded lies once, by its fingerprint."""
+LARGEST = 4 << 20
+"""Bytes of code up to which a version is kept; what is larger holds more than code."""
 KEPT = 50
 """The number of latest gradings that keep their logs; older ones keep only the report."""
 REPORT, ATTEMPT = "report.json", "attempt.json"
@@ -80,6 +86,41 @@ def fingerprint(programs: Mapping[str, Source]) -> str:
     return digest.hexdigest()
 
 
+def keep_code(own: Path, code: str, programs: Mapping[str, Source]) -> None:
+    """Keep the graded version of the programs, if it is not kept yet. Raises OSError."""
+    archive = _archive(own, code)
+    files = {
+        f"{name}/{path.relative_to(source.dir).as_posix()}": path
+        for name, source in sorted(programs.items())
+        for path in written(source.dir)
+    }
+    if archive.exists() or sum(path.stat().st_size for path in files.values()) > LARGEST:
+        return
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    partly = archive.with_suffix(".new")
+    with ZipFile(partly, "w", ZIP_DEFLATED) as made:
+        for name, path in files.items():
+            made.writestr(name, path.read_bytes())
+    partly.replace(archive)
+
+
+def code(own: Path, fingerprint: str) -> dict[str, list[str]] | None:
+    """The lines of each text file of a graded version, by `service/path`; None if it is not kept (any more)."""
+    found = {}
+    try:
+        with ZipFile(_archive(own, fingerprint)) as kept:
+            for name in kept.namelist():
+                with suppress(UnicodeDecodeError):
+                    found[name] = kept.read(name).decode().splitlines()
+    except (OSError, BadZipFile):
+        return None
+    return found
+
+
+def _archive(own: Path, fingerprint: str) -> Path:
+    return own / CODE / f"{fingerprint[:20]}.zip"
+
+
 def written(folder: Path) -> list[Path]:
     """The files in the folder that somebody wrote; none if it is not there."""
     if not folder.is_dir():
@@ -100,7 +141,17 @@ def _folders(own: Path) -> list[tuple[int, Path]]:
 
 
 def _thin_out(own: Path) -> None:
-    for _, folder in _folders(own)[:-KEPT]:
+    """Old gradings keep only the report, and code stays that one of the others had."""
+    old = _folders(own)[:-KEPT]
+    if not old:
+        return
+    needed = {
+        _archive(own, attempt.code) for folder, _, attempt in read(own) if folder not in {path for _, path in old}
+    }
+    for archive in (own / CODE).glob("*.zip"):
+        if archive not in needed:
+            archive.unlink(missing_ok=True)
+    for _, folder in old:
         for path in folder.iterdir():
             if path.name not in (REPORT, ATTEMPT):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from lab.course.assignment import Source, sources
 from lab.course.exercise import Exercise
 from lab.course.progress import Progress, Standing
-from lab.course.records import fingerprint, written
+from lab.course.records import fingerprint
+from lab.course.textdiff import read, unified
 from lab.course.variants import Variant, prepared, stored, variants
 from lab.locale import tr
 from lab.system.refusal import Refusal
@@ -65,26 +64,5 @@ def difference(exercise: Exercise, mine: Mapping[str, Source], language: str) ->
     alike = comparable(exercise, language)
     with prepared(exercise, Variant("solution", language) if alike else Variant("solution")) as ours:
         for name, source in ours.items():
-            theirs = _files(mine[name].dir) if name in mine and alike else {}
-            wanted = _files(source.dir)
-            for path in sorted({*theirs, *wanted}):
-                if theirs.get(path) == wanted.get(path):
-                    continue
-                yield from difflib.unified_diff(
-                    theirs.get(path, []),
-                    wanted.get(path, []),
-                    f"mine/{name}/{path}" if path in theirs else "/dev/null",
-                    f"ours/{name}/{path}" if path in wanted else "/dev/null",
-                    lineterm="",
-                )
-
-
-def _files(folder: Path) -> dict[str, list[str]]:
-    """The lines of each text file, by its path inside the folder."""
-    found = {}
-    for path in written(folder):
-        try:
-            found[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
-            continue
-    return found
+            theirs = read(mine[name].dir) if name in mine and alike else {}
+            yield from unified(theirs, read(source.dir), f"mine/{name}", f"ours/{name}")

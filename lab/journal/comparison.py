@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.journal.event import FaultChange, Flow, Process
+from lab.journal.event import Event, FaultChange, Flow, Note, Process
 from lab.journal.reach import Span, Visit, reach, slow_endpoint, spans_of, visit
-from lab.journal.window import Window, quantile
+from lab.journal.window import Window, quantile, window
 from lab.locale import mark
-from lab.system.model import CLIENT
+from lab.system.model import CLIENT, System
 
 AT_ONCE = 3.0
 """Seconds for which a fault counts that happens at once (a kill): a restart takes about that long."""
@@ -88,6 +88,14 @@ def figures(seen: Window, memory: float | None = None) -> Figures:
         recovery=_recovery(visits, spans) if spans else None,
         memory=memory,
     )
+
+
+def of_run(system: System, events: Sequence[Event], memory: float | None = None) -> Figures:
+    """The figures of a whole run: from when it was ready until it began to stop."""
+    ready = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "ready"), 0.0)
+    ending = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "stopping"), None)
+    last = events[-1].t if events else 0.0
+    return figures(window(system, events, ready, ending or last), memory)
 
 
 def _per_order(asked: Sequence[Flow], inside: Sequence[Flow]) -> float | None:

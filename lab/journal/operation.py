@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_OWN = re.compile(r"(?=.*[0-9])[\w.~%-]+|[\w.~%-]{25,}")
-"""A part of a path that is an id: it has a digit, or is longer than words are."""
+_OWN = re.compile(r"(?=.*[0-9])[\w.~%-]+|[\w.~%-]{25,}|[\w.~%-]+-[0-9a-f]{6,}")
+"""A part of a path that is an id: it has a digit, is longer than words are, or ends as hexadecimal ids do."""
 
 
 def operation(op: str) -> str:

@@ -59,6 +59,33 @@ def test_from_the_starters_failure_to_a_pass(learner: Learner) -> None:
     assert (status["passed"], status["attempts"]) == (True, 2)
 
 
+def test_two_gradings_are_put_beside_each_other(learner: Learner) -> None:
+    learner.begin()
+    nothing = learner("diff", "9.1")
+    assert nothing.returncode == 2
+    assert "there are no two gradings of day9.1" in nothing.stderr
+    learner("check", "--seed", "1")
+    learner.solve()
+    learner("check", "--seed", "2")
+    told = learner("diff").stdout
+    assert told.startswith("0001-day9.1 (seed 1, not passed) → 0002-day9.1 (seed 2, passed)")
+    assert "C1  FAIL → PASS  Whoever says their name is greeted by it." in told
+    assert re.search(r"client->greeter +GET /greet/… +1 +2", told)
+    assert "+++ 0002-day9.1/greeter/greeter/app.py" in told
+    learner("check", "9.1", "--seed", "3")
+    same = learner("diff")
+    assert "No behaviour has changed." in same.stdout
+    assert "Your code is the same." in same.stdout
+    found = json.loads(learner("diff", "1", "3", "--json").stdout)
+    assert (found["before"], found["after"]) == ("0001-day9.1", "0003-day9.1")
+    assert {"id": "C1", "before": "fail", "after": "pass"} in found["behaviours"]
+    runs = [one["id"] for one in json.loads(learner("runs", "--json").stdout)["runs"]]
+    beside = learner("diff", runs[0], runs[1])
+    assert beside.returncode == 0, beside.stderr
+    assert "visitors' requests" in beside.stdout
+    assert learner("diff", "1", "9").returncode == 2
+
+
 def test_several_runs_say_how_stable_it_is_and_json_is_for_programs(learner: Learner) -> None:
     learner.begin()
     learner.solve()

@@ -67,6 +67,28 @@ def test_the_best_figure_is_that_of_a_whole_pass(tmp_path: Path) -> None:
     assert with_best(measured(4, "fail"), tmp_path).figures[0].best == 5
 
 
+def test_each_version_of_the_code_is_kept_once_while_a_recent_grading_had_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "KEPT", 2)
+    own, mine = tmp_path / "own", tmp_path / "mine"
+    mine.mkdir()
+    programs = {"greeter": Source(dir=mine, run="")}
+    versions = []
+    for text in ("one", "two", "two", "three"):
+        (mine / "app.py").write_text(f"{text}\nlines\n")
+        (mine / "picture.png").write_bytes(b"\xff\xfe")
+        versions.append(records.fingerprint(programs))
+        graded(own, report("fail"), code=versions[-1])
+        records.keep_code(own, versions[-1], programs)
+    assert records.code(own, versions[0]) is None
+    assert records.code(own, versions[1]) == {"greeter/app.py": ["two", "lines"]}
+    assert len(list((own / records.CODE).iterdir())) == 2
+    (mine / "large.sql").write_bytes(b"x" * (records.LARGEST + 1))
+    records.keep_code(own, "too large", programs)
+    assert records.code(own, "too large") is None
+
+
 def test_attempts_passes_and_gold_are_counted(tmp_path: Path) -> None:
     graded(tmp_path, report("fail"), code="first")
     assert standing(tmp_path) == Standing(attempts=1, failures=1, failing=("C1",), last="2026-11-22T10:00:00+00:00")

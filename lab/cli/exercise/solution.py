@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.cli.exercise.diff import diff_role
 from lab.cli.options import LastExercise
 from lab.cli.output import out, paint, say
 from lab.locale import tr
@@ -30,12 +31,4 @@ def solution(
     if not lines:
         out(tr("Your solution is the same as ours, line by line."))
     for line in lines:
-        out(paint(line, _role(line)))
-
-
-def _role(line: str) -> str:
-    if line.startswith(("---", "+++")):
-        return "title"
-    if line.startswith("@@"):
-        return "name"
-    return {"+": "good", "-": "bad"}.get(line[:1], "plain")
+        out(paint(line, diff_role(line)))

@@ -181,11 +181,9 @@ def _run(
 ) -> tuple[Figures, Curves]:
     """Run it to its end, without a word, and measure it, with the curves of a scenario that asks for them."""
     from lab.cli.run.follow import watch
-    from lab.journal.comparison import figures
+    from lab.journal.comparison import of_run
     from lab.journal.curves import curves
-    from lab.journal.event import Note
     from lab.journal.query import read
-    from lab.journal.window import window
     from lab.runtime.api import RunOptions
     from lab.runtime.launch import begin
     from lab.runtime.live import LiveRun
@@ -199,9 +197,7 @@ def _run(
     if bad := live.bad_end():
         raise bad
     events = list(read(live.journal))
-    ready = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "ready"), 0.0)
-    ending = next((one.t for one in events if isinstance(one, Note) and one.data.get("state") == "stopping"), None)
-    return figures(window(system, events, ready, ending or events[-1].t), memory.most), curves(events)
+    return of_run(system, events, memory.most), curves(events)
 
 
 class Memory:
