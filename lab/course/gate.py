@@ -55,7 +55,7 @@ class Row:
 
 
 def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
-    """The gradings to make: the solution and right services with each seed, everything else with the first seed.
+    """The gradings to make: solutions and right services with each seed, everything else with the first seed.
 
     They leave out the variants whose tools this machine lacks; see `skipped`.
     """
@@ -63,7 +63,7 @@ def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
         (variant, seed)
         for variant in variants(exercise)
         if not missing_tool(exercise, variant)
-        for seed in (seeds if variant == Variant("solution") or variant.kind == "right" else seeds[:1])
+        for seed in (seeds if variant.kind in ("solution", "right") else seeds[:1])
     ]
 
 

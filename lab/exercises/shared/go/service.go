@@ -30,6 +30,14 @@ func mustEnv(name string) string {
 	return value
 }
 
+// orExit ends a service that cannot start.
+func orExit(err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s cannot start: %v\n", service, err)
+		os.Exit(1)
+	}
+}
+
 func envInt(name string, fallback int) int {
 	text := os.Getenv(name)
 	if text == "" {
@@ -64,16 +72,21 @@ func logLine(level, message string, more map[string]any) {
 	logOut.Encode(line)
 }
 
+// A Check tells /readyz what is wrong with something that the service uses, or nothing. Without what is Optional the
+// service still does a part of its work.
+type Check struct {
+	Name     string
+	Test     func(context.Context) error
+	Optional bool
+}
+
 // serve answers on HOST:PORT until SIGTERM or SIGINT, then finishes what is under way.
-func serve(routes *http.ServeMux) {
-	status := func(body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			w.Write([]byte(body))
-		}
-	}
-	routes.HandleFunc("/healthz", status(`{"status":"alive"}`))
-	routes.HandleFunc("/readyz", status(`{"status":"ready","checks":{}}`))
+func serve(routes *http.ServeMux, checks ...Check) {
+	routes.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write([]byte(`{"status":"alive"}`))
+	})
+	routes.HandleFunc("/readyz", readiness(checks))
 
 	host := os.Getenv("HOST")
 	if host == "" {
@@ -101,6 +114,28 @@ func serve(routes *http.ServeMux) {
 	<-stopped
 }
 
+func readiness(checks []Check) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		code, status, said := http.StatusOK, "ready", map[string]string{}
+		for _, check := range checks {
+			said[check.Name] = "ok"
+			err := check.Test(r.Context())
+			switch {
+			case err == nil:
+				continue
+			case !check.Optional:
+				code, status = http.StatusServiceUnavailable, "unready"
+			case code == http.StatusOK:
+				status = "degraded"
+			}
+			said[check.Name] = err.Error()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		json.NewEncoder(w).Encode(map[string]any{"status": status, "checks": said})
+	}
+}
+
 // withRequestID gives every request an id, ours if it came without one, and gives it out again.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -114,4 +149,26 @@ func withRequestID(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-ID", id)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// inBackground runs work until the function that it returns is called, which waits for its end.
+func inBackground(work func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// pause waits, at most until ctx is done.
+func pause(ctx context.Context, duration time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(duration):
+	}
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sort"
+	"strings"
+)
+
+// What HTTP handlers share: JSON in and out, errors as answers, a handler for each method, ids.
+
+// A Problem is an error that the client is told of, as application/problem+json. Code is for programs, Detail for people.
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+func (p *Problem) Error() string { return p.Detail }
+
+func problem(status int, code, format string, values ...any) error {
+	return &Problem{Status: status, Code: code, Title: http.StatusText(status), Detail: fmt.Sprintf(format, values...)}
+}
+
+// A handler answers, or returns an error: a Problem for the client, anything else for the log.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := h(w, r)
+	if err == nil {
+		return
+	}
+	var known *Problem
+	if !errors.As(err, &known) {
+		logLine("error", err.Error(), map[string]any{"request_id": r.Header.Get("X-Request-ID"), "path": r.URL.Path})
+		unforeseen := problem(http.StatusInternalServerError, "internal_error", "Something went wrong here; the log knows more.")
+		errors.As(unforeseen, &known)
+	}
+	write(w, known.Status, "application/problem+json", known)
+}
+
+// methods chooses a handler by the request's method.
+type methods map[string]handler
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	chosen, ok := m[r.Method]
+	if !ok {
+		chosen = m.refuse
+	}
+	chosen.ServeHTTP(w, r)
+}
+
+func (m methods) refuse(w http.ResponseWriter, r *http.Request) error {
+	allowed := make([]string, 0, len(m))
+	for method := range m {
+		allowed = append(allowed, method)
+	}
+	sort.Strings(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return problem(http.StatusMethodNotAllowed, "method_not_allowed", "There is no %s here.", r.Method)
+}
+
+func reply(w http.ResponseWriter, status int, body any) error {
+	write(w, status, "application/json", body)
+	return nil
+}
+
+// write ignores what goes wrong: then the client has left, and nobody is there to be told.
+func write(w http.ResponseWriter, status int, kind string, body any) {
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}
+
+// read takes the request's body into a struct.
+func read(r *http.Request, into any) error {
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(into); err != nil {
+		return invalid("The body cannot be read: %v.", err)
+	}
+	return nil
+}
+
+func invalid(format string, values ...any) error {
+	return problem(http.StatusUnprocessableEntity, "invalid_request", format, values...)
+}
+
+func newID() string {
+	var random [16]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		panic(err) // no machine that runs us is without randomness
+	}
+	return hex.EncodeToString(random[:])
+}
