@@ -55,6 +55,19 @@ func envMillis(name string, fallback int) time.Duration {
 	return time.Duration(envInt(name, fallback)) * time.Millisecond
 }
 
+// envSeconds may be a fraction: CACHE_TTL_S=0.5.
+func envSeconds(name string, fallback float64) time.Duration {
+	number := fallback
+	if text := os.Getenv(name); text != "" {
+		var err error
+		if number, err = strconv.ParseFloat(text, 64); err != nil {
+			fmt.Fprintf(os.Stderr, "%s cannot start: %s=%q is not a number\n", service, name, text)
+			os.Exit(2)
+		}
+	}
+	return time.Duration(number * float64(time.Second))
+}
+
 var (
 	logLock sync.Mutex
 	logOut  = json.NewEncoder(os.Stdout)

@@ -79,7 +79,7 @@ func write(w http.ResponseWriter, status int, kind string, body any) {
 
 // read takes the request's body into a struct.
 func read(r *http.Request, into any) error {
-	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(into); err != nil {
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 2<<20)).Decode(into); err != nil {
 		return invalid("The body cannot be read: %v.", err)
 	}
 	return nil
