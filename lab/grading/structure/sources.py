@@ -117,9 +117,9 @@ def _part(dotted: str, names: Mapping[str, Names]) -> str:
 
 
 def _go(folder: Path, modules: Sequence[str]) -> Structure:
-    packages = [one for one in _said(["go", "list", "-deps", "-json", "./..."], folder) if not one.get("Standard")]
-    program = next((one["Module"]["Path"] for one in packages if one.get("Module", {}).get("Main")), "")
-    own = [one for one in packages if one.get("Module", {}).get("Main")]
+    # Only the program's own packages are read, so what it requires may be missing here (-e).
+    own = _said(["go", "list", "-e", "-json", "./..."], folder, GOPROXY="off")
+    program = next((one["Module"]["Path"] for one in own if "Module" in one), "")
     home = f"{program}/internal"
     names = {one["ImportPath"].removeprefix(f"{home}/").partition("/")[0] for one in own}
     structure = Structure(home, "/", tuple(name for name in modules if name in names), (), ())
@@ -153,13 +153,13 @@ def _line(text: str, wanted: str) -> int:
     return next((number for number, line in enumerate(text.splitlines(), 1) if wanted in line), 0)
 
 
-def _said(command: list[str], folder: Path) -> list[Any]:
+def _said(command: list[str], folder: Path, **variables: str) -> list[Any]:
     """The JSON values that a command prints one after the other, or the items of the list that it prints."""
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=without_secrets(os.environ),
+            env=without_secrets(os.environ) | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -245,3 +245,45 @@ def test_go_is_read_by_go_list(tmp_path: Path) -> None:
         ("shared-tables", "internal/pages/tables.go:3"),
         ("names-foreign-table", "internal/orders/sql.go:4"),
     ]
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
+def test_go_has_circles_that_its_compiler_does_not_see(tmp_path: Path) -> None:
+    """Packages of two modules import each other's roots: no package is in a circle, both modules are."""
+    written(
+        tmp_path,
+        {**GO, "internal/users/jobs/jobs.go": 'package jobs\n\nimport _ "example.uz/shop/internal/orders"\n'},
+    )
+    (breach,) = breaches(read_structure(tmp_path, MODULES))
+    assert breach.code == "import-cycle"
+    assert set(breach.place.split(" and ")) == {"internal/orders/orders.go:3", "internal/users/jobs/jobs.go:3"}
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
+def test_a_package_of_go_that_knows_the_modules_is_imported_by_none(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        {
+            **GO,
+            "internal/app/app.go": 'package app\n\nimport _ "example.uz/shop/internal/orders"\n',
+            "internal/orders/jobs/jobs.go": 'package jobs\n\nimport _ "example.uz/shop/internal/app"\n',
+        },
+    )
+    (breach,) = breaches(read_structure(tmp_path, MODULES))
+    assert (breach.code, breach.place) == ("imports-the-root", "internal/orders/jobs/jobs.go:3")
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
+def test_go_is_read_where_what_it_requires_is_missing(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        {
+            **GO,
+            "go.mod": f"{GO['go.mod']}\nrequire example.org/nowhere v1.0.0\n",
+            "internal/orders/more.go": (
+                'package orders\n\nimport (\n\t_ "example.org/nowhere"\n\t_ "example.uz/shop/internal/users/store"\n)\n'
+            ),
+        },
+    )
+    (breach,) = breaches(read_structure(tmp_path, MODULES))
+    assert (breach.code, breach.place) == ("imports-internals", "internal/orders/more.go:5")
