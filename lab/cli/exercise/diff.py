@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -190,6 +189,10 @@ def diff_role(line: str) -> str:
     return {"+": "good", "-": "bad"}.get(line[:1], "plain")
 
 
+def _row(flow: Change) -> dict[str, object]:
+    return {"link": flow.link, "op": flow.op, "before": dict(flow.before), "after": dict(flow.after)}
+
+
 def _json(
     before: Side,
     after: Side,
@@ -205,7 +208,7 @@ def _json(
         "after": after.name,
         "behaviours": [{"id": ident, "before": old, "after": new} for ident, old, new in _changed(before, after)],
         "figures": {name: {"before": old, "after": new} for name, (old, new) in figures.items()},
-        "flows": None if flows is None else [asdict(one) for one in flows],
+        "flows": None if flows is None else [_row(one) for one in flows],
         "code": None if code is None else "\n".join(code),
     }
     out(msgspec.json.encode(data).decode())
