@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -39,8 +40,13 @@ const (
 	basicConsume      = 60<<16 | 20
 	basicConsumeOk    = 60<<16 | 21
 	basicPublish      = 60<<16 | 40
+	basicCancel       = 60<<16 | 30
 	basicDeliver      = 60<<16 | 60
+	basicGet          = 60<<16 | 70
+	basicGetOk        = 60<<16 | 71
+	basicGetEmpty     = 60<<16 | 72
 	basicAck          = 60<<16 | 80
+	basicReject       = 60<<16 | 90
 	basicNack         = 60<<16 | 120
 	confirmSelect     = 85<<16 | 10
 	confirmSelectOk   = 85<<16 | 11
@@ -54,9 +60,12 @@ const (
 	frameMax       = 65536
 )
 
+// Properties are as they came, headers among them: to be passed on with PublishRaw.
 type Delivery struct {
-	Tag  uint64
-	Body []byte
+	Tag        uint64
+	RoutingKey string
+	Properties string
+	Body       []byte
 }
 
 // A Confirm answers every publish up to Tag if Multiple, else this one.
@@ -117,7 +126,9 @@ func (c *Client) shakeHands(user, password string, heartbeat int) error {
 		return err
 	}
 	secret := "\x00" + user + "\x00" + password
-	if err := c.call(0, connectionStartOk, connectionTune, long(0), short("PLAIN"), long(len(secret)), secret, short("en_US")); err != nil {
+	// Without this capability the broker does not tell when the queue that we consume from is gone.
+	able := Table(Field("capabilities", "F"+Table(Field("consumer_cancel_notify", "t\x01"))))
+	if err := c.call(0, connectionStartOk, connectionTune, able, short("PLAIN"), long(len(secret)), secret, short("en_US")); err != nil {
 		return err
 	}
 	limits := binary.BigEndian.AppendUint16(nil, 1)
@@ -138,10 +149,19 @@ func (c *Client) DeclareExchange(name string) error {
 
 // DeclareQueue makes a durable queue that is bound to the exchange.
 func (c *Client) DeclareQueue(name, exchange, key string) error {
-	if err := c.call(1, queueDeclare, queueDeclareOk, "\x00\x00", short(name), "\x02", long(0)); err != nil {
+	if err := c.DeclareQueueWith(name); err != nil {
 		return err
 	}
-	return c.call(1, queueBind, queueBindOk, "\x00\x00", short(name), short(exchange), short(key), "\x00", long(0))
+	return c.Bind(name, exchange, key)
+}
+
+// DeclareQueueWith makes a durable queue with arguments: Field("x-message-ttl", Number(300)).
+func (c *Client) DeclareQueueWith(name string, arguments ...string) error {
+	return c.call(1, queueDeclare, queueDeclareOk, "\x00\x00", short(name), "\x02", Table(arguments...))
+}
+
+func (c *Client) Bind(queue, exchange, key string) error {
+	return c.call(1, queueBind, queueBindOk, "\x00\x00", short(queue), short(exchange), short(key), "\x00", long(0))
 }
 
 // Consume begins to fill Deliveries, so many unacknowledged ones at a time.
@@ -156,6 +176,28 @@ func (c *Client) Ack(tag uint64) error {
 	return c.send(1, basicAck, string(binary.BigEndian.AppendUint64(nil, tag)), "\x00")
 }
 
+// Reject gives the message to the queue's dead letter exchange, or to nobody if it has none.
+func (c *Client) Reject(tag uint64) error {
+	return c.send(1, basicReject, string(binary.BigEndian.AppendUint64(nil, tag)), "\x00")
+}
+
+// Get takes the first message, to be acknowledged; ok is false where there is none. Not on a client that consumes.
+func (c *Client) Get(queue string) (found Delivery, ok bool, err error) {
+	if err = c.send(1, basicGet, "\x00\x00", short(queue), "\x00"); err != nil {
+		return
+	}
+	select {
+	case found = <-c.Deliveries:
+		return found, true, nil
+	case <-c.answers:
+		return
+	case <-c.Closed:
+		return found, false, errors.New("the broker closed the connection")
+	case <-time.After(5 * time.Second):
+		return found, false, errors.New("the broker does not answer")
+	}
+}
+
 // WantConfirms makes the broker confirm what is published from now on; it counts from 1.
 func (c *Client) WantConfirms() error {
 	return c.call(1, confirmSelect, confirmSelectOk, "\x00")
@@ -163,15 +205,20 @@ func (c *Client) WantConfirms() error {
 
 // Publish sends a persistent CloudEvent; small ones only, for it goes as one frame.
 func (c *Client) Publish(exchange, key, id, correlation string, body []byte) error {
+	flags := string(binary.BigEndian.AppendUint16(nil, 1<<15|1<<12|1<<10|1<<7))
+	properties := flags + short("application/cloudevents+json") + "\x02" + short(correlation) + short(id)
+	return c.PublishRaw(exchange, key, properties, body)
+}
+
+// PublishRaw sends a message with properties as another one had them.
+func (c *Client) PublishRaw(exchange, key, properties string, body []byte) error {
 	head := binary.BigEndian.AppendUint32(nil, 60<<16)
 	head = binary.BigEndian.AppendUint64(head, uint64(len(body)))
-	head = binary.BigEndian.AppendUint16(head, 1<<15|1<<12|1<<10|1<<7)
-	properties := string(head) + short("application/cloudevents+json") + "\x02" + short(correlation) + short(id)
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	var all bytes.Buffer
 	all.Write(frame(frameMethod, 1, method(basicPublish, "\x00\x00", short(exchange), short(key), "\x00")))
-	all.Write(frame(frameHeader, 1, properties))
+	all.Write(frame(frameHeader, 1, string(head)+properties))
 	all.Write(frame(frameBody, 1, string(body)))
 	_, err := c.conn.Write(all.Bytes())
 	return err
@@ -227,8 +274,8 @@ func (c *Client) beats() {
 
 func (c *Client) read() {
 	defer c.Close()
-	var tag, missing uint64
-	var body []byte
+	var coming Delivery
+	var missing uint64
 	for {
 		c.conn.SetReadDeadline(time.Now().Add(2*c.beat + time.Second))
 		var head [7]byte
@@ -242,19 +289,24 @@ func (c *Client) read() {
 		payload = payload[:len(payload)-1]
 		switch head[0] {
 		case frameHeader:
-			missing, body = binary.BigEndian.Uint64(payload[4:]), nil
+			missing, coming.Properties, coming.Body = binary.BigEndian.Uint64(payload[4:]), string(payload[12:]), nil
 		case frameBody:
 			missing -= uint64(len(payload))
-			body = append(body, payload...)
+			coming.Body = append(coming.Body, payload...)
 		case frameMethod:
 			what, rest := binary.BigEndian.Uint32(payload), payload[4:]
 			switch what {
-			case basicDeliver:
-				tag = binary.BigEndian.Uint64(rest[1+rest[0]:])
+			case basicDeliver, basicGetOk:
+				if what == basicDeliver {
+					rest = rest[1+rest[0]:] // the consumer's tag
+				}
+				coming.Tag, rest = binary.BigEndian.Uint64(rest), rest[9:]
+				rest = rest[1+rest[0]:] // the exchange
+				coming.RoutingKey = string(rest[1 : 1+rest[0]])
 				continue
 			case basicAck, basicNack:
 				c.Confirms <- Confirm{binary.BigEndian.Uint64(rest), rest[8]&1 == 1, what == basicAck}
-			case connectionClose, channelClose:
+			case connectionClose, channelClose, basicCancel:
 				return
 			default:
 				c.answers <- what
@@ -264,7 +316,7 @@ func (c *Client) read() {
 			continue
 		}
 		if missing == 0 {
-			c.Deliveries <- Delivery{tag, body}
+			c.Deliveries <- coming
 		}
 	}
 }
@@ -286,3 +338,16 @@ func method(what uint32, arguments ...string) string {
 func short(text string) string { return string([]byte{byte(len(text))}) + text }
 
 func long(size int) string { return string(binary.BigEndian.AppendUint32(nil, uint32(size))) }
+
+// Table is made of fields.
+func Table(fields ...string) string {
+	all := strings.Join(fields, "")
+	return long(len(all)) + all
+}
+
+// Field has a value that begins with the letter of its type, as Text and Number make it.
+func Field(name, value string) string { return short(name) + value }
+
+func Text(text string) string { return "S" + long(len(text)) + text }
+
+func Number(number int) string { return "I" + long(number) }
