@@ -1,0 +1,1 @@
+"""Writes to people about their orders."""

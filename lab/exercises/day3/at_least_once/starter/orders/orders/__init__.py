@@ -1,0 +1,1 @@
+"""Takes orders and tells everybody who wants to know."""
