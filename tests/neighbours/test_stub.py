@@ -17,6 +17,7 @@ import pytest
 from lab.neighbours import open_stub
 from lab.neighbours.payment import Payment
 from lab.neighbours.stub import Hold, Stub, answer, cut, delay, drip, garbage, hang, lost, reset, status
+from lab.neighbours.successor import Successor
 from lab.neighbours.users import Users
 from tests.waiting import eventually
 
@@ -107,6 +108,27 @@ def test_counting_and_forgetting(payment: Payment, client: httpx.Client) -> None
     assert (payment.connections, payment.max_in_flight, payment.in_flight) == (1, 1, 0)
     payment.forget()
     assert (payment.count(), payment.keys(), payment.max_in_flight, payment.connections) == (0, set(), 0, 0)
+
+
+def test_the_successor_keeps_its_promises_in_other_clothes(client: httpx.Client) -> None:
+    stub = open_stub("successor")
+    assert isinstance(stub, Successor)
+    try:
+        stub.add("u-8", name="Anvar")
+        before = client.get(url(stub, "/users/u-8"))
+        stub.release = 2
+        after, missing = client.get(url(stub, "/users/u-8")), client.get(url(stub, "/users/u-9"))
+        assert before.json() == {"id": "u-8", "name": "Anvar", "email": "malika@example.com"}
+        assert (after.status_code, after.json()["id"], after.json()["name"]) == (200, "u-8", "Anvar")
+        assert after.json() != before.json()
+        assert after.headers["content-type"] == "application/json; charset=utf-8"
+        assert (missing.status_code, missing.json()["code"]) == (404, "no_such_account")
+        items = client.get(url(stub, "/users?ids=u-8,u-9")).json()["items"]
+        assert [user["id"] for user in items] == ["u-8"]
+        stub.start_over()
+        assert stub.release == 1
+    finally:
+        stub.close()
 
 
 def test_connections_are_told_apart(users: Users) -> None:
