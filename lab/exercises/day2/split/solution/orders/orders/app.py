@@ -1,0 +1,144 @@
+"""HTTP: /orders, as in the shop. Who orders was a line of SQL there; here it is a question to a neighbour."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from lab.chassis.database import Database
+from lab.chassis.health import Health
+from lab.chassis.problems import Problem
+from lab.chassis.settings import ServiceSettings
+from lab.chassis.web import create_app as create_web_app
+from orders import pages
+from orders.models import Base, Order
+from orders.users import Unavailable, Users
+
+log = logging.getLogger(__name__)
+
+MOST = 1_000_000_000
+"""The largest price and number of pieces: what is larger is a mistake, and must not meet the database's own limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServiceSettings):
+    database_url: str
+    users_url: str
+    http_timeout_ms: int = 2000
+
+
+class Item(BaseModel):
+    """`price` is in UZS, for one piece. Numbers are numbers here: "3" is not taken for 3."""
+
+    model_config = ConfigDict(strict=True)
+
+    sku: Annotated[str, Field(min_length=1, max_length=64)]
+    qty: Annotated[int, Field(gt=0, le=MOST)]
+    price: Annotated[int, Field(ge=0, le=MOST)]
+
+
+class NewOrder(BaseModel):
+    """There is no `total` in it: what the client thinks it is does not matter."""
+
+    user_id: Annotated[str, Field(min_length=1, max_length=64)]
+    items: Annotated[list[Item], Field(min_length=1, max_length=1000)]
+
+
+class OrderChange(BaseModel):
+    status: Literal["cancelled"]
+
+
+class OrderView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    user_id: str
+    items: list[Item]
+    total: int
+    status: str
+    created_at: str
+
+
+def create_app(settings: Settings) -> FastAPI:
+    database = Database(settings.database_url)
+    users = Users(settings.users_url, settings.http_timeout_ms / 1000)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(database.create_tables, Base.metadata)
+        yield
+        users.close()
+        database.close()
+
+    # Ready is who can work, and most of the work needs no neighbour: users is not among what is required.
+    app = create_web_app("orders", Health(required={"database": database.check}), lifespan)
+
+    @app.post("/orders", status_code=201)
+    def place(new: NewOrder) -> OrderView:
+        order = Order(
+            user_id=new.user_id,
+            items=[item.model_dump() for item in new.items],
+            total=sum(item.qty * item.price for item in new.items),
+        )
+        if order.total > MOST:
+            raise Problem(422, "too_large", f"An order may cost {MOST} UZS at most.")
+        if not _known(users, new.user_id):
+            raise Problem(422, "unknown_user", f"There is no user {new.user_id}.")
+        with database.write() as session:
+            session.add(order)
+        return OrderView.model_validate(order)
+
+    @app.get("/orders")
+    def listing(
+        user_id: str | None = None, limit: pages.Limit = 20, cursor: str | None = None
+    ) -> pages.Page[OrderView]:
+        rows = select(Order) if user_id is None else select(Order).where(Order.user_id == user_id)
+        with database.read() as session:
+            page, following = pages.cut(session, rows, Order.position, limit, cursor)
+        return pages.Page(items=[OrderView.model_validate(order) for order in page], next_cursor=following)
+
+    @app.get("/orders/{order_id}")
+    def show(order_id: str) -> OrderView:
+        with database.read() as session:
+            return OrderView.model_validate(_find(session, order_id))
+
+    @app.patch("/orders/{order_id}")
+    def change(order_id: str, change: OrderChange) -> OrderView:
+        with database.write() as session:
+            order = _find(session, order_id)
+            order.status = change.status
+        return OrderView.model_validate(order)
+
+    @app.delete("/orders/{order_id}", status_code=204)
+    def remove(order_id: str) -> None:
+        with database.write() as session:
+            session.delete(_find(session, order_id))
+
+    return app
+
+
+def _known(users: Users, user_id: str) -> bool:
+    """Asked before the transaction begins, because a neighbour that is slow must not hold the database."""
+    try:
+        return users.know(user_id)
+    except Unavailable as error:
+        log.warning("users is unavailable: %s", error, extra={"dependency": "users"})
+        raise Problem(
+            503, "users_unavailable", "Nobody can be asked who that is just now.", headers={"Retry-After": "1"}
+        ) from None
+
+
+def _find(session: Session, order_id: str) -> Order:
+    order = session.scalar(select(Order).where(Order.id == order_id))
+    if order is None:
+        raise Problem(404, "unknown_order", f"There is no order {order_id}.")
+    return order

@@ -1,0 +1,33 @@
+"""What is kept of orders, and of their users nothing but the id: there is no table of users here to refer to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Integer, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from lab.chassis.ids import new_id
+
+
+def now() -> str:
+    """The time as RFC 3339."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), unique=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(String(64), index=True)
+    items: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    total: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(16), default="created")
+    created_at: Mapped[str] = mapped_column(String(32), default=now)
