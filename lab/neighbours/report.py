@@ -14,6 +14,8 @@ class Reporting(Stub):
 
     def empty(self) -> None:
         self._made = self.book("reports")
+        self.figures: dict[str, Any] = {"orders": 128, "revenue": 6_400_000}
+        """What GET /report says."""
 
     @property
     def reports(self) -> dict[str, dict[str, Any]]:
@@ -24,7 +26,7 @@ class Reporting(Stub):
         return {"GET /report": self._figures, "POST /reports": self._make}
 
     def _figures(self, _: Seen) -> Reply:
-        return says({"orders": 128, "revenue": 6_400_000})
+        return says(self.figures)
 
     def _make(self, seen: Seen) -> Reply:
         if not isinstance(seen.json, dict) or not seen.key:

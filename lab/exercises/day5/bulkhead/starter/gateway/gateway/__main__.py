@@ -1,0 +1,1 @@
+../../../../degrade/starter/gateway/gateway/__main__.py

@@ -1,0 +1,1 @@
+../../../../degrade/starter/gateway/gateway/upstream.py
