@@ -43,7 +43,7 @@ def create_app(title: str, health: Health, lifespan: Lifespan | None = None) -> 
 
     @app.get("/metrics", tags=["operations"])
     def exposition() -> PlainTextResponse:
-        return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return PlainTextResponse(generate_latest(metrics.REGISTRY) + generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return app
 

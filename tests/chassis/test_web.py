@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
+from prometheus_client import REGISTRY, Counter
 
 from lab.chassis.health import Health
 from lab.chassis.ids import correlation_id, outgoing_headers
@@ -176,3 +177,18 @@ async def test_an_unforeseen_error_is_in_the_log_with_its_traceback(client: Asyn
     error = next(line for line in lines() if line["level"] == "error")
     assert "RuntimeError: secret" in error["traceback"]
     assert error["correlation_id"] == "abc"
+
+
+async def test_a_service_may_have_metrics_of_the_names_that_the_chassis_has_and_both_kinds_are_shown() -> None:
+    own = Counter("http_requests_total", "Requests, as a service counts them that has nothing of the chassis")
+    other = Counter("lunches_total", "Lunches")
+    try:
+        other.inc()
+        async with AsyncClient(transport=ASGITransport(app()), base_url="http://test") as client:
+            await client.get("/things/1")
+            text = (await client.get("/metrics")).text
+    finally:
+        REGISTRY.unregister(own)
+        REGISTRY.unregister(other)
+    assert 'http_requests_total{method="GET",route="/things/{number}",status="200"}' in text
+    assert "lunches_total 1.0" in text
