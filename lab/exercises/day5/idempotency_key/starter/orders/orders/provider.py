@@ -1,0 +1,1 @@
+../../../../../day3/idempotent_consumer/starter/payments/payments/provider.py
