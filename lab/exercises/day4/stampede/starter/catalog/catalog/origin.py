@@ -1,0 +1,1 @@
+../../../../cache_dies/solution/catalog/catalog/origin.py
