@@ -120,6 +120,10 @@ class SystemUnderTest:
         pid = self._bench.processes.status(name).pid
         return Family(pid).memory() if pid else 0
 
+    def last_words(self, name: str) -> tuple[str, ...]:
+        """The last lines that it wrote, as they are, to stdout and stderr; a score of them."""
+        return self._bench.processes.status(name).tail
+
     def restarts(self, name: str) -> int:
         return self._bench.processes.status(name).restarts
 
@@ -139,6 +143,18 @@ class SystemUnderTest:
         from lab.grading.instruments.database import failing_commits
 
         return failing_commits(self.database(name))
+
+    def tables(self, name: str) -> list[str]:
+        """The tables of its database; none if that is no SQLite file."""
+        from lab.grading.instruments.database import tables
+
+        return tables(self.database(name))
+
+    def refusing_writes(self, name: str, table: str) -> AbstractContextManager[None]:
+        """Let its changes of one table fail, see `lab.grading.instruments.database.refusing_writes`."""
+        from lab.grading.instruments.database import refusing_writes
+
+        return refusing_writes(self.database(name), table)
 
     def dir(self, name: str) -> Path:
         """The folder of its source."""

@@ -1,5 +1,5 @@
-"""A service's SQLite database as a check sees it: a writer beside the service, who may take his time, and a rule that
-lets its commits fail."""
+"""A service's SQLite database as a check sees it: a writer beside the service, who may take his time, and rules that
+let its commits fail, or its changes of one table."""
 
 from __future__ import annotations
 
@@ -63,6 +63,29 @@ def failing_commits(database: Path) -> Iterator[bool]:
             )
 
 
+def tables(database: Path) -> list[str]:
+    """The names of its tables; none if there is no SQLite database."""
+    try:
+        return [name for (name,) in _execute(database, _TABLES)]
+    except sqlite3.Error:
+        return []
+
+
+@contextmanager
+def refusing_writes(database: Path, table: str) -> Iterator[None]:
+    """Let each statement that inserts, changes or deletes a row of this table fail. Raises sqlite3.Error."""
+    quoted = table.replace('"', '""')
+    _execute(database, *(_REFUSING.format(act=act, table=quoted) for act in _ACTS))
+    try:
+        yield
+    finally:
+        _execute(database, *(f"DROP TRIGGER lab_refuses_{act}" for act in _ACTS))
+
+
+_ACTS = ("insert", "update", "delete")
+_REFUSING = (
+    "CREATE TRIGGER lab_refuses_{act} BEFORE {act} ON \"{table}\" BEGIN SELECT RAISE(ABORT, 'no writes for now'); END"
+)
 _DEBT = (
     "CREATE TABLE lab_nothing (id INTEGER PRIMARY KEY)",
     "CREATE TABLE lab_debts (id INTEGER REFERENCES lab_nothing (id) DEFERRABLE INITIALLY DEFERRED)",

@@ -162,14 +162,17 @@ class Http:
         *,
         json: Any = None,
         content: bytes | str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         timeout: float = PATIENCE,
     ) -> Answer:
-        """Send one request and return its result. Nothing that the service does raises."""
+        """Send one request and return its result. Nothing that the service does raises. A header that is None is not
+        sent: `headers={"X-Request-ID": None}`."""
         ident = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         url = self._urls[self._service] + path
         # Said, not left to the pool: of a connection that is idle one thread makes use while another one closes it.
-        sent = {"X-Request-ID": ident, "User-Agent": self._agent, "Connection": "close", **(headers or {})}
+        usual = {"X-Request-ID": ident, "User-Agent": self._agent, "Connection": "close"}
+        said = {name: value for name, value in (headers or {}).items() if value is not None}
+        sent = {name: value for name, value in usual.items() if name not in (headers or {})} | said
         if content is not None and not any(name.lower() == "content-type" for name in sent):
             sent["Content-Type"] = "application/json"
         given = {name.lower(): value for name, value in sent.items()}
@@ -178,10 +181,10 @@ class Http:
             "method": method,
             "url": url,
             "path": path,
-            "request_id": given["x-request-id"],
+            "request_id": given.get("x-request-id", ""),
             "sent": json,
             "raw": content,
-            "said": headers or {},
+            "said": said,
             "began": began,
             "service": self._service,
         }

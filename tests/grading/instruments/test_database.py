@@ -1,4 +1,4 @@
-"""The instruments that keep a service's writes waiting and let its commits fail."""
+"""The instruments that keep a service's writes waiting, and let its commits or its changes of one table fail."""
 
 import sqlite3
 from contextlib import closing
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.grading.instruments.database import failing_commits, writing
+from lab.grading.instruments.database import failing_commits, refusing_writes, tables, writing
 
 
 def _service(path: Path, mode: str) -> sqlite3.Connection:
@@ -69,3 +69,18 @@ def test_commits_fail_only_where_there_is_a_database(tmp_path: Path) -> None:
     with failing_commits(tmp_path / "none.db") as failing:
         assert not failing
     assert not (tmp_path / "none.db").exists()
+
+
+def test_every_change_of_one_table_fails_and_of_no_other(tmp_path: Path) -> None:
+    with closing(_service(tmp_path / "s.db", "WAL")) as service:
+        service.execute("CREATE TABLE u (x)")
+        service.execute("INSERT INTO t VALUES (1)")
+        assert tables(tmp_path / "s.db") == ["t", "u"]
+        with refusing_writes(tmp_path / "s.db", "t"):
+            for change in ("INSERT INTO t VALUES (2)", "UPDATE t SET x = 2", "DELETE FROM t"):
+                with pytest.raises(sqlite3.IntegrityError, match="no writes for now"):
+                    service.execute(change)
+            service.execute("INSERT INTO u VALUES (1)")
+        service.execute("UPDATE t SET x = 3")
+        assert service.execute("SELECT x FROM t").fetchall() == [(3,)]
+    assert tables(tmp_path / "none.db") == []

@@ -82,3 +82,10 @@ def test_nothing_in_a_request_says_that_the_grader_sends_it(users: Users, http: 
     for seen in users.seen:
         said = " ".join(seen.headers.values()).lower()
         assert not any(word in said for word in ("httpx", "lab", "grad", "check", "req-"))
+
+
+def test_a_header_that_is_none_is_not_sent(users: Users, http: Http) -> None:
+    answer = http.get("/users/u-1", headers={"X-Request-ID": None})
+    assert "x-request-id" not in users.seen[-1].headers
+    assert answer.request_id == ""
+    assert "X-Request-ID" not in answer.curl

@@ -25,6 +25,7 @@ def check_each_check_meets_a_fresh_system(http, system):
     assert system.env("shop")["COLOUR"] == "blue"
     first = http.get("/visits")
     expect(first.json["visits"] == 1 and first.json["colour"] == "blue", "one visit, blue", got=first.json, code="old")
+    eventually(lambda: any("/visits" in line for line in system.last_words("shop")), "a line of its own on the visit")
     system.restart("shop", {"COLOUR": "red"})
     second = http.get("/visits")
     expect(second.json["visits"] == 2 and second.json["colour"] == "red", "two, red", got=second.json, code="lost")
