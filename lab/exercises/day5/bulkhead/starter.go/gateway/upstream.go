@@ -1,0 +1,1 @@
+../../../degrade/starter.go/gateway/upstream.go
