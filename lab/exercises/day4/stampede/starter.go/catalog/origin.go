@@ -1,0 +1,1 @@
+../../../cache_dies/solution.go/catalog/origin.go
