@@ -1,0 +1,1 @@
+"""Writes to customers when an order has ended."""

@@ -1,0 +1,1 @@
+"""Takes orders, and draws its conclusions from what payments tells."""

@@ -1,0 +1,1 @@
+"""Charges what is ordered, and tells what came of it."""
