@@ -16,7 +16,22 @@ import pytest
 
 from lab.neighbours import open_stub
 from lab.neighbours.payment import Payment
-from lab.neighbours.stub import Hold, Stub, answer, cut, delay, drip, garbage, hang, lost, reset, status
+from lab.neighbours.stub import (
+    Hold,
+    Reply,
+    Rest,
+    Seen,
+    Stub,
+    answer,
+    cut,
+    delay,
+    drip,
+    garbage,
+    hang,
+    lost,
+    reset,
+    status,
+)
 from lab.neighbours.successor import Successor
 from lab.neighbours.users import Users
 from tests.waiting import eventually
@@ -417,6 +432,30 @@ def test_the_origin_numbers_the_versions_of_a_row(client: httpx.Client) -> None:
         origin.close()
 
 
+def test_the_inventory_commits_what_is_reserved_and_takes_it_back(client: httpx.Client) -> None:
+    inventory = open_stub("inventory")
+    try:
+        assert client.post(url(inventory, "/reservations"), json={"order_id": "o-1"}).status_code == 201
+        for _ in range(2):
+            committed = client.post(url(inventory, "/reservations/o-1/commit"))
+            assert (committed.status_code, committed.json()) == (200, {"order_id": "o-1", "committed": True})
+        assert client.delete(url(inventory, "/reservations/o-1")).status_code == 204
+        assert client.post(url(inventory, "/reservations/o-1/commit")).status_code == 404
+
+        async def refuse(seen: Seen, _: Rest) -> Reply:
+            return inventory.decline(seen)
+
+        inventory.will(refuse)
+        refused = [
+            client.post(url(inventory, path), json={"order_id": "o-2"})
+            for path in ("/reservations", "/reservations/o-2/commit")
+        ]
+        assert [(one.status_code, one.json()["code"]) for one in refused] == [(409, "out_of_stock"), (409, "recalled")]
+        assert client.delete(url(inventory, "/reservations/o-2")).status_code == 204
+    finally:
+        inventory.close()
+
+
 def test_payment_declines_what_no_card_covers_and_gives_back_on_request(payment: Payment, client: httpx.Client) -> None:
     declined = charge(client, payment, "k1", "o-1", 80_001)
     assert (declined.status_code, declined.json()["code"], declined.json()["order_id"]) == (402, "declined", "o-1")
@@ -452,6 +491,7 @@ WORK: list[tuple[str, str, str, Any, int, Any]] = [
     ("origin", "PUT", "/rows/products/1", 7, 422, None),
     ("inventory", "POST", "/reservations", {"order_id": 1}, 201, {"order_id": 1}),
     ("inventory", "POST", "/reservations", {}, 422, None),
+    ("inventory", "POST", "/reservations/1/commit", None, 404, None),
     ("inventory", "DELETE", "/reservations/1", None, 204, None),
     ("report", "GET", "/report", None, 200, {"orders": 128, "revenue": 6_400_000}),
     ("report", "POST", "/reports", {"user_id": 1}, 422, None),
