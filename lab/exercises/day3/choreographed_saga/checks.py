@@ -691,7 +691,7 @@ def settle(http: Http, broker: Any, stub: Any, new: Any) -> None:
     ended(http, fence, "confirmed")
     mailed(stub, fence, "confirmed")
     for queue in QUEUES.values():
-        broker.drained(queue)
+        broker.drained(queue, quiet=0.1)
 
 
 def told(heard: Any, order: Answer, kind: str) -> list[Any]:
