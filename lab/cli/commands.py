@@ -104,6 +104,12 @@ COMMANDS = {
     "status": Entry(
         BUILDING, "exercise.status:status", "Show the week, your points and attempts, and what comes next."
     ),
+    "certificate": Entry(
+        BUILDING,
+        "exercise.certificate:certificate",
+        "Write a page with what you have proved: exercises, behaviours, when, on which versions, and a digest over it.",
+    ),
+    "cohort": Entry(BUILDING, "exercise.cohort:group", "Grade the workspaces of many learners."),
     "dev": Entry(
         HELP, "dev.group:group", "Prove exercises, and change the programs that they store, for their authors."
     ),

@@ -45,6 +45,8 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "NotStarted": (exits.USAGE, lambda one: f"lab start {one.exercise.number}"),
     "NoneStarted": (exits.USAGE, lambda one: f"lab start {one.first.number}"),
     "Incomplete": (exits.USAGE, lambda one: tr("lab start {number} adds what is missing", number=one.exercise.number)),
+    "NothingProved": (exits.USAGE, _always("lab status")),
+    "NoWorkspaces": (exits.USAGE, _always("lab cohort check --help")),
     "NothingToCompare": (exits.USAGE, _always("lab check")),
     "NoneOfYours": (exits.USAGE, _always("lab status")),
     "AllPassed": (exits.USAGE, _always("lab status")),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.course.manifest import ID
 
-SKELETON = Path(__file__).parent / "skeleton"
+SKELETON = Path(__file__).parent / "templates" / "exercise"
 TODO = "TODO"
 """Stands wherever the author has to write; lint finds it in texts and checks."""
 

@@ -158,3 +158,21 @@ def test_no_room_imports_a_neighbour_by_its_name() -> None:
     assert len(sources) > 100
     wanted = [f"lab.neighbours.{name}" for name in neighbours.names()]
     assert [path for path in sources if any(name in path.read_text(encoding="utf-8") for name in wanted)] == []
+
+
+def test_a_neighbour_is_given_records_and_tells_what_it_was_asked(tmp_path: Path) -> None:
+    users = Neighbour("users", tmp_path)
+    try:
+        http = users.http
+        assert http.post("/records", json={"id": "u-81", "name": "Lola"}).status_code == 201
+        assert http.post("/records", json={"nobody": 1}).status_code == 422
+        assert http.get("/users/u-81").json()["name"] == "Lola"
+        http.put("/behaviour", json={"on": "GET /users/*", "do": "status", "status": 503, "times": 1})
+        assert [http.get("/users/u-81", headers={"X-Request-ID": "r-1"}).status_code for _ in range(2)] == [503, 200]
+        asked = http.get("/requests").json()["items"]
+        assert [one["line"] for one in asked] == ["GET /users/u-81"] * 3
+        assert asked[-1]["headers"]["x-request-id"] == "r-1"
+        assert http.delete("/requests").status_code == 204
+        assert http.get("/requests").json() == {"items": []}
+    finally:
+        users.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli import complete, exits, values
+from lab.cli.exercise.files import must_be_writable
 from lab.cli.exercise.grading_line import GradingLine
-from lab.cli.failure import Failure
 from lab.cli.options import Engines, Json
 from lab.cli.output import out, paint, say
 from lab.locale import language, tr
@@ -26,6 +25,7 @@ EXAMPLES = (
     "lab check day5.3 --seed 81 --behaviour C4",
     "lab check 5.3 --runs 5",
     "lab check day3 -x",
+    "lab check 2.2 --my-tests",
     "lab check all --junit report.xml --html report.html",
 )
 
@@ -58,6 +58,9 @@ def check(
     stop_at_first: Annotated[
         bool, typer.Option("-x", "--stop-at-first", help="Stop at the first behaviour that does not hold.")
     ] = False,
+    tests: Annotated[
+        bool, typer.Option("--my-tests", help="Grade your tests instead: which wrong services do they notice?")
+    ] = False,
     as_json: Json = False,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the reports as JUnit XML.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the reports as a page of their own.")] = None,
@@ -71,9 +74,11 @@ def check(
     from lab.course.grading import Grading
 
     here = learner.workspace()
+    if tests:
+        raise typer.Exit(_tests(here, what, engine or [], as_json=as_json))
     exercises = _begun(here, what)
     for file in (junit, html):
-        _writable(file)
+        must_be_writable(file)
     only = {exercise.id: attempt.with_needs(exercise, behaviour or []) for exercise in exercises}
     tiers = values.tiers(engine or [])
     reports: list[Report] = []
@@ -93,6 +98,13 @@ def check(
     if not as_json and len(exercises) > 1:
         _overview(reports)
     raise typer.Exit(exit_code(reports))
+
+
+def _tests(here: Workspace, what: str | None, engine: list[str], *, as_json: bool) -> int:
+    from lab.cli.exercise import learner
+    from lab.cli.exercise.my_tests import check_tests
+
+    return check_tests(here, learner.chosen(here, what), values.tiers(engine), as_json=as_json)
 
 
 def exit_code(reports: Sequence[Report]) -> int:
@@ -156,16 +168,6 @@ def _verdict(done: Sequence[Report]) -> str:
     if all(report.good for report in done):
         return paint(tr("passed"), "good")
     return paint(tr("broken by the lab") if done[-1].broken else tr("not passed"), "bad")
-
-
-def _writable(file: Path | None) -> None:
-    """Warn before the grading, not after it."""
-    if file is not None and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
-        raise Failure(
-            tr("{file} cannot be written", file=file),
-            why=tr("Its folder must be there and be yours to write to."),
-            code=exits.USAGE,
-        )
 
 
 def _export(reports: Sequence[Report], language: str, *, as_json: bool, junit: Path | None, html: Path | None) -> None:

@@ -55,6 +55,11 @@ def page(reports: Sequence[Report], *, language: str = "en") -> str:
     title = " · ".join(dict.fromkeys(report.exercise for report in reports))
     body = _overview(reports, language) if len(reports) > 1 else ""
     body += "".join(_article(report, f"r{number}", language) for number, report in enumerate(reports))
+    return document(title, body, language)
+
+
+def document(title: str, body: str, language: str) -> str:
+    """A page of its own around this body, in the style of reports."""
     return (
         f'<!doctype html>\n<html lang="{escape(language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'

@@ -1,22 +1,4 @@
-"""A stub as a process of its own: configured by its environment, told over HTTP how to behave.
-
-    PUT    /behaviour  {"key": "*", "do": "status", "status": 503, "times": 2}
-    DELETE /behaviour
-
-`key` is an order's id, or `*` for all; a behaviour concerns the requests that change something. `do` is one of:
-
-| `do` | what happens |
-| --- | --- |
-| `ok` | the usual |
-| `decline` | the stub says no in its own way |
-| `status` | it answers with `status` and does nothing |
-| `hang` | it does nothing and does not answer |
-| `lose-response` | it does the work and does not answer |
-| `reset`, `garbage` | it does nothing and resets the connection, or answers with what is not JSON |
-| `delay`, `drip` | the usual, after `seconds`, or with so many for each byte of the answer |
-
-`times` ends it after so many requests. DELETE ends all of it; those who still wait for an answer are let go.
-"""
+"""A stub as a process of its own: configured by its environment, told over HTTP how to behave (`told.py`)."""
 
 from __future__ import annotations
 
@@ -30,24 +12,10 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-
-from lab.neighbours.stub.deeds import Deed, Rest, delay, drip, garbage, hang, reset, status
-from lab.neighbours.stub.request import Reply, Seen, problem, says
+from lab.neighbours.stub.request import Reply, Seen, says
 from lab.neighbours.stub.stub import Stub
-from lab.neighbours.stub.waiting_room import WaitingRoom
-
-CHANGES = ("POST", "PUT", "PATCH", "DELETE")
-
-
-class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
-    do: Literal["ok", "decline", "status", "hang", "lose-response", "reset", "garbage", "delay", "drip"]
-    key: str = "*"
-    status: int = 503
-    seconds: float = 1.0
-    times: int | None = None
+from lab.neighbours.stub.told import listen
 
 
 def serve(make: Callable[[Path], Stub]) -> None:
@@ -60,8 +28,7 @@ def serve(make: Callable[[Path], Stub]) -> None:
         signal.signal(number, lambda *_: over.set())
     stub = make(Path.cwd())
     stub.answered = Log(os.environ.get("SERVICE_NAME", "") or stub.name)
-    stub.aside("PUT /behaviour", lambda seen: _tell(stub, seen))
-    stub.aside("DELETE /behaviour", lambda _: _heal(stub))
+    listen(stub)
     for path in ("/healthz", "/readyz"):
         stub.aside(f"GET {path}", lambda _: says({"status": "ready", "checks": {}}))
     try:
@@ -92,66 +59,3 @@ class Log:
         }
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         sys.stdout.flush()
-
-
-def _tell(stub: Stub, seen: Seen) -> Reply:
-    try:
-        told = msgspec.json.decode(seen.body, type=Behaviour)
-    except (ValueError, RecursionError) as error:
-        return problem(422, "invalid_request", str(error))
-
-    def concerned(request: Seen) -> bool:
-        named = request.json.get("order_id") if isinstance(request.json, dict) else None
-        return request.method in CHANGES and told.key in ("*", str(named))
-
-    stub.will(_deed(stub, told), times=told.times, where=concerned)
-    return says(told)
-
-
-def _heal(stub: Stub) -> Reply:
-    stub.heal()
-    return Reply(204)
-
-
-def _deed(stub: Stub, told: Behaviour) -> Deed:
-    match told.do:
-        case "ok":
-            return _instead(stub.work)
-        case "decline":
-            return _instead(stub.decline)
-        case "status":
-            return status(told.status)
-        case "hang":
-            return hang()
-        case "lose-response":
-            return Mute()
-        case "reset":
-            return reset()
-        case "garbage":
-            return garbage()
-        case "delay":
-            return delay(told.seconds)
-        case "drip":
-            return drip(told.seconds)
-
-
-def _instead(work: Callable[[Seen], Reply]) -> Deed:
-    async def deed(seen: Seen, _: Rest) -> Reply | None:
-        return work(seen)
-
-    return deed
-
-
-class Mute:
-    """Does as usual and keeps the answer back until it is released."""
-
-    def __init__(self) -> None:
-        self._room = WaitingRoom()
-
-    async def __call__(self, _: Seen, rest: Rest) -> Reply | None:
-        reply = await rest()
-        await self._room.wait()
-        return reply
-
-    def release(self) -> None:
-        self._room.let_go()
