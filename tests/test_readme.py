@@ -10,7 +10,7 @@ import pytest
 
 from lab.cli import exits
 from lab.cli.commands import COMMANDS
-from lab.course import catalog, days
+from lab.course import days
 from lab.faults import scenario
 from lab.journal.journal import PLENTY
 from lab.runtime import runs
@@ -23,7 +23,6 @@ TYPED = [
     for part in re.split(r" && | \| ", line.partition("  #")[0])
     if (found := re.match(r"(?:python3 .*&& )?(lab .*)$", part.strip()))
 ] + re.findall(r"`(lab [a-z][^`]*)`", README)
-NUMBERS = {"twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16}
 
 
 @pytest.mark.parametrize("typed", dict.fromkeys(TYPED))
@@ -44,13 +43,6 @@ def test_its_scenarios_are_those_of_day_3() -> None:
     (told,) = re.findall(r"The scenarios are (.*?)\. The same seed", TEXT)
     folder = Path(days.system(days.find("day3")).scenarios or "")
     assert sorted(re.findall(r"`([\w-]+)`", told)) == scenario.names(folder)
-
-
-def test_its_exercises_are_all_there_are() -> None:
-    (count, told) = re.findall(r"There are (\w+) exercises so far.*?: ([\d., and]+)\. `", TEXT)[0]
-    listed = [f"day{number}" for number in re.findall(r"\d\.\d", told)]
-    assert listed == [exercise.id for exercise in catalog.exercises()]
-    assert NUMBERS[count] == len(listed)
 
 
 def test_its_numbers_are_those_of_the_program() -> None:

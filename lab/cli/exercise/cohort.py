@@ -40,9 +40,7 @@ def _group() -> None:
 
 @group.command("check", epilog=examples(EXAMPLES))
 def check(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="It holds a folder for each learner.", exists=True, file_okay=False)
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="It holds a folder for each learner.")],
     what: Annotated[
         str, typer.Argument(metavar="[EXERCISE]", help="day3.3, day3 or all.", autocompletion=complete.gradable)
     ] = "all",
