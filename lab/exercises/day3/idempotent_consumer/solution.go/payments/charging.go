@@ -51,7 +51,7 @@ func (c *Charging) Handle(ctx context.Context, event Event) error {
 	if known, err := c.Payments.Handled(ctx, event.ID); known || err != nil {
 		return err
 	}
-	decision, err := c.Provider.Charge(ctx, order, event.CorrelationID)
+	decision, err := c.Provider.Charge(ctx, order.ID, order.Amount, event.CorrelationID)
 	if err != nil {
 		return err
 	}

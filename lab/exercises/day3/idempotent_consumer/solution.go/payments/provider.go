@@ -18,8 +18,8 @@ type Decision struct{ Status, ChargeID string }
 
 // Charge returns what the provider has decided, or decided before: the order's id is the key, so it charges an order once
 // however often we ask. After an error nobody knows whether it was charged: ask again.
-func (p *Provider) Charge(ctx context.Context, order Order, requestID string) (Decision, error) {
-	body, err := json.Marshal(order)
+func (p *Provider) Charge(ctx context.Context, orderID string, amount int64, requestID string) (Decision, error) {
+	body, err := json.Marshal(map[string]any{"order_id": orderID, "amount": amount})
 	if err != nil {
 		return Decision{}, err
 	}
@@ -29,7 +29,7 @@ func (p *Provider) Charge(ctx context.Context, order Order, requestID string) (D
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Request-ID", requestID)
-	request.Header.Set("Idempotency-Key", order.ID)
+	request.Header.Set("Idempotency-Key", orderID)
 	response, err := p.Client.Do(request)
 	if err != nil {
 		return Decision{}, err

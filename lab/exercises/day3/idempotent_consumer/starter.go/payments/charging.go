@@ -43,7 +43,7 @@ func (c *Charging) Handle(ctx context.Context, event Event) error {
 		return err
 	}
 	// TODO: the same event may come twice, after a restart, or to two of us at the same moment.
-	decision, err := c.Provider.Charge(ctx, order, event.CorrelationID)
+	decision, err := c.Provider.Charge(ctx, order.ID, order.Amount, event.CorrelationID)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,1 @@
+../../../../day3/idempotent_consumer/solution.go/payments/provider.go

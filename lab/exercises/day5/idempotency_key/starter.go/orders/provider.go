@@ -1,0 +1,1 @@
+../../../../day3/idempotent_consumer/starter.go/payments/provider.go
