@@ -1,0 +1,1 @@
+../users/kept.js
