@@ -1,0 +1,1 @@
+"""Has reports made, which takes long."""
