@@ -95,6 +95,11 @@ COMMANDS = {
     "hint": Entry(BUILDING, "exercise.hint:hint", "Open the next hint."),
     "explain": Entry(BUILDING, "exercise.explain:explain", "Explain a misconception that lab check recognised."),
     "solution": Entry(BUILDING, "exercise.solution:solution", "Show our solution as a diff against yours."),
+    "review": Entry(
+        BUILDING,
+        "exercise.review:review",
+        "Bring back a misconception that you had: find it in a program. It is due on the days after, ever more rarely.",
+    ),
     "diff": Entry(
         BUILDING, "exercise.diff:diff", "Compare two gradings or runs: behaviours, flows, figures, your code."
     ),

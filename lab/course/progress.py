@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,16 @@ HINTS = Table(
     Column("exercise", String, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("at", String, nullable=False),
+)
+
+
+REVIEWS = Table(
+    "reviews",
+    TABLES,
+    Column("exercise", String, primary_key=True),
+    Column("misconception", String, primary_key=True),
+    Column("on", String, nullable=False),
+    Column("good", Integer, nullable=False),
 )
 
 
@@ -131,6 +141,19 @@ class Progress:
         """The numbers of the hints that are open."""
         with self._engine.connect() as connection:
             return frozenset(connection.scalars(select(HINTS.c.number).where(HINTS.c.exercise == exercise)))
+
+    def review(self, exercise: str, misconception: str, on: date, good: int) -> None:
+        """Record an answer about the misconception, with the number of good ones in a row."""
+        made = insert(REVIEWS).values(exercise=exercise, misconception=misconception, on=on.isoformat(), good=good)
+        new = {"on": made.excluded["on"], "good": made.excluded["good"]}
+        with self._engine.begin() as connection:
+            connection.execute(made.on_conflict_do_update(index_elements=["exercise", "misconception"], set_=new))
+
+    def reviews(self) -> dict[tuple[str, str], tuple[date, int]]:
+        """By exercise and misconception: the day of the last answer, and how many good ones in a row there were."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(REVIEWS)).all()
+        return {(row.exercise, row.misconception): (date.fromisoformat(row.on), row.good) for row in rows}
 
     def standing(self, exercise: str, *, untouched: Collection[str] = ()) -> Standing:
         """How it stands. Failures of an `untouched` starter, by its fingerprint, are nobody's."""
