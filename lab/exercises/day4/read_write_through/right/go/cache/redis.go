@@ -1,0 +1,1 @@
+../../../../cache_aside/right/go/catalog/redis.go

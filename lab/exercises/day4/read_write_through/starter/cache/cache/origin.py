@@ -1,0 +1,1 @@
+../../../../cache_aside/starter/catalog/catalog/origin.py

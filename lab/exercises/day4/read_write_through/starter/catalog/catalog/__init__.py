@@ -1,0 +1,1 @@
+"""The catalog: products, as the cache layer tells them."""
