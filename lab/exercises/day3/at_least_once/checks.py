@@ -154,7 +154,7 @@ def check_everything_goes_on_after_a_cut(system, http, broker, stub, faults, new
     mailed(broker, stub, orders, when)
 
     held = stub["notify"].will(hold(), on=MAIL)
-    orders = http.at_once([lambda: ordered(http, new)] * BACKLOG, limit=CROWD)
+    orders = [ordered(http, new) for _ in range(BACKLOG)]
     held.wait()
     broker.restart()
     held.release()
