@@ -1,0 +1,3 @@
+module notifications
+
+go 1.19

@@ -1,0 +1,1 @@
+../../../../at_least_once/starter/notifications/notifications/__main__.py
