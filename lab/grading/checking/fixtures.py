@@ -150,7 +150,7 @@ class SystemUnderTest:
 
         return tables(self.database(name))
 
-    def refusing_writes(self, name: str, table: str) -> AbstractContextManager[None]:
+    def refusing_writes(self, name: str, table: str) -> AbstractContextManager[bool]:
         """Let its changes of one table fail, see `lab.grading.instruments.database.refusing_writes`."""
         from lab.grading.instruments.database import refusing_writes
 

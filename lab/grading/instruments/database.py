@@ -72,14 +72,20 @@ def tables(database: Path) -> list[str]:
 
 
 @contextmanager
-def refusing_writes(database: Path, table: str) -> Iterator[None]:
-    """Let each statement that inserts, changes or deletes a row of this table fail. Raises sqlite3.Error."""
+def refusing_writes(database: Path, table: str) -> Iterator[bool]:
+    """Let each statement that inserts, changes or deletes a row of this table fail. False: that cannot be asked of it,
+    because it is virtual, or a transaction of the service does not end."""
     quoted = table.replace('"', '""')
-    _execute(database, *(_REFUSING.format(act=act, table=quoted) for act in _ACTS))
     try:
-        yield
+        _execute(database, *(_REFUSING.format(act=act, table=quoted) for act in _ACTS))
+    except sqlite3.Error:
+        yield False
+        return
+    try:
+        yield True
     finally:
-        _execute(database, *(f"DROP TRIGGER lab_refuses_{act}" for act in _ACTS))
+        with suppress(sqlite3.OperationalError):  # as above
+            _execute(database, *(f"DROP TRIGGER lab_refuses_{act}" for act in _ACTS))
 
 
 _ACTS = ("insert", "update", "delete")

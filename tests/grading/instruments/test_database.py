@@ -76,7 +76,8 @@ def test_every_change_of_one_table_fails_and_of_no_other(tmp_path: Path) -> None
         service.execute("CREATE TABLE u (x)")
         service.execute("INSERT INTO t VALUES (1)")
         assert tables(tmp_path / "s.db") == ["t", "u"]
-        with refusing_writes(tmp_path / "s.db", "t"):
+        with refusing_writes(tmp_path / "s.db", "t") as refusing:
+            assert refusing
             for change in ("INSERT INTO t VALUES (2)", "UPDATE t SET x = 2", "DELETE FROM t"):
                 with pytest.raises(sqlite3.IntegrityError, match="no writes for now"):
                     service.execute(change)
@@ -84,3 +85,5 @@ def test_every_change_of_one_table_fails_and_of_no_other(tmp_path: Path) -> None
         service.execute("UPDATE t SET x = 3")
         assert service.execute("SELECT x FROM t").fetchall() == [(3,)]
     assert tables(tmp_path / "none.db") == []
+    with refusing_writes(tmp_path / "none.db", "t") as refusing:
+        assert not refusing

@@ -90,7 +90,7 @@ def reads(http: Http, kind: str, made: Answer, when: str, code: str) -> None:
     same = {name: value for name, value in made.json.items() if name in ("id", "email", "name", "user_id", "total")}
     expect(
         read.status == 200 and isinstance(read.json, dict) and same.items() <= read.json.items(),
-        tr("{when}, GET {path} shows what was answered with 201: {same}", when=when, path=path, same=same),
+        tr("{when}, GET {path} shows what was answered with 201: {same}", when=when, path=path, same=json.dumps(same)),
         got=f"{read}: {read.text[:300]}",
         code=code,
         about=[made, read],
@@ -161,7 +161,7 @@ def check_the_mail_server_is_told_and_decides_nothing(http: Http, new: New, stub
     told = [seen.json for seen in notify.seen if seen.matches(NOTIFY)]
     expect(
         len(told) == 1 and isinstance(told[0], dict) and wanted.items() <= told[0].items(),
-        tr("when POST /orders has answered, NOTIFY_URL has had one POST /notify with {wanted}", wanted=wanted),
+        tr("when POST /orders has answered, NOTIFY_URL has had one POST /notify with {wanted}", wanted=json.dumps(wanted)),
         got=told,
         code="not-told" if not told else "told-otherwise",
         about=[made],
