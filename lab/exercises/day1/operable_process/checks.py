@@ -161,7 +161,10 @@ def check_the_mail_server_is_told_and_decides_nothing(http: Http, new: New, stub
     told = [seen.json for seen in notify.seen if seen.matches(NOTIFY)]
     expect(
         len(told) == 1 and isinstance(told[0], dict) and wanted.items() <= told[0].items(),
-        tr("when POST /orders has answered, NOTIFY_URL has had one POST /notify with {wanted}", wanted=json.dumps(wanted)),
+        tr(
+            "when POST /orders has answered, NOTIFY_URL has had one POST /notify with {wanted}",
+            wanted=json.dumps(wanted),
+        ),
         got=told,
         code="not-told" if not told else "told-otherwise",
         about=[made],
