@@ -1,0 +1,1 @@
+../../../cache_aside/starter.go/catalog/origin.go
