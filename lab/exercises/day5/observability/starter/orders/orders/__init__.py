@@ -1,0 +1,1 @@
+"""Orders: keeps them, and asks users whether their customers exist."""
