@@ -1,0 +1,1 @@
+../../../../rest_calls/solution/orders/orders/users.py
