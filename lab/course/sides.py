@@ -24,15 +24,15 @@ class NothingToCompare(Refusal):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """One of the two. A run has no `report` and no `code`. `code` is None where that version is not kept any more, and
-    `run` where its journal is not."""
+    `runs` are those whose journals are."""
 
     name: str
     report: Report | None = None
     code: Files | None = None
-    run: RunRecord | None = None
+    runs: tuple[RunRecord, ...] = ()
 
     def events(self) -> list[Event]:
-        return list(read(self.run.journal)) if self.run else []
+        return [event for run in self.runs for event in read(run.journal)]
 
 
 def sides(here: Workspace | None, words: Sequence[str]) -> tuple[Side, Side]:
@@ -99,10 +99,11 @@ def _named(here: Workspace | None, word: str, gradings: Gradings) -> Side:
         if here:
             raise Unknown("grading", word, [*gradings, *(one.id for one in runs.list_runs())]) from None
         raise
-    return Side(name=record.id, run=record)
+    return Side(name=record.id, runs=(record,))
 
 
 def _side(here: Workspace, name: str, gradings: Gradings) -> Side:
     report, code = gradings[name]
-    kept = next((one for one in runs.list_runs() if one.id == report.run), None)
-    return Side(name=name, report=report, code=records.code(here.own, code), run=kept)
+    its = {report.run, *report.beside}
+    kept = tuple(one for one in runs.list_runs() if one.id in its)
+    return Side(name=name, report=report, code=records.code(here.own, code), runs=kept if len(kept) == len(its) else ())

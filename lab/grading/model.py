@@ -170,6 +170,7 @@ class Finding:
 class Report:
     """One grading, as it is written down, printed and exported. `started_at` is RFC 3339, `seconds` the whole of it.
 
+    `run` is the run in which it was graded; `beside` are those in which other behaviours of it were, at the same time.
     `tiers` says which engines it met, `left_out` which behaviours nobody asked for, `not_built` why a service could not
     be built, by service. `logs` are the files with what each service wrote, by service; `misconceptions` the titles of
     those that findings look like, by name.
@@ -182,6 +183,7 @@ class Report:
     started_at: str
     seconds: float
     run: str = ""
+    beside: tuple[str, ...] = ()
     tiers: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     left_out: tuple[str, ...] = ()

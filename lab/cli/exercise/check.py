@@ -71,7 +71,6 @@ def check(
     """
     from lab.cli.exercise import learner
     from lab.course import attempt
-    from lab.course.grading import Grading
 
     here = learner.workspace()
     if tests:
@@ -88,7 +87,7 @@ def check(
             done: list[Report] = []
             for number in range(runs):
                 how = attempt.How(seed=first + number, tiers=tiers, only=only[exercise.id], stop_at_first=stop_at_first)
-                with Grading() as grading:
+                with attempt.side_by_side(here, exercise) as grading:
                     done.append(attempt.attempt(here, exercise, how, grading, line.of(exercise), learner.rebuilt))
                 line.clear()
                 if not as_json:

@@ -51,7 +51,7 @@ def diff(
         here = None
     before, after = sides(here, words)
     events = [side.events() for side in (before, after)]
-    flows = changes(*map(traffic, events)) if before.run and after.run else None
+    flows = changes(*map(traffic, events)) if before.runs and after.runs else None
     code = _code(before, after)
     if as_json:
         _json(before, after, flows, _figures(before, after, events), code)
@@ -115,14 +115,12 @@ def _figures(
             for report in (before.report, after.report)
         )
         pairs = {name: (old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])}
-    elif before.run and after.run and not (before.report or after.report):
+    elif before.runs and after.runs and not (before.report or after.report):
         from lab.journal.comparison import LABELS, of_run
         from lab.runtime.runs import load
 
         both = [
-            of_run(load(side.run.folder).system, its)
-            for side, its in zip((before, after), events, strict=True)
-            if side.run
+            of_run(load(side.runs[0].folder).system, its) for side, its in zip((before, after), events, strict=True)
         ]
         pairs = {tr(label): (getattr(both[0], key), getattr(both[1], key)) for key, label in LABELS.items()}
     else:

@@ -64,11 +64,10 @@ def watch(
 def _grade(watched: Exercise, how: How) -> Report:
     from lab.cli.exercise import learner, reports
     from lab.cli.exercise.grading_line import GradingLine
-    from lab.course.attempt import attempt
-    from lab.course.grading import Grading
+    from lab.course.attempt import attempt, side_by_side
 
     here = learner.workspace()  # reload: lab.toml may have changed meanwhile
-    with GradingLine() as line, Grading() as grading:
+    with GradingLine() as line, side_by_side(here, watched) as grading:
         report = attempt(here, watched, how, grading, line.of(watched), learner.rebuilt)
     out()
     reports.show(report, language(), failures_last=True)
