@@ -20,9 +20,10 @@ from lab.grading.build import build_all
 from lab.grading.model import Behaviour, Finding, Report
 from lab.grading.stage import Stage, Watcher
 
-SHARE = 9.0
-"""Seconds of checks that are worth a process of their own: one takes about two seconds to begin and to end."""
-MOST = 3
+WORTH = (8.0, 30.0)
+"""Seconds of checks from which on a second process is worth it, and a third: on two cores each costs the others some
+seconds while it begins."""
+MOST = 1 + len(WORTH)
 UNKNOWN = 2.0
 """Seconds that a behaviour is taken for of which nobody knows how long it takes."""
 
@@ -80,7 +81,8 @@ class SideBySide:
 def shares(idents: Sequence[str], seconds: Mapping[str, float]) -> list[list[str]]:
     """The behaviours in as many shares as are worth it, each about as long as the others and in the given order."""
     known = {ident: seconds.get(ident, UNKNOWN) for ident in idents}
-    count = max(1, min(MOST, int(sum(known.values()) / SHARE), len(idents)))
+    total = sum(known.values())
+    count = min(1 + sum(total >= least for least in WORTH), len(idents))
     found: list[list[str]] = [[] for _ in range(count)]
     for ident in sorted(known, key=lambda ident: -known[ident]):
         shortest = min(found, key=lambda share: sum(known[one] for one in share))

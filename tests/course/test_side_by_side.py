@@ -61,9 +61,9 @@ def test_every_behaviour_is_in_one_share_and_no_share_is_empty(seconds: dict[str
 
 
 def test_what_is_short_is_not_split_and_what_is_long_is_split_evenly() -> None:
-    assert shares(["C1", "C2", "C3"], {"C1": 3, "C2": 3, "C3": 3}) == [["C1", "C2", "C3"]]
-    assert shares(["C1", "C2", "C3"], {"C1": 12, "C2": 5, "C3": 5}) == [["C1"], ["C2", "C3"]]
-    assert len(shares([f"C{n}" for n in range(10)], {})) == 2
+    assert shares(["C1", "C2", "C3"], {"C1": 3, "C2": 2, "C3": 2}) == [["C1", "C2", "C3"]]
+    assert shares(["C1", "C2", "C3"], {"C1": 9, "C2": 4, "C3": 4}) == [["C1"], ["C2", "C3"]]
+    assert len(shares([f"C{n}" for n in range(7)], {})) == 2
     assert len(shares([f"C{n}" for n in range(9)], dict.fromkeys([f"C{n}" for n in range(9)], 60.0))) == MOST
 
 
@@ -84,7 +84,7 @@ def test_shares_become_one_report() -> None:
 
 
 def test_the_toy_is_graded_in_two_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "SHARE", 1.0)
+    monkeypatch.setattr(side_by_side, "WORTH", (1.0,))
     stages: list[Stage] = []
     with (
         prepared(EXERCISE, Variant("solution")) as programs,
@@ -101,7 +101,7 @@ def test_the_toy_is_graded_in_two_shares(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_share_that_cannot_be_graded_ends_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_by_side, "SHARE", 1.0)
+    monkeypatch.setattr(side_by_side, "WORTH", (1.0,))
     with (
         prepared(EXERCISE, Variant("solution")) as programs,
         SideBySide(EXERCISE.behaviours, {"C1": 1.0, "C2": 1.0}) as grading,
