@@ -71,16 +71,26 @@ def workspaces(folder: Path) -> dict[str, Path]:
 def grade(
     learners: Mapping[str, Path], exercises: Sequence[Exercise], *, seed: int, jobs: int, tiers: Mapping[str, str]
 ) -> Iterator[Row]:
-    """A row for each learner and exercise, as soon as it is there. What the learners have is read and never written."""
+    """A row for each learner and exercise, as soon as it is there. What the learners have is read and never written.
+
+    Leaving it early breaks off the gradings that run.
+    """
+    live: set[Grading] = set()
+    leaving = threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
         futures = [
-            pool.submit(_row, name, folder, exercise, seed, tiers)
+            pool.submit(_row, name, folder, exercise, seed, tiers, live, leaving)
             for exercise in exercises
             for name, folder in learners.items()
         ]
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BaseException:
+            leaving.set()
+            for grading in list(live):
+                grading.interrupt()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -98,7 +108,15 @@ def misconceptions(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
     ]
 
 
-def _row(learner: str, folder: Path, exercise: Exercise, seed: int, tiers: Mapping[str, str]) -> Row:
+def _row(
+    learner: str,
+    folder: Path,
+    exercise: Exercise,
+    seed: int,
+    tiers: Mapping[str, str],
+    live: set[Grading],
+    leaving: threading.Event,
+) -> Row:
     attempts = sum(report.exercise == exercise.id and kept.whole for _, report, kept in records.read(folder / OWN))
     row = Row(learner=learner, exercise=exercise.id, attempts=attempts)
     try:
@@ -113,10 +131,14 @@ def _row(learner: str, folder: Path, exercise: Exercise, seed: int, tiers: Mappi
             with Grading() as grading:
                 overdue = threading.Timer(LIMIT, grading.interrupt)
                 overdue.start()
+                live.add(grading)
                 try:
+                    if leaving.is_set():
+                        raise NotGraded("broken off")
                     return replace(row, report=grading.grade(task).report)
                 finally:
                     overdue.cancel()
+                    live.discard(grading)
     except NotStarted:
         return row
     except (Incomplete, InvalidLabToml, NotGraded) as problem:

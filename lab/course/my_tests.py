@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -38,6 +39,7 @@ TESTS = "tests"
 EXAMPLES = Path(__file__).parent / "templates" / "tests"
 LIMIT = 60.0
 """Seconds that the tests may take with one service."""
+POLL = 0.05
 LINES = 15
 """Lines of what the tests said that are kept."""
 RIGHT = 1
@@ -123,26 +125,34 @@ def plan(exercise: Exercise) -> list[Variant]:
 
 
 def grade(exercise: Exercise, folder: Path, run: str, tiers: Mapping[str, str], *, jobs: int = 2) -> Iterator[Tried]:
-    """The tests with each service, as soon as it is over. After a correct one that fails no wrong one is met."""
+    """The tests with each service, as soon as it is over. After a correct one that they refuse, or without our
+    solution, no wrong one is met. Leaving it early ends the tests that run."""
     planned = plan(exercise)
     correct = [variant for variant in planned if variant.kind != "wrong"]
     wrong = [variant for variant in planned if variant.kind == "wrong"]
+    leaving = threading.Event()
     for batch in (correct, wrong):
         just = True
         with ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(_tried, exercise, variant, folder, run, tiers) for variant in batch]
+            futures = [pool.submit(_tried, exercise, variant, folder, run, tiers, leaving) for variant in batch]
             try:
                 for future in as_completed(futures):
                     tried = future.result()
-                    just = just and (tried.ended not in ("failed", "late") or tried.variant.kind == "wrong")
+                    met = tried.ended != "not run" or tried.variant.kind == "right"
+                    just = just and (tried.variant.kind == "wrong" or (met and tried.ended not in ("failed", "late")))
                     yield tried
+            except BaseException:
+                leaving.set()
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
         if not just:
             return
 
 
-def _tried(exercise: Exercise, variant: Variant, folder: Path, run: str, tiers: Mapping[str, str]) -> Tried:
+def _tried(
+    exercise: Exercise, variant: Variant, folder: Path, run: str, tiers: Mapping[str, str], leaving: threading.Event
+) -> Tried:
     began = time.monotonic()
     try:
         with prepared(exercise, variant) as programs:
@@ -154,7 +164,7 @@ def _tried(exercise: Exercise, variant: Variant, folder: Path, run: str, tiers: 
                     stub.furnish()
                 for service in exercise.services:
                     bench.processes.start(service.name)
-                ended, said = _run(folder, run, environment(exercise, bench))
+                ended, said = _run(folder, run, environment(exercise, bench), leaving)
             finally:
                 bench.close()
     except (Unusable, LaunchError, CannotTell, ControlError) as problem:
@@ -170,7 +180,7 @@ def environment(exercise: Exercise, bench: Bench) -> dict[str, str]:
     return {**stubs, **engines, **services, "LAB_RUN": bench.record.id}
 
 
-def _run(folder: Path, run: str, extra: Mapping[str, str]) -> tuple[Ended, str]:
+def _run(folder: Path, run: str, extra: Mapping[str, str], leaving: threading.Event) -> tuple[Ended, str]:
     words = list(argv(run))
     if words[0] in PYTHON:
         own = folder / ".venv" / "bin" / "python"
@@ -186,10 +196,10 @@ def _run(folder: Path, run: str, extra: Mapping[str, str]) -> tuple[Ended, str]:
         except OSError as problem:
             raise Unusable(f"{words[0]}: {problem.strerror}") from None
         try:
-            code = process.wait(LIMIT)
-            ended: Ended = "failed" if code else "passed"
-        except subprocess.TimeoutExpired:
-            ended = "late"
+            until = time.monotonic() + LIMIT
+            while (code := process.poll()) is None and time.monotonic() < until and not leaving.wait(POLL):
+                pass
+            ended: Ended = "late" if code is None else "failed" if code else "passed"
         finally:
             _kill(process)
         told.seek(0)

@@ -6,9 +6,12 @@ import csv
 import hashlib
 import json
 import shutil
+import signal
 from pathlib import Path
 
 from tests.cli.learner import Learner
+from tests.e2e.processes import alive
+from tests.waiting import eventually
 
 
 def test_a_group_is_graded_in_copies_and_told_as_a_table(tmp_path: Path, learner: Learner) -> None:
@@ -50,6 +53,19 @@ def test_a_group_is_graded_in_copies_and_told_as_a_table(tmp_path: Path, learner
     nobody = learner("cohort", "check", str(group / "notes"))
     assert nobody.returncode == 2
     assert "there is no workspace in" in nobody.stderr
+
+
+def test_ctrl_c_breaks_the_gradings_of_a_group_off(tmp_path: Path, learner: Learner) -> None:
+    learner.begin()
+    learner.app.write_text(learner.app.read_text() + "\nimport time\ntime.sleep(300)\n")
+    for name in ("ali", "malika", "olim"):
+        shutil.copytree(learner.workspace, tmp_path / "group" / name)
+    learner.cwd = tmp_path
+    with learner.typed("cohort", "check", "group", "--jobs", "2") as process:
+        eventually(lambda: alive(learner.processes()))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 130
+    eventually(lambda: not alive(learner.processes()))
 
 
 def test_a_certificate_says_what_was_proved_with_a_digest_over_the_reports(learner: Learner) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 
 import pytest
 
@@ -11,6 +13,8 @@ from lab.course.my_tests import Ended, Score, Tried
 from lab.course.variants import Variant
 from tests.cli.learner import Learner
 from tests.course import TOY
+from tests.e2e.processes import alive
+from tests.waiting import eventually
 
 TESTS = """
 import os
@@ -48,6 +52,30 @@ def test_tests_are_begun_with_an_example_and_graded_by_what_they_notice(learner:
     assert "Your tests fail with a service that is correct" in unjust.stdout
     assert "Good morning" in unjust.stdout
     assert "noticed" not in unjust.stdout
+
+
+def test_tests_whose_folder_is_gone_are_told_at_once(learner: Learner) -> None:
+    learner.begin()
+    learner("check", "9.1", "--my-tests")
+    shutil.rmtree(learner.workspace / "day9" / "9.1-greeting" / "tests")
+    gone = learner("check", "9.1", "--my-tests")
+    assert gone.returncode == 2
+    assert "there is no folder" in gone.stderr
+
+
+def test_ctrl_c_ends_tests_that_go_on_for_ever(learner: Learner) -> None:
+    learner.begin()
+    learner("check", "9.1", "--my-tests")
+    example = learner.workspace / "day9" / "9.1-greeting" / "tests" / "test_service.py"
+    begun = learner.workspace / "begun"
+    example.write_text(
+        f"import pathlib, time\ndef test_it():\n    pathlib.Path({str(begun)!r}).touch()\n    time.sleep(300)\n"
+    )
+    with learner.typed("check", "9.1", "--my-tests") as process:
+        eventually(begun.exists)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    eventually(lambda: not alive(learner.processes()))
 
 
 @pytest.mark.parametrize(

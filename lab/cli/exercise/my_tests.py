@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lab.cli import exits
+from lab.cli.failure import Failure
 from lab.cli.output import out, paint, say
 from lab.locale import language, tr, trn
 
@@ -31,14 +33,23 @@ def check_tests(here: Workspace, exercise: Exercise, tiers: Mapping[str, str], *
             )
         )
         return exits.FAILED
+    from lab.course import labtoml
     from lab.course.workspace import find
 
     entry = find(here.folder).toml.services[exercise.id][my_tests.TESTS]
+    folder = here.dir(entry)
+    if not folder.is_dir():
+        raise Failure(
+            tr("there is no folder {folder}", folder=folder),
+            why=tr("{name} has your tests there.", name=labtoml.NAME),
+            next=f"mkdir -p {shlex.quote(str(folder))}",
+            code=exits.USAGE,
+        )
     planned = my_tests.plan(exercise)
     tried: list[Tried] = []
     with ProgressLine() as line:
         line.show(tr("0 of {count} services met your tests", count=len(planned)))
-        for one in my_tests.grade(exercise, here.dir(entry), entry.run, tiers):
+        for one in my_tests.grade(exercise, folder, entry.run, tiers):
             tried.append(one)
             line.show(tr("{done} of {count} services met your tests", done=len(tried), count=len(planned)))
     score = my_tests.summary(tried, exercise)
