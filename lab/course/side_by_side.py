@@ -73,7 +73,11 @@ class SideBySide:
                 raise
 
         with ThreadPoolExecutor(len(parts)) as pool:
-            done = list(pool.map(lambda one: part(*one), ((number, *one) for number, one in enumerate(parts))))
+            try:
+                done = list(pool.map(lambda one: part(*one), ((number, *one) for number, one in enumerate(parts))))
+            except BaseException:
+                self.interrupt()  # before the pool waits for all of them
+                raise
         left = tuple(sorted({what for one in done for what in one.left}))
         return Done(merged([one.report for one in done], task.assignment.behaviours, task.only), left)
 

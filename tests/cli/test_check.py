@@ -86,6 +86,22 @@ def test_two_gradings_are_put_beside_each_other(learner: Learner) -> None:
     assert learner("diff", "1", "9").returncode == 2
 
 
+def test_ctrl_c_breaks_off_all_shares_of_a_grading(learner: Learner) -> None:
+    learner.begin()
+    learner.app.write_text(learner.app.read_text() + "\nimport time\ntime.sleep(300)\n")
+    records = learner.workspace / ".lab" / "records" / "0001-day9.1"
+    records.mkdir(parents=True)
+    slow: list[dict[str, object]] = [
+        {"behaviour": ident, "gold": False, "verdict": "pass", "seconds": 9.0, "says": {}} for ident in ("C1", "C2")
+    ]
+    told = {"schema": 1, "exercise": "day9.1", "title": {}, "seed": 1, "started_at": "", "seconds": 9.0}
+    (records / "report.json").write_text(json.dumps({**told, "findings": slow}))
+    (records / "attempt.json").write_text(json.dumps({"code": "", "whole": True}))
+    with learner.typed("check", "9.1") as process:
+        eventually(lambda: len(list((learner.home / "runs").glob("*"))) == 2)
+        interrupted(learner, process)
+
+
 def test_several_runs_say_how_stable_it_is_and_json_is_for_programs(learner: Learner) -> None:
     learner.begin()
     learner.solve()
