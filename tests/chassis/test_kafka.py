@@ -214,6 +214,31 @@ def test_instances_share_the_work_and_one_that_leaves_hands_over_what_it_had_not
     assert sorted(n for _, n in got) == list(range(100))
 
 
+def test_a_partition_that_was_held_back_and_comes_back_is_read_on(bench: Bench) -> None:
+    began: set[str] = set()
+    done: set[int] = set()
+    go_on = threading.Event()
+
+    def handler(name: str) -> Callable[[Event], None]:
+        def handle(event: Event) -> None:
+            began.add(name)
+            go_on.wait(20)
+            done.add(event.data["n"])
+
+        return handle
+
+    service = bench.service("producer")
+    for n in range(80):  # of each partition more than a consumer takes in hand
+        bench.tell(service, "happened", n)
+    bench.service("consumer", {"happened": handler("first")}, prefetch=2)
+    eventually(lambda: began == {"first"})
+    second = bench.service("consumer", {"happened": handler("second")}, prefetch=2)
+    eventually(lambda: began == {"first", "second"})
+    go_on.set()
+    second.stop()
+    eventually(lambda: len(done) == 80, 40)
+
+
 def test_while_the_broker_is_away_events_wait_in_the_outbox(tmp_path: Path) -> None:
     got: list[int] = []
     cluster = MockCluster(tmp_path / "kafka")

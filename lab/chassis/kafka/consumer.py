@@ -176,7 +176,10 @@ class Consumer:
             lanes[one].committed = offset
         return True
 
-    def _on_assign(self, _client: Client, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, client: Client, partitions: list[TopicPartition]) -> None:
+        """Read each of them, also one that was held back when it went: librdkafka remembers that, the new lane does
+        not."""
+        client.resume(partitions)
         log.info("partitions: %s more", len(partitions), extra={"event": "rebalance", "group": self._group})
 
     def _on_revoke(self, client: Client, partitions: list[TopicPartition]) -> None:
