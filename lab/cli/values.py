@@ -58,6 +58,14 @@ def tiers(words: list[str]) -> dict[str, str]:
     return chosen
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """`2,5`, or `none`."""
+    words = [] if text.strip() == "none" else [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"[1-9][0-9]{0,3}", word) for word in words):
+        raise typer.BadParameter(tr('"{text}" is no list of numbers; write it like 2,5 or none', text=text))
+    return tuple(int(word) for word in words)
+
+
 def protocol(word: str) -> str:
     """A protocol that a tap can be told to read, or plain bytes."""
     from lab.system.kinds import tappable

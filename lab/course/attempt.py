@@ -14,7 +14,7 @@ from lab.course.exercise import Exercise
 from lab.course.grading import Task
 from lab.course.side_by_side import SideBySide
 from lab.course.workspace import Workspace
-from lab.grading.model import Report
+from lab.grading.model import Chosen, Report
 from lab.grading.stage import Stage, Watcher
 
 REMEMBERED = 5
@@ -32,6 +32,9 @@ class How:
     first: Sequence[str] = ()
     only: Sequence[str] = ()
     stop_at_first: bool = False
+    chosen: Chosen = field(default_factory=Chosen)
+    shrink: bool = False
+    """Whether to search for the fewest faults, where a behaviour fails under a schedule of them."""
 
 
 def side_by_side(here: Workspace, exercise: Exercise) -> SideBySide:
@@ -76,6 +79,7 @@ def attempt(
         first=tuple(how.first),
         only=tuple(how.only),
         stop_at_first=how.stop_at_first,
+        chosen=how.chosen,
     )
 
     def told(stage: Stage) -> None:
@@ -84,7 +88,11 @@ def attempt(
             import lab.course.progress  # noqa: F401 - it takes a while to load, as the run's end does
 
     report = with_best(grading.grade(task, told).report, here.own)
-    kept = records.Attempt(code=code, whole=not how.only)
+    if how.shrink:
+        from lab.course.fewest import with_fewest
+
+        report = with_fewest(task, report, tell)
+    kept = records.Attempt(code=code, whole=not how.only and how.chosen == Chosen())
     records.keep(folder, report, kept)
 
     from lab.course.progress import opened

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lab.grading.model import Assignment, Report
+from lab.grading.model import Assignment, Chosen, Report
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
 from lab.system.refusal import Refusal
@@ -31,7 +31,8 @@ PATIENCE = 30.0
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What is graded, and how. `first` are behaviours to be checked before the others, `only` those to be checked at
-    all; `tiers` are of engines, by kind. With `traces` the processes and ports that are left behind are looked for."""
+    all; `tiers` are of engines, by kind, `chosen` says which faults are played. With `traces` the processes and ports
+    that are left behind are looked for."""
 
     assignment: Assignment
     seed: int
@@ -41,6 +42,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     first: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     stop_at_first: bool = False
+    chosen: Chosen = Chosen()
     traces: bool = False
 
 

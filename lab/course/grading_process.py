@@ -39,8 +39,10 @@ def main() -> None:
     threading.Thread(target=_end_with_asker, daemon=True).start()
     task: Task = decode(line, Task)
 
+    speaking = threading.Lock()
+
     def say(said: Said) -> None:
-        with suppress(BrokenPipeError):  # then nobody reads any more, and the end of stdin says so, too
+        with speaking, suppress(BrokenPipeError):  # then nobody reads any more, and the end of stdin says so, too
             out.write(encode(said) + b"\n")
 
     present = traces() if task.traces else set()
@@ -54,6 +56,7 @@ def main() -> None:
             first=task.first,
             only=task.only,
             stop_at_first=task.stop_at_first,
+            chosen=task.chosen,
         )
     except Exception as problem:
         if (refused := _refused(problem)) is None:

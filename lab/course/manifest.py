@@ -31,7 +31,7 @@ RUN = ("build", "run")
 PROMISE = ("part", "request", "answers")
 FIGURE = ("name", "better", "ours", "unit", "against", *LANGUAGES)
 REPLY = ("status", "code", "body", *LANGUAGES)
-BEHAVIOUR = ("id", "gold", "needs", "en", "uz", "why")
+BEHAVIOUR = ("id", "gold", "needs", "run", "en", "uz", "why")
 WRONG = ("fails", "codes", "seen_in", "title", "text")
 RIGHT_FILE = "right.toml"
 RIGHT = ("language", "build", "run", "packages")
@@ -288,6 +288,7 @@ def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
                 why=reader.text(place, table, "why"),
                 gold=reader.get(place, table, "gold", bool, False),
                 needs=needs,
+                run=reader.get(place, table, "run", str, ""),
             )
         )
     if all(behaviour.gold for behaviour in found):

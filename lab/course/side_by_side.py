@@ -33,7 +33,9 @@ class SideBySide:
 
     def __init__(self, behaviours: Sequence[Behaviour], seconds: Mapping[str, float]) -> None:
         """`seconds` are how long each behaviour took the last time."""
-        self._shares = shares([behaviour.id for behaviour in behaviours], seconds)
+        self._shares = shares(
+            [behaviour.id for behaviour in behaviours], seconds, {one.id: one.run for one in behaviours}
+        )
         self._gradings = [Grading() for _ in self._shares]
 
     def __enter__(self) -> SideBySide:
@@ -82,15 +84,23 @@ class SideBySide:
         return Done(merged([one.report for one in done], task.assignment.behaviours, task.only), left)
 
 
-def shares(idents: Sequence[str], seconds: Mapping[str, float]) -> list[list[str]]:
-    """The behaviours in as many shares as are worth it, each about as long as the others and in the given order."""
+def shares(
+    idents: Sequence[str], seconds: Mapping[str, float], runs: Mapping[str, str] | None = None
+) -> list[list[str]]:
+    """The behaviours in as many shares as are worth it, each about as long as the others and in the given order.
+
+    Those that are judged by one run, as `runs` says, stay together.
+    """
     known = {ident: seconds.get(ident, UNKNOWN) for ident in idents}
+    bundles: dict[str, list[str]] = {}
+    for ident in idents:
+        bundles.setdefault((runs or {}).get(ident) or f"{ident} alone", []).append(ident)
     total = sum(known.values())
-    count = min(1 + sum(total >= least for least in WORTH), len(idents))
+    count = min(1 + sum(total >= least for least in WORTH), len(bundles))
     found: list[list[str]] = [[] for _ in range(count)]
-    for ident in sorted(known, key=lambda ident: -known[ident]):
+    for bundle in sorted(bundles.values(), key=lambda bundle: -sum(known[ident] for ident in bundle)):
         shortest = min(found, key=lambda share: sum(known[one] for one in share))
-        shortest.append(ident)
+        shortest += bundle
     return [sorted(share, key=idents.index) for share in found]
 
 
@@ -128,6 +138,7 @@ def merged(reports: Sequence[Report], behaviours: Sequence[Behaviour], only: Seq
         left_out=tuple(behaviour.id for behaviour in behaviours if only and behaviour.id not in only),
         misconceptions={name: title for report in reports for name, title in report.misconceptions.items()},
         figures=tuple(figures.values()),
+        schedule=next((report.schedule for report in reports if report.schedule), ()),
         logs=logs,
     )
 

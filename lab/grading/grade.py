@@ -13,7 +13,7 @@ from lab.grading.bench import Bench
 from lab.grading.build import build_all
 from lab.grading.checking.expect import Attention, CannotTell
 from lab.grading.evidence.logs import write_logs
-from lab.grading.model import Assignment, Behaviour, Finding, Measured, Report
+from lab.grading.model import Assignment, Behaviour, Chosen, Finding, Measured, Report
 from lab.grading.signature import titles
 from lab.grading.stage import Stage, Watcher
 from lab.journal.event import Check
@@ -31,10 +31,12 @@ def grade(
     first: Sequence[str] = (),
     only: Sequence[str] = (),
     stop_at_first: bool = False,
+    chosen: Chosen | None = None,
 ) -> Report:
     """Grade it. The services' log files go into the folder `records`.
 
-    The behaviours in `first` are checked before the others; with `only`, no others are checked. Raises LaunchError,
+    The behaviours in `first` are checked before the others; with `only`, no others are checked. `chosen` says which
+    faults are played, where the checks play a schedule of them. Raises LaunchError,
     EngineUnavailable and OSError where the lab cannot begin, KeyboardInterrupt when it is interrupted. No process is
     left in any case.
     """
@@ -42,6 +44,7 @@ def grade(
     judged = [behaviour for behaviour in assignment.behaviours if not only or behaviour.id in only]
     findings: tuple[Finding, ...] = ()
     figures: tuple[Measured, ...] = ()
+    schedule: tuple[str, ...] = ()
     logs: dict[str, str] = {}
     run_id, used = "", dict[str, str]()
     not_built = build_all(assignment.builds, on_event)
@@ -58,8 +61,10 @@ def grade(
             bench.await_engines()
             told = _journaled(bench, assignment.id, on_event)
             grader = Grader(assignment, bench, seed, told, first=first, only=only, stop_at_first=stop_at_first)
+            grader.chosen = chosen or Chosen()
             run(grader, assignment.checks)
             findings, figures = grader.findings(), grader.figures()
+            schedule = tuple(str(planned) for played in grader.played[:1] for planned in played)
         except CannotTell as error:
             findings = tuple(_unknown(behaviour, str(error)) for behaviour in judged)
         finally:
@@ -82,6 +87,8 @@ def grade(
         not_built=not_built,
         misconceptions=titles(findings, assignment.wrong),
         figures=figures,
+        schedule=schedule,
+        chosen=chosen or Chosen(),
         logs=logs,
         lab=__version__,
     )

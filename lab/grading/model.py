@@ -24,7 +24,8 @@ SCHEMA = 1
 class Behaviour:
     """One numbered promise of an exercise's text. A gold one does not decide whether the exercise is passed.
 
-    `needs` are ids of behaviours without which it cannot be judged.
+    `needs` are ids of behaviours without which it cannot be judged. Behaviours with the same `run` are judged by what
+    one run left behind: the system is made fresh for the first of them only.
     """
 
     id: str
@@ -32,6 +33,38 @@ class Behaviour:
     why: Text
     gold: bool = False
     needs: tuple[str, ...] = ()
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which schedule of faults a grading plays: `schedule`, in its text form, in place of what a check draws from the
+    seed (None: that), and of it the faults with these numbers (None: all).
+
+    A `hurried` grading is one of many tries with a schedule that is known to fail.
+    """
+
+    schedule: str | None = None
+    file: str = ""
+    """Where that stands, for the command that plays it again."""
+    faults: tuple[int, ...] | None = None
+    hurried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fewest:
+    """The fewest faults of a schedule with which a behaviour still failed, in order: their numbers and their text.
+
+    They were sought among `of` faults in so many `tries`. None of them can be left out, unless the search was broken
+    off before it was `done`.
+    """
+
+    behaviour: str
+    numbers: tuple[int, ...]
+    faults: tuple[str, ...]
+    of: int
+    tries: int
+    done: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +178,7 @@ class Finding:
     `expected` and `got` are in domain words with the learner's own ids and numbers, `code` names the failure for
     programs and for signatures, `reason` says why it is unknown, skipped or an error; `needs` is what a skipped one
     waits for. `looks_like` are names of wrong services whose signature matches. `command` is a request that shows it,
-    to be pasted, and `service` who is asked by it.
+    to be pasted, and `service` who is asked by it. A `stormy` one was judged under the report's schedule of faults.
     """
 
     behaviour: str
@@ -163,6 +196,7 @@ class Finding:
     looks_like: tuple[str, ...] = ()
     command: str = ""
     service: str = ""
+    stormy: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -173,7 +207,8 @@ class Report:
     `run` is the run in which it was graded; `beside` are those in which other behaviours of it were, at the same time.
     `tiers` says which engines it met, `left_out` which behaviours nobody asked for, `not_built` why a service could not
     be built, by service. `logs` are the files with what each service wrote, by service; `misconceptions` the titles of
-    those that findings look like, by name.
+    those that findings look like, by name. `schedule` are the faults that were planned, in their text form, `chosen`
+    which of them were played if not all were or they were not the seed's own, and `fewest` what a search found.
     """
 
     schema: int = SCHEMA
@@ -192,6 +227,9 @@ class Report:
     logs: Mapping[str, str] = field(default_factory=dict)
     misconceptions: Mapping[str, Text] = field(default_factory=dict)
     figures: tuple[Measured, ...] = ()
+    schedule: tuple[str, ...] = ()
+    chosen: Chosen = field(default_factory=Chosen)
+    fewest: Fewest | None = None
     lab: str = ""
 
     @property

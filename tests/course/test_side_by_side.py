@@ -67,6 +67,12 @@ def test_what_is_short_is_not_split_and_what_is_long_is_split_evenly() -> None:
     assert len(shares([f"C{n}" for n in range(9)], dict.fromkeys([f"C{n}" for n in range(9)], 60.0))) == MOST
 
 
+def test_what_is_judged_by_one_run_stays_in_one_share() -> None:
+    seconds = {"C1": 9.0, "C2": 30.0, "C3": 0.0, "C4": 0.0}
+    together = {"C1": "", "C2": "storm", "C3": "storm", "C4": "storm"}
+    assert shares(["C1", "C2", "C3", "C4"], seconds, together) == [["C2", "C3", "C4"], ["C1"]]
+
+
 def test_shares_become_one_report() -> None:
     behaviours = (behaviour("C1"), behaviour("C2", "C1"), behaviour("C3"), behaviour("C4", "C3"))
     made = merged(

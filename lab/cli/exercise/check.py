@@ -18,7 +18,7 @@ from lab.locale import language, tr
 if TYPE_CHECKING:
     from lab.course.exercise import Exercise
     from lab.course.workspace import Workspace
-    from lab.grading.model import Report
+    from lab.grading.model import Chosen, Report
 
 EXAMPLES = (
     "lab check",
@@ -26,6 +26,7 @@ EXAMPLES = (
     "lab check 5.3 --runs 5",
     "lab check day3 -x",
     "lab check 2.2 --my-tests",
+    "lab check day3.9 --seed 81 --faults 2,5",
     "lab check all --junit report.xml --html report.html",
 )
 
@@ -58,6 +59,17 @@ def check(
     stop_at_first: Annotated[
         bool, typer.Option("-x", "--stop-at-first", help="Stop at the first behaviour that does not hold.")
     ] = False,
+    schedule: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Play this schedule of faults instead of the seed's, where there is one."),
+    ] = None,
+    faults: Annotated[
+        str | None, typer.Option(metavar="N,N", help="Only these faults of the schedule, by their numbers, or none.")
+    ] = None,
+    shrink: Annotated[
+        bool,
+        typer.Option(help="Where a schedule of faults makes a behaviour fail, search for the fewest that do."),
+    ] = True,
     tests: Annotated[
         bool, typer.Option("--my-tests", help="Grade your tests instead: which wrong services do they notice?")
     ] = False,
@@ -79,6 +91,7 @@ def check(
     for file in (junit, html):
         must_be_writable(file)
     only = {exercise.id: attempt.with_needs(exercise, behaviour or []) for exercise in exercises}
+    chosen = _chosen(here, exercises, schedule, faults)
     tiers = values.tiers(engine or [])
     reports: list[Report] = []
     with GradingLine() as line:
@@ -86,7 +99,14 @@ def check(
             first = seed if seed is not None else attempt.any_seed()
             done: list[Report] = []
             for number in range(runs):
-                how = attempt.How(seed=first + number, tiers=tiers, only=only[exercise.id], stop_at_first=stop_at_first)
+                how = attempt.How(
+                    seed=first + number,
+                    tiers=tiers,
+                    only=only[exercise.id],
+                    stop_at_first=stop_at_first,
+                    chosen=chosen,
+                    shrink=shrink and runs == 1,
+                )
                 with attempt.side_by_side(here, exercise) as grading:
                     done.append(attempt.attempt(here, exercise, how, grading, line.of(exercise), learner.rebuilt))
                 line.clear()
@@ -97,6 +117,26 @@ def check(
     if not as_json and len(exercises) > 1:
         _overview(reports)
     raise typer.Exit(exit_code(reports))
+
+
+def _chosen(here: Workspace, exercises: Sequence[Exercise], file: Path | None, faults: str | None) -> Chosen:
+    """Which faults are played. Raises BadParameter for a file that is no schedule of them."""
+    from lab.course.assignment import system
+    from lab.faults.schedule import InvalidSchedule, must_fit, parse
+    from lab.grading.model import Chosen
+
+    numbers = None if faults is None else values.numbers(faults)
+    if file is None:
+        return Chosen(faults=numbers)
+    try:
+        schedule = parse(file.read_text())
+        for exercise in exercises:
+            schedule = must_fit(schedule, system(exercise, here.programs(exercise)))
+        if numbers is not None:
+            schedule.only(numbers)
+    except (InvalidSchedule, OSError, UnicodeDecodeError) as problem:
+        raise typer.BadParameter(f"{file}: {problem}") from None
+    return Chosen(schedule=str(schedule), file=str(file), faults=numbers)
 
 
 def _tests(here: Workspace, what: str | None, engine: list[str], *, as_json: bool) -> int:

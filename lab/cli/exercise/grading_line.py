@@ -46,6 +46,8 @@ class GradingLine(ProgressLine):
                     )
                 case "waiting":
                     self.show(tr("{where}: waiting for {text}", where=where, text=stage.text), seconds=stage.seconds)
+                case "search":
+                    self.show(tr("{id}: fewest faults: {text}", id=exercise.id, text=stage.text), seconds=stage.seconds)
                 case "end":
                     self.show(tr("{where}: stopping everything", where=where))
 

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
 
+from lab.faults.schedule import Schedule
 from lab.faults.text import FaultError
 from lab.grading.bench import Bench
 from lab.grading.bench.processes import GRACE
 from lab.grading.bench.wait import PATIENCE
 from lab.grading.checking.expect import CannotTell, warn
 from lab.grading.instruments.http import Http, NoService
+from lab.grading.model import Chosen
 from lab.journal.deliveries import NEEDS_NO_ACK
 from lab.journal.event import Flow, Log
 from lab.locale import tr
@@ -29,8 +31,12 @@ from lab.system.model import Service
 if TYPE_CHECKING:
     from lab.grading.instruments import Instrument
     from lab.grading.instruments.broker import Broker
+    from lab.grading.instruments.chaos import Chaos
     from lab.grading.instruments.metrics import Metrics
     from lab.grading.instruments.redis import Redis
+
+
+T = TypeVar("T")
 
 
 class SystemUnderTest:
@@ -278,23 +284,64 @@ class New:
         return f"{self._rng.choice(NAMES).lower()}.{self._rng.randrange(16**8):08x}@example.uz"
 
 
+class Memory:
+    """What one run left behind, for all behaviours that are judged by it."""
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        """Number of the first event of the run."""
+        self._left: list[object] = []
+        self._problem: Exception | None = None
+
+    def once(self, play: Callable[[], T]) -> T:
+        """What `play` returns, or raises, the first time."""
+        if self._problem:
+            raise self._problem
+        if not self._left:
+            try:
+                self._left.append(play())
+            except Exception as problem:
+                self._problem = problem
+                raise
+        return cast("T", self._left[0])
+
+
 NAMES = ("Aziz", "Dilnoza", "Jasur", "Madina", "Nodira", "Otabek", "Sardor", "Zilola")
 FAMILIES = ("Karimov", "Rahimova", "Tosheva", "Umarov", "Yusupov")
 
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """The live run, fresh for this check and, unless the check says otherwise, with every service started."""
+    """The live run, fresh for this check and, unless the check says otherwise, with every service started.
+
+    A check whose behaviour is judged by a run that was played already gets it as it is, and looks back at that.
+    """
     found: Bench = request.config.stash[BENCH]
-    found.fresh()
     mark = request.node.get_closest_marker("behaviour")
+    name, runs = _run(found, request), request.config.stash[RUNS]
+    if name in runs:
+        found.seen.since = runs[name].since
+        return found
+    found.fresh()
     if mark is None or mark.kwargs.get("start", True):
         _start_all(found)
+    if name:
+        runs[name] = Memory(found.seen.since)
     return found
+
+
+def _run(bench: Bench, request: pytest.FixtureRequest) -> str:
+    """The run by which the check's behaviour is judged together with others, if it is."""
+    mark = request.node.get_closest_marker("behaviour")
+    ident = mark.args[0] if mark else ""
+    return next((one.run for one in bench.assignment.behaviours if one.id == ident), "")
 
 
 BENCH = pytest.StashKey[Bench]()
 SEED = pytest.StashKey[int]()
+CHOSEN = pytest.StashKey[Chosen]()
+PLAYED = pytest.StashKey[list[Schedule]]()
+RUNS = pytest.StashKey[dict[str, Memory]]()
 
 
 def _start_all(bench: Bench) -> None:
@@ -330,6 +377,19 @@ def stub(bench: Bench) -> Mapping[str, Stub]:
 @pytest.fixture
 def faults(bench: Bench) -> FaultBox:
     return FaultBox(bench)
+
+
+@pytest.fixture
+def chaos(bench: Bench, request: pytest.FixtureRequest) -> Chaos:
+    from lab.grading.instruments.chaos import Chaos
+
+    return Chaos(bench, request.config.stash[CHOSEN], request.config.stash[PLAYED].append)
+
+
+@pytest.fixture
+def memory(bench: Bench, request: pytest.FixtureRequest) -> Memory:
+    """`memory.once(play)` plays the run that several behaviours are judged by, for the first of them."""
+    return request.config.stash[RUNS][_run(bench, request)]
 
 
 @pytest.fixture

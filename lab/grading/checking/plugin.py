@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from lab.faults.schedule import Schedule
 from lab.grading.bench import Bench
 from lab.grading.checking import fixtures
 from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
 from lab.grading.evidence.death import broke
 from lab.grading.evidence.story import story
-from lab.grading.model import Assignment, Behaviour, Finding, Measured, Verdict
+from lab.grading.model import Assignment, Behaviour, Chosen, Finding, Measured, Verdict
 from lab.grading.signature import MOST, looks_like
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
@@ -45,6 +46,7 @@ class Outcome:
     failure: BehaviourFailed | None = None
     reason: str = ""
     needs: str = ""
+    stormy: bool = False
     finding: Finding | None = None
 
 
@@ -59,6 +61,9 @@ class Grader:
     first: Sequence[str] = ()
     only: Sequence[str] = ()
     stop_at_first: bool = False
+    chosen: Chosen = field(default_factory=Chosen)
+    played: list[Schedule] = field(default_factory=list)
+    """The schedule that the checks have played, with all its faults."""
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     broken: str = ""
     """Why the checks could not be read, if so."""
@@ -74,6 +79,9 @@ class Grader:
         config.addinivalue_line("markers", "behaviour(id, start=True): the behaviour that the check proves")
         config.stash[fixtures.BENCH] = self.bench
         config.stash[fixtures.SEED] = self.seed
+        config.stash[fixtures.CHOSEN] = self.chosen
+        config.stash[fixtures.PLAYED] = self.played
+        config.stash[fixtures.RUNS] = {}
         if reporter := config.pluginmanager.get_plugin("terminalreporter"):
             config.pluginmanager.unregister(reporter)  # the report is ours to print
 
@@ -136,7 +144,7 @@ class Grader:
         report = yield
         error = call.excinfo.value if call.excinfo else self._stub_error() if call.when == "call" else None
         if error is not None or call.when == "call":
-            self._note(_behaviour(item), error)
+            self._note(_behaviour(item), error, stormy="chaos" in getattr(item, "fixturenames", ()))
         return report
 
     # -- what came of it
@@ -158,9 +166,10 @@ class Grader:
         verdicts = [outcome.verdict for outcome in self.outcomes.get(ident, ())]
         return min(verdicts, key=GRAVITY.index, default=None)
 
-    def _note(self, ident: str, error: BaseException | None) -> None:
+    def _note(self, ident: str, error: BaseException | None, *, stormy: bool) -> None:
         seconds = time.monotonic() - self._began
         outcome = _outcome(error)
+        outcome.stormy = stormy
         outcome.seconds = seconds
         behaviour = self._behaviour(ident)
         outcome.finding = self._describe(behaviour, outcome)
@@ -193,6 +202,7 @@ class Grader:
             service=self._owner(failure.service) if failure else "",
             reason=outcome.reason,
             needs=outcome.needs,
+            stormy=outcome.stormy,
             warnings=tuple(self._warnings.get(behaviour.id, ())),
             story=story(self.bench.events, failure.about, self.bench.seen.since) if failure else (),
         )

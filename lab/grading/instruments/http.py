@@ -7,9 +7,10 @@ import random
 import shlex
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import httpx
@@ -233,6 +234,17 @@ class Http:
             return [future.result() for future in [pool.submit(call) for call in made]]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a check that is broken off does not wait for the others
+
+    def open_loop(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T]:
+        """Begin the calls at random moments of so many seconds, whatever becomes of the others; as `at_once`."""
+        began = time.monotonic()
+        moments = sorted(self._rng.uniform(0, seconds) for _ in calls)
+
+        def later(moment: float, call: Callable[[], T]) -> T:
+            time.sleep(max(0.0, began + moment - time.monotonic()))
+            return call()
+
+        return self.at_once([partial(later, *one) for one in zip(moments, calls, strict=True)], limit=len(calls))
 
     def close(self) -> None:
         self._client.close()

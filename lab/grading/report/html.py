@@ -8,6 +8,7 @@ from html import escape
 from lab.grading.evidence.sequence import svg
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
+from lab.grading.report.again import fewest, replayed
 from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import log_places, next_commands, tally, to_try, together
 from lab.grading.report.words import elsewhere, figures, label, reason, said, tensions
@@ -161,8 +162,11 @@ def _failure(report: Report, finding: Finding, language: str) -> str:
     if commands := [f"<code>{escape(visible(command))}</code>" for command in to_try(report, finding)]:
         between = f'<br><span class="dim">{_text(elsewhere(finding, language))}</span><br>'
         facts.append((label("try", language), between.join(commands)))
-    again = f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}"
-    facts.append((label("replay", language), f"<code>{_text(again)}</code>"))
+    facts.append((label("replay", language), f"<code>{_text(replayed(report, finding))}</code>"))
+    if shrunk := fewest(report, finding, language):
+        says, faults, command = shrunk
+        lines = [_text(says), *(f"<code>{_text(line)}</code>" for line in (*faults, command))]
+        facts.append((label("fewest", language), "<br>".join(lines)))
     facts += [(label("log", language), f"<code>{_text(place)}</code>") for place in log_places(report, finding)]
     facts.append((label("hint", language), f"<code>lab hint {_text(report.exercise)}</code>"))
     return f'<section class="card fail">{_top(finding, language)}{_facts(facts)}{_story(finding, language)}</section>'

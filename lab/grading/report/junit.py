@@ -8,6 +8,7 @@ from xml.etree import ElementTree as Xml
 
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Report
+from lab.grading.report.again import fewest, replayed
 from lab.grading.report.coloured import one_line
 from lab.grading.report.terminal import to_try
 from lab.grading.report.words import label, reason, said
@@ -81,9 +82,12 @@ def _words(report: Report, finding: Finding, language: str) -> list[str]:
         "got": finding.got,
         "why": said(finding.why, language),
         "like": ", ".join(finding.looks_like),
-        "replay": f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}",
+        "replay": replayed(report, finding),
     }
     told = [f"{label(key, language)}: {text}" for key, text in lines.items() if text]
+    if shrunk := fewest(report, finding, language):
+        says, faults, command = shrunk
+        told += [f"{label('fewest', language)}: {says}", *faults, command]
     return [*told, *(f"{label('try', language)}: {command}" for command in to_try(report, finding))]
 
 

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from lab.grading.evidence.wording import is_here, tell
 from lab.grading.model import Finding, Line, Report
+from lab.grading.report.again import fewest, replayed
 from lab.grading.report.coloured import NO_BREAK, ColouredText, one_line
 from lab.grading.report.words import elsewhere, figures, label, reason, said, tensions
 from lab.journal.telling import Tone, Words
@@ -20,7 +21,7 @@ WIDE = 72
 INDENT = 2
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 LANES = ("wire", "fault", "log", "process", "check")
-FULL_LABELS = ("expected", "got", "story", "why", "like", "try", "replay", "log", "hint", "note")
+FULL_LABELS = ("expected", "got", "story", "why", "like", "try", "replay", "fewest", "log", "hint", "note")
 
 
 def render(
@@ -164,7 +165,12 @@ class _Page:
             self._whole("" if number else "try", command)
             if number == 0 and len(commands) > 1:
                 self._label("", [(elsewhere(finding, language), "dim")])
-        self._whole("replay", f"lab check {report.exercise} --seed {report.seed} --behaviour {finding.behaviour}")
+        self._whole("replay", replayed(report, finding))
+        if shrunk := fewest(report, finding, language):
+            says, faults, command = shrunk
+            self._told("fewest", says)
+            for text in (*faults, command):
+                self._whole("", text)
         for number, place in enumerate(log_places(report, finding)):
             self._whole("" if number else "log", place)
         self._whole("hint", f"lab hint {report.exercise}")
