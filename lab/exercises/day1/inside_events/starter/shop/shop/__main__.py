@@ -1,0 +1,1 @@
+../../../../monolith_crud/starter/shop/shop/__main__.py

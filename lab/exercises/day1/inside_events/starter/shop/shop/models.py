@@ -1,0 +1,1 @@
+../../../../monolith_crud/solution/shop/shop/models.py
