@@ -44,6 +44,7 @@ KNOWN: dict[str, tuple[int, Next]] = {
     ),
     "NotStarted": (exits.USAGE, lambda one: f"lab start {one.exercise.number}"),
     "NoneStarted": (exits.USAGE, lambda one: f"lab start {one.first.number}"),
+    "NoBranch": (exits.USAGE, lambda one: str(one.command)),
     "Incomplete": (exits.USAGE, lambda one: tr("lab start {number} adds what is missing", number=one.exercise.number)),
     "NothingProved": (exits.USAGE, _always("lab status")),
     "NoWorkspaces": (exits.USAGE, _always("lab cohort check --help")),

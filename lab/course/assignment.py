@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.course.exercise import DATABASE, Command, Exercise, LearnerService
-from lab.grading.model import Assignment, Build
+from lab.grading.model import Assignment, Branch, Build
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
 from lab.system.model import CLIENT, Engine, Link, Service, System
@@ -64,7 +64,7 @@ def run_by(command: Command, exercise: Exercise, folder: Path) -> dict[str, Sour
     }
 
 
-def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment:
+def assignment(exercise: Exercise, programs: Mapping[str, Source], branch: Branch | None = None) -> Assignment:
     """The grader's input. `programs` must have a Source for every service of the exercise."""
     return Assignment(
         id=exercise.id,
@@ -79,6 +79,7 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source]) -> Assignment
         not_proved=exercise.not_proved,
         figures=exercise.figures,
         budget=exercise.budget,
+        branch=branch,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.course import records
 from lab.course.assignment import assignment
 from lab.course.best import with_best
+from lab.course.branches import standing
 from lab.course.exercise import Exercise
 from lab.course.grading import Task
 from lab.course.side_by_side import SideBySide
@@ -65,33 +66,34 @@ def attempt(
 
     `rebuilt` is told where a progress file that could not be read was put.
 
-    Raises NotStarted, Incomplete, NotGraded, NewerProgress, OSError.
+    Raises NotStarted, Incomplete, NoBranch, NotInstalled, NotGraded, NewerProgress, OSError.
     """
-    programs = here.programs(exercise)
-    code = records.fingerprint(programs)
-    folder = records.new(here.own, exercise.id)
-    records.keep_code(here.own, code, programs)
-    task = Task(
-        assignment=assignment(exercise, programs),
-        seed=how.seed,
-        records=str(folder),
-        tiers=dict(how.tiers),
-        first=tuple(how.first),
-        only=tuple(how.only),
-        stop_at_first=how.stop_at_first,
-        chosen=how.chosen,
-    )
 
     def told(stage: Stage) -> None:
         tell(stage)
         if stage.kind == "end":
             import lab.course.progress  # noqa: F401 - it takes a while to load, as the run's end does
 
-    report = with_best(grading.grade(task, told).report, here.own)
-    if how.shrink:
-        from lab.course.fewest import with_fewest
+    with standing(here, exercise) as (there, branch):
+        programs = there.programs(exercise)
+        code = records.fingerprint(programs)
+        folder = records.new(here.own, exercise.id)
+        records.keep_code(here.own, code, programs)
+        task = Task(
+            assignment=assignment(exercise, programs, branch),
+            seed=how.seed,
+            records=str(folder),
+            tiers=dict(how.tiers),
+            first=tuple(how.first),
+            only=tuple(how.only),
+            stop_at_first=how.stop_at_first,
+            chosen=how.chosen,
+        )
+        report = with_best(grading.grade(task, told).report, here.own)
+        if how.shrink:
+            from lab.course.fewest import with_fewest
 
-        report = with_fewest(task, report, tell)
+            report = with_fewest(task, report, tell)
     kept = records.Attempt(code=code, whole=not how.only and how.chosen == Chosen())
     records.keep(folder, report, kept)
 

@@ -13,14 +13,16 @@ from pathlib import Path
 
 from lab.course import labtoml, records
 from lab.course.assignment import assignment
+from lab.course.branches import NoBranch, asking, place, standing
 from lab.course.exercise import Exercise
 from lab.course.grading import Grading, NotGraded, Task
 from lab.course.labtoml import InvalidLabToml
 from lab.course.trials import LIMIT
 from lab.course.workspace import OWN, Incomplete, NotStarted, Workspace
+from lab.grading.instruments.git import Repository
 from lab.grading.model import Report
 from lab.locale import tr
-from lab.system.refusal import Refusal
+from lab.system.refusal import NotInstalled, Refusal
 
 DEEP = 2
 """Folders below the given one in which a workspace is looked for: `DIR/ali/` and `DIR/ali/week/`."""
@@ -121,14 +123,15 @@ def _row(
     row = Row(learner=learner, exercise=exercise.id, attempts=attempts)
     try:
         with tempfile.TemporaryDirectory(prefix="lab-cohort-") as scratch:
-            here = _copied(folder, Path(scratch).resolve() / "workspace", exercise)
-            task = Task(
-                assignment=assignment(exercise, here.programs(exercise)),
-                seed=seed,
-                records=str(Path(scratch) / "records"),
-                tiers=dict(tiers),
-            )
-            with Grading() as grading:
+            copy = Path(scratch).resolve() / "workspace"
+            here = _cloned(folder, copy) if exercise.branch else _copied(folder, copy, exercise)
+            with standing(here, exercise) as (there, branch), Grading() as grading:
+                task = Task(
+                    assignment=assignment(exercise, there.programs(exercise), branch),
+                    seed=seed,
+                    records=str(Path(scratch) / "records"),
+                    tiers=dict(tiers),
+                )
                 overdue = threading.Timer(LIMIT, grading.interrupt)
                 overdue.start()
                 live.add(grading)
@@ -141,10 +144,22 @@ def _row(
                     live.discard(grading)
     except NotStarted:
         return row
-    except (Incomplete, InvalidLabToml, NotGraded) as problem:
+    except (Incomplete, InvalidLabToml, NoBranch, NotGraded, NotInstalled) as problem:
         return replace(row, why=problem.what)
     except OSError as problem:
         return replace(row, why=f"{problem.filename or folder}: {problem.strerror or problem}")
+
+
+def _cloned(folder: Path, copy: Path) -> Workspace:
+    """The workspace with all of its branches in a clone, in which branches are checked out. Raises NoBranch,
+    NotInstalled, InvalidLabToml."""
+    at = place(Workspace(folder, labtoml.read(folder / labtoml.NAME)))
+    with asking():
+        at.repository.said("clone", "--quiet", "--shared", "--no-checkout", at.repository.folder, copy)
+        clone = Repository(copy)
+        clone.said("fetch", "--quiet", "--update-head-ok", "origin", "+refs/heads/*:refs/heads/*")
+    (copy / at.inside).mkdir(parents=True, exist_ok=True)
+    return Workspace(copy / at.inside, at.workspace.toml)
 
 
 def _copied(folder: Path, copy: Path, exercise: Exercise) -> Workspace:

@@ -97,6 +97,7 @@ class Exercise:
     """One graded task. `minutes` are the learner's, `budget` is seconds of a grading, `size` lines of our solution.
 
     `options` are by engine what stands at the end of its address (`?heartbeat=2`), in place of what its kind says.
+    With a `branch` what is committed on that git branch is graded, and not the files of the workspace.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Exercise:
     wrong: tuple[WrongService, ...] = ()
     right: tuple[RightService, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    branch: str = ""
 
     @property
     def day(self) -> str:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from lab.course.assignment import assignment
 from lab.course.exercise import Exercise
 from lab.course.grading import Done, NotGraded
-from lab.course.variants import Unusable, Variant, missing_tool, prepared, variants
+from lab.course.histories import committed
+from lab.course.variants import Unusable, Variant, missing_tool, variants
 from lab.grading.model import Assignment, Finding, Report, WrongService
 
 Grade = Callable[[Assignment, int, Sequence[str]], Done]
@@ -90,8 +91,8 @@ def trial(
     began = time.monotonic()
     report, holes = None, []
     try:
-        with prepared(exercise, variant) as programs:
-            done = grade(assignment(exercise, programs), seed, behaviours)
+        with committed(exercise, variant) as (programs, branch):
+            done = grade(assignment(exercise, programs, branch), seed, behaviours)
     except (Unusable, NotGraded) as problem:
         holes.append(str(problem))
     else:

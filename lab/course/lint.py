@@ -21,6 +21,8 @@ from lab.system.names import did_you_mean
 
 MARK = "behaviour"
 """The decorator that says which behaviour a check proves."""
+BORROWED = "borrowed"
+"""Makes a check of another exercise one of this: `check_x = borrowed("C2", other.check_x)`."""
 
 
 def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
@@ -51,15 +53,17 @@ def proved(source: str) -> dict[str, list[str]]:
             marks = [mark for mark in map(_marked, node.decorator_list) if mark]
             if marks or node.name.startswith("check_"):
                 found.setdefault(marks[0] if marks else "", []).append(node.name)
+        elif isinstance(node, ast.Assign) and (mark := _marked(node.value, BORROWED)):
+            found.setdefault(mark, []).append(ast.unparse(node.targets[0]))
     return found
 
 
-def _marked(decorator: ast.expr) -> str:
+def _marked(decorator: ast.expr, by: str = MARK) -> str:
     if not isinstance(decorator, ast.Call) or not decorator.args:
         return ""
     called, first = decorator.func, decorator.args[0]
     name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
-    return first.value if name == MARK and isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+    return first.value if name == by and isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
 
 
 def _briefs(exercise: Exercise) -> Iterator[str]:
@@ -144,8 +148,10 @@ def _checks(exercise: Exercise) -> Iterator[str]:
 def _contract(exercise: Exercise) -> Iterator[str]:
     try:
         briefs = {language: texts.written(exercise.folder, "brief", language) for language in LANGUAGES}
-        source = exercise.checks.read_text(encoding="utf-8")
-        found = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+        sources = [path.read_text(encoding="utf-8") for path in exercise.folder.glob("*.py")]
+        found = {
+            node.value for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
+        }
     except (OSError, SyntaxError, UnicodeDecodeError):
         return  # reported already
     yield from contract.gaps(exercise, briefs, frozenset(word for word in found if isinstance(word, str)))

@@ -23,8 +23,8 @@ CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 KINDS = ("build",)
 
 TOP = (
-    "format", "id", "kind", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs", "title",
-    "not_proved", "options", "services", "run", "contract", "figures", "behaviours",
+    "format", "id", "kind", "branch", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs",
+    "title", "not_proved", "options", "services", "run", "contract", "figures", "behaviours",
 )  # fmt: skip
 SERVICE = ("links", "replicas", "carries", "env")
 RUN = ("build", "run")
@@ -33,6 +33,9 @@ FIGURE = ("name", "better", "ours", "unit", "against", *LANGUAGES)
 REPLY = ("status", "code", "body", *LANGUAGES)
 BEHAVIOUR = ("id", "gold", "needs", "run", "en", "uz", "why")
 WRONG = ("fails", "codes", "seen_in", "title", "text")
+HISTORY = "history.toml"
+"""In a wrong service's folder: how the branch came to be (`lab.course.histories`)."""
+BRANCH = re.compile(r"[a-z0-9]+([-/][a-z0-9]+)*")
 RIGHT_FILE = "right.toml"
 RIGHT = ("language", "build", "run", "packages")
 
@@ -86,6 +89,9 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         reader.problem("", f"the folder's name {folder.name!r} is no Python identifier")
     if (kind := reader.need("", data, "kind", str)) not in KINDS:
         reader.problem("kind", f'"{kind}" is none of {", ".join(KINDS)}')
+    branch = reader.get("", data, "branch", str, "")
+    if branch and not BRANCH.fullmatch(branch):
+        reader.problem("branch", f'"{branch}" is not like mini/event-flow')
     engines, stubs = reader.words("", data, "engines"), reader.words("", data, "stubs")
     for engine in engines:
         if engine not in known_engines():
@@ -111,6 +117,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         options=_options(reader, data, engines),
         contract=_contract(reader, data),
         figures=_figures(reader, data),
+        branch=branch,
     )
 
 
@@ -310,7 +317,7 @@ def _wrong_services(folder: Path, exercise: Exercise) -> tuple[tuple[WrongServic
             continue
         found.append(_wrong(reader, path, table, exercise))
         problems += [f"wrong/{path.name}/wrong.toml: {problem}" for problem in reader.problems]
-        if not (path / "change.patch").is_file():
+        if not (path / "change.patch").is_file() and not (path / HISTORY).is_file():
             problems.append(f"wrong/{path.name}/change.patch: missing")
     return tuple(found), problems
 

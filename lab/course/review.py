@@ -33,7 +33,11 @@ class Card:
     @property
     def patch(self) -> str:
         """What a service does in which it is to be seen, as a change of a correct one. Raises OSError."""
-        return (self.exercise.folder / "wrong" / self.wrong.name / "change.patch").read_text(encoding="utf-8")
+        return _patch(self.exercise, self.wrong).read_text(encoding="utf-8")
+
+
+def _patch(exercise: Exercise, wrong: WrongService) -> Path:
+    return exercise.folder / "wrong" / wrong.name / "change.patch"
 
 
 def cards(own: Path, known: Sequence[Exercise], progress: Progress) -> list[Card]:
@@ -50,7 +54,7 @@ def cards(own: Path, known: Sequence[Exercise], progress: Progress) -> list[Card
     for (ident, name), day in had.items():
         exercise = by_id.get(ident)
         wrong = next((one for one in exercise.wrong if one.name == name), None) if exercise else None
-        if exercise and wrong:
+        if exercise and wrong and _patch(exercise, wrong).exists():  # what is wrong may be the history of a branch
             at, good = answered.get((ident, name), (day, 0))
             due = at + timedelta(days=DAYS[min(good, len(DAYS) - 1)])
             found.append(Card(exercise=exercise, wrong=wrong, due=due))

@@ -105,7 +105,12 @@ def prepared(exercise: Exercise, variant: Variant) -> Iterator[dict[str, Source]
     with tempfile.TemporaryDirectory(prefix="lab-exercise-") as scratch:
         copy = Path(scratch).resolve() / "services"
         lay_out(exercise, variant, copy)
-        yield run_by(_command(exercise, variant), exercise, copy)
+        yield sources(exercise, variant, copy)
+
+
+def sources(exercise: Exercise, variant: Variant, folder: Path) -> dict[str, Source]:
+    """The variant's services where `lay_out` has put them."""
+    return run_by(_command(exercise, variant), exercise, folder)
 
 
 def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
@@ -114,8 +119,8 @@ def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
     for layer in variant.layers:
         if stored(exercise, layer):
             _lay(exercise.folder / layer.name, folder)
-    if variant.kind == "wrong":
-        _apply(exercise.folder / "wrong" / variant.which / "change.patch", folder)
+    if variant.kind == "wrong" and (patch := exercise.folder / "wrong" / variant.which / "change.patch").exists():
+        _apply(patch, folder)
 
 
 def removed(layer: Path) -> list[str]:

@@ -162,17 +162,28 @@ class Workspace:
         )
         return next(found, self.toml.language)
 
-    def started(self, exercises: Sequence[Exercise]) -> tuple[list[Exercise], list[Exercise]]:
-        """Of several those that are started here, and the others. Raises NoneStarted if there is none of the former,
-        NotStarted if only one was named, Incomplete."""
+    def started(
+        self, exercises: Sequence[Exercise], elsewhere: Callable[[Exercise], bool] = lambda _: False
+    ) -> tuple[list[Exercise], list[Exercise]]:
+        """Of several those that are started, and the others. Raises NoneStarted if there is none of the former,
+        NotStarted if only one was named, Incomplete.
+
+        What is graded from a branch is looked at there; `elsewhere` says whether it has one.
+        """
         if len(exercises) == 1:
-            self.programs(exercises[0])
+            if not exercises[0].branch:
+                self.programs(exercises[0])
             return list(exercises), []
-        begun = [exercise for exercise in exercises if self.toml.services.get(exercise.id)]
+        begun = [
+            exercise
+            for exercise in exercises
+            if (elsewhere(exercise) if exercise.branch else self.toml.services.get(exercise.id))
+        ]
         if not begun:
             raise NoneStarted(exercises)
         for exercise in begun:
-            self.programs(exercise)
+            if not exercise.branch:
+                self.programs(exercise)
         return begun, [exercise for exercise in exercises if exercise not in begun]
 
     def here(self, cwd: Path, known: Iterable[Exercise]) -> Exercise | None:

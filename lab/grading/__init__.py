@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.grading.checking.expect import (
     behaviour,
+    borrowed,
     cannot_tell,
     eventually,
     expect,
@@ -51,6 +52,7 @@ __all__ = [
     "Stub",
     "answer",
     "behaviour",
+    "borrowed",
     "cannot_tell",
     "cut",
     "delay",

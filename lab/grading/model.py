@@ -121,11 +121,27 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """The git branch that is graded: `commit` is its tip, `repository` the repository's folder.
+
+    `main` is the branch that it went off from, `inside` the workspace's folder in the repository, empty for its top;
+    `folders` are those of the services, from the repository's top.
+    """
+
+    name: str
+    commit: str
+    main: str
+    repository: str
+    inside: str = ""
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """One exercise with somebody's services in it, ready to be graded.
 
     `learners` are the services of `system` under test, `stubs` those that the grader itself plays. `budget` is in
-    seconds.
+    seconds. `branch` is where the programs were committed, if the exercise is graded from a branch.
     """
 
     id: str
@@ -140,6 +156,7 @@ class Assignment:
     not_proved: Text = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()
     budget: float = 20.0
+    branch: Branch | None = None
 
     def process(self, name: str) -> str:
         """The process that a check means by a name: of a service with replicas its first instance."""

@@ -13,7 +13,7 @@ from lab.cli.exercise.files import must_be_writable
 from lab.cli.exercise.grading_line import GradingLine
 from lab.cli.options import Engines, Json
 from lab.cli.output import out, paint, say
-from lab.locale import language, tr
+from lab.locale import language, tr, trn
 
 if TYPE_CHECKING:
     from lab.course.exercise import Exercise
@@ -96,6 +96,7 @@ def check(
     reports: list[Report] = []
     with GradingLine() as line:
         for exercise in exercises:
+            _what_is_committed(here, exercise)
             first = seed if seed is not None else attempt.any_seed()
             done: list[Report] = []
             for number in range(runs):
@@ -157,17 +158,39 @@ def _begun(here: Workspace, what: str | None) -> list[Exercise]:
     """The exercises that are meant; of several only those that the learner has begun. Raises NotStarted, NoneStarted,
     Incomplete."""
     from lab.cli.exercise import learner
-    from lab.course import catalog
+    from lab.course import branches, catalog
 
     if what is None:
         exercise = learner.chosen(here, None)
         say(f"{exercise.id} {exercise.title[language()]}")
         return [exercise]
     meant = catalog.several(what)
-    begun, waiting = here.started(meant)
+    begun, waiting = here.started(meant, lambda one: branches.on_branch(here, one))
     if waiting:
         say(tr("not started: {waiting}", waiting=", ".join(exercise.number for exercise in waiting)))
     return begun
+
+
+def _what_is_committed(here: Workspace, exercise: Exercise) -> None:
+    """Of an exercise on a branch, say which commit is graded, and which changes are not in it."""
+    if not exercise.branch:
+        return
+    from lab.course import branches
+
+    tip, changed = branches.uncommitted(here, exercise)
+    say(tr("{id}: what is committed on {branch} is graded, at {tip}", id=exercise.id, branch=exercise.branch, tip=tip))
+    if changed:
+        say(
+            paint(
+                trn(
+                    "  {count} file has changes that are not committed, so they are not graded: {file}",
+                    "  {count} files have changes that are not committed, so they are not graded: {file} …",
+                    len(changed),
+                    file=changed[0],
+                ),
+                "warn",
+            )
+        )
 
 
 def _show(report: Report, done: Sequence[Report], language: str, *, last: bool) -> None:

@@ -28,11 +28,12 @@ def hint(
     It is on the first behaviour that failed. There are three on each: a question, where to look, nearly the code.
     """
     from lab.cli.exercise import learner
-    from lab.course import hints
+    from lab.course import branches, hints
 
     here = learner.workspace()
     asked = learner.chosen(here, exercise, graded=True)
-    here.programs(asked)  # an exercise that is not started gets no hint: it would be spent on nothing
+    if not (asked.branch and branches.on_branch(here, asked)):
+        here.programs(asked)  # an exercise that is not started gets no hint: it would be spent on nothing
     with learner.progress(here) as so_far:
         opened = hints.open_one(asked, language(), so_far, step, about, here.tongue(asked))
     number, count, on = opened.number, opened.count, ", ".join(opened.behaviours)

@@ -24,12 +24,18 @@ Language = Annotated[
 def start(exercise: ExerciseName, language: Language = "") -> None:
     """Start an exercise: its brief and its starter code, in your workspace.
 
-    Where it continues an earlier exercise, it takes your service from there. Existing files stay as they are.
+    Where it continues an earlier exercise, it takes your service from there. Existing files stay as they are. An
+    exercise that is graded from a git branch is put on that branch, which is made from main.
     """
     from lab.cli.exercise import learner
-    from lab.course import catalog, workspace
+    from lab.course import branches, catalog, workspace
 
     here, begun = learner.workspace(), catalog.named(exercise)
+    if begun.branch:
+        here, how = branches.begin(here, begun)
+        if how:
+            made = tr("you are on the new branch {branch}, made from main", branch=begun.branch)
+            out(made if how == "made" else tr("you are on the branch {branch} again", branch=begun.branch))
     done = workspace.start(here, begun, language)
     if not done.made:
         out(tr("{id} is already in {folder}; nothing was changed.", id=begun.id, folder=shown(here, begun)))
@@ -63,6 +69,11 @@ def tell(here: Workspace, begun: Exercise, done: Done) -> None:
     if missing := [need for need in begun.needs if not here.toml.services.get(need)]:
         out(paint(tr("worth doing before: {missing}", missing=", ".join(missing)), "warn"))
     out(tr("\n  read {folder}/README.md, then:", folder=shown(here, begun)))
+    if begun.branch:
+        out(f'  git add -A && git commit -m "Start {begun.number}"')
+        out(tr("  lab check {number:<6} grade what is committed on {branch}", number=begun.number, branch=begun.branch))
+        out(tr("  lab try {number:<8} run it and send it requests yourself", number=begun.number))
+        return
     out(
         tr("  lab check {number:<6} grade it\n  lab watch {number:<6} grade it each time you save", number=begun.number)
     )

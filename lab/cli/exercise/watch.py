@@ -34,13 +34,19 @@ def watch(
     """
     from lab.cli.exercise import learner
     from lab.cli.refusals import failure
-    from lab.course import attempt
+    from lab.course import attempt, branches
     from lab.course.records import fingerprint
     from lab.course.saves import saves
     from lab.system.refusal import Refusal
 
     here = learner.workspace()
     watched = learner.chosen(here, exercise)
+    if watched.branch:
+        raise branches.NoBranch(
+            tr("{id} is graded from what is committed, not from what is saved", id=watched.id),
+            tr("lab try {number} runs your services as they are.", number=watched.number),
+            f'git add -A && git commit -m "…" && lab check {watched.number}',
+        )
     folders = [source.dir for source in here.programs(watched).values()]
     tiers = values.tiers(engine or [])
     failing: Sequence[str] = ()

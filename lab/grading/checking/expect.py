@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from lab.locale import tr
@@ -62,6 +63,17 @@ def behaviour(ident: str, *, start: bool = True) -> Callable[[Function], Functio
         return made
 
     return marked
+
+
+def borrowed(ident: str, check: Function) -> Function:
+    """A check of another exercise, which proves this behaviour here: `check_x = borrowed("C2", other.check_x)`."""
+
+    @wraps(check)
+    def here(*arguments: Any, **named: Any) -> None:
+        check(*arguments, **named)
+
+    (mark,) = here.__dict__.pop("pytestmark")
+    return behaviour(ident, start=mark.kwargs["start"])(here)  # type: ignore[return-value]
 
 
 def expect(

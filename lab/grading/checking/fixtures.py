@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lab.grading.instruments import Instrument
     from lab.grading.instruments.broker import Broker
     from lab.grading.instruments.chaos import Chaos
+    from lab.grading.instruments.git import History
     from lab.grading.instruments.metrics import Metrics
     from lab.grading.instruments.redis import Redis
 
@@ -367,6 +368,16 @@ def http(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Http]:
     client = Http(bench.urls, bench.assignment.learners[0], _rng(request, ":http"))
     yield client
     client.close()
+
+
+@pytest.fixture
+def history(request: pytest.FixtureRequest) -> History:
+    """What was committed on the branch that is graded. The system is not started for it."""
+    from lab.grading.instruments.git import History
+
+    branch = request.config.stash[BENCH].assignment.branch
+    assert branch, tr("the exercise names no branch")
+    return History(branch)
 
 
 @pytest.fixture

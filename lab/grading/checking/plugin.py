@@ -266,6 +266,7 @@ def run(grader: Grader, checks: Path) -> None:
     arguments = ["-c", "/dev/null", "--rootdir", str(checks.parent), "--noconftest", "-s", "--assert=plain"]
     arguments += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "--import-mode=importlib", "--strict-markers"]
     arguments += ["-p", "no:unraisableexception"]  # what becomes of a Ctrl-C in a finalizer is the command's matter
+    arguments += ["-o", f"pythonpath={checks.parent}"]  # files beside it that it shares with other exercises
     arguments += ["-o", f"python_files={checks.name}", "-o", "python_functions=check_*", str(checks)]
     with _alone():
         try:
@@ -279,9 +280,9 @@ def run(grader: Grader, checks: Path) -> None:
 
 
 def _forget(checks: Path) -> None:
-    """Forget the module: all exercises' checks have the same module name."""
+    """Forget the module and those beside it: all exercises' checks have the same module name."""
     for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) == str(checks):
+        if (file := getattr(module, "__file__", None)) and Path(file).parent == checks.parent:
             del sys.modules[name]
 
 

@@ -1,0 +1,1 @@
+../../../../../day4/cache_dies/right/node/catalog/origin.js

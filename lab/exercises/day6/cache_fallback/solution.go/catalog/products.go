@@ -1,0 +1,1 @@
+../../../../day4/stampede/solution.go/catalog/products.go

@@ -1,0 +1,1 @@
+../../../../../day4/stampede/solution/catalog/catalog/cache.py

@@ -1,0 +1,1 @@
+../../../../../day4/cache_aside/starter/catalog/catalog/__init__.py
