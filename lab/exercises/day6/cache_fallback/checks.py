@@ -33,7 +33,9 @@ AFTER = 20.0
 """Seconds after the kill in which hits have come back."""
 LATER = 5.0
 """Seconds after that in which they are counted."""
-ORIGIN_TAKES = 0.3
+ORIGIN_TAKES = 0.1
+CROWDED = 1.2
+"""Seconds of a read of the product that the crowd wants, so that all of the crowd is there before the first is over."""
 PATIENCE = 5.0
 CROWD = 60
 """Readers of one product in the moment in which Redis dies."""
@@ -174,6 +176,7 @@ def check_a_kill_under_load(
         load = Load(http, rows, rng, threads)
         load.go_on(BEFORE / 2)
         before = load.share_of_hits(stub, BEFORE / 2)
+        stub["origin"].will(delay(CROWDED), on=f"GET /rows/products/{rows[0]['id']}")
         system.kill("redis")
         for _ in range(CROWD):
             load.ask(rows[0])
