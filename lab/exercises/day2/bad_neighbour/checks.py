@@ -23,6 +23,7 @@ from lab.grading import (
     garbage,
     hang,
     hold,
+    measured,
     reset,
     sample_twice,
     status,
@@ -169,6 +170,7 @@ def check_reads_beside_a_broken_neighbour(
     before = burst(http, stub, new, paths)
     usual = slowest(before.creates + before.reads)[0].seconds
     limit = min(max(HALF, TIMES * usual), MOST * FAULT - MEASURED)
+    reads: list[float] = []
     for how in (*FAULTS, REFUSES):
 
         def measure(how: str = how) -> Burst:
@@ -178,6 +180,7 @@ def check_reads_beside_a_broken_neighbour(
         # A second look only at what was late: an answer that never came is not a matter of chance.
         seen = sample_twice(measure, lambda seen: seen.within(limit) or any(one.status is None for one in seen.creates))
         served(seen, how, order, limit)
+        reads += [answer.seconds for answer in seen.reads]
         expect(
             how in LOST or seen.most_asked <= attempts,
             tr(
@@ -190,6 +193,7 @@ def check_reads_beside_a_broken_neighbour(
             about=slowest(seen.creates),
         )
         answered(seen, how, limit + MEASURED)
+    measured("p95", sorted(reads)[int(0.95 * len(reads))])
 
 
 def burst(http: Http, stub: Mapping[str, Stub], new: New, paths: Sequence[str]) -> Burst:

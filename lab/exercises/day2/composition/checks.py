@@ -26,6 +26,7 @@ from lab.grading import (
     expect,
     garbage,
     hang,
+    measured,
     reset,
     status,
     stays,
@@ -188,6 +189,7 @@ def check_a_page_of_many_users(http: Http, stub: Mapping[str, Stub], new: New, r
     path = f"/orders?expand=user&limit={PAGE}"
     first = in_health(http, stub, path)
     calls(stub, MOST, first, "n-plus-one")
+    measured("calls", stub["users"].count())
     names(first, people, "wrong-user")
     cursor = first.json.get("next_cursor")
     expect(
@@ -396,8 +398,10 @@ def check_a_user_has_another_name(http: Http, stub: Mapping[str, Stub], new: New
     people[back], people[renamed] = "Nargiza Aliyeva", "Kamola Sobirova"
     for user in (back, renamed):
         known(stub, user, people[user] or "")
+    changed = time.monotonic()
     when = tr("{renamed} has another name, and {back} is back", renamed=renamed, back=back)
     soon(http, stub, path, people, when, "cached-for-ever", ttl)
+    measured("age", time.monotonic() - changed)
 
 
 def soon(

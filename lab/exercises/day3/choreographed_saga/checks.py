@@ -14,6 +14,7 @@ from lab.grading import (
     expect,
     hold,
     lost,
+    measured,
     never,
     status,
     stays,
@@ -56,7 +57,9 @@ def check_approved_is_confirmed(http, broker, stub, new):
         stays(lambda: state(show(http, order)) == "pending", 0.4)
         shows(http, order, "pending", code="confirmed-before-paid")
         charging.release()
+        paid_at = time.monotonic()
         ended(http, order, "confirmed")
+        measured("seconds", time.monotonic() - paid_at)
         paid(stub, order)
         mailed(stub, order, "confirmed")
         eventually(
@@ -69,6 +72,7 @@ def check_approved_is_confirmed(http, broker, stub, new):
         settle(http, broker, stub, new)
         expect_mails(stub, [order], "mailed-otherwise")
         expect_one_thread(heard, stub, [order])
+        measured("messages", len(kinds(heard, order)))
 
 
 @behaviour("C2")

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lab.grading import Answer, Http, behaviour, eventually, expect, never, stays, tr, trn, warn, within
+from lab.grading import Answer, Http, behaviour, eventually, expect, measured, never, stays, tr, trn, warn, within
 
 CREATED = "order.created"
 CANCELLED = "order.cancelled"
@@ -36,6 +36,9 @@ ENDLESS = (
 def check_what_happens_is_announced(http, broker, new):
     with broker.listen() as heard:
         order = placed(http, new)
+        within(5.0, lambda: told(heard, order))
+        if told(heard, order):
+            measured("delay", 1000 * max(0.0, first(heard, order, CREATED).at - order.began - order.seconds))
         shows(http, order, "pending")
         answer = cancelled(http, order)
         shows(http, order, "cancelled")

@@ -22,6 +22,7 @@ from lab.grading import (
     garbage,
     hang,
     hold,
+    measured,
     reset,
     sample_twice,
     status,
@@ -100,7 +101,7 @@ def gone(system: SystemUnderTest) -> Iterator[None]:
         system.start("redis")
 
 
-def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> None:
+def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> list[Answer]:
     """Ten reads, five at a time: each one right and in time."""
 
     def measure() -> list[Answer]:
@@ -134,6 +135,7 @@ def read_through(http: Http, rows: list[dict[str, Any]], what: str) -> None:
         code="slow-fallback",
         about=[slowest],
     )
+    return answers
 
 
 def in_time(answers: list[Answer]) -> bool:
@@ -177,6 +179,7 @@ def assortment(
 def check_reads_over_a_broken_link(
     http: Http, stub: Mapping[str, Stub], redis: Redis, faults: FaultBox, new: New, rng: random.Random
 ) -> None:
+    seconds: list[float] = []
     for what, fault in {
         tr("refuses connections"): "refuse",
         tr("resets every connection"): "reset",
@@ -187,7 +190,8 @@ def check_reads_over_a_broken_link(
     }.items():
         rows = assortment(http, stub, redis, new, rng)
         with faults.on(LINK, fault):
-            read_through(http, rows, what)
+            seconds += [answer.seconds for answer in read_through(http, rows, what)]
+    measured("p95", sorted(seconds)[int(0.95 * len(seconds))])
 
 
 @behaviour("C1")
@@ -415,6 +419,7 @@ def check_hits_come_back(
         tr("was frozen"): (0.0, lambda: frozen(system)),
     }
     seen: list[tuple[str, dict[str, Any]]] = []
+    slowest = 0.0
 
     def hit(row: Mapping[str, Any]) -> bool:
         before = stub["origin"].count(READS)
@@ -430,6 +435,7 @@ def check_hits_come_back(
                     break
                 time.sleep(PAUSE)
         seen.append((what, row))
+        ended = time.monotonic()
         for earlier, known in seen:  # and again, those of the outages before
             eventually(
                 partial(hit, known),
@@ -443,12 +449,14 @@ def check_hits_come_back(
                 got=lambda: tr("every GET goes to the origin"),
                 about=[str(known["id"])],
             )
+        slowest = max(slowest, time.monotonic() - ended)
         expect(
             system.pid("catalog") == pid and pid is not None,
             tr("the same process as before, {pid}", pid=pid),
             got=tr("process {pid}", pid=system.pid("catalog")),
             code="restarted",
         )
+    measured("back", slowest)
 
 
 @behaviour("C5", start=False)

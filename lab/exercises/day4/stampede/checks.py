@@ -27,6 +27,7 @@ from lab.grading import (
     expect,
     hang,
     hold,
+    measured,
     reset,
     sample_twice,
     status,
@@ -255,6 +256,8 @@ def check_each_expiry_is_one_load(
         code="stampede-at-expiry",
         about=[hot["id"]],
     )
+    measured("loads", asked)
+    measured("age", max((answer.began - changed for answer in answers if is_of(answer, hot)), default=0.0))
     late = [answer for answer in answers if answer.began > changed + oldest]
     alone = [http[name].get(path(unread)) for name in INSTANCES if within(oldest, lambda: time_is(changed + oldest))]
     for row, shown in ((fresh, late), (unread, alone)):

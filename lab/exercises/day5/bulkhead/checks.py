@@ -20,6 +20,7 @@ from lab.grading import (
     garbage,
     hang,
     hold,
+    measured,
     reset,
     sample_twice,
     status,
@@ -195,6 +196,8 @@ def check_a_flood_passes(system, http, stub, new):
         else:
             _expect_is_busy(answer, tr("100 requests at the same time: who is not served is told so"))
     served = sum(answer.status == 200 for answer in answers)
+    measured("served", served)
+    measured("longest", max((answer.seconds for answer in answers if answer.status == 200), default=0.0))
     expect(
         served >= NARROW,
         tr("100 requests at the same time, MAX_INFLIGHT=6: at least 6 of them are answered 200"),

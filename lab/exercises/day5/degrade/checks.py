@@ -21,6 +21,7 @@ from lab.grading import (
     garbage,
     hang,
     hold,
+    measured,
     reset,
     sample_twice,
     status,
@@ -96,6 +97,7 @@ def check_slow_parts_are_missing(http, stub, new):
             for page, (broken, _) in zip(pages, plans, strict=True)
         ]
     )
+    measured("longest", max(poor.seconds for poor in poor_ones))
     for page, (broken, words), poor in zip(pages, plans, poor_ones, strict=True):
         if len(broken) > 1:
             _expect_in_one_timeout(poor, tr("reco and orders hang"))  # whether there is a page then is C3's to say

@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import mean, median
 from typing import NamedTuple
 
-from lab.grading import Answer, behaviour, cut, drip, expect, hang, reset, sample_twice, status, tr, trn, warn
+from lab.grading import Answer, behaviour, cut, drip, expect, hang, measured, reset, sample_twice, status, tr, trn, warn
 
 QUICK = {"RETRY_BASE_MS": 20}
 """Where pauses are not the subject."""
@@ -383,6 +383,7 @@ def check_retries_have_a_budget(system, http, stub, new):
     stub["users"].will(status(503))
     ask(40, ())
     calls = stub["users"].count()
+    measured("calls", calls)
     expect(
         calls <= 58,
         tr("users is down, RETRY_BUDGET={budget}: 40 requests cost at most 58 calls", budget=BUDGET),
@@ -399,6 +400,7 @@ def check_retries_have_a_budget(system, http, stub, new):
     )
     answers = ask(20, range(20))
     good = sum(answer.status == 200 for answer in answers)
+    measured("saved", good)
     expect(
         good <= BUDGET - 2,
         tr(
