@@ -92,6 +92,7 @@ COMMANDS = {
     ),
     "check": Entry(BUILDING, "exercise.check:check", "Grade your services: what holds, what does not, and why."),
     "watch": Entry(BUILDING, "exercise.watch:watch", "Grade your services each time you save. Ctrl-C ends it."),
+    "attack": Entry(BUILDING, "exercise.attack:attack", "Break a service that has a flaw with the fewest faults."),
     "hint": Entry(BUILDING, "exercise.hint:hint", "Open the next hint."),
     "explain": Entry(BUILDING, "exercise.explain:explain", "Explain a misconception that lab check recognised."),
     "solution": Entry(BUILDING, "exercise.solution:solution", "Show our solution as a diff against yours."),

@@ -140,6 +140,16 @@ def exercises(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def attackable(_: typer.Context) -> Iterable[tuple[str, str]]:
+    """The exercises that have a service to attack."""
+    from lab.course import catalog
+    from lab.course.attack import has_one
+    from lab.locale import language
+
+    return ((one.id, one.title[language()]) for one in catalog.exercises() if has_one(one))
+
+
+@_quietly
 def gradable(_: typer.Context) -> Iterable[tuple[str, str]]:
     """Exercises, their days, and all of them."""
     from lab.course.titles import titles

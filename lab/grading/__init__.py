@@ -17,6 +17,7 @@ from lab.grading.checking.expect import (
     never,
     sample_twice,
     stays,
+    suffered,
     warn,
     within,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "sample_twice",
     "status",
     "stays",
+    "suffered",
     "tr",
     "trn",
     "warn",

@@ -82,6 +82,10 @@ class Figure:
     against: str = ""
 
 
+DAMAGE = "damage"
+"""The figure of an attack: percent of what customers asked for that was spoilt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A figure of one grading. `best` is the best of the learner's passes, this one included; None before the first."""

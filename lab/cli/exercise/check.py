@@ -27,6 +27,7 @@ EXAMPLES = (
     "lab check day3 -x",
     "lab check 2.2 --my-tests",
     "lab check day3.9 --seed 81 --faults 2,5",
+    "lab check 5.3 --my-attack",
     "lab check all --junit report.xml --html report.html",
 )
 
@@ -73,6 +74,9 @@ def check(
     tests: Annotated[
         bool, typer.Option("--my-tests", help="Grade your tests instead: which wrong services do they notice?")
     ] = False,
+    attacked: Annotated[
+        bool, typer.Option("--my-attack", help="Play your best attack of lab attack against your own service.")
+    ] = False,
     as_json: Json = False,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the reports as JUnit XML.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the reports as a page of their own.")] = None,
@@ -87,6 +91,8 @@ def check(
     here = learner.workspace()
     if tests:
         raise typer.Exit(_tests(here, what, engine or [], as_json=as_json))
+    if attacked:
+        raise typer.Exit(_attacked(here, what, seed, as_json=as_json))
     exercises = _begun(here, what)
     for file in (junit, html):
         must_be_writable(file)
@@ -145,6 +151,13 @@ def _tests(here: Workspace, what: str | None, engine: list[str], *, as_json: boo
     from lab.cli.exercise.my_tests import check_tests
 
     return check_tests(here, learner.chosen(here, what), values.tiers(engine), as_json=as_json)
+
+
+def _attacked(here: Workspace, what: str | None, seed: int | None, *, as_json: bool) -> int:
+    from lab.cli.exercise import learner
+    from lab.cli.exercise.attack import check_withstands
+
+    return check_withstands(here, learner.chosen(here, what), seed, as_json=as_json)
 
 
 def exit_code(reports: Sequence[Report]) -> int:

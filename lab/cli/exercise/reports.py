@@ -33,6 +33,15 @@ def show(report: Report, language: str = "en", *, failures_last: bool = False) -
     out(text.rstrip())
 
 
+def show_evidence(report: Report, language: str = "en") -> None:
+    """Print what its first finding saw."""
+    from lab.grading.report.terminal import evidence
+
+    finding = report.findings[0]
+    text = evidence(report, finding, language=language, width=width(), colour=coloured(), unicode=speaks_unicode())
+    out(text.rstrip())
+
+
 def show_stability(reports: Sequence[Report], language: str = "en") -> None:
     """Print the summary of several gradings of the same services."""
     from lab.grading.report.terminal import stability

@@ -6,10 +6,11 @@ A check raises nothing else. Any other exception is the lab's own fault and is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from lab.grading.model import DAMAGE
 from lab.locale import tr
 
 if TYPE_CHECKING:
@@ -97,6 +98,13 @@ def warn(text: str) -> None:
 def measured(figure: str, value: float) -> None:
     """Report the value of a figure of the exercise; it decides nothing. The last value of a grading counts."""
     Attention.measured(figure, float(value))
+
+
+def suffered(spoilt: Sequence[About], of: int, expected: str) -> None:
+    """Under an attack so many of what customers asked for were spoilt: its figure is the damage, in percent."""
+    measured(DAMAGE, 100 * len(spoilt) / of)
+    got = tr("{count} of {of} were spoilt, such as {one}", count=len(spoilt), of=of, one=spoilt[0] if spoilt else "")
+    expect(not spoilt, expected, got=got, code="harmed", about=spoilt[:1])
 
 
 def eventually(

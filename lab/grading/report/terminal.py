@@ -57,6 +57,21 @@ def render(
     return sheet.text()
 
 
+def evidence(
+    report: Report,
+    finding: Finding,
+    *,
+    language: str = "en",
+    width: int = 80,
+    colour: bool = False,
+    unicode: bool = True,
+) -> str:
+    """One failing behaviour with its story, without what to type next."""
+    sheet = ColouredText(width=width, colour=colour, unicode=unicode)
+    _Page(report, language, sheet).what_came(finding)
+    return sheet.text()
+
+
 def stability(
     reports: Sequence[Report], *, language: str = "en", width: int = 80, colour: bool = False, unicode: bool = True
 ) -> str:
@@ -147,9 +162,7 @@ class _Page:
             hang=cell_len(f"{report.exercise} {finding.behaviour}") + 2,
             tail=self._verdict(finding),
         )
-        self._told("expected", finding.expected)
-        self._told("got", finding.got, "bad")
-        self._story(finding.story)
+        self.what_came(finding)
         self._told("why", said(finding.why, language))
         for number, name in enumerate(finding.looks_like):
             title = said(report.misconceptions.get(name, {}), language)
@@ -174,6 +187,12 @@ class _Page:
         for number, place in enumerate(log_places(report, finding)):
             self._whole("" if number else "log", place)
         self._whole("hint", f"lab hint {report.exercise}")
+
+    def what_came(self, finding: Finding) -> None:
+        """What was expected, what came instead, and the story of it."""
+        self._told("expected", finding.expected)
+        self._told("got", finding.got, "bad")
+        self._story(finding.story)
 
     def _briefly(self, finding: Finding) -> None:
         """One line for a behaviour that passed, two for one that did not."""
