@@ -14,15 +14,11 @@ from tests.waiting import eventually
 FAULT = "at 100ms: freeze greeter for 300ms\n"
 
 
-def test_an_attack_is_begun_played_and_becomes_a_check(learner: Learner) -> None:
+def test_an_attack_is_begun_and_played(learner: Learner) -> None:
     learner.begin()
     listed = learner("attack")
     assert "9.1" in listed.stdout
     assert "lab attack 9.1" in listed.stdout
-
-    early = learner("check", "9.1", "--my-attack")
-    assert early.returncode == 2
-    assert "Next: lab attack 9.1" in early.stderr
 
     begun = learner("attack", "9.1")
     assert (begun.returncode, begun.stderr) == (1, "")
@@ -30,26 +26,37 @@ def test_an_attack_is_begun_played_and_becomes_a_check(learner: Learner) -> None
     file = learner.workspace / "attacks" / "day9.1.txt"
     file.write_text(file.read_text() + FAULT)
 
+    told = learner("attack", "9.1")
+    assert told.returncode == 0, told.stderr
+    assert FAULT.strip() in told.stdout
+    assert "the service with the flaw 100.0 %" in told.stdout  # it forgets every name, fault or not
+    assert "lab check 9.1 --my-attack" in told.stdout
+
+
+def test_the_best_attack_becomes_a_check_of_the_learners_own_service(learner: Learner) -> None:
+    learner.begin()
+    early = learner("check", "9.1", "--my-attack")
+    assert early.returncode == 2
+    assert "Next: lab attack 9.1" in early.stderr
+
+    learner("attack", "9.1")
+    (learner.workspace / "attacks" / "day9.1.txt").write_text(FAULT)
     played = learner("attack", "9.1", "--json")
     assert played.returncode == 0, played.stderr
     found = json.loads(played.stdout)
-    assert found["schedule"] == [FAULT.strip()]
-    assert found["spoilt"] == 100  # it forgets every name, fault or not
-    assert found["ours"] < 50
-    assert found["shows"] is True
-    assert found["score"] == round(found["damage"])
-
-    told = learner("attack", "9.1")
-    assert told.returncode == 0
-    assert "lab check 9.1 --my-attack" in told.stdout
-    assert "the service with the flaw 100.0 %" in told.stdout
+    assert (found["schedule"], found["spoilt"], found["shows"]) == ([FAULT.strip()], 100, True)
+    assert found["score"] == round(found["damage"]) == round(100 - found["ours"])
 
     withstood = learner("check", "9.1", "--my-attack")
     assert withstood.returncode == 1  # the starter greets nobody
     assert "It does not withstand your attack." in withstood.stdout
     assert "20 of 20 were spoilt" in withstood.stdout
-    assert FAULT.strip() in withstood.stdout
 
+
+def test_a_friends_service_is_attacked_where_it_is(learner: Learner) -> None:
+    learner.begin()
+    learner("attack", "9.1")
+    (learner.workspace / "attacks" / "day9.1.txt").write_text(FAULT)
     friend = learner("attack", "9.1", "--against", str(learner.workspace), "--json")
     assert json.loads(friend.stdout)["spoilt"] == 100
 
