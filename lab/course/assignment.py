@@ -11,7 +11,7 @@ from lab.course.exercise import DATABASE, Command, Exercise, LearnerService
 from lab.grading.model import Assignment, Branch, Build
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
-from lab.system.model import CLIENT, Engine, Link, Service, System
+from lab.system.model import CLIENT, HTTP, Engine, Link, Service, System
 from lab.system.refusal import Unknown
 
 ANY_PORT = "127.0.0.1:0"
@@ -86,7 +86,10 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source], branch: Branc
 def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
     """The topology in which the services are graded: every address that they get is a tap's."""
     services = [_service(service, programs[service.name]) for service in exercise.services]
-    stubs = [Service(name=name, address=ANY_PORT, role="stub", ready="tcp") for name in exercise.stubs]
+    stubs = [
+        Service(name=name, address=ANY_PORT, role="stub", ready="tcp", endpoints=(_spoken_with(name, exercise),))
+        for name in exercise.stubs
+    ]
     engines = [Engine(name=name, kind=name) for name in exercise.engines]
     if any(DATABASE in service.links for service in exercise.services):
         engines.append(Engine(name=DATABASE, kind="sql"))
@@ -99,6 +102,12 @@ def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
     )
 
 
+def _spoken_with(stub: str, exercise: Exercise) -> str:
+    """The endpoint of a stub: the one that the services are linked to."""
+    linked = (link.partition(":") for service in exercise.services for link in service.links)
+    return next((endpoint for target, _, endpoint in linked if target == stub and endpoint), HTTP)
+
+
 def _service(service: LearnerService, source: Source) -> Service:
     module, command = start(source)
     return Service(
@@ -107,6 +116,7 @@ def _service(service: LearnerService, source: Source) -> Service:
         command=command,
         dir=str(source.dir.absolute()),
         env=service.env,
+        endpoints=service.endpoints,
         ready="/readyz",
         restart="never",
         start="on-request",
@@ -135,7 +145,9 @@ def start(source: Source) -> tuple[str | None, tuple[str, ...]]:
 def links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
     """Those to the service and from it. Checks address each instance for itself, so clients have one to every one."""
     for instance in service.instances:
-        yield Link(source=CLIENT, target=instance, protocol="http", wait="no")
+        for endpoint in service.endpoints:
+            named = "" if endpoint == HTTP else endpoint
+            yield Link(source=CLIENT, target=instance, endpoint=named, protocol=endpoint, wait="no")
     for target in service.links:
         if target == DATABASE:
             yield Link(source=service.name, target=DATABASE, protocol="sql", wait="no")
@@ -144,4 +156,8 @@ def links(exercise: Exercise, service: LearnerService) -> Iterator[Link]:
             options = exercise.options.get(target, kind.options)
             yield Link(source=service.name, target=target, protocol=kind.protocols[0], wait="no", suffix=options)
         else:
-            yield Link(source=service.name, target=target, protocol="http", wait="no")
+            provider, _, endpoint = target.partition(":")
+            env = service.variables.get(target, "")
+            yield Link(
+                source=service.name, target=provider, endpoint=endpoint, protocol=endpoint or HTTP, env=env, wait="no"
+            )

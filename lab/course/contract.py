@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 
 from lab.course.assignment import links
 from lab.course.exercise import Exercise, Promise, Reply
+from lab.system.model import HTTP
 
 PLACE = re.compile(r"\{\{(contract|environment)(?: ([\w-]+))?\}\}")
 _PROBLEM = re.compile(r"\b([45]\d\d) `([a-z]+(?:_[a-z]+)+)`")
@@ -45,8 +46,9 @@ def environment(exercise: Exercise) -> dict[str, list[str]]:
     found = {}
     for service in exercise.services:
         addresses = [link.variable for link in links(exercise, service) if link.source == service.name]
+        ports = [variable for endpoint, variable in service.port_variables.items() if endpoint != HTTP]
         settings = [f"`{name}` ({value})" if value else f"`{name}`" for name, value in service.env.items()]
-        found[service.name] = [*(f"`{name}`" for name in addresses), *settings]
+        found[service.name] = [*(f"`{name}`" for name in (*ports, *addresses)), *settings]
     return found
 
 

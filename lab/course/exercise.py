@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.grading.model import Behaviour, Figure, Text, WrongService
 from lab.system.kinds import engine_kinds
-from lab.system.model import Service
+from lab.system.model import HTTP, Service
 from lab.system.refusal import Unknown
 
 DATABASE = "db"
@@ -56,20 +56,29 @@ class RightService:
 class LearnerService:
     """A service that the learner writes.
 
-    `links` are stubs, engines, `db` or other services of the exercise. `carries` is the exercise whose service of the
-    same name goes on here.
+    `links` are stubs, engines, `db` or other services of the exercise; `users:grpc` is one to another endpoint than
+    HTTP. `variables` are by link those that hold its address, where they are not the usual ones. `endpoints` are what
+    it listens on. `carries` is the exercise whose service of the same name goes on here.
     """
 
     name: str
     links: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    endpoints: tuple[str, ...] = (HTTP,)
     replicas: int = 1
     carries: str = ""
+    adds: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def instances(self) -> tuple[str, ...]:
         """The names of all its processes."""
         return Service(name=self.name, replicas=self.replicas if self.replicas > 1 else None).instances
+
+    @property
+    def port_variables(self) -> dict[str, str]:
+        """The variable in which it finds the port of each endpoint."""
+        return Service(name=self.name, endpoints=self.endpoints).port_variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

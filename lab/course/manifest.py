@@ -12,7 +12,7 @@ from lab.course.exercise import engines as known_engines
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, Figure, WrongService
 from lab.locale import LANGUAGES
-from lab.system.model import CLIENT
+from lab.system.model import CLIENT, HTTP
 from lab.system.tables import Reader, Table, Unreadable, parse
 from lab.system.validate import GIVEN, NAME, VARIABLE
 
@@ -21,12 +21,14 @@ FORMAT = 1
 ID = re.compile(r"day(\d+)\.(\d+)")
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 KINDS = ("build",)
+ENDPOINTS = ("grpc",)
+"""Those that a service may have beside HTTP; each is called like the protocol that it speaks."""
 
 TOP = (
     "format", "id", "kind", "branch", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs",
     "title", "not_proved", "options", "services", "run", "contract", "figures", "behaviours",
 )  # fmt: skip
-SERVICE = ("links", "replicas", "carries", "env")
+SERVICE = ("links", "variables", "endpoints", "replicas", "carries", "adds", "env")
 RUN = ("build", "run")
 PROMISE = ("part", "request", "answers")
 FIGURE = ("name", "better", "ours", "unit", "against", *LANGUAGES)
@@ -174,12 +176,25 @@ def _services(
 def _service(reader: Reader, place: str, name: str, table: Table, targets: set[str]) -> LearnerService:
     links = reader.words(place, table, "links")
     for link in links:
-        if link not in targets:
+        target, _, endpoint = link.partition(":")
+        if target not in targets:
             reader.problem(f"{place} links", f'"{link}" is no stub, engine or service of this exercise')
-        elif link == name:
+        elif target == name:
             reader.problem(f"{place} links", f'"{link}" is linked to itself')
+        elif endpoint and endpoint not in ENDPOINTS:
+            reader.problem(f"{place} links", f'"{link}" ends with none of {", ".join(ENDPOINTS)}')
     if len(set(links)) < len(links):
         reader.problem(f"{place} links", "a name stands there twice")
+    variables = reader.get(place, table, "variables", dict, {})
+    for link, variable in variables.items():
+        if link not in links:
+            reader.problem(f"{place} variables", f'"{link}" is none of its links')
+        if not VARIABLE.fullmatch(str(variable)):
+            reader.problem(f"{place} variables", f'"{variable}" is no name of a variable')
+    endpoints = reader.words(place, table, "endpoints") if "endpoints" in table else (HTTP,)
+    if endpoints[:1] != (HTTP,) or not set(endpoints) <= {HTTP, *ENDPOINTS} or len(set(endpoints)) < len(endpoints):
+        reader.problem(f"{place} endpoints", f"are {HTTP} and, after it, any of {', '.join(ENDPOINTS)}")
+        endpoints = (HTTP,)
     replicas = reader.get(place, table, "replicas", int, 1)
     if not 1 <= replicas <= 9:
         reader.problem(f"{place} replicas", f"{replicas} is not between 1 and 9")
@@ -193,8 +208,11 @@ def _service(reader: Reader, place: str, name: str, table: Table, targets: set[s
     return LearnerService(
         name=name,
         links=links,
+        variables={str(link): str(variable) for link, variable in variables.items()},
+        endpoints=endpoints,
         replicas=max(1, min(replicas, 9)),
         carries=_ids(reader, f"{place} carries", (carries,))[0] if carries else "",
+        adds=reader.words(place, table, "adds") if "adds" in table else (),
         env={str(key): str(value) for key, value in env.items()},
     )
 

@@ -9,6 +9,7 @@ engines, and `LAB_RUN`, the run in which `lab fault add` disturbs them.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -217,7 +218,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _variable(name: str) -> str:
-    return f"{name.upper().replace('-', '_')}_URL"
+    return f"{re.sub('[-:]', '_', name.upper())}_URL"
 
 
 def summary(tried: Sequence[Tried], exercise: Exercise) -> Score:

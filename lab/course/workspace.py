@@ -385,12 +385,17 @@ def _put(
         entry = Entry(dir=relative, run=earlier.run, build=earlier.build)
     if folder.exists():
         return entry
-    begin = workspace.dir(earlier) if earlier else _starter(exercise, service, language)
+    starter = _starter(exercise, service, language)
+    begin = workspace.dir(earlier) if earlier else starter
     if earlier:
         done.carried.append((service.name, service.carries))
     elif begin is None:
         done.empty.append((service.name, entry))
     _copy(begin, folder)
+    if earlier and starter:
+        for name in service.adds:
+            if not (folder / name).exists():
+                _copy(starter / name, folder / name)
     done.made.append(f"{relative}/")
     return entry
 

@@ -111,7 +111,7 @@ def begin(system: System, options: RunOptions) -> Launching:
     from lab.engines import catalog
 
     validate(system)
-    must_have(system)
+    must_have(system, client=options.grading)
     catalog.must_have(system, options.tiers)
     runs.clean_leftovers()
     try:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from lab.locale import tr
 from lab.system.kinds import engine_kinds, protocols
-from lab.system.model import System
+from lab.system.model import CLIENT, System
 from lab.system.refusal import Refusal
 
 
@@ -41,12 +41,13 @@ def missing(module: str) -> bool:
         return True
 
 
-def must_have(system: System) -> None:
-    """Raises MissingExtra unless all is there that the lab's own services need to speak to each other."""
+def must_have(system: System, *, client: bool = False) -> None:
+    """Raises MissingExtra unless all is there that the lab's own services need to speak to each other, and with
+    `client` the lab itself to speak as one."""
     for link in system.links:
         spoken = protocols()[link.protocol]
         ends = (system.service(link.source), system.service(link.target))
-        ours = any(end is not None and end.module and not end.dir for end in ends)
+        ours = (client and link.source == CLIENT) or any(end is not None and end.module and not end.dir for end in ends)
         lacking = [driver for driver in spoken.drivers if missing(driver)]
         if not (ours and lacking):
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.course.assignment import Source, assignment, sources
+from lab.course.contract import environment
 from lab.course.exercise import Exercise
 from lab.course.manifest import InvalidExercise, load
 from lab.system.model import System
@@ -71,6 +72,27 @@ def test_services_replicas_stubs_and_engines_become_a_system(exercise: Exercise,
     assert [made.process(name) for name in ("greeter", "orders", "orders-2")] == ["greeter", "orders-1", "orders-2"]
     assert start_order(system)
     assert {link.wait for link in system.links} == {"no"}
+
+
+def test_an_endpoint_is_a_link_and_a_port_of_its_own(exercise: Exercise, tmp_path: Path) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    text = manifest.read_text().replace('"users", ', '"users:grpc", ', 1)
+    text = text.replace("replicas = 2", 'variables = { "users:grpc" = "USERS_GRPC" }\nendpoints = ["http", "grpc"]')
+    manifest.write_text(text)
+    orders = load(exercise.folder)
+    system = assignment(orders, programs("python -m orders", tmp_path / "mine")).system
+    assert links(system, "orders")["users"] == ("grpc", "USERS_GRPC")
+    assert [link.id for link in system.links if link.source == "client"] == [
+        "client->greeter",
+        "client->orders",
+        "client->orders:grpc",
+    ]
+    assert [(one.name, one.endpoints) for one in system.services] == [
+        ("greeter", ("http",)),
+        ("orders", ("http", "grpc")),
+        ("users", ("grpc",)),
+    ]
+    assert environment(orders)["orders"][:3] == ["`GRPC_PORT`", "`DATABASE_URL`", "`USERS_GRPC`"]
 
 
 def test_an_exercise_says_itself_what_ends_an_address(exercise: Exercise, tmp_path: Path) -> None:

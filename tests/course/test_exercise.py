@@ -127,6 +127,21 @@ def test_a_language_is_run_as_ever_but_for_what_differs(copy: Path) -> None:
             '[services.greeter]\nlinks = ["users"]',
             'exercise.toml: [services.greeter] links: "users" is no stub, engine or service of this exercise',
         ),
+        (
+            "[services.greeter]",
+            '[services.greeter]\nendpoints = ["grpc"]',
+            "exercise.toml: [services.greeter] endpoints: are http and, after it, any of grpc",
+        ),
+        (
+            "[services.greeter]",
+            '[services.greeter]\nvariables = { users = "USERS" }',
+            'exercise.toml: [services.greeter] variables: "users" is none of its links',
+        ),
+        (
+            "[services.greeter]",
+            '[services.greeter]\nlinks = ["amqp:smtp"]',
+            'exercise.toml: [services.greeter] links: "amqp:smtp" is no stub, engine or service of this exercise',
+        ),
         ("[services.greeter]", "[services.redis]", 'exercise.toml: [services.redis]: "redis" is the name of an engine'),
         ('LANGUAGE = "uz"', "PORT = 8000", "exercise.toml: [services.greeter] env.PORT: expected a string"),
         ('id = "C1"', 'id = "C3"', 'wrong/forgets-the-name/wrong.toml: fails: "C1" is no behaviour of day9.1'),

@@ -173,6 +173,23 @@ def test_a_service_goes_on_from_an_earlier_exercise(place: Workspace) -> None:
     assert not (copied / "__pycache__").exists()
 
 
+def test_what_an_exercise_adds_stands_beside_what_goes_on(place: Workspace, tmp_path: Path) -> None:
+    workspace.start(place, EXERCISE)
+    shutil.copytree(EXERCISE.folder, tmp_path / "exercise")
+    starter = tmp_path / "exercise" / "starter" / "greeter"
+    for path in (starter / "contract" / "greet.proto", starter / "greeter" / "app.py", starter / "notes"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("theirs")
+    (place.folder / HOME / "greeter" / "greeter" / "app.py").write_text("mine")
+    exercise = later(EXERCISE)
+    services = (replace(exercise.services[0], adds=("contract", "greeter")),)
+    workspace.start(again(place), replace(exercise, folder=tmp_path / "exercise", services=services))
+    copied = place.folder / "day9" / "9.2-exercise" / "greeter"
+    assert (copied / "contract" / "greet.proto").read_text() == "theirs"
+    assert (copied / "greeter" / "app.py").read_text() == "mine"
+    assert not (copied / "notes").exists()
+
+
 def test_without_an_earlier_one_it_begins_with_the_starter(place: Workspace) -> None:
     assert workspace.start(place, later(EXERCISE)).carried == []
     assert (place.folder / "day9" / "9.2-greeting" / "greeter" / "greeter" / "app.py").exists()

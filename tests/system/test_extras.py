@@ -85,6 +85,17 @@ def test_who_does_not_need_it_is_not_asked() -> None:
     extras.must_have(system("grpc", module=None, command=("users",)))
 
 
+@pytest.mark.usefixtures("without_grpc")
+def test_a_grading_is_a_client_itself() -> None:
+    elsewhere = Service(name="users", module="users", dir="/learners")
+    link = Link(source="client", target="users", endpoint="grpc", protocol="grpc")
+    asked = System(name="toy", services=(elsewhere,), links=(link,))
+    extras.must_have(asked)
+    with pytest.raises(extras.MissingExtra) as caught:
+        extras.must_have(asked, client=True)
+    assert caught.value.command == "python3 -m pip install 'lab[grpc]'"
+
+
 def test_what_is_there_is_no_hindrance() -> None:
     extras.must_have(system("grpc"))
     tried = {one.driver: one.problem for one in extras.tried()}

@@ -44,7 +44,8 @@ class Bench:
     processes: Processes
     seen: Seen
     urls: Mapping[str, str]
-    """Where clients reach each process: its tap. The name of a service with replicas means its first instance."""
+    """Where clients reach each process: its tap. The name of a service with replicas means its first instance, and
+    `users:grpc` another endpoint than HTTP."""
     direct: Mapping[str, str]
     """The same past every tap."""
 
@@ -160,7 +161,11 @@ class Bench:
         self.seen = Seen(self.control, self.record.journal, self.assignment.process)
         self._connected = True
         status = self.control.run()
-        reached = {link.id: link.target for link in self.assignment.system.links if link.source == CLIENT}
+        reached = {
+            link.id: f"{link.target}:{link.endpoint}" if link.endpoint else link.target
+            for link in self.assignment.system.links
+            if link.source == CLIENT
+        }
         urls = {reached[link.id]: link.url for link in status.links if link.id in reached}
         direct = {process.name: process.url for process in status.processes}
         first = {name: self.assignment.process(name) for name in self.assignment.learners}

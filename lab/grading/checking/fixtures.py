@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lab.grading.instruments.broker import Broker
     from lab.grading.instruments.chaos import Chaos
     from lab.grading.instruments.git import History
+    from lab.grading.instruments.grpc import Grpc
     from lab.grading.instruments.metrics import Metrics
     from lab.grading.instruments.redis import Redis
 
@@ -172,7 +173,7 @@ class SystemUnderTest:
         return self._service(name).env
 
     def url(self, name: str) -> str:
-        """Where clients reach it: the tap's address. Raises NoService."""
+        """Where clients reach it: the tap's address; `users:grpc` is that of another endpoint. Raises NoService."""
         return _of(self._bench.urls, name)
 
     def _service(self, name: str) -> Service:
@@ -368,6 +369,22 @@ def http(bench: Bench, request: pytest.FixtureRequest) -> Iterator[Http]:
     client = Http(bench.urls, bench.assignment.learners[0], _rng(request, ":http"))
     yield client
     client.close()
+
+
+@pytest.fixture
+def rpc(bench: Bench) -> Iterator[Callable[[str], Grpc]]:
+    """`rpc("users")` is a gRPC client of this service."""
+    from lab.grading.instruments.grpc import Grpc
+
+    made: list[Grpc] = []
+
+    def client(service: str) -> Grpc:
+        made.append(Grpc(_of(bench.urls, f"{service}:grpc")))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

@@ -37,9 +37,11 @@ BODILESS = (204, 304)
 class Server:
     """A port and its connections. Everything runs in the stubs' loop."""
 
-    def __init__(self, arrived: Arrived) -> None:
+    def __init__(self, arrived: Arrived, speaks: type[Conversation]) -> None:
+        """Each connection `speaks` some protocol."""
         self.arrived = arrived
-        self.connected: set[Connection] = set()
+        self._speaks = speaks
+        self.connected: set[Conversation] = set()
         self._listener = Listener(self._take)
         self._made = 0
         self._greetings: set[asyncio.Task[None]] = set()
@@ -73,20 +75,46 @@ class Server:
 
     def _take(self, sock: socket.socket) -> None:
         self._made += 1
-        connection = Connection(self, self._made)
+        connection = self._speaks(self, self._made)
         greeting = asyncio.get_running_loop().create_task(_greet(sock, connection))
         self._greetings.add(greeting)
         greeting.add_done_callback(self._greetings.discard)
 
 
-class Connection(asyncio.Protocol):
-    """One connection: bytes become requests, requests wait for their turn, replies become bytes."""
+class Conversation(asyncio.Protocol):
+    """One connection, whatever it speaks."""
 
     def __init__(self, server: Server, number: int) -> None:
         self._server = server
         self._number = number
         self.gone = asyncio.Event()
         self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.connected.add(self)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._transport = None
+        self._server.connected.discard(self)
+        self.gone.set()
+
+    def reset(self) -> None:
+        """End it with an RST."""
+        if self._transport is not None:
+            linger_zero(self._transport.get_extra_info("socket"))
+            self._transport.abort()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+class Connection(Conversation):
+    """One connection of HTTP: bytes become requests, requests wait for their turn, replies become bytes."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        super().__init__(server, number)
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Turn, bool, bool]] = deque()
         self._served: Turn | None = None
@@ -95,21 +123,15 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._server.connected.add(self)
-
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """The caller has gone, so nothing more is done for it."""
-        self._transport = None
-        self._server.connected.discard(self)
         if self._task is not None:
             self._task.cancel()
         if self._served is not None:
             self._served.over()
         while self._waiting:
             self._waiting.popleft()[0].over()
-        self.gone.set()
+        super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -162,12 +184,6 @@ class Connection(asyncio.Protocol):
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
-    def reset(self) -> None:
-        """End it with an RST."""
-        if self._transport is not None:
-            linger_zero(self._transport.get_extra_info("socket"))
-            self._transport.abort()
-
     async def _serve(self) -> None:
         """Answer the waiting requests one after the other."""
         while self._waiting:
@@ -203,16 +219,12 @@ class Connection(asyncio.Protocol):
         else:
             self._write(head + body)
 
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
-
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
 
-async def _greet(sock: socket.socket, connection: Connection) -> None:
+async def _greet(sock: socket.socket, connection: Conversation) -> None:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)

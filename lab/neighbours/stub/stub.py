@@ -13,7 +13,7 @@ from lab.neighbours.stub.deeds import Deed
 from lab.neighbours.stub.loop import in_loop
 from lab.neighbours.stub.request import Reply, Seen, problem, says
 from lab.neighbours.stub.rules import Rule, Rules, Where
-from lab.neighbours.stub.server import Server, Turn
+from lab.neighbours.stub.server import Connection, Conversation, Server, Turn
 
 D = TypeVar("D", bound=Deed)
 Work = Callable[..., Reply]
@@ -30,6 +30,7 @@ class Stub:
     """
 
     name = "stub"
+    speaks: type[Conversation] = Connection
 
     def __init__(self, folder: Path | None = None) -> None:
         """The stub keeps its books in files of this folder, or in memory only."""
@@ -45,7 +46,7 @@ class Stub:
         self._rules = Rules()
         self._routes = [(_expression(route), work) for route, work in self.routes().items()]
         self._asides: dict[str, Work] = {}
-        self._server = Server(self.arrived)
+        self._server = Server(self.arrived, self.speaks)
         self.empty()
 
     def empty(self) -> None:

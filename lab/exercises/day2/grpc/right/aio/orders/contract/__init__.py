@@ -1,0 +1,1 @@
+../../../../starter/users/contract/__init__.py

@@ -1,0 +1,1 @@
+../../../../starter/users/contract/users_pb2.py

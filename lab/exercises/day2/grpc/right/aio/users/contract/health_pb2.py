@@ -1,0 +1,1 @@
+../../../../starter/users/contract/health_pb2.py

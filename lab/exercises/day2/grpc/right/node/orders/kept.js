@@ -1,0 +1,1 @@
+../../../../split/right/node/orders/kept.js

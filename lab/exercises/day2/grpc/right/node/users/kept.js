@@ -1,0 +1,1 @@
+../../../../split/right/node/users/kept.js

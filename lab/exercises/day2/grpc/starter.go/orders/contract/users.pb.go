@@ -1,0 +1,1 @@
+../../users/contract/users.pb.go

@@ -1,0 +1,1 @@
+../../../split/solution.go/users/users.go

@@ -1,0 +1,1 @@
+../../users/contract/__init__.py

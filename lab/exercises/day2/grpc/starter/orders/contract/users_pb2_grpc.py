@@ -1,0 +1,1 @@
+../../users/contract/users_pb2_grpc.py

@@ -1,0 +1,1 @@
+../../../../split/starter/orders/orders/models.py

@@ -1,0 +1,1 @@
+"""Users, in a process of their own: over HTTP for everybody, over gRPC for neighbours."""

@@ -1,0 +1,1 @@
+../../../../split/starter/users/users/__main__.py
