@@ -1,0 +1,1 @@
+../../../monolith_crud/starter.go/shop/go.mod

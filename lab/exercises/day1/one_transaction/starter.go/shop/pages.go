@@ -1,0 +1,1 @@
+../../../monolith_crud/solution.go/shop/pages.go

@@ -1,0 +1,1 @@
+../../../rest_calls/starter.go/orders/go.mod

@@ -1,0 +1,1 @@
+../../../rest_calls/solution.go/orders/users.go

@@ -1,0 +1,1 @@
+"""Shows what it knows of users, and has money withdrawn."""

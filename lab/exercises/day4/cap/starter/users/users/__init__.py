@@ -1,0 +1,1 @@
+"""Owns users and their money, and announces every change of them."""
