@@ -91,6 +91,7 @@ def grade(
         chosen=chosen or Chosen(),
         logs=logs,
         lab=__version__,
+        branch=assignment.branch.name if assignment.branch else "",
     )
 
 

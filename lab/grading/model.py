@@ -252,6 +252,8 @@ class Report:
     chosen: Chosen = field(default_factory=Chosen)
     fewest: Fewest | None = None
     lab: str = ""
+    branch: str = ""
+    """The git branch whose commits were graded, if it was one."""
 
     @property
     def passed(self) -> bool:

@@ -264,6 +264,7 @@ def test_the_checkout_is_gone_however_it_ends(learner: Committer, how: signal.Si
         (["rm -q README.md", "commit -q -m Oh"], "no-readme", "git add README.md"),
         (["checkout -q main README.md", "commit -q -m Oh"], "no-readme", "git add README.md"),
         (["WRITE .env.example"], "", ""),
+        (["branch mini/greeting-old", "branch backup"], "", ""),
         (["switch -q main", "merge -q --no-ff -m Merged mini/greeting"], "", ""),
     ],
 )  # fmt: skip
@@ -282,6 +283,7 @@ def test_the_rules_of_a_branch(learner: Committer, commands: list[str], code: st
     assert checked.returncode == (1 if code else 0), report + checked.stderr
     assert f'"code":"{code}"' in report.replace(" ", "")
     assert mended in report
+    assert f'"branch":"{BRANCH}"' in report
 
 
 def test_a_cohort_is_graded_from_branches_without_being_written_to(learner: Committer) -> None:

@@ -191,5 +191,5 @@ class History:
 
 
 def _beside(one: str, other: str) -> bool:
-    """Whether two branches have the same beginning, up to the last slash."""
-    return "/" in other and one.rpartition("/")[0] == other.rpartition("/")[0]
+    """Whether two branches have the same beginning, up to the last slash; `mini/x-old` is `mini/x` of some time ago."""
+    return "/" in other and one.rpartition("/")[0] == other.rpartition("/")[0] and not one.startswith(other)

@@ -368,6 +368,8 @@ def next_commands(report: Report, failing: Sequence[Finding]) -> list[tuple[str,
     again = (f"lab check {report.exercise} --seed {report.seed}", "again")
     if report.broken:
         return [again]
+    if failing and report.branch:
+        return [(f"git commit -a && lab check {report.exercise}", "again")]
     if failing:
         return [(f"lab watch {report.exercise}", "on_save")]
     return [(f"lab try {report.exercise}", "try_services"), again]
