@@ -20,6 +20,8 @@ EXERCISES = f"lab/{ROOT.name}/"
 GROUND = ("lab/", "pyproject.toml")
 ABOVE = ("lab/cli/", "lab/dashboard/", "lab/locale/", "lab/day", EXERCISES)
 """Every grading stands on GROUND without what is ABOVE it."""
+USUAL = 25.0
+"""Seconds of a usual grading's budget. One of an exercise that takes longer counts for so many."""
 QUIET = 4
 """After a change that no grading can notice, the sample is smaller by this factor."""
 
@@ -68,7 +70,8 @@ def since(revision: str, folder: Path) -> Change:
 
 
 def sample(planned: Sequence[Planned], change: Change | None, *, most: int | None, seed: int) -> Sample:
-    """Choose at most `most` of the planned gradings: those of touched exercises first, or only those without `most`.
+    """Choose at most `most` of the planned gradings, a long one counted for several: those of touched exercises first,
+    or only those without `most`.
 
     If even these are too many, starters, solutions and right services come before wrong ones. Without a change every
     exercise counts as the rest.
@@ -80,12 +83,31 @@ def sample(planned: Sequence[Planned], change: Change | None, *, most: int | Non
     rest = [one for one in planned if one[0].id not in touched]
     chance.shuffle(first)
     first.sort(key=lambda one: one[1].kind == "wrong")
-    first = first[:most]
-    room = most - len(first) if most is not None else 0
-    if most is not None and change and not change.ground:
-        room = min(room, most // QUIET)
-    chosen = {id(one) for one in (*first, *chance.sample(rest, min(len(rest), room)))}
+    if most is None:
+        rest = []
+    else:
+        first = _within(most, first)
+        room = most - sum(map(_cost, first))
+        if change and not change.ground:
+            room = min(room, most // QUIET)
+        chance.shuffle(rest)
+        rest = _within(room, rest)
+    chosen = {id(one) for one in (*first, *rest)}
     return Sample(planned=tuple(one for one in planned if id(one) in chosen), touched=len(first), possible=len(planned))
+
+
+def _within(room: float, planned: Sequence[Planned]) -> list[Planned]:
+    """Those for which there is room, in their order."""
+    found = []
+    for one in planned:
+        if (cost := _cost(one)) <= room:
+            found.append(one)
+            room -= cost
+    return found
+
+
+def _cost(planned: Planned) -> float:
+    return max(1.0, planned[0].budget / USUAL)
 
 
 def _git(folder: Path, *words: str) -> str:

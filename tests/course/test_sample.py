@@ -137,3 +137,9 @@ def test_without_a_change_it_is_a_sample_of_all_and_the_seed_says_which(checkout
     assert all(len(found) == 4 for found in once)
     assert len({tuple(found) for found in once}) > 1
     assert names(sample(planned, None, most=99, seed=1).planned) == names(tuple(planned))
+
+
+def test_a_long_grading_counts_for_several(checkout: Checkout) -> None:
+    long = [(replace(exercise, budget=100.0), variant, seed) for exercise, variant, seed in checkout.planned]
+    assert len(sample(long, None, most=8, seed=1).planned) == 2
+    assert len(sample(checkout.planned, None, most=8, seed=1).planned) == 8

@@ -53,7 +53,9 @@ def check(
     most: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="At most so many gradings: those of --changed, then a sample by the seed."
+            min=1,
+            metavar="N",
+            help="At most so many gradings, a long one for several: those of --changed, then a sample by the seed.",
         ),
     ] = None,
     solution: Annotated[bool, typer.Option("--solution", help="Only the solution, with its report.")] = False,
