@@ -60,7 +60,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """The grading was not possible. `reason` is `engine` (one is missing), `start` or `broken off`."""
+    """The grading was not possible. `reason` is `engine` or `package` (one is missing), `start` or `broken off`."""
 
     reason: str
     why: str
@@ -71,10 +71,11 @@ Said = Reached | Done | Refused
 
 
 class NotGraded(Refusal):
-    """The lab could not grade: an `engine` is missing, it could not `start`, or it was `broken off`."""
+    """The lab could not grade: an `engine` or a `package` is missing, it could not `start`, or it was `broken off`."""
 
     SAID = {  # noqa: RUF012
         "engine": tr("an engine is missing"),
+        "package": tr("a package is missing"),
         "start": tr("the grading could not begin"),
         "broken off": tr("the grading stopped unexpectedly"),
     }

@@ -107,7 +107,7 @@ def _refused(problem: Exception) -> Refused | None:
         case EngineUnavailable():
             return Refused("engine", str(problem))
         case MissingExtra():
-            return Refused("engine", problem.why)
+            return Refused("package", problem.why)
         case InvalidSystem():
             return Refused("start", str(problem))
         case LaunchError():
