@@ -25,6 +25,7 @@ from lab.locale import tr, trn
 
 if TYPE_CHECKING:
     from lab.grading.checking.hold import hold
+    from lab.grading.instruments.balanced import Balanced
     from lab.grading.instruments.http import Answer, Http
     from lab.neighbours.stub import (
         Deed,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "Balanced",
     "Deed",
     "Http",
     "Reply",
@@ -81,6 +83,7 @@ _STUBS = ("Deed", "Reply", "Rest", "Seen", "Stub")
 _DEEDS = ("answer", "cut", "delay", "drip", "garbage", "hang", "lost", "reset", "status")
 _HOMES = {
     "lab.grading.checking.hold": ("hold",),
+    "lab.grading.instruments.balanced": ("Balanced",),
     "lab.grading.instruments.http": ("Answer", "Http"),
     "lab.neighbours.stub": (*_STUBS, *_DEEDS),
 }

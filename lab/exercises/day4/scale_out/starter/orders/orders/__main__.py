@@ -1,0 +1,1 @@
+../../../../../day3/orchestrated_saga/starter/orders/orders/__main__.py
