@@ -24,6 +24,7 @@ from lab.grading.checking.expect import (
 from lab.locale import tr, trn
 
 if TYPE_CHECKING:
+    from lab.faults.schedule import Schedule
     from lab.grading.checking.hold import hold
     from lab.grading.instruments.balanced import Balanced
     from lab.grading.instruments.http import Answer, Http
@@ -51,6 +52,7 @@ __all__ = [
     "Http",
     "Reply",
     "Rest",
+    "Schedule",
     "Seen",
     "Stub",
     "answer",
@@ -82,6 +84,7 @@ __all__ = [
 _STUBS = ("Deed", "Reply", "Rest", "Seen", "Stub")
 _DEEDS = ("answer", "cut", "delay", "drip", "garbage", "hang", "lost", "reset", "status")
 _HOMES = {
+    "lab.faults.schedule": ("Schedule",),
     "lab.grading.checking.hold": ("hold",),
     "lab.grading.instruments.balanced": ("Balanced",),
     "lab.grading.instruments.http": ("Answer", "Http"),

@@ -54,13 +54,14 @@ class Attention:
     measured: Callable[[str, float], None] = staticmethod(lambda _name, _value: None)
 
 
-def behaviour(ident: str, *, start: bool = True) -> Callable[[Function], Function]:
-    """Marks a check with the behaviour that it proves. With `start` false the check starts the services itself."""
+def behaviour(ident: str, *, start: bool = True, limit: int | None = None) -> Callable[[Function], Function]:
+    """Marks a check with the behaviour that it proves. With `start` false the check starts the services itself. One
+    that may take longer than others says after how many seconds it is stopped."""
 
     import pytest  # only checks need it, and who looks at exercises should not wait for it
 
     def marked(function: Function) -> Function:
-        made: Function = pytest.mark.behaviour(ident, start=start)(function)
+        made: Function = pytest.mark.behaviour(ident, start=start, limit=limit)(function)
         return made
 
     return marked

@@ -25,7 +25,7 @@ from lab.locale import tr
 from lab.system.model import CLIENT
 
 LIMIT = 90
-"""Seconds after which a check is stopped. Every instrument gives up earlier."""
+"""Seconds after which a check is stopped unless it says otherwise. Every instrument gives up earlier."""
 FRAMES = 8
 """Lines of a traceback that are shown for a mistake in a check."""
 NO_METHOD = {"405", "501"}
@@ -76,7 +76,7 @@ class Grader:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "behaviour(id, start=True): the behaviour that the check proves")
+        config.addinivalue_line("markers", "behaviour(id, start=True, limit=None): the behaviour that the check proves")
         config.stash[fixtures.BENCH] = self.bench
         config.stash[fixtures.SEED] = self.seed
         config.stash[fixtures.CHOSEN] = self.chosen
@@ -118,20 +118,23 @@ class Grader:
         if "bench" not in getattr(item, "fixturenames", ()):
             self.bench.seen.mark()  # it asks for nothing of the system, so nothing was made fresh for it
 
+        mark = item.get_closest_marker("behaviour")
+        limit: int = (mark and mark.kwargs.get("limit")) or LIMIT
+
         def overdue(*_: object) -> None:
-            raise Overdue(tr("the check was not over after {limit} s", limit=LIMIT))
+            raise Overdue(tr("the check was not over after {limit} s", limit=limit))
 
         before = signal.signal(signal.SIGALRM, overdue)
-        signal.alarm(LIMIT)
+        signal.alarm(limit)
         try:
             return (yield)
         except Overdue:
-            if (waited := self._answering()) < LIMIT / 2:
+            if (waited := self._answering()) < limit / 2:
                 raise
             raise CannotTell(
                 tr(
                     "not done after {limit} s, {waited:.0f} of them spent waiting for answers",
-                    limit=LIMIT,
+                    limit=limit,
                     waited=waited,
                 )
             ) from None

@@ -1,0 +1,1 @@
+../../../../choreographed_saga/right/asyncio/notifications/notifications.py

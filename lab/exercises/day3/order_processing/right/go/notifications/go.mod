@@ -1,0 +1,1 @@
+../../../../choreographed_saga/right/go/notifications/go.mod

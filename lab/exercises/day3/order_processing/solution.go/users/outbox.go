@@ -1,0 +1,1 @@
+../../../outbox/solution.go/orders/outbox.go

@@ -1,0 +1,1 @@
+../../../choreographed_saga/solution.go/orders/orders.go

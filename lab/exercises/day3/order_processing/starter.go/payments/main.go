@@ -1,0 +1,1 @@
+../../../choreographed_saga/starter.go/payments/main.go

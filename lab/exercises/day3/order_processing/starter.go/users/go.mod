@@ -1,0 +1,1 @@
+../../../publish_subscribe/starter.go/users/go.mod

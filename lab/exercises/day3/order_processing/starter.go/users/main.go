@@ -1,0 +1,1 @@
+../../../publish_subscribe/solution.go/users/main.go

@@ -1,0 +1,1 @@
+../../../../choreographed_saga/solution/notifications/notifications/handler.py

@@ -1,0 +1,1 @@
+../../../../choreographed_saga/starter/orders/orders/__init__.py

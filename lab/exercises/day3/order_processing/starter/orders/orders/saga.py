@@ -1,0 +1,1 @@
+../../../../choreographed_saga/solution/orders/orders/saga.py

@@ -1,0 +1,1 @@
+../../../../choreographed_saga/starter/payments/payments/__init__.py

@@ -1,0 +1,1 @@
+../../../../choreographed_saga/solution/payments/payments/handler.py

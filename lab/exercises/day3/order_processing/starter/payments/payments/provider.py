@@ -1,0 +1,1 @@
+../../../../choreographed_saga/starter/payments/payments/provider.py

@@ -1,0 +1,1 @@
+../../../../publish_subscribe/starter/users/users/models.py
