@@ -59,6 +59,20 @@ def test_from_the_starters_failure_to_a_pass(learner: Learner) -> None:
     assert (status["passed"], status["attempts"]) == (True, 2)
 
 
+def test_faults_that_cannot_be_played_are_refused_before_anything_starts(learner: Learner) -> None:
+    learner.begin()
+    schedule = learner.workspace / "storm.txt"
+    schedule.write_text("# a storm\nat 2s: kill greeter\nat 3s: kill nobody\n")
+    unknown = learner("check", "9.1", "--schedule", str(schedule))
+    assert unknown.returncode == 2
+    assert "at 3s: kill nobody" in " ".join(unknown.stderr.split())
+    schedule.write_text("kill greeter\n")
+    assert "line 1" in learner("check", "9.1", "--schedule", str(schedule)).stderr
+    assert "2,5 or none" in " ".join(learner("check", "9.1", "--faults", "x").stderr.split())
+    schedule.write_text("at 2s: kill greeter\n")
+    assert "no fault 2" in learner("check", "9.1", "--schedule", str(schedule), "--faults", "2").stderr
+
+
 def test_two_gradings_are_put_beside_each_other(learner: Learner) -> None:
     learner.begin()
     nothing = learner("diff", "9.1")
