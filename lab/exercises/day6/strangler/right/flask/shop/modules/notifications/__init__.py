@@ -1,0 +1,1 @@
+../../../../../../../day1/modular_monolith/right/flask/shop/modules/notifications/__init__.py

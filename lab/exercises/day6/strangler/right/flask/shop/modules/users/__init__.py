@@ -1,0 +1,1 @@
+../../../../../../../day1/modular_monolith/right/flask/shop/modules/users/__init__.py

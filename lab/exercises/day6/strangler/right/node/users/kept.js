@@ -1,0 +1,1 @@
+../../../../../day2/split/right/node/users/kept.js

@@ -1,0 +1,1 @@
+../../../../day1/modular_monolith/starter.go/shop/go.mod

@@ -1,0 +1,1 @@
+../../../../../../day1/modular_monolith/solution.go/shop/internal/orders/routes.go

@@ -1,0 +1,1 @@
+../../../../day2/split/starter.go/users/main.go

@@ -1,0 +1,1 @@
+../../../../day1/monolith_crud/solution.go/shop/pages.go

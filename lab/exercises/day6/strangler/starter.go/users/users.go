@@ -1,0 +1,1 @@
+../../../../day2/split/solution.go/users/users.go

@@ -1,0 +1,1 @@
+../../../../../day1/modular_monolith/starter/shop/shop/__main__.py

@@ -1,0 +1,1 @@
+../../../../../../../day1/modular_monolith/solution/shop/shop/modules/users/api.py

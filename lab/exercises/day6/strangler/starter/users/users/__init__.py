@@ -1,0 +1,1 @@
+../../../../../day2/split/starter/users/users/__init__.py

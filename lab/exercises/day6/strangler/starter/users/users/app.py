@@ -1,0 +1,1 @@
+../../../../../day2/split/solution/users/users/app.py

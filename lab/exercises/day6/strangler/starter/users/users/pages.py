@@ -1,0 +1,1 @@
+../../../../../day1/monolith_crud/solution/shop/shop/pages.py
