@@ -1,0 +1,1 @@
+../../../degrade/starter.node/gateway/upstream.js

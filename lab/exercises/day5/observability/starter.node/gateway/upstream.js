@@ -1,0 +1,49 @@
+// Asking one service behind us, once, with a limit on the wait.
+
+/** No answer that we can use: too late, cut off, 5xx, not what was agreed. */
+export class Unavailable extends Error {}
+
+/** One service behind us, by its `name`. */
+export class Upstream {
+  #url;
+  #timeout;
+
+  /** `patience`: how many times HTTP_TIMEOUT_MS an answer may take. */
+  constructor(name, variable, patience = 1) {
+    if (!process.env[variable]) throw new Error(`${variable} is not set`);
+    this.name = name;
+    this.#url = process.env[variable].replace(/\/+$/, "");
+    this.#timeout = patience * Number(process.env.HTTP_TIMEOUT_MS || 2000);
+  }
+
+  /** `{status, found}`: status and JSON object of an answer below 500. Throws Unavailable. */
+  async ask(method, path, body) {
+    // TODO: who called whom, and how it ended, is known here and nowhere else.
+    return this.#fetch(method, path, body, {});
+  }
+
+  async #fetch(method, path, body, headers) {
+    const json = body && JSON.stringify(body);
+    let status, text;
+    try {
+      const signal = AbortSignal.timeout(this.#timeout); // of the whole answer, its last byte included
+      const more = json ? { ...headers, "Content-Type": "application/json" } : headers;
+      const answer = await fetch(this.#url + path, { method, headers: more, body: json, signal });
+      [status, text] = [answer.status, await answer.text()];
+    } catch (error) {
+      throw new Unavailable(error.name === "TimeoutError" ? "no answer in time" : `no answer (${error.cause?.code ?? error.name})`);
+    }
+    if (status >= 500) throw new Unavailable(`status ${status}`);
+    return { status, found: object(text) };
+  }
+}
+
+function object(text) {
+  try {
+    const found = JSON.parse(text);
+    if (typeof found === "object" && found !== null && !Array.isArray(found)) return found;
+  } catch {
+    // told below, without the text: nobody needs to read it in our log
+  }
+  throw new Unavailable("an answer that cannot be read");
+}
