@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.course.assignment import assignment
 from lab.course.exercise import Exercise
@@ -53,6 +53,8 @@ class Row:
     solution: float = 0.0
     holes: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    shorter: list[str] = field(default_factory=list)
+    """What went on for less time than it does for a learner."""
 
 
 def plan(exercise: Exercise, seeds: Sequence[int]) -> list[tuple[Variant, int]]:
@@ -84,15 +86,17 @@ def trial(
     seed: int,
     *,
     only: Sequence[str] | None = None,
+    full: bool = False,
 ) -> Trial:
-    """Grade one stored program and look for holes in the report."""
+    """Grade one stored program and look for holes in the report. With `full` nothing is shorter than for a learner."""
     wrong = next((one for one in exercise.wrong if variant.kind == "wrong" and one.name == variant.which), None)
     behaviours = only if only is not None else before(exercise, wrong) if wrong else ()
     began = time.monotonic()
     report, holes = None, []
     try:
         with committed(exercise, variant) as (programs, branch):
-            done = grade(assignment(exercise, programs, branch), seed, behaviours)
+            asked = assignment(exercise, programs, branch)
+            done = grade(asked if full else shortened(asked), seed, behaviours)
     except (Unusable, NotGraded) as problem:
         holes.append(str(problem))
     else:
@@ -109,6 +113,14 @@ def trial(
         seconds=time.monotonic() - began,
         holes=tuple(holes),
         report=report,
+    )
+
+
+def shortened(asked: Assignment) -> Assignment:
+    """The assignment with what lasts long made as short as its author has said."""
+    return replace(
+        asked,
+        behaviours=tuple(replace(one, lasts=one.lasts_in_the_gate or one.lasts) for one in asked.behaviours),
     )
 
 
@@ -170,6 +182,11 @@ def row(exercise: Exercise, missing: Sequence[str], done: Sequence[Trial]) -> Ro
         gold=sum(behaviour.gold for behaviour in exercise.behaviours),
         holes=list(missing),
         skipped=skipped(exercise),
+        shorter=[
+            f"{one.id} went on for {one.lasts_in_the_gate:g} s, not for {one.lasts:g} s"
+            for one in exercise.behaviours
+            if one.lasts_in_the_gate
+        ],
     )
     for one in done:
         line.seconds += one.seconds

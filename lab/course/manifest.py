@@ -33,7 +33,7 @@ RUN = ("build", "run")
 PROMISE = ("part", "request", "answers")
 FIGURE = ("name", "better", "ours", "unit", "against", *LANGUAGES)
 REPLY = ("status", "code", "body", *LANGUAGES)
-BEHAVIOUR = ("id", "gold", "needs", "run", "en", "uz", "why")
+BEHAVIOUR = ("id", "gold", "needs", "run", "lasts", "lasts_in_the_gate", "en", "uz", "why")
 WRONG = ("fails", "codes", "seen_in", "title", "text")
 HISTORY = "history.toml"
 """In a wrong service's folder: how the branch came to be (`lab.course.histories`)."""
@@ -314,6 +314,8 @@ def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
                 gold=reader.get(place, table, "gold", bool, False),
                 needs=needs,
                 run=reader.get(place, table, "run", str, ""),
+                lasts=reader.get(place, table, "lasts", float, 0.0),
+                lasts_in_the_gate=reader.get(place, table, "lasts_in_the_gate", float, 0.0),
             )
         )
     if all(behaviour.gold for behaviour in found):

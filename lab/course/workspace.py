@@ -31,6 +31,8 @@ OWN = ".lab"
 HARMLESS = frozenset({".git", ".gitignore", ".gitattributes", ".DS_Store", ".idea", ".vscode", OWN})
 """Entries that a folder may hold and still count as empty."""
 README = "README.md"
+BRIEF = "BRIEF.md"
+"""What the brief is called in an exercise whose README the learner writes."""
 CONTRACT = "CONTRACT.md"
 """What every service keeps to; each brief leads there."""
 IGNORED = f"{OWN}/\n__pycache__/\n.venv/\nnode_modules/\nbin/\n"
@@ -264,7 +266,7 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
     language = language or workspace.toml.language
     done, home = Done(), workspace.home(exercise)
     home.mkdir(parents=True, exist_ok=True)
-    brief = home / README
+    brief = home / brief_name(exercise)
     if not brief.exists() or _still_ours(
         brief, lambda said_in: [readme(exercise, said_in, one) for one in ("", *TONGUES)]
     ):
@@ -273,6 +275,10 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
         contract, lambda said_in: [rules(said_in)]
     ):
         _tell(workspace, contract, rules(spoken()), done)
+    for path in beside_services(exercise, language):
+        if not (home / path.name).exists():
+            _copy(path, home / path.name)
+            done.made.append(_shown(workspace, home / path.name))
     entries = workspace.toml.services.get(exercise.id, {})
     for service in exercise.services:
         known = entries.get(service.name)
@@ -284,6 +290,23 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
             done.made.append(labtoml.NAME)
     done.made = list(dict.fromkeys(done.made))
     return done
+
+
+def brief_name(exercise: Exercise) -> str:
+    """What the exercise's brief is called in a workspace."""
+    return BRIEF if any(path.name == README for path in beside_services(exercise)) else README
+
+
+def beside_services(exercise: Exercise, language: str = "python") -> list[Path]:
+    """What the starter has beside its services: a README to fill in, say. Those who write another language get that of
+    Python's, where theirs has none."""
+    services = {service.name for service in exercise.services}
+    found: dict[str, Path] = {}
+    for folder in ("starter", f"starter.{language}"):
+        for path in sorted((exercise.folder / folder).glob("*")):
+            if path.name not in services and not path.name.startswith((".", "__")):
+                found[path.name] = path
+    return list(found.values())
 
 
 def _still_ours(file: Path, texts: Callable[[str], list[str]]) -> bool:
@@ -412,6 +435,8 @@ def _copy(source: Path | None, target: Path) -> None:
         whole = Path(scratch) / target.name
         if source is None:
             whole.mkdir()
+        elif source.is_file():
+            shutil.copyfile(source, whole)
         else:
             shutil.copytree(source, whole, ignore=NOT_COPIED)
             for path in (whole, *whole.rglob("*")):

@@ -34,6 +34,10 @@ class Behaviour:
     gold: bool = False
     needs: tuple[str, ...] = ()
     run: str = ""
+    lasts: float = 0.0
+    """Seconds for which its check plays something, before it looks what came of that; 0: it takes what it needs."""
+    lasts_in_the_gate: float = 0.0
+    """The same in the author gate, which grades dozens of programs; 0: as long as for a learner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

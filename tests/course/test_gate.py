@@ -448,3 +448,18 @@ with busy_cores() as pids:
     pids = [int(pid) for pid in ran.stdout.split()]
     assert len(pids) == os.cpu_count()
     eventually(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+
+
+def test_what_lasts_long_is_shorter_in_the_gate_unless_all_of_it_is_wanted() -> None:
+    long = replace(EXERCISE.behaviours[0], lasts=150.0, lasts_in_the_gate=45.0)
+    exercise = replace(EXERCISE, behaviours=(long, *EXERCISE.behaviours[1:]))
+    lasted: list[float] = []
+
+    def grade(assignment: Assignment, seed: int, only: Sequence[str]) -> Done:
+        lasted.append(assignment.behaviours[0].lasts)
+        return RIGHT(assignment, seed, only)
+
+    for full in (False, True):
+        gate.trial(exercise, Variant("solution"), grade, 1, full=full)
+    assert lasted == [45.0, 150.0]
+    assert gate.row(exercise, [], []).shorter == ["C1 went on for 45 s, not for 150 s"]

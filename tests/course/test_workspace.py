@@ -285,3 +285,34 @@ def test_the_learners_own_words_in_the_file_stay() -> None:
         '\n["day9.1".a]\ndir = "new"\nbuild = "make"\nrun = "./new"\n'
     )
     assert labtoml.with_table(text, "day9.2", "a", Entry(dir="x", run="x")).startswith(text)
+
+
+def with_a_readme(folder: Path) -> Exercise:
+    """An exercise whose README the learner writes: its template stands beside the starter's services."""
+    shutil.copytree(TOY, folder / TOY.parent.name / TOY.name)
+    made = folder / TOY.parent.name / TOY.name / "starter"
+    (made / "README.md").write_text("# TODO\n")
+    (made / "docs").mkdir()
+    (made / "docs" / "first.md").write_text("one")
+    return load(made.parent)
+
+
+def test_where_the_learner_writes_the_readme_the_brief_has_another_name(place: Workspace, tmp_path: Path) -> None:
+    exercise = with_a_readme(tmp_path)
+    done = workspace.start(place, exercise)
+    assert {f"{HOME}/BRIEF.md", f"{HOME}/README.md", f"{HOME}/docs"} <= set(done.made)
+    assert (place.folder / HOME / "README.md").read_text() == "# TODO\n"
+    assert (place.folder / HOME / "docs" / "first.md").read_text() == "one"
+    assert (place.folder / HOME / "BRIEF.md").read_text().startswith("# 9.1 A greeting")
+
+
+def test_what_the_learner_wrote_beside_the_services_stays(place: Workspace, tmp_path: Path) -> None:
+    exercise = with_a_readme(tmp_path)
+    workspace.start(place, exercise)
+    (place.folder / HOME / "README.md").write_text("mine")
+    with speaking("uz"):
+        workspace.start(again(place), exercise, "go")
+    assert (place.folder / HOME / "README.md").read_text() == "mine"
+    assert (place.folder / HOME / "BRIEF.md").read_text().startswith("# 9.1 Salomlashish")
+    workspace.reset(again(place), exercise)
+    assert (place.folder / HOME / "README.md").read_text() == "# TODO\n"

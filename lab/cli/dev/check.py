@@ -66,6 +66,9 @@ def check(
     behaviour: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only that behaviour, and what it needs; repeatable.")
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Of one program: what is shorter in the gate lasts as long as for a learner.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many gradings at a time; by default one per core.")
     ] = None,
@@ -90,9 +93,11 @@ def check(
         exercise = catalog.named(words[0])
         variant = _variant(exercise, "starter" if starter else "solution", language, wrong, right)
         only = with_needs(exercise, behaviour or [])
-        raise typer.Exit(_one(exercise, variant, _seeds(seed, seeds or 1), only, busy=bool(seeds), as_json=as_json))
-    if behaviour:
-        raise typer.BadParameter("--behaviour goes with --solution, --starter, --wrong or --right")
+        raise typer.Exit(
+            _one(exercise, variant, _seeds(seed, seeds or 1), only, full=full, busy=bool(seeds), as_json=as_json)
+        )
+    if behaviour or full:
+        raise typer.BadParameter("--behaviour and --full go with --solution, --starter, --wrong or --right")
     raise typer.Exit(
         _gate(
             words,
@@ -130,7 +135,14 @@ def _variant(
 
 
 def _one(
-    exercise: Exercise, variant: Variant, seeds: Sequence[int], only: Sequence[str], *, busy: bool, as_json: bool
+    exercise: Exercise,
+    variant: Variant,
+    seeds: Sequence[int],
+    only: Sequence[str],
+    *,
+    full: bool,
+    busy: bool,
+    as_json: bool,
 ) -> int:
     """Grade one program and print its reports; the exit code."""
     from lab.cli.exercise.grading_line import GradingLine
@@ -144,7 +156,8 @@ def _one(
         busy_cores() if busy else nullcontext(),
     ):
         for seed in seeds:
-            done.append(gate.trial(exercise, variant, _grader(records, line.of(exercise)), seed, only=only or None))
+            grade = _grader(records, line.of(exercise))
+            done.append(gate.trial(exercise, variant, grade, seed, only=only or None, full=full))
             line.clear()
             if not as_json and (report := done[-1].report):
                 from lab.cli.exercise.reports import show
@@ -249,6 +262,8 @@ def _matrix(rows: Sequence[Row]) -> None:
     for one in rows:
         for skipped in one.skipped:
             out(paint(f"skipped  {one.exercise} {skipped}", "warn"))
+        for shorter in one.shorter:
+            out(paint(f"shorter  {one.exercise} {shorter}", "dim"))
         for hole in one.holes:
             out(paint(f"hole     {one.exercise} {hole}", "bad"))
 

@@ -51,6 +51,8 @@ def start(exercise: ExerciseName, language: Language = "") -> None:
 
 def tell(here: Workspace, begun: Exercise, done: Done) -> None:
     """Print what was created, and what to do with it."""
+    from lab.course.workspace import brief_name
+
     out(f"{paint(f'{begun.id} {begun.title[language()]}', 'title')}")
     out(
         paint(
@@ -68,7 +70,7 @@ def tell(here: Workspace, begun: Exercise, done: Done) -> None:
                 out(tr("    {what} {command}, unless lab.toml says otherwise", what=what, command=command))
     if missing := [need for need in begun.needs if not here.toml.services.get(need)]:
         out(paint(tr("worth doing before: {missing}", missing=", ".join(missing)), "warn"))
-    out(tr("\n  read {folder}/README.md, then:", folder=shown(here, begun)))
+    out(tr("\n  read {brief}, then:", brief=f"{shown(here, begun)}/{brief_name(begun)}"))
     if begun.branch:
         out(f'  git add -A && git commit -m "Start {begun.number}"')
         out(tr("  lab check {number:<6} grade what is committed on {branch}", number=begun.number, branch=begun.branch))

@@ -26,7 +26,7 @@ from lab.locale import tr
 from lab.neighbours.stub import Stub
 from lab.runtime.api import ControlError
 from lab.runtime.family import Family
-from lab.system.model import Service
+from lab.system.model import Service, System
 
 if TYPE_CHECKING:
     from lab.grading.instruments import Instrument
@@ -163,6 +163,11 @@ class SystemUnderTest:
         from lab.grading.instruments.database import refusing_writes
 
         return refusing_writes(self.database(name), table)
+
+    @property
+    def topology(self) -> System:
+        """All that there is, with its links."""
+        return self._bench.assignment.system
 
     def dir(self, name: str) -> Path:
         """The folder of its source."""
@@ -460,6 +465,13 @@ def metrics(bench: Bench) -> Callable[[str], Metrics]:
 @pytest.fixture
 def logs(bench: Bench) -> Callable[[str], list[Log]]:
     return bench.seen.logs
+
+
+@pytest.fixture
+def lasts(bench: Bench, request: pytest.FixtureRequest) -> float:
+    """Seconds for which the check plays what it plays, see `lasts` of Behaviour."""
+    mark = request.node.get_closest_marker("behaviour")
+    return next((one.lasts for one in bench.assignment.behaviours if mark and one.id == mark.args[0]), 0.0)
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ from lab.locale import tr
 from lab.system.model import CLIENT
 
 LIMIT = 90
-"""Seconds after which a check is stopped unless it says otherwise. Every instrument gives up earlier."""
+"""Seconds after which a check is stopped unless it says otherwise, beside those for which it plays something. Every
+instrument gives up earlier."""
 FRAMES = 8
 """Lines of a traceback that are shown for a mistake in a check."""
 NO_METHOD = {"405", "501"}
@@ -120,6 +121,7 @@ class Grader:
 
         mark = item.get_closest_marker("behaviour")
         limit: int = (mark and mark.kwargs.get("limit")) or LIMIT
+        limit += round(self._behaviour(_behaviour(item)).lasts)
 
         def overdue(*_: object) -> None:
             raise Overdue(tr("the check was not over after {limit} s", limit=limit))

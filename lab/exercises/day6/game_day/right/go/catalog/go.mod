@@ -1,0 +1,1 @@
+../../../../../day4/cache_aside/starter.go/catalog/go.mod

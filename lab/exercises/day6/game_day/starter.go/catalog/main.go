@@ -1,0 +1,1 @@
+../../../../day4/cache_dies/solution.go/catalog/main.go

@@ -1,0 +1,1 @@
+../../../../../day4/cache_dies/starter/catalog/catalog/__main__.py

@@ -1,0 +1,1 @@
+../../../../../day4/cache_dies/solution/catalog/catalog/cache.py
