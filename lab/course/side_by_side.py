@@ -64,19 +64,24 @@ class SideBySide:
             return self._gradings[0].grade(task, tell)  # which says why
         built = replace(task.assignment, builds=())
         heard = _OneAtATime(tell, len(parts))
+        reasons: list[NotGraded] = []
+        """The first is why; the others were interrupted for it."""
 
         def part(number: int, grading: Grading, share: Sequence[str]) -> Done:
             records = task.records if not number else str(Path(task.records) / str(number + 1))
             try:
                 its = msgspec.structs.replace(task, assignment=built, only=tuple(share), records=records)
                 return grading.grade(its, heard.tell)
-            except NotGraded:
+            except NotGraded as problem:
+                reasons.append(problem)
                 self.interrupt()  # the others would be graded in vain
                 raise
 
         with ThreadPoolExecutor(len(parts)) as pool:
             try:
                 done = list(pool.map(lambda one: part(*one), ((number, *one) for number, one in enumerate(parts))))
+            except NotGraded:
+                raise reasons[0] from None
             except BaseException:
                 self.interrupt()  # before the pool waits for all of them
                 raise

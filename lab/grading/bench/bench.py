@@ -152,9 +152,13 @@ class Bench:
         from lab.runtime.client import Control
 
         engines = {engine.name: engine_kinds()[engine.kind] for engine in self.assignment.system.engines}
-        openers: dict[str, Opener] = {
-            name: resolve_name(kind.instrument) for name, kind in engines.items() if kind.instrument
-        }
+        try:
+            openers: dict[str, Opener] = {
+                name: resolve_name(kind.instrument) for name, kind in engines.items() if kind.instrument
+            }
+        except ImportError:
+            self._launching.answer()  # an engine that needs what is missing says how to get it
+            raise
         self.record = self._launching.answer()
         self.control = Control(self.record.socket)
         self.processes = Processes(self.control, self.assignment)
