@@ -90,7 +90,10 @@ def system(exercise: Exercise, programs: Mapping[str, Source]) -> System:
         Service(name=name, address=ANY_PORT, role="stub", ready="tcp", endpoints=(_spoken_with(name, exercise),))
         for name in exercise.stubs
     ]
-    engines = [Engine(name=name, kind=name) for name in exercise.engines]
+    engines = [
+        Engine(name=name, kind=name, topics=exercise.topics if engine_kinds()[name].topics else {})
+        for name in exercise.engines
+    ]
     if any(DATABASE in service.links for service in exercise.services):
         engines.append(Engine(name=DATABASE, kind="sql"))
     return System(

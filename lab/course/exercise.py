@@ -105,7 +105,8 @@ class Promise:
 class Exercise:
     """One graded task. `minutes` are the learner's, `budget` is seconds of a grading, `size` lines of our solution.
 
-    `options` are by engine what stands at the end of its address (`?heartbeat=2`), in place of what its kind says.
+    `options` are by engine what stands at the end of its address (`?heartbeat=2`), in place of what its kind says, and
+    `topics` those that its engine with topics has from the start, with how many partitions.
     With a `branch` what is committed on that git branch is graded, and not the files of the workspace.
     """
 
@@ -131,6 +132,7 @@ class Exercise:
     right: tuple[RightService, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     branch: str = ""
+    topics: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def day(self) -> str:

@@ -12,6 +12,7 @@ from lab.course.exercise import engines as known_engines
 from lab.course.titles import FILE
 from lab.grading.model import Behaviour, Figure, WrongService
 from lab.locale import LANGUAGES
+from lab.system.kinds import engine_kinds
 from lab.system.model import CLIENT, HTTP
 from lab.system.tables import Reader, Table, Unreadable, parse
 from lab.system.validate import GIVEN, NAME, VARIABLE
@@ -26,7 +27,7 @@ ENDPOINTS = ("grpc",)
 
 TOP = (
     "format", "id", "kind", "branch", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs",
-    "title", "not_proved", "options", "services", "run", "contract", "figures", "behaviours",
+    "title", "not_proved", "options", "topics", "services", "run", "contract", "figures", "behaviours",
 )  # fmt: skip
 SERVICE = ("links", "variables", "endpoints", "replicas", "carries", "adds", "env")
 RUN = ("build", "run")
@@ -117,6 +118,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         behaviours=_behaviours(reader, data),
         not_proved=reader.text("", data, "not_proved"),
         options=_options(reader, data, engines),
+        topics=_topics(reader, data, engines),
         contract=_contract(reader, data),
         figures=_figures(reader, data),
         branch=branch,
@@ -145,6 +147,16 @@ def _options(reader: Reader, data: Table, engines: tuple[str, ...]) -> dict[str,
         if not isinstance(text, str):
             reader.problem(f"[options] {name}", "expected a string")
     return {str(name): str(text) for name, text in options.items()}
+
+
+def _topics(reader: Reader, data: Table, engines: tuple[str, ...]) -> dict[str, int]:
+    topics = reader.get("", data, "topics", dict, {})
+    if topics and not any(engine_kinds()[engine].topics for engine in engines if engine in engine_kinds()):
+        reader.problem("[topics]", "no engine of this exercise has topics")
+    for name, partitions in topics.items():
+        if not isinstance(partitions, int) or isinstance(partitions, bool) or partitions < 1:
+            reader.problem(f"[topics] {name}", "expected how many partitions it has")
+    return {str(name): int(partitions) for name, partitions in topics.items() if isinstance(partitions, int)}
 
 
 def _services(

@@ -113,6 +113,29 @@ def test_options_are_those_of_engines_that_the_exercise_has(exercise: Exercise) 
     )
 
 
+def test_topics_are_there_from_the_start_where_an_engine_has_such(exercise: Exercise, tmp_path: Path) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    text = manifest.read_text().replace('"amqp"]', '"kafka"]').replace('"amqp",', '"kafka",')
+    manifest.write_text(text.replace("[run]", '[topics]\n"shop.orders" = 4\n\n[run]'))
+    made = assignment(load(exercise.folder), programs("python -m orders", tmp_path / "mine"))
+    assert {one.name: dict(one.topics) for one in made.system.engines} == {
+        "redis": {},
+        "kafka": {"shop.orders": 4},
+        "db": {},
+    }
+
+
+def test_topics_need_an_engine_that_has_some(exercise: Exercise) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    manifest.write_text(manifest.read_text().replace("[run]", "[topics]\na = 0\n\n[run]"))
+    with pytest.raises(InvalidExercise) as caught:
+        load(exercise.folder)
+    assert caught.value.problems == (
+        "exercise.toml: [topics]: no engine of this exercise has topics",
+        "exercise.toml: [topics] a: expected how many partitions it has",
+    )
+
+
 @pytest.mark.parametrize(
     ("run", "module", "command"),
     [

@@ -27,5 +27,6 @@ KIND = EngineKind(
     driver=extra("kafka"),
     topics=True,
     queues="lab.engines.kafka.lag:LagProbe",
+    instrument="lab.grading.instruments.kafka:Kafka",
     container="lab.engines.kafka.container:container",
 )

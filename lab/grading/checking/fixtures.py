@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lab.grading.instruments.chaos import Chaos
     from lab.grading.instruments.git import History
     from lab.grading.instruments.grpc import Grpc
+    from lab.grading.instruments.kafka import Kafka
     from lab.grading.instruments.metrics import Metrics
     from lab.grading.instruments.redis import Redis
 
@@ -444,6 +445,11 @@ def instrument(bench: Bench) -> Callable[[str], Instrument]:
 @pytest.fixture
 def broker(instrument: Callable[[str], Instrument]) -> Broker:
     return cast("Broker", instrument("amqp"))
+
+
+@pytest.fixture
+def kafka(instrument: Callable[[str], Instrument]) -> Kafka:
+    return cast("Kafka", instrument("kafka"))
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Takes orders and tells of what becomes of them."""
