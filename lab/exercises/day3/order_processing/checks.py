@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from lab.grading import (
     Http,
     Schedule,
     behaviour,
+    delay,
     eventually,
     expect,
     measured,
@@ -47,8 +47,8 @@ ARRIVING = 8.0
 """Seconds in which the users arrive."""
 LATER = (1.0, 4.0)
 """Seconds after which a user orders again."""
-SLOW = 0.1
-"""Seconds that the provider and the mail server take, so that a kill meets somebody at work."""
+SLOW = {"payment": 0.1, "notify": 0.25}
+"""Seconds that a charge and a mail take, so that a kill meets somebody at work."""
 
 CALM = 20.0
 """Seconds within which an order ends on a calm day."""
@@ -598,10 +598,6 @@ def neighbours(stub: Any) -> None:
     """Both take a moment; the provider answers 503 to the first charge of a shaky order."""
     asked: set[Any] = set()
 
-    async def slowly(_: Any, rest: Any) -> Any:
-        await asyncio.sleep(SLOW)
-        return await rest()
-
     def shaky_and_new(seen: Any) -> bool:
         order = read(seen.json, "order_id")
         if read(seen.json, "amount") != SHAKY or order in asked:
@@ -610,8 +606,8 @@ def neighbours(stub: Any) -> None:
         return True
 
     stub["payment"].will(status(503), on="POST /charges", where=shaky_and_new)
-    stub["payment"].will(slowly)
-    stub["notify"].will(slowly)
+    for name, seconds in SLOW.items():
+        stub[name].will(delay(seconds))
 
 
 # -- a calm day
