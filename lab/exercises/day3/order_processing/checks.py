@@ -353,9 +353,10 @@ def drawn(rng: Random) -> Schedule:
     telling, working = (rng.uniform(3.0, 3.5), rng.uniform(7.5, 8.5)) if first else (rng.uniform(8.0, 8.5), 3.0)
     for name in ("users", "orders"):
         faults += [(telling, f"refuse {name}->amqp for 2.5s"), (telling + rng.uniform(1.2, 2.0), f"kill {name}")]
-    for place, name in enumerate(rng.sample(("payments", "notifications"), 2)):
+    # Not before work has come again, and for the mails while payments still sends some.
+    for name, later in (("notifications", 3.6), ("payments", 4.8)):
         faults += [(working, f"refuse {name}->amqp for 1.5s")]
-        faults += [(working + 2.5 + place + rng.uniform(0.0, 0.6), f"kill {name}")]
+        faults += [(working + later + rng.uniform(0.0, 0.6), f"kill {name}")]
     return Schedule.of((round(at, 1), text) for at, text in faults)
 
 
