@@ -471,7 +471,7 @@ def play(http, broker, stub, wire, chaos, logs, rng, new) -> Storm:
         over = time.monotonic()
         storm = Storm(visits, [])
         even = chaos.settle(
-            lambda: crowd.gone and is_even(http, broker, stub, storm),
+            lambda: crowd.gone and is_even(http, broker, stub, wire, heard, storm),
             tr("everything to be even"),
             waiting=lambda: any(broker.depth(queue) for queue in QUEUES),
             within=SETTLED,
@@ -530,7 +530,7 @@ def insist(visit: Visit, attempt: Callable[[], bool]) -> None:
         pass
 
 
-def is_even(http: Http, broker: Any, stub: Any, storm: Storm) -> bool:
+def is_even(http: Http, broker: Any, stub: Any, wire: Any, heard: Any, storm: Storm) -> bool:
     """Whether every order has ended and every mail is sent, and no queue holds anything."""
     orders = http["orders"]
     open_ = [order for order in storm.orders if order.status not in TEMPLATES]
@@ -539,9 +539,22 @@ def is_even(http: Http, broker: Any, stub: Any, storm: Storm) -> bool:
     if any(order.status not in TEMPLATES for order in open_):
         return False
     mailed = {mail.get("order_id") for mail in stub["notify"].sent}
-    return all(order.id in mailed for order in storm.orders) and not any(
-        broker.depth(queue) or broker.unacked(queue) for queue in QUEUES
+    return (
+        all(order.id in mailed for order in storm.orders)
+        and not any(broker.depth(queue) for queue in QUEUES)
+        and not any(unacknowledged(wire, heard, queue) for queue in QUEUES)
     )
+
+
+def unacknowledged(wire: Any, heard: Any, queue: str) -> list[str]:
+    """The ids of what was published for the queue, and of which no delivery was ever acknowledged."""
+    name, types = QUEUES[queue]
+    link = f"{name}->amqp"
+    acked = {
+        flow.message for flow in wire.flows(link) if flow.role == "ack" and not flow.back and flow.outcome != "lost"
+    }
+    published = dict.fromkeys(one.message_id for one in heard if one.routing_key in types)
+    return [ident for ident in published if ident not in acked and not wire.acknowledged(link, [ident])]
 
 
 def refresh(orders: Http, order: Order) -> None:
@@ -560,19 +573,16 @@ def look(http: Http, broker: Any, stub: Any, wire: Any, logs: Any, heard: Any, s
     storm.mails = {order.id: [] for order in storm.orders}
     for mail in stub["notify"].sent:
         storm.mails.setdefault(mail.get("order_id"), []).append(str(mail.get("template")))
-    for queue, (name, types) in QUEUES.items():
-        ready, unacked = broker.depth(queue), broker.unacked(queue)
-        storm.left[queue] = (
-            tr("{ready} ready, {unacked} unacked", ready=ready, unacked=unacked) if ready + unacked else ""
-        )
+    for queue, (name, _) in QUEUES.items():
+        ready = broker.depth(queue)
+        storm.left[queue] = trn("{count} message ready", "{count} messages ready", ready) if ready else ""
         storm.parked[queue] = []
         while parked := broker.get(f"{queue}.dlq"):
             storm.parked[queue].append(parked.body)
         link = f"{name}->amqp"
         times = Counter(flow.message for flow in wire.deliveries(link, queue))
         storm.often[queue] = max(times.values(), default=0)
-        published = [one.message_id for one in storm.heard if one.routing_key in types]
-        storm.vanished[queue] = [ident for ident in dict.fromkeys(published) if not wire.acknowledged(link, [ident])]
+        storm.vanished[queue] = unacknowledged(wire, storm.heard, queue)
     for name in CONSUMERS:
         storm.lines[name] = spans(logs(name))
 
