@@ -65,7 +65,7 @@ GRACEFUL = (0, 143, -15)
 
 def work(http: Http | Balanced, kind: str, new: New) -> Answer:
     """A job that nobody has asked for before."""
-    return http.get(f"/work/{new.id(kind)}", timeout=30.0)
+    return http.get(f"/jobs/{new.id(kind)}", timeout=30.0)
 
 
 def done(answers: Sequence[Answer], when: str, code: str) -> None:
@@ -136,7 +136,7 @@ def has_places(origin: Stub, http: Http | Balanced, places: int, who: str, new: 
     held = origin.will(hold(), on=ROWS)
     count = places + MORE
     what = tr(
-        "{who}: of {count} requests GET /work at the same moment {places} are at the origin",
+        "{who}: of {count} requests GET /jobs at the same moment {places} are at the origin",
         who=who,
         count=count,
         places=places,
@@ -157,7 +157,7 @@ def has_places(origin: Stub, http: Http | Balanced, places: int, who: str, new: 
     asked = origin.count(ROWS)
     expect(
         asked == count,
-        tr("{count} requests GET /work ask the origin {count} times", count=count),
+        tr("{count} requests GET /jobs ask the origin {count} times", count=count),
         got=tr("{count} times", count=asked),
         code="asked-otherwise",
     )

@@ -25,7 +25,7 @@ func main() {
 	work := func(w http.ResponseWriter, r *http.Request) error {
 		places <- struct{}{}
 		defer func() { <-places }()
-		job, err := origin.Job(r.Context(), strings.TrimPrefix(r.URL.Path, "/work/"), r.Header.Get("X-Request-ID"))
+		job, err := origin.Job(r.Context(), strings.TrimPrefix(r.URL.Path, "/jobs/"), r.Header.Get("X-Request-ID"))
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func main() {
 	}
 
 	routes := http.NewServeMux()
-	routes.Handle("/work/", methods{http.MethodGet: work})
+	routes.Handle("/jobs/", methods{http.MethodGet: work})
 	routes.Handle("/carts/", methods{http.MethodGet: show, http.MethodPost: add})
 	routes.Handle("/limited", methods{http.MethodGet: limited})
 	serve(routes, Check{Name: "redis", Test: answers(redis)})

@@ -48,7 +48,7 @@ func main() {
 	work := func(w http.ResponseWriter, r *http.Request) error {
 		atWork.Lock() // TODO: one at a time? MAX_INFLIGHT of them
 		defer atWork.Unlock()
-		job, err := origin.Job(r.Context(), strings.TrimPrefix(r.URL.Path, "/work/"), r.Header.Get("X-Request-ID"))
+		job, err := origin.Job(r.Context(), strings.TrimPrefix(r.URL.Path, "/jobs/"), r.Header.Get("X-Request-ID"))
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func main() {
 	}
 
 	routes := http.NewServeMux()
-	routes.Handle("/work/", methods{http.MethodGet: work})
+	routes.Handle("/jobs/", methods{http.MethodGet: work})
 	routes.Handle("/carts/", methods{http.MethodGet: show, http.MethodPost: add})
 	routes.Handle("/limited", methods{http.MethodGet: limited})
 	serve(routes)

@@ -31,7 +31,7 @@ def problem(status, code, **headers):
     return web.Response(text=body, status=status, content_type="application/problem+json", headers=headers)
 
 
-@routes.get("/work/{id}")
+@routes.get("/jobs/{id}")
 async def work(request):
     app, job = request.app, request.match_info["id"]
     try:

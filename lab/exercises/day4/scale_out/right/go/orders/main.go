@@ -52,7 +52,7 @@ type orders struct {
 }
 
 func (o *orders) work(w http.ResponseWriter, r *http.Request) {
-	id := strings.TrimPrefix(r.URL.Path, "/work/")
+	id := strings.TrimPrefix(r.URL.Path, "/jobs/")
 	o.places <- struct{}{}
 	said, err := o.http.Get(os.Getenv("ORIGIN_URL") + "/rows/jobs/" + url.PathEscape(id))
 	var row struct {
@@ -141,7 +141,7 @@ func main() {
 	}
 	ready := func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]string{"status": "ready"}) }
 	routes := http.NewServeMux()
-	routes.HandleFunc("/work/", o.work)
+	routes.HandleFunc("/jobs/", o.work)
 	routes.HandleFunc("/carts/", o.cart)
 	routes.HandleFunc("/limited", o.limited)
 	routes.HandleFunc("/healthz", ready)

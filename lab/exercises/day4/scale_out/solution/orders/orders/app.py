@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = create_web_app("orders", Health(required={"redis": lambda: None if redis.ping() else "no answer"}), lifespan)
 
-    @app.get("/work/{job_id}")
+    @app.get("/jobs/{job_id}")
     def work(job_id: str) -> Job:
         with places:
             return origin.job(job_id)

@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = create_web_app("orders", Health(), lifespan)
 
-    @app.get("/work/{job_id}")
+    @app.get("/jobs/{job_id}")
     def work(job_id: str) -> Job:
         with at_work:  # TODO: one at a time? MAX_INFLIGHT of them
             return origin.job(job_id)
