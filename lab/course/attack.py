@@ -12,14 +12,14 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
-from lab.course.assignment import Source, assignment, system
+from lab.course.assignment import Source, assignment, sources, system
 from lab.course.exercise import Exercise
 from lab.course.grading import Grading, NotGraded, Task
 from lab.course.manifest import InvalidExercise
@@ -203,7 +203,7 @@ def terms(attack: Attack) -> list[str]:
 
 
 def read(here: Workspace, attack: Attack) -> Schedule:
-    """The learner's schedule. Raises Unfair, OSError, UnicodeDecodeError."""
+    """The learner's schedule. Raises Unfair, OSError."""
     path = file(here, attack)
     shown = path.relative_to(here.folder).as_posix()
     try:
@@ -219,9 +219,8 @@ def fair(attack: Attack, schedule: Schedule, name: str) -> Schedule:
     """The schedule, with its targets as the system names them. Raises Unfair if it is more than is allowed."""
     if not schedule:
         raise Unfair(name, [tr("There is no fault in it.")])
-    programs = {service.name: Source(dir=attack.exercise.folder, run="-") for service in attack.exercise.services}
     try:
-        found = must_fit(schedule, system(attack.exercise, programs))
+        found = must_fit(schedule, system(attack.exercise, sources(attack.exercise, attack.exercise.folder)))
     except InvalidSchedule as problem:
         raise Unfair(name, str(problem).splitlines()) from None
     if problems := list(_unfair(attack, found)):
@@ -275,15 +274,16 @@ class Strike:
         self, attack: Attack, schedule: Schedule, programs: Mapping[str, Source], seed: int, tell: Watcher
     ) -> Struck:
         """Play it; `tell` hears of the service's stages. Raises NotGraded."""
-        with _solution(attack) as solution, tempfile.TemporaryDirectory(prefix="lab-attack-") as records:
+        unflawed = prepared(attack.exercise, Variant("solution"))
+        with unflawed as solution, tempfile.TemporaryDirectory(prefix="lab-attack-") as records:
             tasks = [
                 Task(
-                    assignment=_assignment(attack, sources),
+                    assignment=_assignment(attack, services),
                     seed=seed,
                     records=f"{records}/{number}",
                     chosen=Chosen(schedule=str(schedule)),
                 )
-                for number, sources in enumerate((programs, solution))
+                for number, services in enumerate((programs, solution))
             ]
 
             def one(number: int) -> Report:
@@ -306,17 +306,9 @@ def _unheard(_: Stage) -> None:
     """Nobody is told how our solution fares."""
 
 
-@contextmanager
-def target(attack: Attack) -> Iterator[dict[str, Source]]:
-    """The service with the flaw. Raises Unusable."""
-    with prepared(attack.exercise, Variant("wrong", which=attack.flaw.name)) as programs:
-        yield programs
-
-
-@contextmanager
-def _solution(attack: Attack) -> Iterator[dict[str, Source]]:
-    with prepared(attack.exercise, Variant("solution")) as programs:
-        yield programs
+def target(attack: Attack) -> AbstractContextManager[dict[str, Source]]:
+    """The service with the flaw, in a temporary copy. Entering it raises Unusable."""
+    return prepared(attack.exercise, Variant("wrong", which=attack.flaw.name))
 
 
 def _assignment(attack: Attack, programs: Mapping[str, Source]) -> Assignment:
