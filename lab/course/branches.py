@@ -221,6 +221,12 @@ def standing(here: Workspace, exercise: Exercise) -> Iterator[tuple[Workspace, B
                 f"git switch {exercise.branch} && git add {labtoml.NAME} && git commit",
             )
         there = Workspace(folder, labtoml.read(folder / labtoml.NAME))
+        if exercise.id not in there.toml.services:
+            raise NoBranch(
+                tr("{branch} has nothing of {id} yet", branch=exercise.branch, id=exercise.id),
+                tr("It was not committed there."),
+                f'git switch {exercise.branch} && git add -A && git commit -m "Start {exercise.number}"',
+            )
         folders = [source.dir.resolve() for source in there.sources(exercise).values()]
         for foreign in (one for one in folders if not one.is_relative_to(tree)):
             raise NoBranch(

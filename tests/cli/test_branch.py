@@ -147,6 +147,16 @@ def test_what_is_committed_on_the_branch_is_graded(learner: Committer, inside: s
     assert learner("start", "9.20").stdout.startswith(f"you are on the branch {BRANCH} again")
 
 
+def test_a_starter_that_is_not_committed_yet_is_to_be_committed(learner: Committer) -> None:
+    learner.begin()
+    learner("start", "9.20")
+    early = learner("check", "9.20")
+    assert early.returncode == 2
+    assert f"{BRANCH} has nothing of day9.20 yet" in early.stderr
+    assert f'Next: git switch {BRANCH} && git add -A && git commit -m "Start 9.20"' in early.stderr
+    assert not learner.trees()
+
+
 def test_start_overwrites_nothing_and_refuses_where_changes_could_get_lost(learner: Committer) -> None:
     learner.begin()
     (learner.workspace / "notes.txt").write_text("mine")

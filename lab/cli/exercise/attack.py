@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lab.course.exercise import Exercise
     from lab.course.workspace import Workspace
     from lab.faults.schedule import Schedule
+    from lab.journal.telling import Words
 
 EXAMPLES = ("lab attack", "lab attack 5.3", "lab attack 5.3 --against ../friend", "lab check 5.3 --my-attack")
 BAR = 40
@@ -160,16 +161,15 @@ def _explain(here: Workspace, meant: Attack, path: Path) -> None:
     from lab.course import attack as attacks
 
     out(paint(meant.exercise.title[language()], "title"))
-    out(meant.story[language()])
+    _paragraph([(meant.story[language()], "plain")])
     out()
     for line in attacks.terms(meant):
-        out(f"  {line}")
-    out(
-        tr(
-            "  Damage is what you spoil ({harm}), less what the same faults spoil with our solution.",
-            harm=meant.harm[language()],
-        )
+        _paragraph([(line, "plain")], hang=2)
+    damage = tr(
+        "Damage is what you spoil ({harm}), less what the same faults spoil with our solution.",
+        harm=meant.harm[language()],
     )
+    _paragraph([(damage, "plain")], hang=2)
     out()
     shown = path.relative_to(here.folder)
     out(tr("Write your faults into {file}, then: lab attack {number}", file=shown, number=meant.exercise.number))
@@ -191,7 +191,7 @@ def _show(here: Workspace, meant: Attack, struck: Struck, *, kept: bool, friend:
     )
     out(paint(told, "good" if struck.shows else "bad"))
     if not struck.shows:
-        out(_advice(struck))
+        _paragraph([(_advice(struck), "plain")])
         return
     if friend:
         return
@@ -199,9 +199,18 @@ def _show(here: Workspace, meant: Attack, struck: Struck, *, kept: bool, friend:
     if best and not kept:
         out(tr("Your best is still {score}.", score=best.score))
     out()
-    out(f"{paint(meant.flaw.title[language()], 'title')}. {meant.flaw.text[language()]}")
+    _paragraph([(f"{meant.flaw.title[language()]}. ", "title"), (meant.flaw.text[language()], "plain")])
     out()
     out(tr("Does your own service withstand it?  lab check {number} --my-attack", number=meant.exercise.number))
+
+
+def _paragraph(words: Words, hang: int = 0) -> None:
+    """Print it in this terminal's width."""
+    from lab.cli.exercise import reports
+
+    lines = reports.sheet()
+    lines.paragraph(words, hang=hang)
+    out(lines.text())
 
 
 def _advice(struck: Struck) -> str:
