@@ -176,12 +176,14 @@ def test_a_lost_commit_is_refused_and_brings_the_records_again(tap: ThreadedTap,
 
 
 def test_a_silent_member_loses_its_partitions_and_joins_again(tap: ThreadedTap, direct: str) -> None:
+    # The mock cluster refuses a follower's sync that comes after the leader's, and begins anew a second later. A
+    # follower on the tap is often the later one if the leader is not, so both are.
     name = topic()
     with producer(direct) as client:
         produced(client, name, "a")
     with reader(tap.address, name) as silent:
         silent.until(lambda: silent.got == ["a"])  # and does not commit
-        with reader(direct, name) as other:
+        with reader(tap.address, name) as other:
             tap.fault(f"rebalance x1 for {2 * SESSION_MS}ms")
             other.until(lambda: other.got == ["a"])
             assert other.commit() == ""
