@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -34,4 +36,27 @@ func happened(source, kind, correlationID string, data any) (Event, error) {
 		CorrelationID:   correlationID,
 		Data:            told,
 	}, err
+}
+
+// ErrUnreadable says that a message is no event, or none that we can use: trying again cannot help.
+var ErrUnreadable = errors.New("unreadable")
+
+// parseEvent takes what is needed and lets others add what they like. Time is zero where an event does not say it.
+func parseEvent(body []byte) (Event, error) {
+	var needed struct {
+		ID            string          `json:"id"`
+		Type          string          `json:"type"`
+		Time          any             `json:"time"`
+		CorrelationID string          `json:"correlationid"`
+		Data          json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(body, &needed); err != nil {
+		return Event{}, fmt.Errorf("%w: %v", ErrUnreadable, err)
+	}
+	if needed.ID == "" || needed.Type == "" {
+		return Event{}, fmt.Errorf("%w: no event without id and type", ErrUnreadable)
+	}
+	told, _ := needed.Time.(string)
+	at, _ := time.Parse(time.RFC3339, told)
+	return Event{ID: needed.ID, Type: needed.Type, Time: at, CorrelationID: needed.CorrelationID, Data: needed.Data}, nil
 }

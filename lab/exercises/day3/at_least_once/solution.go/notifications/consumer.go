@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,9 +16,6 @@ const (
 	// lastWork is how long a stop waits for what is in hand; what takes longer the broker gives to somebody else.
 	lastWork = 5 * time.Second
 )
-
-// ErrUnreadable says that a message is no event, or none that we can use: trying again cannot help.
-var ErrUnreadable = errors.New("unreadable")
 
 // Consumer consumes so that nothing is lost: it acknowledges last, works beside the connection, and connects again for ever.
 //
@@ -143,21 +138,4 @@ func (c *Consumer) finish() {
 	case <-done:
 	case <-time.After(lastWork):
 	}
-}
-
-// parseEvent takes what is needed and lets others add what they like.
-func parseEvent(body []byte) (Event, error) {
-	var needed struct {
-		ID            string          `json:"id"`
-		Type          string          `json:"type"`
-		CorrelationID string          `json:"correlationid"`
-		Data          json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(body, &needed); err != nil {
-		return Event{}, fmt.Errorf("%w: %v", ErrUnreadable, err)
-	}
-	if needed.ID == "" || needed.Type == "" {
-		return Event{}, fmt.Errorf("%w: no event without id and type", ErrUnreadable)
-	}
-	return Event{ID: needed.ID, Type: needed.Type, CorrelationID: needed.CorrelationID, Data: needed.Data}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -12,9 +11,6 @@ import (
 )
 
 const exchange = "shop.events"
-
-// ErrUnreadable says that a message is no event, or none that we can use: trying again cannot help.
-var ErrUnreadable = errors.New("unreadable")
 
 // Consumer consumes as the tutorial shows it: it works as long as nothing goes wrong.
 type Consumer struct {
@@ -76,21 +72,4 @@ func (c *Consumer) consume() error {
 		}
 	}
 	return errors.New("the deliveries have ended")
-}
-
-// parseEvent takes what is needed and lets others add what they like.
-func parseEvent(body []byte) (Event, error) {
-	var needed struct {
-		ID            string          `json:"id"`
-		Type          string          `json:"type"`
-		CorrelationID string          `json:"correlationid"`
-		Data          json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(body, &needed); err != nil {
-		return Event{}, fmt.Errorf("%w: %v", ErrUnreadable, err)
-	}
-	if needed.ID == "" || needed.Type == "" {
-		return Event{}, fmt.Errorf("%w: no event without id and type", ErrUnreadable)
-	}
-	return Event{ID: needed.ID, Type: needed.Type, CorrelationID: needed.CorrelationID, Data: needed.Data}, nil
 }

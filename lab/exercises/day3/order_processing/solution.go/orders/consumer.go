@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -13,9 +11,6 @@ import (
 
 // tryAgainAfter keeps a lasting problem from becoming a loop at full speed.
 const tryAgainAfter = time.Second
-
-// ErrUnreadable says that a message is no event, or none that we can use: trying again cannot help.
-var ErrUnreadable = errors.New("unreadable")
 
 // Consumer has a queue of its own: it acknowledges last, connects again for ever, and puts aside what cannot be read. It has
 // Prefetch events in hand at once, so one that waits for its next attempt holds up nobody.
@@ -154,21 +149,4 @@ func (c *Consumer) received(ctx context.Context, delivery amqp.Delivery) error {
 		pause(ctx, tryAgainAfter)
 		return delivery.Nack(false, true)
 	}
-}
-
-// parseEvent takes what is needed and lets others add what they like.
-func parseEvent(body []byte) (Event, error) {
-	var needed struct {
-		ID            string          `json:"id"`
-		Type          string          `json:"type"`
-		CorrelationID string          `json:"correlationid"`
-		Data          json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(body, &needed); err != nil {
-		return Event{}, fmt.Errorf("%w: %v", ErrUnreadable, err)
-	}
-	if needed.ID == "" || needed.Type == "" {
-		return Event{}, fmt.Errorf("%w: no event without id and type", ErrUnreadable)
-	}
-	return Event{ID: needed.ID, Type: needed.Type, CorrelationID: needed.CorrelationID, Data: needed.Data}, nil
 }
