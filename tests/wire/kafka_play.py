@@ -109,12 +109,22 @@ def join(*, version: int = 6, number: int = 3, group: str = "payments") -> bytes
 
 
 def joined(
-    generation: int, member: str = "m1", *, version: int = 6, number: int = 3, protocol: str = "range", error: int = 0
+    generation: int,
+    member: str = "m1",
+    *,
+    version: int = 6,
+    number: int = 3,
+    protocol: str = "range",
+    error: int = 0,
+    members: Iterable[str] = ("m1",),
 ) -> bytes:
+    """The first of `members` leads; the answer names them to it alone."""
+    leader, *others = members
     w = Writer(apis.JOIN_GROUP, version, number)
     head = w.from_(2, "i", 0) + struct.pack(">hi", error, generation) + w.texts_from(7, "consumer")
-    who = w.text(protocol) + w.text(member) + w.from_(9, "b", 0) + w.text(member)
-    return w.answers(head + who + w.array([w.text(member) + w.texts_from(5, "") + w.blob(b"")]) + w.tags)
+    who = w.text(protocol) + w.text(leader) + w.from_(9, "b", 0) + w.text(member)
+    named = [leader, *others] if member == leader else []
+    return w.answers(head + who + w.array([w.text(one) + w.texts_from(5, "") + w.blob(b"") for one in named]) + w.tags)
 
 
 def sync(*, member: str = "m1", version: int = 4, number: int = 4, group: str = "payments") -> bytes:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from lab.journal.event import Flow
 from lab.wire.kafka import apis
+from lab.wire.kafka.flows import OTHERS_FIRST
 from lab.wire.kafka.records import batches, crc32c
 from lab.wire.kafka.session import LONGEST_HELD, KafkaSession, sessions
-from lab.wire.session import Address, Reset, Stall
+from lab.wire.session import Address, Reset, Send, Stall
 from tests.wire import kafka_play as kafka
 from tests.wire.kafka_play import HOST, PORT, TAP, TOPIC
 from tests.wire.playbook import C, Dialogue, S, Said, check_garbage, garbage, splits, striking
@@ -320,6 +321,16 @@ def test_a_commit_arrives_as_one_of_a_generation_that_is_over() -> None:
     acks = [(f.message, f.outcome, f.status) for f in dialogue.flows if f.role == "ack"]
     assert acks == [("e5", "lost", "ILLEGAL_GENERATION"), ("e6", "lost", "ILLEGAL_GENERATION")]
     assert all(f.faults for f in dialogue.flows if f.role == "ack")
+
+
+@pytest.mark.parametrize(
+    ("member", "members", "waits"), [("m1", "m1 m2", True), ("m2", "m1 m2", False), ("m1", "m1", False)]
+)
+def test_the_leader_of_several_is_told_after_the_others(member: str, members: str, waits: bool) -> None:
+    answer = kafka.joined(7, member, members=members.split())
+    dialogue = spoken((C, kafka.join()), (S, answer))
+    (sent,) = [effect for effect in dialogue.effects if isinstance(effect, Send) and effect.to is C]
+    assert sent == Send(C, answer, delay=OTHERS_FIRST if waits else 0.0)
 
 
 def test_a_member_whose_heartbeats_are_lost_hears_nothing_until_it_heals() -> None:

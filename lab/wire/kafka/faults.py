@@ -25,7 +25,7 @@ from lab.wire.kafka.messages import Part
 from lab.wire.kafka.records import batches, poisoned
 from lab.wire.kafka.request import Request, renumbered
 from lab.wire.outgoing import Outgoing
-from lab.wire.session import Mute, Reset, Side, Stall, Strike
+from lab.wire.session import Mute, Reset, Send, Side, Stall, Strike
 
 POISON = b"#"
 """What a poisoned value begins with: no JSON text does."""
@@ -68,6 +68,9 @@ def answer(asked: Request, data: bytes, told: list[Flow], strike: Strike, out: O
                 return
     if asked.mute is not None:
         out.disturbed([Mute(asked.mute.id), *disturb(None, Side.CLIENT, data)], told)
+        return
+    if asked.late:
+        out.disturbed([Send(Side.CLIENT, data, asked.late)], told)
         return
     _pass_on(data, told, [flow.op for flow in told] if asked.api == apis.PRODUCE else [], strike, out)
 

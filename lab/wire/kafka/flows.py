@@ -24,6 +24,11 @@ from lab.wire.kafka.request import Request
 MOST_RECORDS = 1_000
 """Records of one request or answer of which each has a Flow of its own."""
 
+OTHERS_FIRST = 0.2
+"""Seconds for which the leader of a group waits for its answer. Once it has shared the partitions out, a broker gives
+theirs also to those who ask later. librdkafka's mock cluster refuses them, so a client that shares out at once would
+leave the others behind again and again."""
+
 _SUBSCRIBES = (apis.JOIN_GROUP, apis.SYNC_GROUP)
 
 
@@ -221,6 +226,7 @@ def _joined(request: Request, flow: Flow, reader: Reader, books: Books) -> Flow:
         flow.detail = f"generation {joined.generation}, {joined.protocol}"
         if joined.leads:
             flow.detail += f", leader of {joined.members}"
+            request.late = OTHERS_FIRST if joined.members > 1 else 0.0
     return flow
 
 

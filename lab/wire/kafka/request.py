@@ -28,8 +28,9 @@ class Request:
     """What was asked, and what its answer will be read with.
 
     `about` is the group (or what else it is about), `parts` are the partitions; `ops` are the names by which a fault's
-    pattern finds it. `flows` tell of the records that it brought. `silent`: no answer comes. `mute` is a fault that
-    begins with its answer; `copy` says which fault made the request, of which the client knows nothing.
+    pattern finds it. `flows` tell of the records that it brought. `silent`: no answer comes. `late` is for how many
+    seconds its answer waits, `mute` a fault that begins with it; `copy` says which fault made the request, of which the
+    client knows nothing.
     """
 
     api: int
@@ -44,6 +45,7 @@ class Request:
     ops: tuple[str, ...] = ()
     flows: list[Flow] = field(default_factory=list)
     silent: bool = False
+    late: float = 0.0
     fault: Fault | None = None
     mute: Fault | None = None
     copy: Fault | None = None
