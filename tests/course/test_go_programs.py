@@ -43,10 +43,11 @@ def test_a_program_is_formatted_and_vetted(exercise: Exercise, variant: Variant,
     lay_out(exercise, variant, tmp_path / "all")
     for service in exercise.services:
         folder = tmp_path / "all" / service.name
-        assert said(["gofmt", "-l", "."], folder, {}) == ""
+        assert ran(["gofmt", "-l", "."], folder, {}).stdout == ""
         with debian_sources(folder) as instead:
             place, variables = instead or (folder, {})
-            assert said(["go", "vet", "./..."], place, variables) == ""
+            vetted = ran(["go", "vet", "./..."], place, variables)
+            assert vetted.returncode == 0, vetted.stderr  # what a C compiler says of a module is no matter of ours
 
 
 @pytest.mark.parametrize(("exercise", "variant"), PROGRAMS)
@@ -65,7 +66,6 @@ def test_what_it_requires_is_what_debian_has_with_its_sums(
         assert "go 1.19\n" in (folder / "go.mod").read_text()
 
 
-def said(command: list[str], folder: Path, variables: dict[str, str]) -> str:
+def ran(command: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     env = os.environ | variables
-    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    return ran.stdout + ran.stderr
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)

@@ -1,0 +1,1 @@
+../../../starter.go/orders/go.mod

@@ -1,0 +1,1 @@
+../../../starter.go/projections/go.mod

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"encoding/json"
+
+	"github.com/Shopify/sarama"
+)
+
+// Telling appends an event to the log for each change of an order.
+type Telling struct{ producer *Producer }
+
+// Tell returns nil when the brokers have the event.
+func (t *Telling) Tell(order Order, requestID string) error {
+	event, err := happened("/orders", "order."+order.Status, requestID, map[string]any{
+		"order_id": order.ID, "status": order.Status, "version": order.Version,
+	})
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	// TODO: which partition does a record without a key go to, and the next one about the same order?
+	return t.producer.Append(&sarama.ProducerMessage{
+		Topic:   topic,
+		Value:   sarama.ByteEncoder(value),
+		Headers: []sarama.RecordHeader{{Key: []byte("content-type"), Value: []byte(eventContentType)}},
+	})
+}

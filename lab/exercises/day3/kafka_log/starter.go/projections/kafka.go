@@ -1,0 +1,1 @@
+../orders/kafka.go
