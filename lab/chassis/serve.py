@@ -42,6 +42,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        loop="asyncio",  # over uvloop, httpx raises AttributeError, none of its own, for a connection cut at once
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=GRACE,

@@ -34,6 +34,7 @@ FOR_ALL = (
 skipped, here and below."""
 FOR_SERVICES = (
     "uvicorn.loops.auto",
+    "uvicorn.loops.asyncio",
     "uvicorn.loops.uvloop",
     "httpx",
     "httpcore",

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,7 +22,9 @@ from tests.waiting import eventually
 
 SERVICE = """
 import logging
+import os
 import time
+import httpx
 from fastapi import FastAPI
 from lab.chassis.health import Health
 from lab.chassis.serve import run
@@ -36,6 +39,17 @@ def create(settings: ServiceSettings) -> FastAPI:
         logging.info("working")
         time.sleep(1)
         return {"done": True}
+
+    @app.get("/errors")
+    async def errors() -> list[str]:  # what httpx says of many calls to somebody
+        seen = set()
+        async with httpx.AsyncClient(base_url=os.environ["SOMEBODY"], trust_env=False) as somebody:
+            for _ in range(200):
+                try:
+                    await somebody.get("/")
+                except Exception as error:
+                    seen.add(type(error).__name__ if isinstance(error, httpx.HTTPError) else repr(error))
+        return sorted(seen)
 
     return app
 
@@ -93,6 +107,36 @@ def test_a_request_under_way_is_finished_before_it_stops(service: Service) -> No
     visitor.join()
     assert answers[0] is not None
     assert answers[0].json() == {"done": True}
+
+
+@pytest.fixture
+def resets() -> Iterator[str]:
+    """The URL of a server that resets every connection as soon as it has it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def reset_all() -> None:
+            with suppress(OSError):  # closed: the test is over
+                while True:
+                    connection, _ = listening.accept()
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.close()
+
+        threading.Thread(target=reset_all, daemon=True).start()
+        host, port = listening.getsockname()
+        yield f"http://{host}:{port}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_connection_that_is_cut_while_it_is_made_is_an_error_of_httpx(tmp_path: Path, resets: str) -> None:
+    service = Service(tmp_path, SOMEBODY=resets)
+    try:
+        eventually(lambda: service.get("/readyz"), 20)
+        answer = service.get("/errors")
+        assert answer is not None
+        assert set(answer.json()) <= {"ConnectError", "ReadError", "WriteError"}
+    finally:
+        service.process.kill()
+        service.process.communicate()
 
 
 def test_a_wrong_variable_is_named_and_the_code_is_2(tmp_path: Path) -> None:

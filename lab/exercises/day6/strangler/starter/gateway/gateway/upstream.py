@@ -11,10 +11,6 @@ from fastapi import Request, Response
 from lab.chassis.ids import outgoing_headers
 from lab.chassis.tls import AUTHORITIES
 
-CUT = (httpx.HTTPError, AttributeError, RuntimeError)
-"""What says that no answer came. The last two come from anyio over uvloop, for a connection that is cut while it is
-made."""
-
 
 class Unavailable(Exception):
     """No answer came. Whether the work was done, nobody knows."""
@@ -47,7 +43,7 @@ class Upstream:
             headers["Content-Type"] = call.content_type
         try:
             return await self._http.request(call.method, call.path, content=call.body, headers=headers)
-        except CUT as error:
+        except httpx.HTTPError as error:
             raise Unavailable(f"{self.name} does not answer: {error!r}") from error
 
     async def close(self) -> None:
