@@ -8,7 +8,8 @@ from lab.journal.event import Flow
 from lab.system.links import link_id
 
 NEEDS_NO_ACK = "no-ack"
-BROKEN_OFF = "connection lost"
+BROKEN_OFF = ("connection lost", "reset")
+"""What an ack says that was lost with its connection: the broker takes the message back at once."""
 MOST = 10_000
 """Deliveries that one queue's book keeps open at most; it does not count more."""
 
@@ -19,8 +20,8 @@ def wants_ack(flow: Flow) -> bool:
 
 
 def answers_delivery(flow: Flow) -> bool:
-    """Whether the flow is a consumer's answer to a delivery."""
-    return flow.role in ("ack", "nack") and not flow.back
+    """Whether the flow is a consumer's answer to a delivery. The broker does not get the one to a fault's copy."""
+    return flow.role in ("ack", "nack") and not flow.back and flow.outcome != "duplicate"
 
 
 def way(flow: Flow) -> str:
@@ -52,7 +53,7 @@ class Deliveries:
                 self.open.setdefault(holder, Counter())[message] += 1
                 self.count += 1
         elif answers_delivery(flow):
-            if flow.outcome == "lost" and flow.status != BROKEN_OFF:
+            if flow.outcome == "lost" and flow.status not in BROKEN_OFF:
                 self._ack_lost[message] += 1
             else:
                 self._settle(holder, message)

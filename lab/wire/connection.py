@@ -12,7 +12,7 @@ from lab.faults.fault import Fault
 from lab.journal.event import Flow
 from lab.locale import tr
 from lab.wire.actions import Action, End, How, Probe, Read
-from lab.wire.disturb import touched
+from lab.wire.disturb import fell, touched
 from lab.wire.lane import Lane
 from lab.wire.linkfaults import Change, LinkFaults
 from lab.wire.raw import RawSession
@@ -159,9 +159,7 @@ class Connection:
         self.direct[side] = False
         self._first = self._first or side
         if not self._cut:
-            for flow in socket.lane.drop():
-                flow.outcome = "lost"
-                self._actions.append(flow)
+            self._actions += [fell(flow, "lost") for flow in socket.lane.drop()]
             how: How = "reset" if reset else "close"
             if other.lost:
                 self._actions += self._finish(self._first)
@@ -210,7 +208,8 @@ class Connection:
         self._now = now
         self._grace = None
         if not self._cut:
-            self._actions += [self._marked(flow) for flow in self._finish(Side.CLIENT)]
+            for flow in self._finish(Side.CLIENT):
+                self._follow(self._marked(flow))
         return self._decided()
 
     def passed(self, now: float) -> Sequence[Action]:
@@ -292,7 +291,7 @@ class Connection:
         self._cut = True
         flows = [flow for socket in self._sockets.values() for flow in socket.lane.drop()]
         for flow in (*flows, *self._finish(Side.SERVER)):
-            flow.outcome, flow.status = "error" if fault else "lost", "reset"
+            fell(flow, "error" if fault else "lost", "reset")
             flow.detail = detail or tr("the connection was cut")
             self._blamed(flow, fault)
         self._grace = self._linger = None
@@ -304,8 +303,7 @@ class Connection:
     def _reset_stream(self, fault: str, stream: Stream) -> None:
         for socket in self._sockets.values():
             for flow in socket.lane.drop(stream):
-                flow.outcome, flow.status = "error", "reset"
-                self._blamed(flow, fault)
+                self._blamed(fell(flow, "error", "reset"), fault)
         self._stalls = {stall for stall in self._stalls if stall[1] != stream}
         self._stall()
 
@@ -424,12 +422,18 @@ class Connection:
             self._actions.append(flow)
 
     def _fell(self, flow: Flow) -> None:
-        """A flow whose bytes were lost on their way to the client."""
-        flow.outcome = "lost"
+        """A flow that was lost on its way to the client."""
+        fell(flow, "lost")
         for fault in self._faults.mutes:
             touched(flow, fault)
         flow.faults = (*flow.faults, *(ident for ident in self._mutes if ident not in flow.faults))
-        self._actions.append(flow)
+        self._follow(flow)
+
+    def _follow(self, flow: Flow) -> None:
+        """Journal a flow after those that are still on their way to the client: an answer does not come before what it
+        answers."""
+        if not self._sockets[Side.CLIENT].lane.attend(flow):
+            self._actions.append(flow)
 
     def _marked(self, flow: Flow) -> Flow:
         """The flow with the faults that take the whole link, and with the one that held its request."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from lab.faults.catalogue import effect
 from lab.faults.fault import Fault
-from lab.journal.event import Flow
+from lab.journal.deliveries import NEEDS_NO_ACK
+from lab.journal.event import Flow, Outcome
 from lab.wire.session import Data, Effect, Mute, Reset, Send, Side, Stall, Stream
 
 
@@ -38,6 +39,16 @@ def disturb(fault: Fault | None, to: Side, data: Data, stream: Stream = None) ->
 def pace(fault: Fault | None) -> float | None:
     """The bytes a second that the fault leaves, None for any number: for the later parts of a message, too."""
     return float(fault.params["rate"]) if fault is not None and "rate" in fault.params else None
+
+
+def fell(flow: Flow, outcome: Outcome, status: str = "") -> Flow:
+    """The flow, which did not arrive. A fault's copy stays one, and so does a delivery that wants no ack: the broker
+    waits for neither."""
+    if flow.outcome != "duplicate":
+        flow.outcome = outcome
+    if status and flow.status != NEEDS_NO_ACK:
+        flow.status = status
+    return flow
 
 
 def touched(flow: Flow, fault: Fault | None) -> Flow:

@@ -41,6 +41,16 @@ CASES: dict[str, tuple[list[Flow], int]] = {
     ),
     "without acks": ([deliver("q", "m1", status="no-ack"), Flow(op="get q", queue="q", status="empty")], 0),
     "a fault's copy": ([deliver("q", "m1"), deliver("q", "m1", outcome="duplicate"), answer("ack", "q", "m1")], 0),
+    "a copy's ack": (
+        [
+            deliver("q", "m"),
+            deliver("q", "m", conn=2),
+            answer("ack", "q", "m"),
+            answer("ack", "q", "m", outcome="duplicate"),
+        ],
+        1,
+    ),
+    "cut by a fault that healed": ([deliver("q", "m"), answer("ack", "q", "m", outcome="lost", status="reset")], 0),
     "a get": ([stamped(Flow(op="get q", queue="q", message="m1"))], 1),
     "the same message twice": ([deliver("q", "m"), deliver("q", "m"), answer("ack", "q", "m")], 1),
     "redelivered": (

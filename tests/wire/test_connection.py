@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+from pamqp import commands
 
+from lab.journal.deliveries import Deliveries
 from lab.journal.event import Flow
 from lab.wire.amqp.session import AmqpSession
 from lab.wire.connection import GRACE, LINGER
@@ -14,7 +17,7 @@ from lab.wire.http.session import HttpSession
 from lab.wire.lane import ROOM, SLICE
 from lab.wire.raw import RawSession
 from lab.wire.redis.session import RedisSession
-from tests.wire.amqp_play import GREETING, publish
+from tests.wire.amqp_play import GREETING, deliver, publish, say
 from tests.wire.talk import C, S, Talk
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -167,6 +170,38 @@ def test_latency_of_a_chosen_publish_lets_the_next_one_pass() -> None:
         ("m1", "late", (fault.id,)),
         ("m2", "ok", ()),
     ]
+
+
+@pytest.mark.parametrize("no_ack", [False, True])
+@pytest.mark.parametrize("fault", ["latency 1s", "one-way", "blackhole"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda talk: talk.loses(C),
+        lambda talk: talk.loses(C, reset=True),
+        lambda talk: talk.loses(S).wait(3),
+        lambda talk: talk.ends_from(C).wait(3),
+        lambda talk: talk.fault("reset"),
+    ],
+    ids=["killed", "client resets", "broker gone", "client hangs up", "cut"],
+)
+def test_no_delivery_is_open_after_its_connection_has_ended_be_it_a_copy(
+    end: Callable[[Talk], object], fault: str, no_ack: bool
+) -> None:
+    talk = Talk(AmqpSession())
+    talk.says(C, GREETING + say(commands.Basic.Consume(queue="mail", consumer_tag="c", no_ack=no_ack)))
+    talk.says(S, say(commands.Basic.ConsumeOk("c")))
+    talk.fault("redeliver")
+    talk.fault(fault)
+    talk.says(S, deliver("m1", 1))
+    end(talk)
+    talk.heal()
+    talk.wait(3)
+    book = Deliveries()
+    for flow in talk.flows:
+        book.take(flow)
+    assert [flow.message for flow in talk.flows if flow.role == "delivery"] == ["m1", "m1"]
+    assert book.count == 0
 
 
 def test_what_a_blackhole_held_is_late_by_as_long_as_it_was_held() -> None:

@@ -18,7 +18,7 @@ from lab.journal.event import Flow
 from lab.wire.amqp import frames as wire
 from lab.wire.amqp.channel import Batch, Channel, Content
 from lab.wire.amqp.flows import VERBS, confirmation, settle_bits, settlement
-from lab.wire.disturb import disturb, touched
+from lab.wire.disturb import disturb, fell, touched
 from lab.wire.outgoing import Outgoing
 from lab.wire.session import Reset, Side, Strike
 
@@ -118,7 +118,7 @@ def settle(channel: Channel, frame: bytes, now: float, strike: Strike, out: Outg
         if fault is not None:
             for delivered in answered:
                 flow = settlement(verb, delivered, requeue, now)
-                flow.outcome = "lost"
+                flow.outcome = "duplicate" if delivered.settled else "lost"
                 out.seen(touched(flow, fault))
             out.last(Reset(fault.id))
             return
@@ -194,7 +194,7 @@ def _pass_on(to: Side, data: bytes, op: str, flows: list[Flow], strike: Strike, 
     for flow in flows:
         touched(flow, fault)
         if effect(fault) == "cut":
-            flow.outcome, flow.status = "error", "reset"
+            fell(flow, "error", "reset")
     out.disturbed(disturb(fault, to, data), flows)
 
 
