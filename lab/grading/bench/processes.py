@@ -139,6 +139,10 @@ class Processes:
                 self.act(name, "thaw")
             elif statuses[name].state in DEAD:
                 self.act(name, "start")
+        self.await_engines()
+
+    def await_engines(self) -> None:
+        """Return when every engine is there. Raises RuntimeError."""
         for name in self._engines:
             if not wait(lambda name=name: self.status(name).state in UP, tr("{name} to come back", name=name), REVIVAL):  # type: ignore[misc]
                 raise RuntimeError(tr("{name} does not come back", name=name))

@@ -75,7 +75,7 @@ def borrowed(ident: str, check: Function) -> Function:
         check(*arguments, **named)
 
     (mark,) = here.__dict__.pop("pytestmark")
-    return behaviour(ident, start=mark.kwargs["start"])(here)  # type: ignore[return-value]
+    return behaviour(ident, **mark.kwargs)(here)  # type: ignore[return-value]
 
 
 def expect(

@@ -75,6 +75,7 @@ class Chaos:
             self._over.set()
             with suppress(ControlError):
                 self._bench.control.heal(None)
+        self._bench.processes.await_engines()
 
     def settle(
         self,

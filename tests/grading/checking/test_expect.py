@@ -9,6 +9,8 @@ import pytest
 from lab.grading.checking.expect import (
     Attention,
     BehaviourFailed,
+    behaviour,
+    borrowed,
     eventually,
     expect,
     never,
@@ -123,3 +125,14 @@ def test_what_came_is_told_in_a_few_lines() -> None:
     assert len(failed.got) < 700
     assert "4,400 more characters" in failed.got
     assert BehaviourFailed("a", "b" * 600, "c").got == "b" * 600
+
+
+def test_a_borrowed_check_keeps_what_was_said_of_it(pytestconfig: pytest.Config) -> None:
+    pytestconfig.addinivalue_line("markers", "behaviour(id, start=True, limit=None): as in a grading")
+
+    @behaviour("C4", start=False, limit=150)
+    def check_all() -> None: ...
+
+    (mark,) = borrowed("C2", check_all).__dict__["pytestmark"]
+    assert mark.args == ("C2",)
+    assert mark.kwargs == {"start": False, "limit": 150}

@@ -9,6 +9,7 @@ import pytest
 
 from lab.grading.grade import grade
 from lab.grading.model import Assignment, Behaviour, Chosen, Report
+from lab.system.model import Engine
 from tests.grading.test_grade import TOY, assignment
 
 LINES = (
@@ -56,3 +57,16 @@ def test_what_cannot_be_played_is_said(tmp_path: Path, chosen: Chosen, said: str
     report, verdicts = played(tmp_path, chosen)
     assert verdicts == {"calls": "unknown", "lives": "unknown"}
     assert said in report.findings[0].reason
+
+
+def test_an_engine_that_is_killed_is_there_again_when_the_schedule_is_over(tmp_path: Path) -> None:
+    toy = assignment()
+    engines = (*toy.system.engines, Engine(name="redis", kind="redis"))
+    over = replace(
+        toy,
+        system=replace(toy.system, engines=engines),
+        checks=TOY / "storm_over_engines.py",
+        behaviours=(replace(toy.behaviours[0], id="calls", needs=()),),
+    )
+    (finding,) = grade(over, seed=1, records=tmp_path).findings
+    assert finding.verdict == "pass", finding.reason or finding.got

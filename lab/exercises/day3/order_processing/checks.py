@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -360,6 +361,20 @@ def drawn(rng: Random) -> Schedule:
     return Schedule.of((round(at, 1), text) for at, text in faults)
 
 
+def nothing() -> None:
+    """Nobody does anything beside the storm."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What a storm is made of. `beside` is what operators do while the schedule is played."""
+
+    drawn: Callable[[Random], Schedule] = drawn
+    arriving: float = ARRIVING
+    slow: Mapping[str, float] = field(default_factory=lambda: SLOW)
+    beside: Callable[[], object] = nothing
+
+
 @dataclass
 class Order:
     """An order of the storm. `request_id` is that of its POST."""
@@ -446,11 +461,12 @@ class Storm:
         return ""
 
 
-def play(http, broker, stub, wire, chaos, logs, rng, new) -> Storm:
+def play(http, broker, stub, wire, chaos, logs, rng, new, weather: Weather | None = None) -> Storm:
     """Let the users come while the schedule is played, wait until all is even, and look at everything."""
+    weather = weather or Weather()
     attentive(broker)
-    neighbours(stub)
-    schedule = chaos.schedule(drawn(Random(rng.random())))
+    neighbours(stub, weather.slow)
+    schedule = chaos.schedule(weather.drawn(Random(rng.random())))
     amounts = [FINE] * (ORDERS * 6 // 10) + [BEYOND] * (ORDERS * 2 // 10) + [SHAKY] * (ORDERS * 2 // 10)
     rng.shuffle(amounts)
     visits = [
@@ -464,10 +480,13 @@ def play(http, broker, stub, wire, chaos, logs, rng, new) -> Storm:
         for queue in QUEUES:
             broker.publish(POISON, queue, f"poison-{queue}", exchange="")
         crowd = Crowd(
-            partial(http.open_loop, [partial(come, http, heard, visit) for visit in visits], ARRIVING), visits
+            partial(http.open_loop, [partial(come, http, heard, visit) for visit in visits], weather.arriving), visits
         )
-        with chaos.playing(schedule):
-            crowd.begin()
+        with ThreadPoolExecutor(1) as operators:
+            with chaos.playing(schedule):
+                crowd.begin()
+                beside = operators.submit(weather.beside)
+            beside.result()
         over = time.monotonic()
         storm = Storm(visits, [])
         even = chaos.settle(
@@ -605,7 +624,7 @@ def where_stuck(storm: Storm, order: Order) -> str:
     return "decision-ignored" if kinds & {APPROVED, DECLINED} else "decision-untold"
 
 
-def neighbours(stub: Any) -> None:
+def neighbours(stub: Any, slow: Mapping[str, float] = SLOW) -> None:
     """Both take a moment; the provider answers 503 to the first charge of a shaky order."""
     asked: set[Any] = set()
 
@@ -617,7 +636,7 @@ def neighbours(stub: Any) -> None:
         return True
 
     stub["payment"].will(status(503), on="POST /charges", where=shaky_and_new)
-    for name, seconds in SLOW.items():
+    for name, seconds in slow.items():
         stub[name].will(delay(seconds))
 
 

@@ -91,7 +91,10 @@ class Bus:
         exchange = await channel.declare_exchange(EXCHANGE, "topic", durable=True)
         self._channel = channel
         if not self._queue:
-            await connection.closed()
+            # connection.closed() would wait for ever if the broker died with a publish under way.
+            gone = asyncio.Event()
+            channel.close_callbacks.add(lambda *_: gone.set())
+            await gone.wait()
             return
         back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self._queue, "x-message-ttl": PAUSE_MS}
         await channel.declare_queue(f"{self._queue}.wait", durable=True, arguments=back)

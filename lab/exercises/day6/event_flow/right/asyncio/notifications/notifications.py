@@ -1,0 +1,1 @@
+../../../../../day3/choreographed_saga/right/asyncio/notifications/notifications.py

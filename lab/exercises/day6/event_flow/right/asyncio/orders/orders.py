@@ -1,0 +1,1 @@
+../../../../../day3/order_processing/right/asyncio/orders/orders.py

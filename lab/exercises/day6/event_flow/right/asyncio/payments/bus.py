@@ -1,0 +1,1 @@
+../../../../../day3/order_processing/right/asyncio/orders/bus.py

@@ -1,0 +1,1 @@
+../../../../../day3/choreographed_saga/right/go/notifications/go.mod

@@ -1,0 +1,1 @@
+../../../../../day3/order_processing/right/go/orders/main.go

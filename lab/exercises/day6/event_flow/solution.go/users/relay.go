@@ -1,0 +1,1 @@
+../../../../day3/outbox/solution.go/orders/relay.go

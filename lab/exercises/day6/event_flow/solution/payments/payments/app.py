@@ -1,0 +1,1 @@
+../../../../../day3/order_processing/solution/payments/payments/app.py

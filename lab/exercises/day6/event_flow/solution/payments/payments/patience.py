@@ -1,0 +1,1 @@
+../../../../../day3/at_least_once/starter/orders/orders/patience.py

@@ -1,0 +1,1 @@
+../../../../day3/choreographed_saga/solution.go/notifications/outcomes.go

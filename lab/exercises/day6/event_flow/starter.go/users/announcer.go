@@ -1,0 +1,1 @@
+../../../../day3/publish_subscribe/solution.go/users/announcer.go

@@ -1,0 +1,1 @@
+../../../../day3/publish_subscribe/starter.go/users/users.go

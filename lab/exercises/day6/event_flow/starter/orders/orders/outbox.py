@@ -1,0 +1,1 @@
+../../../../../day3/choreographed_saga/starter/orders/orders/outbox.py

@@ -1,0 +1,1 @@
+../../../../../day3/choreographed_saga/starter/payments/payments/models.py

@@ -1,0 +1,1 @@
+../../../../../day3/publish_subscribe/starter/users/users/__main__.py
