@@ -24,7 +24,7 @@ RULES = """
 from lab.grading.checking.branch_rules import keeps_the_rules
 
 
-@behaviour("C3")
+@behaviour("C3", start=False)
 def check_the_branch(history: Any) -> None:
     keeps_the_rules(history)
 """
