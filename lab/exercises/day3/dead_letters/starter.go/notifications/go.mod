@@ -1,0 +1,1 @@
+../../../choreographed_saga/starter.go/notifications/go.mod

@@ -1,0 +1,1 @@
+../../../at_least_once/starter.go/notifications/mailer.go

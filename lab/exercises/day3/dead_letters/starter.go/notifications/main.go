@@ -1,0 +1,1 @@
+../../../at_least_once/solution.go/notifications/main.go
