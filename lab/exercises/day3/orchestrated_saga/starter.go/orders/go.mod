@@ -1,0 +1,1 @@
+../../../../day2/rest_calls/starter.go/orders/go.mod
