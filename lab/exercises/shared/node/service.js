@@ -4,6 +4,7 @@ import { createServer, STATUS_CODES } from "node:http";
 import { basename } from "node:path";
 
 const service = basename(process.cwd());
+const LONGEST = 1 << 20;
 
 export function mustEnv(name) {
   return process.env[name] || cannotStart(`${name} is not set`);
@@ -32,8 +33,12 @@ export function problem(status, code, detail) {
   return json(status, body, { "Content-Type": "application/problem+json" });
 }
 
-/** Answer on HOST:PORT until SIGTERM or SIGINT. `routes` are `[pattern, handler(groups, requestId) -> answer]`. */
-export function serve(routes) {
+/**
+ * Answer on HOST:PORT until SIGTERM or SIGINT. `routes` are `[pattern, handler(groups, requestId, request) -> answer]`, with
+ * the method as a third item if it is not GET; `request` has `headers`, and the `text` that was sent. In the end `stop` is
+ * waited for, too.
+ */
+export function serve(routes, stop = async () => {}) {
   const all = [
     [/^\/healthz$/, () => json(200, { status: "alive" })],
     [/^\/readyz$/, () => json(200, { status: "ready", checks: {} })],
@@ -47,7 +52,8 @@ export function serve(routes) {
   server.listen(Number(process.env.PORT || 8000), process.env.HOST || "127.0.0.1");
   for (const signal of ["SIGTERM", "SIGINT"]) {
     process.once(signal, () => {
-      server.close(() => process.exit(0)); // what is under way is finished, idle connections are closed
+      const closed = new Promise((done) => server.close(done)); // what is under way is finished, idle connections are closed
+      Promise.all([closed, stop()]).finally(() => process.exit(0));
       setTimeout(() => process.exit(0), 3000).unref();
     });
   }
@@ -55,12 +61,37 @@ export function serve(routes) {
 
 async function answer(routes, request, requestId) {
   const path = request.url.split("?", 1)[0];
-  const [pattern, handler] = routes.find(([pattern]) => request.method === "GET" && pattern.test(path)) ?? [];
+  const suits = ([pattern, , method = "GET"]) => request.method === method && pattern.test(path);
+  const [pattern, handler] = routes.find(suits) ?? [];
   if (!handler) return problem(404, "not_found", "There is nothing here.");
   try {
-    return await handler(pattern.exec(path).slice(1), requestId);
+    const text = await sent(request);
+    if (text === undefined) return problem(413, "too_large", "That is too much.");
+    return await handler(pattern.exec(path).slice(1), requestId, { headers: request.headers, text });
   } catch (error) {
     log("error", "unforeseen error", { request_id: requestId, traceback: error.stack });
     return problem(500, "internal_error", "Something went wrong here; the log knows more.");
+  }
+}
+
+/** The body, or undefined if it is too long. */
+async function sent(request) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > LONGEST) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** The JSON object in a text, or undefined if there is none. */
+export function object(text) {
+  try {
+    const found = JSON.parse(text);
+    return typeof found === "object" && found !== null && !Array.isArray(found) ? found : undefined;
+  } catch {
+    return undefined;
   }
 }
