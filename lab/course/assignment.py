@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.course.exercise import DATABASE, Command, Exercise, LearnerService
-from lab.grading.model import Assignment, Branch, Build
+from lab.grading.model import Assignment, Branch, Build, Tool
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
 from lab.system.model import CLIENT, HTTP, Engine, Link, Service, System
@@ -43,7 +43,7 @@ class Source:
 
 
 def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[str, Source]:
-    """The services of `folder` (a starter or a solution), which has one folder a service.
+    """The programs of `folder` (a starter or a solution), which has one folder a program.
 
     Raises Unknown for a language in which the exercise does not say how its services are run.
     """
@@ -53,19 +53,19 @@ def sources(exercise: Exercise, folder: Path, language: str = "python") -> dict[
 
 
 def run_by(command: Command, exercise: Exercise, folder: Path) -> dict[str, Source]:
-    """The services of `folder`, each built and run by the same command."""
+    """The programs of `folder`, each built and run by the same command."""
     return {
-        service.name: Source(
-            dir=folder / service.name,
-            run=command.run.replace("{service}", service.name),
-            build=command.build.replace("{service}", service.name),
+        program.name: Source(
+            dir=folder / program.name,
+            run=command.run.replace("{service}", program.name),
+            build=command.build.replace("{service}", program.name),
         )
-        for service in exercise.services
+        for program in exercise.programs
     }
 
 
 def assignment(exercise: Exercise, programs: Mapping[str, Source], branch: Branch | None = None) -> Assignment:
-    """The grader's input. `programs` must have a Source for every service of the exercise."""
+    """The grader's input. `programs` must have a Source for every program of the exercise."""
     return Assignment(
         id=exercise.id,
         title=exercise.title,
@@ -75,7 +75,8 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source], branch: Branc
         behaviours=exercise.behaviours,
         stubs=exercise.stubs,
         wrong=exercise.wrong,
-        builds=tuple(build for service in exercise.services for build in programs[service.name].builds(service.name)),
+        builds=tuple(build for program in exercise.programs for build in programs[program.name].builds(program.name)),
+        tools=tuple(_tool(command.name, programs[command.name]) for command in exercise.commands),
         not_proved=exercise.not_proved,
         figures=exercise.figures,
         budget=exercise.budget,
@@ -127,6 +128,11 @@ def _service(service: LearnerService, source: Source) -> Service:
         memory=MEMORY,
         output=OUTPUT,
     )
+
+
+def _tool(name: str, source: Source) -> Tool:
+    module, command = start(source)
+    return Tool(name=name, dir=str(source.dir.absolute()), argv=command or (sys.executable, "-m", str(module)))
 
 
 def start(source: Source) -> tuple[str | None, tuple[str, ...]]:

@@ -108,6 +108,7 @@ class Exercise:
     `options` are by engine what stands at the end of its address (`?heartbeat=2`), in place of what its kind says, and
     `topics` those that its engine with topics has from the start, with how many partitions.
     With a `branch` what is committed on that git branch is graded, and not the files of the workspace.
+    `commands` are programs of the learner's that are no services: a check runs one, and looks at what it prints.
     """
 
     id: str
@@ -133,6 +134,12 @@ class Exercise:
     options: Mapping[str, str] = field(default_factory=dict)
     branch: str = ""
     topics: Mapping[str, int] = field(default_factory=dict)
+    commands: tuple[LearnerService, ...] = ()
+
+    @property
+    def programs(self) -> tuple[LearnerService, ...]:
+        """All that the learner writes: each has a folder and an entry in `lab.toml`."""
+        return (*self.services, *self.commands)
 
     @property
     def day(self) -> str:

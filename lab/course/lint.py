@@ -167,7 +167,7 @@ def _programs(exercise: Exercise) -> Iterator[str]:
             yield f"{path.name}: exercise.toml does not say how {language} is run"
     for variant in variants(exercise):
         if variant.kind != "wrong":
-            for service in exercise.services:
+            for service in exercise.programs:
                 if not any((exercise.folder / layer.name / service.name).is_dir() for layer in variant.layers):
                     yield f"{variant.name}/{service.name}: missing"
             yield from _needless(exercise, variant)

@@ -27,7 +27,7 @@ ENDPOINTS = ("grpc",)
 
 TOP = (
     "format", "id", "kind", "branch", "points", "minutes", "size", "budget", "concepts", "needs", "engines", "stubs",
-    "title", "not_proved", "options", "topics", "services", "run", "contract", "figures", "behaviours",
+    "title", "not_proved", "options", "topics", "services", "commands", "run", "contract", "figures", "behaviours",
 )  # fmt: skip
 SERVICE = ("links", "variables", "endpoints", "replicas", "carries", "adds", "env")
 RUN = ("build", "run")
@@ -100,6 +100,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         if engine not in known_engines():
             reader.problem("engines", f'"{engine}" is none of {", ".join(known_engines())}')
     services = _services(reader, data, engines, stubs)
+    commands = _programs(reader, data, {*engines, *stubs, *(service.name for service in services)})
     return Exercise(
         id=ident,
         folder=folder,
@@ -122,6 +123,7 @@ def _exercise(reader: Reader, folder: Path, data: Table) -> Exercise:
         contract=_contract(reader, data),
         figures=_figures(reader, data),
         branch=branch,
+        commands=commands,
     )
 
 
@@ -183,6 +185,19 @@ def _services(
     for name in sorted({name for name in instances if instances.count(name) > 1}):
         reader.problem("services", f'"{name}" would be two: a service and a replica')
     return tuple(found)
+
+
+def _programs(reader: Reader, data: Table, taken: set[str]) -> tuple[LearnerService, ...]:
+    """Programs that are no services, `[commands.NAME]`: nothing can be said of them yet but their names."""
+    tables = reader.tables(data, "commands")
+    for name, table in tables.items():
+        place = f"[commands.{name}]"
+        reader.known(place, table, ())
+        if not NAME.fullmatch(name):
+            reader.problem(place, "use small letters, digits and hyphens, a letter first")
+        if name in taken:
+            reader.problem(place, f'"{name}" is taken')
+    return tuple(LearnerService(name=name) for name in tables)
 
 
 def _service(reader: Reader, place: str, name: str, table: Table, targets: set[str]) -> LearnerService:

@@ -82,7 +82,7 @@ def missing_tool(exercise: Exercise, variant: Variant) -> str:
     packages = _right(exercise, variant).packages if variant.kind == "right" else ()
     if lacking := next((package for package in packages if not find_spec(package)), ""):
         return lacking
-    folders = (exercise.folder / layer.name / service.name for layer in variant.layers for service in exercise.services)
+    folders = (exercise.folder / layer.name / service.name for layer in variant.layers for service in exercise.programs)
     return next((what for folder in folders if (what := go_sources.missing(folder))), "")
 
 
@@ -114,7 +114,7 @@ def sources(exercise: Exercise, variant: Variant, folder: Path) -> dict[str, Sou
 
 
 def lay_out(exercise: Exercise, variant: Variant, folder: Path) -> None:
-    """Make `folder` and put the whole program into it, one folder per service. Raises Unusable, OSError."""
+    """Make `folder` and put the whole program into it, one folder per program. Raises Unusable, OSError."""
     folder.mkdir()
     for layer in variant.layers:
         if stored(exercise, layer):

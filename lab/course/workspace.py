@@ -133,19 +133,19 @@ class Workspace:
         return Path(os.path.normpath(self.folder / expanded(entry.dir)))
 
     def sources(self, exercise: Exercise) -> dict[str, Source]:
-        """The learner's services for the exercise, those that are there."""
+        """The learner's programs for the exercise, those that are there."""
         entries = self.toml.services.get(exercise.id, {})
         return {
-            service.name: Source(dir=self.dir(entry), run=entry.run, build=entry.build, shown=entry.dir)
-            for service in exercise.services
-            if (entry := entries.get(service.name)) and self.dir(entry).is_dir()
+            program.name: Source(dir=self.dir(entry), run=entry.run, build=entry.build, shown=entry.dir)
+            for program in exercise.programs
+            if (entry := entries.get(program.name)) and self.dir(entry).is_dir()
         }
 
     def programs(self, exercise: Exercise) -> dict[str, Source]:
-        """All the learner's services for the exercise. Raises NotStarted, Incomplete."""
+        """All the learner's programs for the exercise. Raises NotStarted, Incomplete."""
         found = self.sources(exercise)
         entries = self.toml.services.get(exercise.id, {})
-        missing = [service.name for service in exercise.services if service.name not in found]
+        missing = [program.name for program in exercise.programs if program.name not in found]
         if missing and not entries:
             raise NotStarted(exercise)
         if missing:
@@ -280,13 +280,13 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
             _copy(path, home / path.name)
             done.made.append(_shown(workspace, home / path.name))
     entries = workspace.toml.services.get(exercise.id, {})
-    for service in exercise.services:
-        known = entries.get(service.name)
-        if known and (workspace.dir(known).exists() or workspace.dir(known) != home / service.name):
+    for program in exercise.programs:
+        known = entries.get(program.name)
+        if known and (workspace.dir(known).exists() or workspace.dir(known) != home / program.name):
             continue
-        entry = _put(workspace, exercise, service, language, done, carry=carry)
+        entry = _put(workspace, exercise, program, language, done, carry=carry)
         if known is None:
-            add_entry(workspace, exercise.id, service.name, entry)
+            add_entry(workspace, exercise.id, program.name, entry)
             done.made.append(labtoml.NAME)
     done.made = list(dict.fromkeys(done.made))
     return done
@@ -300,11 +300,11 @@ def brief_name(exercise: Exercise) -> str:
 def beside_services(exercise: Exercise, language: str = "python") -> list[Path]:
     """What the starter has beside its services: a README to fill in, say. Those who write another language get that of
     Python's, where theirs has none."""
-    services = {service.name for service in exercise.services}
+    programs = {program.name for program in exercise.programs}
     found: dict[str, Path] = {}
     for folder in ("starter", f"starter.{language}"):
         for path in sorted((exercise.folder / folder).glob("*")):
-            if path.name not in services and not path.name.startswith((".", "__")):
+            if path.name not in programs and not path.name.startswith((".", "__")):
                 found[path.name] = path
     return list(found.values())
 

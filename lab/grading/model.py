@@ -129,11 +129,20 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A program of the learner's that is no service: a check runs it with `argv` in `dir`, once or several times."""
+
+    name: str
+    dir: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
     """The git branch that is graded: `commit` is its tip, `repository` the repository's folder.
 
     `main` is the branch that it went off from, `inside` the workspace's folder in the repository, empty for its top;
-    `folders` are those of the services, from the repository's top.
+    `folders` are those of the programs, from the repository's top.
     """
 
     name: str
@@ -149,7 +158,8 @@ class Assignment:
     """One exercise with somebody's services in it, ready to be graded.
 
     `learners` are the services of `system` under test, `stubs` those that the grader itself plays. `budget` is in
-    seconds. `branch` is where the programs were committed, if the exercise is graded from a branch.
+    seconds. `branch` is where the programs were committed, if the exercise is graded from a branch. `tools` are
+    programs under test that no run starts.
     """
 
     id: str
@@ -165,6 +175,7 @@ class Assignment:
     figures: tuple[Figure, ...] = ()
     budget: float = 20.0
     branch: Branch | None = None
+    tools: tuple[Tool, ...] = ()
 
     def process(self, name: str) -> str:
         """The process that a check means by a name: of a service with replicas its first instance."""

@@ -174,3 +174,29 @@ def test_stored_programs_are_built_and_run_as_the_exercise_says(exercise: Exerci
 def test_a_language_without_a_command_is_refused(exercise: Exercise) -> None:
     with pytest.raises(Unknown, match='there is no language "cobol"'):
         sources(exercise, exercise.folder / "solution", "cobol")
+
+
+def test_a_command_is_no_service_and_is_run_in_its_folder(exercise: Exercise, tmp_path: Path) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    manifest.write_text(manifest.read_text().replace("[run]", "[commands.diagnose]\n\n[run]"))
+    exercise = load(exercise.folder)
+    mine = tmp_path / "mine"
+    (mine / "diagnose").mkdir(parents=True)
+    found = programs("python -m orders", mine)
+    made = assignment(exercise, found | {"diagnose": Source(dir=mine, run="./bin/diagnose", build="make")})
+    assert made.learners == ("greeter", "orders")
+    assert made.system.service("diagnose") is None
+    assert [(tool.name, tool.dir, tool.argv) for tool in made.tools] == [("diagnose", str(mine), ("./bin/diagnose",))]
+    assert [build.service for build in made.builds] == ["diagnose"]
+    assert sources(exercise, exercise.folder / "solution", "python")["diagnose"].run == "python -m diagnose"
+
+
+def test_a_command_has_a_name_of_its_own(exercise: Exercise) -> None:
+    manifest = exercise.folder / "exercise.toml"
+    manifest.write_text(manifest.read_text().replace("[run]", '[commands.users]\nrun = "x"\n\n[run]'))
+    with pytest.raises(InvalidExercise) as caught:
+        load(exercise.folder)
+    assert caught.value.problems == (
+        "exercise.toml: [commands.users] run: no such key",
+        'exercise.toml: [commands.users]: "users" is taken',
+    )

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lab.grading.instruments.kafka import Kafka
     from lab.grading.instruments.metrics import Metrics
     from lab.grading.instruments.redis import Redis
+    from lab.grading.instruments.tool import Ran
 
 
 T = TypeVar("T")
@@ -466,6 +467,17 @@ def metrics(bench: Bench) -> Callable[[str], Metrics]:
         return read_metrics(_of(bench.direct, service))
 
     return scrape
+
+
+@pytest.fixture
+def command(bench: Bench) -> Callable[..., Ran]:
+    """`command("diagnose", text)` runs this program of the learner's with the text on its stdin."""
+    from lab.grading.instruments.tool import run
+
+    def ran(name: str, given: str = "") -> Ran:
+        return run(next(tool for tool in bench.assignment.tools if tool.name == name), given)
+
+    return ran
 
 
 @pytest.fixture
