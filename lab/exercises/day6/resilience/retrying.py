@@ -1,0 +1,1 @@
+../../day5/retry/checks.py

@@ -1,0 +1,1 @@
+../../../../day5/circuit_breaker/solution.go/gateway/breaker.go

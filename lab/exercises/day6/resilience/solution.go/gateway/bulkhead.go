@@ -1,0 +1,1 @@
+../../../../day5/bulkhead/solution.go/gateway/bulkhead.go

@@ -1,0 +1,1 @@
+../../../../../day5/circuit_breaker/solution/gateway/gateway/breaker.py

@@ -1,0 +1,1 @@
+../../../../../day5/bulkhead/solution/gateway/gateway/bulkhead.py

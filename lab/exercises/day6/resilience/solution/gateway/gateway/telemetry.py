@@ -1,0 +1,1 @@
+../../../../../day5/observability/solution/gateway/gateway/telemetry.py

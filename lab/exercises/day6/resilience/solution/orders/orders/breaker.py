@@ -1,0 +1,1 @@
+../../gateway/gateway/breaker.py

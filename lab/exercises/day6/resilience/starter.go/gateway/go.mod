@@ -1,0 +1,1 @@
+../../../../day5/degrade/starter.go/gateway/go.mod

@@ -1,0 +1,1 @@
+../../../../../day5/observability/starter/gateway/gateway/__init__.py

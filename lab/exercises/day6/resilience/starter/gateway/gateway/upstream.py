@@ -1,0 +1,1 @@
+../../../../../day5/observability/starter/gateway/gateway/upstream.py

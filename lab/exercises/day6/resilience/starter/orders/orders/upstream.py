@@ -1,0 +1,1 @@
+../../../../../day5/observability/starter/orders/orders/upstream.py
