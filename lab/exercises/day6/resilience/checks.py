@@ -721,8 +721,7 @@ def play(
         so_far = {service: len(logs(service)) for service in CHAIN}
         hiccups(http, stub, new)
         with happening(system, stub, faults, rng, dependency, kind):
-            last = traffic(http, stub, new)
-            await_line(logs, last)
+            await_lines(logs, traffic(http, stub, new))
             answering = [service for service in CHAIN if service != dependency]
             after = {service: samples(metrics, service) for service in answering}
         told = {
@@ -771,15 +770,17 @@ def hiccups(http: Http, stub: Stubs, new: New) -> None:
     http.get(path(customer(stub, new)))
 
 
-def traffic(http: Http, stub: Stubs, new: New) -> Answer:
-    """Orders, and then a look at a few customers, whatever comes of them; the last answer."""
-    http.at_once([lambda: place(http, customer(stub, new), new)] * ORDERS_ASKED, limit=5)
-    return [http.get(path(customer(stub, new))) for _ in range(3)][-1]
+def traffic(http: Http, stub: Stubs, new: New) -> list[Answer]:
+    """A look at a few customers, and then orders, whatever comes of them: the answers. So the last lines are about
+    orders, which fail for somebody else's sake."""
+    looks = [http.get(path(customer(stub, new))) for _ in range(3)]
+    return looks + http.at_once([lambda: place(http, customer(stub, new), new)] * ORDERS_ASKED, limit=5)
 
 
-def await_line(logs: Logs, last: Answer) -> None:
-    """The gateway has written about its last request, and so about those before it."""
-    within(SOON, lambda: any(line.data.get("request_id") == last.request_id for line in logs("gateway")))
+def await_lines(logs: Logs, answers: Sequence[Answer]) -> None:
+    """The gateway has written about all of them."""
+    idents = {answer.request_id for answer in answers}
+    within(SOON, lambda: idents <= {line.data.get("request_id") for line in logs("gateway")})
 
 
 @contextmanager
