@@ -148,6 +148,14 @@ def check_one_layer_tries_again(system: SystemUnderTest, http: Http, stub: Stubs
         about=[answer],
     )
     expect_code(answer, "orders_unavailable", tr("users is down, an order"))
+    answer = place(http, {"id": new.id("nobody")}, new)
+    expect(
+        answer.status == 422 and answer.code == "unknown_user",
+        tr("users knows nobody of that id: the order is answered 422 unknown_user"),
+        got=seen(answer),
+        code="unknown-user-not-said",
+        about=[answer],
+    )
     stub["users"].will(status(503), on="POST /sessions")
     answer = http.post("/login", json={"email": new.email(), "password": new.id("password")})
     posts = stub["users"].count("POST /sessions")
@@ -156,6 +164,26 @@ def check_one_layer_tries_again(system: SystemUnderTest, http: Http, stub: Stubs
         tr("users answers 503 to a login: POST /sessions is sent once"),
         got=str(posts),
         code="post-made-again",
+        about=[answer],
+    )
+
+
+@behaviour("C4", start=False)
+def check_the_gateway_hears_how_it_went(system: SystemUnderTest, http: Http, stub: Stubs, new: New) -> None:
+    """orders needs more than one HTTP_TIMEOUT_MS for it, and less than TOTAL_TIMEOUT_MS."""
+    for service in CHAIN:
+        system.start(service, env={**QUICK, "HTTP_TIMEOUT_MS": 500, "TOTAL_TIMEOUT_MS": 4000})
+    user = customer(stub, new)
+    stub["users"].will(hang(), on=asks(user), times=2)
+    answer = place(http, user, new)
+    expect(
+        answer.status == 201,
+        tr(
+            "users does not answer orders twice, HTTP_TIMEOUT_MS=500, then correctly: the gateway waits for "
+            "TOTAL_TIMEOUT_MS and one more, and the order is placed"
+        ),
+        got=seen(answer),
+        code="impatient-with-orders",
         about=[answer],
     )
 
@@ -174,6 +202,13 @@ def check_a_late_order_is_not_placed_twice(
     answer = place(http, user, new)
     system.thaw("orders")
     expect_code(answer, "orders_unavailable", tr("orders stands still, an order"))
+    expect(
+        answer.seconds <= 1.2 + SOON,
+        tr("orders stands still, TOTAL_TIMEOUT_MS and HTTP_TIMEOUT_MS are 1.2 s: the answer comes within 3.2 s"),
+        got=answer,
+        code="waits-for-orders-for-ever",
+        about=[answer],
+    )
     eventually(
         lambda: stub["users"].count(asks(user)),
         tr("orders goes on and does what has reached it"),
