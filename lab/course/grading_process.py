@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from lab.course.grading import Refused, Said
     from lab.grading.stage import Stage, Watcher
 
+PATIENCE = 20.0
+"""Seconds that a grading has to break off when its asker is gone. Then it just ends, and its run ends with it."""
 EVERY = 0.1
 """Seconds between two messages about the same wait."""
 
 
 def main() -> None:
+    # Whoever asked may ignore it, as what a script starts with `&` does, and then so would we, who break off by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupt.heed()
     out = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(2, 1)  # what a check prints is no message
@@ -122,6 +126,8 @@ def _end_with_asker() -> None:
     while os.read(0, 1):  # past Python's own buffer, whose lock the interpreter wants at its end
         pass
     os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(PATIENCE)
+    os._exit(130)
 
 
 if __name__ == "__main__":

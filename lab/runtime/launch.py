@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab.locale import tr
-from lab.runtime import runs
+from lab.runtime import leftovers, runs
 from lab.runtime.api import RunOptions
 from lab.runtime.preload import needed
 from lab.runtime.runs import RunRecord
@@ -69,6 +69,7 @@ class Launching:
             _await_answer(self.process, self.socket, self.folder, on_progress)
         except LaunchError as problem:
             release(self.id)
+            leftovers.clean([self.folder])
             raise _or_full(problem) from None
         except BaseException:
             release(self.id)
@@ -117,7 +118,11 @@ def begin(system: System, options: RunOptions) -> Launching:
     try:
         file = runs.create(system, options, datetime.now(UTC).isoformat(timespec="milliseconds"))
         folder = runs.home() / "runs" / file.id
-        process, _lifelines[file.id] = _start(folder, needed(system))
+        try:
+            process, _lifelines[file.id] = _start(folder, needed(system))
+        except BaseException:
+            leftovers.remove(folder)  # there is no runtime that would do it
+            raise
     except OSError as error:
         problem = LaunchError(
             tr(
@@ -176,6 +181,7 @@ def _await_answer(
         waited = time.monotonic() - began
         if waited > PATIENCE:
             process.kill()
+            process.wait()
             raise LaunchError(
                 tr(
                     "the runtime did not answer within {patience:g} s; see {folder}",

@@ -100,8 +100,9 @@ def test_a_grading_that_is_killed_leaves_nothing(tmp_path: Path, runs: Path) -> 
 
 
 ASKER = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, getattr(signal, sys.argv[2]))
 from tests.course.test_grading import task
 from lab.course.grading import Grading
 with Grading() as grading:
@@ -110,15 +111,19 @@ with Grading() as grading:
 """
 
 
-def test_a_grading_whose_asker_is_killed_leaves_nothing(tmp_path: Path, runs: Path) -> None:
-    asker = subprocess.Popen([sys.executable, "-c", ASKER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("ctrl_c", ["SIG_DFL", "SIG_IGN"], ids=["typed", "from a script, with &"])
+def test_a_grading_whose_asker_is_killed_leaves_nothing(tmp_path: Path, runs: Path, ctrl_c: str) -> None:
+    task(tmp_path)
+    (app,) = (tmp_path / "services").rglob("app.py")
+    app.write_text("import time\ntime.sleep(60)\n")  # it would go on for long
+    asker = subprocess.Popen([sys.executable, "-c", ASKER, str(tmp_path), ctrl_c], stdout=subprocess.PIPE, text=True)
     assert asker.stdout
     pid = int(asker.stdout.readline())
     next(line for line in asker.stdout if line == "check\n")
     asker.kill()
     asker.wait()
     asker.stdout.close()
-    eventually(lambda: not psutil.pid_exists(pid) and not marked(runs), 20)
+    eventually(lambda: not psutil.pid_exists(pid) and not marked(runs), 10)
 
 
 def test_why_it_cannot_begin_is_said(tmp_path: Path, home: Path) -> None:

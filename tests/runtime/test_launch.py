@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -91,6 +92,32 @@ def test_an_unknown_scenario_is_said() -> None:
     with pytest.raises(LaunchError, match="toy has no scenarios"):
         launch(pair(), RunOptions(scenario="happy"))
     eventually(lambda: not any(record.alive for record in list_runs()))
+
+
+@pytest.fixture
+def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lab home with so long a path that the sockets of its runs need a temporary folder; where these are."""
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / ("far" * 40)))
+    (tmp_path / "t").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
+    return tmp_path / "t"
+
+
+def test_a_start_that_fails_leaves_no_temporary_folder(far: Path) -> None:
+    with pytest.raises(LaunchError, match="toy has no scenarios"):
+        launch(pair(), RunOptions(scenario="happy"))
+    assert list(far.iterdir()) == []
+
+
+def test_a_start_that_is_broken_off_leaves_no_temporary_folder(far: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        assert list(far.iterdir()) != []
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lab.runtime.launch._start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launch(pair(), RunOptions())
+    assert list(far.iterdir()) == []
 
 
 def test_a_detached_run_outlives_its_starter() -> None:
