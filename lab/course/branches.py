@@ -160,13 +160,24 @@ def uncommitted(here: Workspace, exercise: Exercise) -> tuple[str, list[str]]:
         return tip, at.repository.changes(at.inside or ".")
 
 
-def begin(here: Workspace, exercise: Exercise) -> tuple[Workspace, str]:
-    """Switch to the exercise's branch; it is made from main if there is none. The workspace as it is there, and `made`
-    or `switched`, or nothing if it was checked out already. Raises NoBranch, NotInstalled, InvalidLabToml, OSError."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How one came to the exercise's branch: it was `made` from the branch `main` just now, or `switched` to, or
+    neither because it was checked out already."""
+
+    made: bool = False
+    switched: bool = False
+    main: str = ""
+
+
+def begin(here: Workspace, exercise: Exercise) -> tuple[Workspace, Begun]:
+    """Switch to the exercise's branch; it is made from main if there is none. The workspace as it is there.
+
+    Raises NoBranch, NotInstalled, InvalidLabToml, OSError."""
     at, name = place(here), exercise.branch
     with asking():
         if (current := at.repository.current()) == name:
-            return here, ""
+            return here, Begun()
         main, there = at.main(), at.repository.tip(name)
         if changed := at.repository.changes():
             raise NoBranch(
@@ -192,7 +203,7 @@ def begin(here: Workspace, exercise: Exercise) -> tuple[Workspace, str]:
                 f"git switch {onto} && git merge {current or 'HEAD@{1}'}",
             )
         at.repository.said("switch", "--quiet", *([name] if there else ["--no-track", "--create", name, main]))
-    return workspace.find(here.folder), "switched" if there else "made"
+    return workspace.find(here.folder), Begun(made=not there, switched=bool(there), main=main)
 
 
 def _kept(repository: Repository) -> bool:

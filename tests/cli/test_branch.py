@@ -196,7 +196,7 @@ def test_where_there_is_nothing_to_grade_it_says_what_to_type(learner: Committer
     learner.git("branch", "-m", "trunk")
     assert "this repository has no branch main" in learner("start", "9.20").stderr
     learner.git("branch", "-m", "master")
-    assert learner("start", "9.20").returncode == 0
+    assert f"you are on the new branch {BRANCH}, made from master" in learner("start", "9.20").stdout
     assert "is graded from what is committed" in learner("watch", "9.20").stderr
     assert learner("hint", "9.20").returncode == 0
 
@@ -294,6 +294,35 @@ def test_the_rules_of_a_branch(learner: Committer, commands: list[str], code: st
     assert f'"code":"{code}"' in report.replace(" ", "")
     assert mended in report
     assert f'"branch":"{BRANCH}"' in report
+
+
+LONG = "".join(f"A{number} = {number}\n" for number in range(300))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "steps", "refused"),
+    [
+        pytest.param("", [LONG, "A = 1\n" * 3, "B = 1\n" * 3, "C = 1\n" * 3], True, id="padded"),
+        pytest.param("", ["A = 1\n" * 3, LONG, "B = 1\n" * 3, "C = 1\n" * 3], True, id="padded on both sides"),
+        pytest.param("", [LONG, "A = 1\n" * 10, "B = 1\n" * 10], False, id="a long step among others"),
+        pytest.param(LONG, [LONG, "A = 1\n" * 3, "B = 1\n" * 3], False, id="carried on from an earlier exercise"),
+        pytest.param(LONG, [LONG + "D = 1\n", "A = 1\n" * 3, "B = 1\n" * 3], False, id="carried on and changed"),
+    ],
+)
+def test_the_largest_step_is_not_nearly_everything(
+    learner: Committer, earlier: str, steps: list[str], refused: bool
+) -> None:
+    learner.begin()
+    if earlier:
+        (learner.workspace / "earlier.py").write_text(earlier)
+        learner.commit("An earlier exercise")
+    learner("start", "9.20")
+    (learner.workspace / "README.md").write_text("# A greeting\n")
+    for number, text in enumerate(steps):
+        (learner.app.parent / f"part{number}.py").write_text(text)
+        learner.commit(f"Step {number}")
+    report = learner("check", "9.20", "--behaviour", "C3", "--json").stdout
+    assert ('"code":"one-giant-commit"' in report.replace(" ", "")) == refused, report
 
 
 def test_a_cohort_is_graded_from_branches_without_being_written_to(learner: Committer) -> None:

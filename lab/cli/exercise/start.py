@@ -33,9 +33,10 @@ def start(exercise: ExerciseName, language: Language = "") -> None:
     here, begun = learner.workspace(), catalog.named(exercise)
     if begun.branch:
         here, how = branches.begin(here, begun)
-        if how:
-            made = tr("you are on the new branch {branch}, made from main", branch=begun.branch)
-            out(made if how == "made" else tr("you are on the branch {branch} again", branch=begun.branch))
+        if how.made:
+            out(tr("you are on the new branch {branch}, made from {main}", branch=begun.branch, main=how.main))
+        elif how.switched:
+            out(tr("you are on the branch {branch} again", branch=begun.branch))
     done = workspace.start(here, begun, language)
     if not done.made:
         out(tr("{id} is already in {folder}; nothing was changed.", id=begun.id, folder=shown(here, begun)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from lab.grading.checking.expect import expect
 from lab.grading.instruments.git import Commit, History
@@ -13,6 +14,9 @@ STEPS = 3
 """Commits of its own that a branch has at least, each of which changes the program."""
 STEP = 3
 """Changed lines from which on a commit counts as a step."""
+LARGE, REST = 200, 0.05
+"""Lines from which on a commit is too large to come alone, and how much of them the other steps have together then.
+Two days of work in one commit and a line here and there have about a hundredth."""
 LARGEST = 1 << 20
 DATABASE = re.compile(r"\.(db|sqlite3?|rdb)(-wal|-shm|-journal)?$", re.IGNORECASE)
 SECRET = re.compile(
@@ -77,6 +81,28 @@ def _grew_in_steps(history: History, commits: Sequence[Commit]) -> None:
             commit=largest.id,
             subject=largest.subject,
             lines=changed(largest),
+        ),
+        code="one-giant-commit",
+        command=_apart(history),
+    )
+    # What was copied does not count, and neither does the first commit if the work came after it: as a rule they hold
+    # what `lab start` put there.
+    written = history.commits(written=True)
+    largest = max(written, key=changed)
+    rest = sum(changed(one) for one in written[1:] if one is not largest)
+    expect(
+        changed(largest) < LARGE or rest >= REST * changed(largest),
+        tr(
+            "beside a commit of {lines} lines the other steps of {branch} have {rest} together at least",
+            lines=changed(largest),
+            branch=history.branch.name,
+            rest=ceil(REST * changed(largest)),
+        ),
+        got=tr(
+            "{lines} in all the others; {commit} “{subject}” is nearly everything",
+            lines=rest,
+            commit=largest.id,
+            subject=largest.subject,
         ),
         code="one-giant-commit",
         command=_apart(history),

@@ -14,6 +14,8 @@ from lab.grading.model import Branch
 
 MAINS = ("main", "master")
 """The branch that others go off from, by the names that git gives it."""
+_MOVED = re.compile(r"\{[^{}]* => ([^{}]*)\}")
+"""How git shows what two paths do not share, in `day4/{4.5-stampede => 4.6-cap}/app.py`."""
 LINE = "\x1f"
 """Stands between the fields of a commit, where no name has it."""
 
@@ -128,12 +130,13 @@ class History:
         """The other branches that are at the same commit."""
         return [name for name, tip in self.others.items() if tip == self.branch.commit]
 
-    def commits(self) -> list[Commit]:
-        """Its own, oldest first, without merges."""
+    def commits(self, *, written: bool = False) -> list[Commit]:
+        """Its own, oldest first, without merges. With `written` their `lines` do not count what was moved or copied
+        from another file of the repository."""
         form = f"{LINE}%h{LINE}%an{LINE}%ae{LINE}%s"
         told = self._git.said(
-            "log", "--no-merges", "--reverse", "--no-renames", "--numstat", "-w", "--ignore-blank-lines",
-            f"--format={form}", *self._own, config=["core.quotePath=false"],
+            "log", "--no-merges", "--reverse", *(["-C", "-C"] if written else ["--no-renames"]), "--numstat", "-w",
+            "--ignore-blank-lines", f"--format={form}", *self._own, config=["core.quotePath=false"],
         )  # fmt: skip
         found: list[Commit] = []
         for line in told.splitlines():
@@ -141,7 +144,8 @@ class History:
                 ident, author, email, subject = line.split(LINE)[1:5]
                 found.append(Commit(ident, author, email, subject, {}))
             elif match := re.fullmatch(r"(\d+|-)\t(\d+|-)\t(.+)", line):
-                found[-1].lines[match[3]] = sum(int(count) for count in match.groups()[:2] if count != "-")
+                path = _MOVED.sub(r"\1", match[3]).replace("//", "/").rpartition(" => ")[2]
+                found[-1].lines[path] = sum(int(count) for count in match.groups()[:2] if count != "-")
         return found
 
     def blobs(self) -> list[Blob]:
