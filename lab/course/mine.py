@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lab.course import days, systems
 from lab.course.assignment import Source, sources, start
 from lab.course.exercise import Exercise
 from lab.course.records import fingerprint
+from lab.course.setting import option
 from lab.course.variants import variants
 from lab.course.workspace import Workspace, newest
 from lab.grading.model import Build
@@ -15,6 +17,8 @@ from lab.locale import tr
 from lab.system.inside import hears
 from lab.system.model import Service, System
 from lab.system.refusal import Refusal
+
+GRPC = "grpc"
 
 
 class NoneOfYours(Refusal):
@@ -25,6 +29,19 @@ class NoneOfYours(Refusal):
         super().__init__(
             tr("you have not written any service of {name} yet", name=system.name),
             tr("Its services are {names}.", names=names),
+        )
+
+
+class AsksOtherwise(Refusal):
+    """A service of the learner's asks its neighbours as this system has it in another setting."""
+
+    def __init__(self, taken: Taken, name: str, settings: Mapping[str, str]) -> None:
+        typed = " ".join(option(*one) for one in settings.items())
+        super().__init__(
+            tr("your {service} of {id} asks by gRPC", service=taken.service, id=taken.exercise.id),
+            tr("This system has nobody for it to ask so: lab run {day} --mine {settings}", day=name, settings=typed)
+            if typed
+            else tr("This system has nobody for it to ask so."),
         )
 
 
@@ -42,6 +59,27 @@ class Taken:
         return self.source.builds(self.service)
 
 
+def mixed(
+    name: str, settings: Mapping[str, str], played: str | None, here: Workspace, known: Sequence[Exercise]
+) -> tuple[System, list[Taken], dict[str, str]]:
+    """The system of that name with the learner's services, and the settings in which they find whom they ask: of those
+    that nobody chose. Raises NoneOfYours, AsksOtherwise, and what `systems.find` raises."""
+    system, taken = with_mine(systems.find(name, settings, played), here, known)
+    lost = next((one for one in taken if _finds_nobody(one, system)), None)
+    if lost is None:
+        return system, taken, {}
+    for one in days.find(name).settings.values() if name in days.names() else ():
+        for value in one.values:
+            found = {one.name: value}
+            other, taken = with_mine(systems.find(name, {**settings, **found}, played), here, known)
+            if any(_finds_nobody(each, other) for each in taken):
+                continue
+            if one.name in settings:
+                raise AsksOtherwise(lost, name, {**settings, **found})
+            return other, taken, found
+    raise AsksOtherwise(lost, name, {})
+
+
 def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tuple[System, list[Taken]]:
     """The system with each service that the learner has written, in its newest version; a starter that nobody has
     touched is not theirs, and does not do the work yet. Raises NoneOfYours."""
@@ -54,14 +92,21 @@ def with_mine(system: System, here: Workspace, known: Sequence[Exercise]) -> tup
             continue
         exercise, source = written[service.name]
         module, command = start(source)
-        folder = str(source.dir.absolute())
+        mine = replace(service, module=module, command=command, dir=str(source.dir.absolute()), exec=False, mine=True)
+        listens = exercise.service(service.name).endpoints
         services.append(
-            replace(service, module=module, command=command, dir=folder, exec=False, mine=True, hears=_heard(service))
+            replace(mine, hears=_heard(service), endpoints=tuple(dict.fromkeys((*service.endpoints, *listens))))
         )
         taken.append(Taken(service.name, exercise, source))
     if not taken:
         raise NoneOfYours(system)
     return replace(system, services=tuple(services)), taken
+
+
+def _finds_nobody(taken: Taken, system: System) -> bool:
+    """Whether the service asks by gRPC, and the system tells it of nobody whom it could ask so."""
+    asks = any(link.endswith(f":{GRPC}") for link in taken.exercise.service(taken.service).links)
+    return asks and not any(link.source == taken.service and link.protocol == GRPC for link in system.links)
 
 
 def _heard(service: Service) -> bool:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.course import workspace
+from lab.course import catalog, workspace
 from lab.course.assignment import Source
 from lab.course.built import BuildFailed, build
 from lab.course.manifest import load
-from lab.course.mine import NoneOfYours, Taken, with_mine
+from lab.course.mine import AsksOtherwise, NoneOfYours, Taken, mixed, with_mine
 from lab.system.model import Link, Service, System
 from tests.course import TOY
 
@@ -69,3 +69,39 @@ def test_it_is_known_whether_the_service_of_ours_hears_events(tmp_path: Path, se
     ours = Service(name="greeter", module=f"lab.day3_events.{service}")
     mixed, _ = with_mine(System(name="day9", services=(ours,)), here, [EXERCISE])
     assert mixed.services[0].hears is hears
+
+
+@pytest.fixture
+def asks_by_grpc(tmp_path: Path) -> workspace.Workspace:
+    """A workspace whose newest services are those of 2.4."""
+    workspace.init(tmp_path / "w", ["day2"])
+    exercise = catalog.named("2.4")
+    workspace.start(workspace.find(tmp_path / "w"), exercise)
+    here = workspace.find(tmp_path / "w")
+    for service in ("users", "orders"):
+        with (here.home(exercise) / service / service / "__main__.py").open("a") as written:
+            written.write("# mine\n")
+    return here
+
+
+def test_services_that_ask_by_grpc_are_run_where_they_find_whom_they_ask(asks_by_grpc: workspace.Workspace) -> None:
+    system, taken, chosen = mixed("day2", {}, None, asks_by_grpc, catalog.exercises())
+    assert {one.service for one in taken} == {"users", "orders"}
+    assert chosen == {"transport": "grpc"}
+    assert any((link.source, link.env) == ("orders", "USERS_GRPC") for link in system.links)
+    assert {service.name: service.endpoints for service in system.services}["users"] == ("http", "grpc")
+    assert mixed("day2", {"transport": "grpc"}, None, asks_by_grpc, catalog.exercises())[2] == {}
+
+
+def test_who_chose_another_way_is_told_what_to_type(asks_by_grpc: workspace.Workspace) -> None:
+    with pytest.raises(AsksOtherwise, match="asks by gRPC") as refused:
+        mixed("day2", {"transport": "rest"}, None, asks_by_grpc, catalog.exercises())
+    assert "lab run day2 --mine --transport grpc" in refused.value.why
+
+
+def test_a_service_has_what_its_exercise_listens_on(asks_by_grpc: workspace.Workspace) -> None:
+    home = asks_by_grpc.home(catalog.named("2.4")) / "orders" / "orders" / "__main__.py"
+    home.write_text(home.read_text().removesuffix("# mine\n"))  # now it is the starter: not taken
+    system, (taken,), chosen = mixed("day2", {}, None, asks_by_grpc, catalog.exercises())
+    assert (taken.service, chosen) == ("users", {})
+    assert "GRPC_PORT" in next(one for one in system.services if one.name == "users").port_variables.values()

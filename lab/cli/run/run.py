@@ -79,9 +79,7 @@ def run(
     from lab.runtime.launch import begin, release
 
     screen = is_screen() and not (plain or as_json or detach)
-    system = systems.find(day, settings, scenario)
-    if mine:
-        system = _with_mine(system)
+    system = _with_mine(day, settings, scenario) if mine else systems.find(day, settings, scenario)
     unattended = not (screen or detach)
     if unattended:
         scenario, duration = systems.unattended(system, scenario, duration)
@@ -119,14 +117,17 @@ def run(
         raise
 
 
-def _with_mine(system: System) -> System:
+def _with_mine(day: str, settings: dict[str, str], scenario: str | None) -> System:
     from lab.cli.exercise import learner
     from lab.cli.progress_line import ProgressLine
     from lab.course import catalog
     from lab.course.built import build
-    from lab.course.mine import with_mine
+    from lab.course.mine import mixed
+    from lab.course.setting import option
 
-    system, taken = with_mine(system, learner.workspace(), catalog.exercises())
+    system, taken, chosen = mixed(day, settings, scenario, learner.workspace(), catalog.exercises())
+    for name, value in chosen.items():
+        say(tr("so that your services find whom they ask: {option}", option=option(name, value)))
     for one in taken:
         say(
             tr(
