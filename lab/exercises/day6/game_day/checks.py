@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from math import ceil
 from pathlib import Path
 from random import Random
 from threading import Event, Thread
@@ -522,21 +521,36 @@ class Day:
         return [one.routing_key for one in self.heard if about(one, "order_id") == order.id]
 
 
-VICTIMS = (
-    ("kill catalog",),
-    ("kill orders",),
-    ("kill payments",),
+Group = tuple[tuple[str, ...], ...]
+KILLS: Group = (
     ("kill notifications",),
-    ("refuse catalog->redis", "blackhole catalog->redis", "latency catalog->redis 2s", "error catalog->redis OOM"),
-    ("status catalog->origin 503", "latency catalog->origin 2s", "blackhole catalog->origin"),
-    ("one-way orders->catalog",),
+    ("kill payments",),
+    ("kill orders",),
+    ("kill catalog",),
+)
+BROKER: Group = (
     ("refuse orders->amqp",),
     ("refuse payments->amqp", "blackhole payments->amqp"),
-    ("status payments->payment 503", "refuse payments->payment"),
-    ("one-way payments->payment",),
-    ("status notifications->notify 503", "one-way notifications->notify"),
 )
-"""What is broken on a game day, each once before any of them comes again; of several the seed chooses."""
+CATALOG: Group = (
+    ("status catalog->origin 503", "latency catalog->origin 2s", "blackhole catalog->origin"),
+    ("one-way orders->catalog",),
+)
+LINKS: tuple[Group, ...] = (
+    (
+        ("refuse catalog->redis", "blackhole catalog->redis", "latency catalog->redis 2s", "error catalog->redis OOM"),
+        ("one-way payments->payment",),
+    ),
+    (
+        ("status notifications->notify 503", "one-way notifications->notify"),
+        ("status payments->payment 503", "refuse payments->payment"),
+    ),
+)
+VICTIMS = tuple(fault for group in (KILLS, BROKER, CATALOG, *LINKS) for fault in group)
+"""What is broken on a game day, each once before any of them comes again; of several the seed chooses. In a short day
+those of a group come together: none of them keeps work from another before that has begun. Who is killed has something
+to forget by then, nobody who loses the broker is started anew by a kill, and there is time to see what the catalog's
+absence leaves behind."""
 
 
 DUPLICATES = "redeliver"
@@ -545,15 +559,18 @@ TWICE = tuple(f"{DUPLICATES} {name}->amqp 30% for 20s" for name in ("payments", 
 
 
 def drawn(rng: Random, seconds: float) -> Schedule:
-    """The faults of the seed. In a shorter day more of them come together: each comes at least once."""
-    slots = max(1, int((seconds - FIRST) // SLOT))
-    together = ceil(len(VICTIMS) / slots)
+    """The faults of the seed, each at least once: one at a time, or group by group if there is no time for that."""
+    slots = int((seconds - FIRST) // SLOT)
+    one, other = rng.sample(LINKS, len(LINKS))
+    groups = [one, KILLS, other, BROKER, CATALOG]
+    if slots >= len(VICTIMS):
+        groups = []
+        while len(groups) < slots:
+            groups += [(fault,) for fault in rng.sample(VICTIMS, len(VICTIMS))]
     faults: list[tuple[float, str]] = [(1.0, text) for text in TWICE]
-    waiting: list[tuple[str, ...]] = []
-    for slot in range(slots):
-        for place in range(together):
-            waiting = waiting or rng.sample(VICTIMS, len(VICTIMS))
-            fault = rng.choice(waiting.pop())
+    for slot, group in enumerate(groups[:slots]):
+        for place, choice in enumerate(group):
+            fault = rng.choice(choice)
             text = fault if fault.startswith("kill") else f"{fault} for {FAULT:g}s"
             faults.append((round(FIRST + SLOT * slot + STAGGER * place, 1), text))
     return Schedule.of(faults)
@@ -594,8 +611,8 @@ def play(http: Http, broker: Any, stub: Any, chaos: Any, seconds: float, rng: Ra
             return answer
 
         length = max(seconds, schedule.seconds + SLOT)
-        plan = [(rng.uniform(0, length), look_at_something) for _ in range(int(length * RATE_OF_READS))]
-        plan += [(rng.uniform(0, length), order_something) for _ in range(int(length * RATE_OF_WRITES))]
+        plan = [(moment, look_at_something) for moment in moments(rng, RATE_OF_READS, length)]
+        plan += [(moment, order_something) for moment in moments(rng, RATE_OF_WRITES, length)]
         with chaos.playing(schedule), pulse(windows):
             day.visits = visitors(sorted(plan, key=lambda one: one[0]))
         known(heard, day)
@@ -608,6 +625,11 @@ def play(http: Http, broker: Any, stub: Any, chaos: Any, seconds: float, rng: Ra
         )
         look(http, broker, stub, heard, day)
     return day
+
+
+def moments(rng: Random, rate: float, seconds: float) -> list[float]:
+    """So many a second, at random, and never so far apart that a fault would meet nobody."""
+    return [(number + rng.random()) / rate for number in range(int(seconds * rate))]
 
 
 @contextmanager
