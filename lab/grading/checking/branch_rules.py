@@ -14,9 +14,10 @@ STEPS = 3
 """Commits of its own that a branch has at least, each of which changes the program."""
 STEP = 3
 """Changed lines from which on a commit counts as a step."""
-LARGE, REST = 200, 0.05
-"""Lines from which on a commit is too large to come alone, and how much of them the other steps have together then.
-Two days of work in one commit and a line here and there have about a hundredth."""
+LARGE, REST, LEAST = 200, 0.05, 10
+"""Lines from which on a commit is too large to come alone, and how much of them the other steps have together then: two
+days of work in one commit and a line here and there have about a hundredth. Beside the first one they have so many
+lines at least, for it may hold a long starter and the work may be short."""
 LARGEST = 1 << 20
 DATABASE = re.compile(r"\.(db|sqlite3?|rdb)(-wal|-shm|-journal)?$", re.IGNORECASE)
 SECRET = re.compile(
@@ -90,13 +91,14 @@ def _grew_in_steps(history: History, commits: Sequence[Commit]) -> None:
     written = history.commits(written=True)
     largest = max(written, key=changed)
     rest = sum(changed(one) for one in written[1:] if one is not largest)
+    needed = LEAST if largest is written[0] else ceil(REST * changed(largest))
     expect(
-        changed(largest) < LARGE or rest >= REST * changed(largest),
+        changed(largest) < LARGE or rest >= needed,
         tr(
             "beside a commit of {lines} lines the other steps of {branch} have {rest} together at least",
             lines=changed(largest),
             branch=history.branch.name,
-            rest=ceil(REST * changed(largest)),
+            rest=needed,
         ),
         got=tr(
             "{lines} in all the others; {commit} “{subject}” is nearly everything",
