@@ -22,7 +22,7 @@ from typing import Literal
 from lab.course.assignment import PYTHON as PYTHONS
 from lab.course.assignment import Source, run_by
 from lab.course.exercise import Command, Exercise, RightService
-from lab.grading import go_sources
+from lab.grading import go_sources, node_packages
 
 PYTHON = "python"
 Kind = Literal["starter", "solution", "wrong", "right"]
@@ -82,8 +82,9 @@ def missing_tool(exercise: Exercise, variant: Variant) -> str:
     packages = _right(exercise, variant).packages if variant.kind == "right" else ()
     if lacking := next((package for package in packages if not find_spec(package)), ""):
         return lacking
-    folders = (exercise.folder / layer.name / service.name for layer in variant.layers for service in exercise.programs)
-    return next((what for folder in folders if (what := go_sources.missing(folder))), "")
+    folders = [exercise.folder / layer.name / service.name for layer in variant.layers for service in exercise.programs]
+    needs = (missing(folder) for folder in folders for missing in (go_sources.missing, node_packages.missing))
+    return next(filter(None, needs), "")
 
 
 def _command(exercise: Exercise, variant: Variant) -> Command:

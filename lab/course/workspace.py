@@ -336,6 +336,8 @@ def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
         shutil.copy2(workspace.folder / labtoml.NAME, backup / labtoml.NAME)
         if home.exists():
             home.replace(backup / home.name)
+            for program in exercise.programs:  # npm has what it fetched
+                shutil.rmtree(backup / home.name / program.name / "node_modules", ignore_errors=True)
     fresh = Workspace(workspace.folder, LabToml(language=workspace.toml.language, texts=workspace.toml.texts))
     done = start(fresh, exercise, language, carry=False)
     done.backup = backup

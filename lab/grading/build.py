@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from lab.grading import node_packages
 from lab.grading.go_sources import debian_sources
 from lab.grading.model import Build
 from lab.grading.stage import Stage, Watcher
@@ -44,12 +45,15 @@ def build_all(builds: Sequence[Build], on_event: Watcher) -> dict[str, str]:
 
 
 def _build(build: Build, on_event: Watcher) -> str:
-    problem = _run(build, Path(build.dir), without_secrets(os.environ), on_event)
+    env = node_packages.SETTINGS | without_secrets(os.environ)
+    problem = _run(build, Path(build.dir), env, on_event)
     if problem:
         with debian_sources(Path(build.dir)) as instead:
             if instead:
                 place, variables = instead
-                problem = _run(build, place, without_secrets(os.environ) | variables, on_event)
+                problem = _run(build, place, env | variables, on_event)
+        if advice := node_packages.advice(Path(build.dir), problem):
+            problem += f"\n{advice}"
     return problem
 
 

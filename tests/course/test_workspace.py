@@ -211,6 +211,15 @@ def test_a_reset_keeps_all_there_was(place: Workspace) -> None:
     assert another.backup not in (None, done.backup)
 
 
+def test_a_backup_has_nothing_that_npm_fetched(place: Workspace) -> None:
+    workspace.start(place, EXERCISE)
+    (place.folder / HOME / "greeter" / "node_modules" / "tea").mkdir(parents=True)
+    done = workspace.reset(again(place), EXERCISE)
+    assert done.backup
+    assert (done.backup / "9.1-greeting" / "greeter" / "greeter").is_dir()
+    assert not (done.backup / "9.1-greeting" / "greeter" / "node_modules").exists()
+
+
 def test_a_reset_takes_the_starters_command_and_keeps_the_rest_of_the_file(place: Workspace) -> None:
     workspace.start(place, EXERCISE)
     path = place.folder / "lab.toml"

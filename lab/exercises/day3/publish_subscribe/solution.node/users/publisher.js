@@ -1,0 +1,1 @@
+../../../../shared/node/publishing.js
