@@ -41,7 +41,7 @@ def examples(lines: Sequence[str]) -> str:
 
 
 RUNNING, LOOKING, DISTURBING = "Run a system", "Look at it", "Disturb it"
-BUILDING, HELP = "Build it yourself", "Help"
+LEARNING, BUILDING, HELP = "Learn why", "Build it yourself", "Help"
 
 COMMANDS = {
     "run": Entry(
@@ -82,6 +82,11 @@ COMMANDS = {
     "load": Entry(DISTURBING, "disturb.load:load", "Show the traffic that the lab makes, or change it."),
     "tap": Entry(
         DISTURBING, "disturb.tap:tap", "Watch and disturb one connection of a service of your own. Ctrl-C ends it."
+    ),
+    "learn": Entry(
+        LEARNING,
+        "learn.learn:learn",
+        "Read the lessons: why systems are built so, a claim a screen, with runs that you start from the page.",
     ),
     "init": Entry(BUILDING, "exercise.init:init", "Make a workspace: a folder for your own services."),
     "start": Entry(

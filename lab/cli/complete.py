@@ -41,6 +41,16 @@ def days(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def lessons(_: typer.Context) -> Iterable[tuple[str, str]]:
+    """The days that have one, then their screens."""
+    from lab.course import lesson
+
+    found = lesson.every()
+    yield from ((one.day, one.title) for one in found)
+    yield from ((f"{one.day}#{screen.id}", screen.heading) for one in found for screen in one.screens)
+
+
+@_quietly
 def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.course.systems import find, scenario, scenario_names
 

@@ -97,6 +97,7 @@ OTHERS = {
         exits.MISSING,
         tr("let HOME, or LAB_HOME for the lab's runs alone, name a folder; then run it again"),
     ),
+    "InvalidLesson": (tr("a lesson has mistakes"), exits.MISSING, ""),
     "InvalidSystem": (tr("this system cannot run"), exits.USAGE, ""),
     "EngineUnavailable": (tr("an engine is missing"), exits.MISSING, "lab doctor"),
 }

@@ -33,6 +33,16 @@ def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:
     return entry.run_replay(journal_path, system, speed)
 
 
+def read_lessons(day: str = "", screen: str = "") -> int:
+    """Open the reader of lessons, where its reader stopped if nothing is named. Returns the exit code.
+
+    Raises InvalidLesson.
+    """
+    from lab.dashboard import entry
+
+    return entry.read_lessons(day, screen)
+
+
 def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, int] = (120, 40)) -> str:
     """The screen as it was `t` seconds into a recorded run, as an SVG image of `size` columns and rows.
 

@@ -75,6 +75,16 @@ def run_replay(journal_path: Path, system: System, speed: float = 1.0) -> int:
     return _draw(run, show)
 
 
+def read_lessons(day: str, screen: str) -> int:
+    """Open the reader of lessons. Returns the exit code. Raises InvalidLesson."""
+    from lab.dashboard.app import DashboardApp
+    from lab.dashboard.reader import ReaderScreen
+
+    app = DashboardApp(ReaderScreen(day, screen, ascii=wants_ascii()))
+    app.run()
+    return app.return_code or 0
+
+
 def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, int] = (120, 40)) -> str:
     """The screen as it was `t` seconds into a run, as an SVG image of `size` columns and rows; needs no terminal."""
 

@@ -59,12 +59,12 @@ def page(reports: Sequence[Report], *, language: str = "en") -> str:
     return document(title, body, language)
 
 
-def document(title: str, body: str, language: str) -> str:
-    """A page of its own around this body, in the style of reports."""
+def document(title: str, body: str, language: str, style: str = "") -> str:
+    """A page of its own around this body, in the style of reports and what is added to it."""
     return (
         f'<!doctype html>\n<html lang="{escape(language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_text(title)}</title><style>{STYLE}</style></head>\n<body><main>{body}</main></body></html>\n"
+        f"<title>{_text(title)}</title><style>{STYLE}{style}</style></head>\n<body><main>{body}</main></body></html>\n"
     )
 
 

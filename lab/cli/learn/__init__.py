@@ -1,0 +1,1 @@
+"""Commands that teach what stands behind the exercises."""
