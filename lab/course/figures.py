@@ -16,6 +16,7 @@ import msgspec
 from lab import __version__
 from lab.course import days, systems
 from lab.course.setting import option
+from lab.faults.question import Question
 from lab.journal.event import Event, Note
 from lab.journal.query import read
 from lab.journal.window import Measured, window, worded
@@ -45,10 +46,11 @@ class Seen:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A question of a scenario, and what was seen."""
+    """A question of a scenario by its id, as it was asked, and what was seen."""
 
-    question: str
-    seen: str
+    id: str
+    asked: str
+    seen: float | str
 
 
 class Kept(msgspec.Struct):
@@ -77,8 +79,9 @@ def here(measures: Iterable[str]) -> Mapping[str, Seen]:
     return found
 
 
-def answers(day: str, scenario: str) -> tuple[str, Sequence[Answer]]:
-    """The latest run of the scenario that has answered its questions, and what it saw; nothing if there is none."""
+def answers(day: str, scenario: str) -> tuple[str, Sequence[tuple[str, str]]]:
+    """The latest run of the scenario that has answered its questions, with these and what it saw, in the language that
+    is spoken; nothing if there is none."""
     for record in reversed(_runs()):
         if (record.system, record.options.scenario) == (day, scenario):
             kept = _kept(record)
@@ -86,15 +89,21 @@ def answers(day: str, scenario: str) -> tuple[str, Sequence[Answer]]:
                 kept.answers = tuple(_answers(_events(record)))
                 _keep(record, kept)
             if kept.answers:
-                return record.id, kept.answers
+                questions = _questions(record)
+                return record.id, [_told(one, questions.get(one.id)) for one in kept.answers]
     return "", ()
 
 
 def _answers(events: Iterable[Event]) -> Iterator[Answer]:
     for note in events:
         if isinstance(note, Note) and note.topic == "answer":
-            asked, seen = str(note.data.get("asked", "")), note.data.get("seen", "")
-            yield Answer(asked, worded(seen) if isinstance(seen, int | float) else str(seen))
+            yield Answer(str(note.data.get("id")), str(note.data.get("asked")), note.data.get("seen", ""))
+
+
+def _told(answer: Answer, question: Question | None) -> tuple[str, str]:
+    """The question as the scenario asks it now, if it still does, and what was seen in its words."""
+    seen = worded(answer.seen)
+    return (question.text, question.choices.get(seen, seen)) if question else (answer.asked, seen)
 
 
 def _kept(record: RunRecord) -> Kept:
@@ -135,10 +144,10 @@ def _of(system: System, record: RunRecord, names: set[str]) -> dict[str, Measure
     if not told:
         return {}
     began, found = told[0].t, dict[str, Measured]()
-    of = _answers_of(record)
-    for note in events:
-        if isinstance(note, Note) and note.topic == "answer" and of.get(str(note.data.get("id"))) in names:
-            found[of[str(note.data["id"])]] = note.data["seen"]
+    questions = _questions(record)
+    for answer in _answers(events):
+        if (question := questions.get(answer.id)) and question.answer in names:
+            found[question.answer] = answer.seen
     until = _until(record, told, events[-1].t)
     for name in sorted(names - found.keys()) if until else ():
         with suppress(AttributeError, ImportError, ValueError):  # a measure of another version of the lab
@@ -161,13 +170,13 @@ def _events(record: RunRecord) -> Sequence[Event]:
         return ()
 
 
-def _answers_of(record: RunRecord) -> dict[str, str]:
-    """The measure that each of the scenario's questions is answered with, by the question's id."""
+def _questions(record: RunRecord) -> Mapping[str, Question]:
+    """Those of the scenario that was played, by their ids."""
     try:
         scenario = systems.scenario(days.system(days.find(record.system)), record.options.scenario)
     except (Refusal, days.InvalidDay):
         return {}
-    return {step.ask.id: step.ask.answer for step in scenario.steps if step.ask}
+    return {step.ask.id: step.ask for step in scenario.steps if step.ask}
 
 
 def _settings(record: RunRecord) -> str:

@@ -255,7 +255,7 @@ def _text(reader: Reader, day: str, spoken: str, path: Path) -> Lesson:
                 reader.problem(place, tr('another screen is called "{id}", too', id=found["id"]))
             screens.append(Screen(id=found["id"], heading=found["says"], blocks=blocks))
         else:
-            reader.problem(place, tr("a heading needs its id: ## claim {{#id}}").replace("{{#id}}", "{#id}"))
+            reader.problem(place, tr("a heading needs its id: {example}", example="## claim {#id}"))
     if not title:
         reader.problem(tr("{file} line {line}", file=path.name, line=1), tr("no title: # day: topic"))
     return Lesson(day=day, language=spoken, title=title, introduction=introduction, screens=tuple(screens))

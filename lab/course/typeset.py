@@ -32,6 +32,7 @@ NARROWEST = 12
 MEASURE = "measure:"
 _TERM = re.compile(r"\]\(term:([^()]+)\)")
 _WORDS = re.compile(r"[ \t]+|[^ \t]+")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h)(?!\w))")
 _FAR = re.compile(r"day\d+#.+|https?://.+")
 """Where a link leads that nobody can follow on paper."""
 
@@ -115,8 +116,8 @@ def played(text: str) -> Iterator[Line]:
     if "--scenario" not in words[2:-1]:
         return
     run, found = answers(words[2], words[words.index("--scenario") + 1])
-    for one in found:
-        yield Span(f"  {HERE} ", "note"), Span(f"{one.question} "), Span(one.seen, "note"), Span(f" ({run})", "dim")
+    for question, saw in found:
+        yield Span(f"  {HERE} ", "note"), Span(f"{question} "), Span(saw, "note"), Span(f" ({run})", "dim")
 
 
 def prose(page: Page, text: str, seen: Mapping[str, Seen]) -> None:
@@ -276,7 +277,7 @@ class _Setter:
         """`first` stands before the first line: the sign of an item."""
         for number, node in enumerate(nodes):
             kind = node.token.type
-            if number and kind not in ("bullet_list_open", "ordered_list_open"):
+            if number and not (self.indent and kind.endswith("_list_open")):
                 self.page.blank()
             start = first if number == 0 else ()
             if kind in ("bullet_list_open", "ordered_list_open"):
@@ -327,7 +328,7 @@ class _Setter:
             elif kind == "hardbreak":
                 found.append(Span("\n"))
             elif token.content:
-                text = token.content
+                text = _UNIT.sub("\N{NO-BREAK SPACE}", token.content)
                 if target.startswith(MEASURE):  # a figure is not torn from its sign
                     text = text.replace(" ", "\N{NO-BREAK SPACE}")
                 found.append(Span(text, now, stop))

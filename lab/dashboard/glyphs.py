@@ -60,7 +60,10 @@ _ASCII = str.maketrans(
         **dict.fromkeys("╭╮╰╯┬┴├┤┼┏┓┗┛┳┻┣┫╋", "+"),
         **dict(zip("◌◐●◑■◔○↻✕◉‖", ".~*!#~o@xOH", strict=True)),
         **dict(zip("▁▂▃▄▅▆▇█", "__..--##", strict=True)),
-        **dict(zip("▶◀▸→↑↓⇧·…–≥×✓✗", "><>>^v^-~->x+x", strict=True)),
+        **dict(zip("▶◀▲▸→↑↓⇧·…–—−≥×✓✗◆◇•", "><^>>^v^-~--->x+x*o-", strict=True)),
+        **dict.fromkeys("‘’ʻʼ", "'"),
+        **dict.fromkeys("“”«»", '"'),
+        "\N{NO-BREAK SPACE}": " ",
     }
 )
 

@@ -393,6 +393,7 @@ class ReaderScreen(Screen[None]):
         for index, option in enumerate(contents.options):
             if option.id == ident:
                 contents.highlighted = index
+                self.call_after_refresh(contents.scroll_to_highlight, top=True)
                 return
         contents.action_first()
 

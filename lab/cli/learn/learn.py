@@ -117,7 +117,7 @@ def _print(lesson: Lesson, screens: Sequence[Screen]) -> None:
 
 def _lines(lines: Iterable[Line]) -> None:
     from lab.cli.exercise.reports import speaks_unicode
-    from lab.grading.report.coloured import to_ascii
+    from lab.dashboard.glyphs import to_ascii
 
     unicode = speaks_unicode()
     for line in lines:
