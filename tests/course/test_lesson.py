@@ -109,7 +109,6 @@ def test_what_is_wrong_in_a_text_is_told_in_place(tmp_path: Path) -> None:
         "lesson.en.md line 7: 'lit' is no day.scenario.measure",
         "lesson.en.md line 7: 'day5' leads nowhere",
         "lesson.en.md line 10: a demo is one lab command",
-        "lesson.en.md line 14: a line of 77 columns; 76 is the most",
         "lesson.en.md line 18: this block has no end",
         'lesson.en.md line 17: another screen is called "one", too',
         "one: lit must stand in the text and in lesson.toml",

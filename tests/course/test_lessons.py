@@ -50,6 +50,18 @@ def test_both_languages_tell_the_same(day: str) -> None:
         assert {figure.of for figure in one.figures} == {figure.of for figure in other.figures}, one.id
 
 
+@pytest.mark.parametrize(("day", "spoken"), EACH)
+def test_what_stands_as_it_is_fits_a_small_terminal(day: str, spoken: str) -> None:
+    wide = [
+        f"{day} {spoken} line {block.line + number}: {len(line)} columns"
+        for _, block in blocks(day, spoken)
+        if block.kind != "prose"
+        for number, line in enumerate(block.text.splitlines(), 1)
+        if len(line) > lesson.WIDEST
+    ]
+    assert not wide
+
+
 @pytest.mark.parametrize("day", TAUGHT)
 def test_a_lesson_has_ten_to_fifteen_screens_and_a_few_demos(day: str) -> None:
     assert 10 <= len(read(day).screens) <= 15
