@@ -88,6 +88,12 @@ COMMANDS = {
         "learn.learn:learn",
         "Read the lessons: why systems are built so, a claim a screen, with runs that you start from the page.",
     ),
+    "quiz": Entry(
+        LEARNING,
+        "learn.quiz:quiz",
+        "Ask what the lessons teach, one question at a time, and explain each answer at once.",
+    ),
+    "kata": Entry(LEARNING, "learn.kata:kata", "Decide cases, one card at a time: an answer, and the reasons for it."),
     "init": Entry(BUILDING, "exercise.init:init", "Make a workspace: a folder for your own services."),
     "start": Entry(
         BUILDING, "exercise.start:start", "Start an exercise: its brief and its starter code, in your workspace."
@@ -104,7 +110,7 @@ COMMANDS = {
     "review": Entry(
         BUILDING,
         "exercise.review:review",
-        "Bring back a misconception that you had: find it in a program. It is due on the days after, ever more rarely.",
+        "Bring back a misconception that you had, in a program or a quiz: the days after, ever more rarely.",
     ),
     "diff": Entry(
         BUILDING, "exercise.diff:diff", "Compare two gradings or runs: behaviours, flows, figures, your code."
@@ -113,7 +119,7 @@ COMMANDS = {
         BUILDING, "exercise.reset:reset", "Restart an exercise from its starter, after a backup of your files."
     ),
     "status": Entry(
-        BUILDING, "exercise.status:status", "Show the week, your points and attempts, and what comes next."
+        BUILDING, "exercise.status:status", "Show the week, your points, attempts and quizzes, and what comes next."
     ),
     "certificate": Entry(
         BUILDING,

@@ -51,6 +51,14 @@ def lessons(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def taught(_: typer.Context) -> Iterable[tuple[str, str]]:
+    """The days of the course alone."""
+    from lab.course import days
+
+    return ((day.name, day.title[language()]) for day in map(days.find, days.names()))
+
+
+@_quietly
 def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.course.systems import find, scenario, scenario_names
 

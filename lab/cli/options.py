@@ -53,6 +53,13 @@ LastExercise = Annotated[
         autocompletion=complete.exercises,
     ),
 ]
+DayName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[DAY]", help="Like day4. If left out: what is due, then what is new.", autocompletion=complete.taught
+    ),
+]
+Number = Annotated[int | None, typer.Option(min=1, metavar="N", help="Your answer, where nobody can be asked for it.")]
 Engines = Annotated[
     list[str] | None,
     typer.Option(

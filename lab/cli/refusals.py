@@ -72,6 +72,7 @@ KNOWN: dict[str, tuple[int, Next]] = {
     "NoSystem": (exits.USAGE, NOTHING),
     "NotItsSetting": (exits.USAGE, DAYS),
     "OtherSetting": (exits.USAGE, DAYS),
+    "NotTaught": (exits.USAGE, DAYS),
     "NotTogether": (
         exits.USAGE,
         lambda one: " ".join(["lab run", one.day, *(option(name, text) for name, text in one.chosen.items())]),
@@ -99,6 +100,7 @@ OTHERS = {
     ),
     "InvalidLesson": (tr("a lesson has mistakes"), exits.MISSING, ""),
     "InvalidSystem": (tr("this system cannot run"), exits.USAGE, ""),
+    "InvalidContent": (tr("a file of the course is broken; this is not your mistake"), exits.MISSING, ""),
     "EngineUnavailable": (tr("an engine is missing"), exits.MISSING, "lab doctor"),
 }
 

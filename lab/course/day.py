@@ -15,8 +15,8 @@ class Day:
     """One day. `settings` are what its system may be made with, by name. `panels` are those of its dashboard, in order
     (none: the system's own).
 
-    `scenarios` is the folder of its scenarios, `lesson` the file of its lesson by language, `quiz` the file of its
-    quiz; each where there is one.
+    `scenarios` is the folder of its scenarios, `lesson` the file of its lesson by language, `quiz` and `kata` the
+    files of these; each where there is one.
     """
 
     name: str
@@ -31,3 +31,4 @@ class Day:
     scenarios: Path | None = None
     lesson: Mapping[str, Path]
     quiz: Path | None = None
+    kata: Path | None = None

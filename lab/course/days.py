@@ -21,8 +21,8 @@
     needs = { saga = ["orchestration"] }             # optional: unless it is as usual, others must be one of these
 
 Beside it stands `system.py` with a `SYSTEM`, or, where there are settings, a function `system` that takes each of them
-by name and makes it; and `measures.py` (`lab.journal.window`), `scenarios/`, `lesson.<language>.md` and
-`quiz.toml`, where there are any.
+by name and makes it; and `measures.py` (`lab.journal.window`), `scenarios/`, `lesson.<language>.md`,
+`quiz.toml` (`lab.course.quiz`) and `kata.toml` (`lab.course.kata`), where there are any.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def load(folder: Path) -> Day:
     lesson = {path.name.split(".")[1]: path for path in sorted(folder.glob("lesson.*.md"))}
     for missing in set(LANGUAGES) - lesson.keys() if lesson else ():
         reader.problem(f"lesson.{missing}.md", "missing")
-    scenarios, quiz = folder / "scenarios", folder / "quiz.toml"
+    scenarios, quiz, kata = folder / "scenarios", folder / "quiz.toml", folder / "kata.toml"
     day = Day(
         name=folder.name.partition("_")[0],
         package=f"lab.{folder.name}",
@@ -189,6 +189,7 @@ def load(folder: Path) -> Day:
         scenarios=scenarios if scenarios.is_dir() else None,
         lesson=lesson,
         quiz=quiz if quiz.is_file() else None,
+        kata=kata if kata.is_file() else None,
     )
     if reader.problems:
         raise InvalidDay(folder, reader.problems)

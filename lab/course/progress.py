@@ -1,6 +1,7 @@
-"""The learner's progress: attempts and opened hints, in `.lab/progress.db`.
+"""The learner's progress: attempts and opened hints, in `.lab/progress.db` of a workspace; what was answered in quizzes
+and katas, which belong to none, in a file like it in the lab's own folder.
 
-The file can always be lost: the records of the gradings say again what it knows of attempts.
+A workspace's file can always be lost: the records of the gradings say again what it knows of attempts.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Boolean, Column, Engine, Integer, MetaData, String, Table, create_engine, event, select
 from sqlalchemy.dialects.sqlite import insert
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from lab.course import records
 from lab.course.records import Attempt
+from lab.course.spacing import Answered
 from lab.grading.model import Report
 from lab.locale import tr
 from lab.system.refusal import Refusal
@@ -71,6 +73,17 @@ REVIEWS = Table(
     Column("on", String, nullable=False),
     Column("good", Integer, nullable=False),
 )
+ANSWERS = Table(
+    "answers",
+    TABLES,
+    Column("part", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("on", String, nullable=False),
+    Column("good", Integer, nullable=False),
+    Column("wrong", Integer, nullable=False),
+)
+Part = Literal["quiz", "kata"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,16 +157,35 @@ class Progress:
 
     def review(self, exercise: str, misconception: str, on: date, good: int) -> None:
         """Record an answer about the misconception, with the number of good ones in a row."""
-        made = insert(REVIEWS).values(exercise=exercise, misconception=misconception, on=on.isoformat(), good=good)
-        new = {"on": made.excluded["on"], "good": made.excluded["good"]}
-        with self._engine.begin() as connection:
-            connection.execute(made.on_conflict_do_update(index_elements=["exercise", "misconception"], set_=new))
+        of = {"exercise": exercise, "misconception": misconception}
+        self._put(REVIEWS, of, on=on.isoformat(), good=good)
 
     def reviews(self) -> dict[tuple[str, str], tuple[date, int]]:
         """By exercise and misconception: the day of the last answer, and how many good ones in a row there were."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(REVIEWS)).all()
         return {(row.exercise, row.misconception): (date.fromisoformat(row.on), row.good) for row in rows}
+
+    def answer(self, part: Part, day: str, name: str, answered: Answered) -> None:
+        """Record how a question or a card of a day stands now."""
+        of = {"part": part, "day": day, "name": name}
+        self._put(ANSWERS, of, on=answered.on.isoformat(), good=answered.good, wrong=answered.wrong)
+
+    def answers(self, part: Part) -> dict[str, dict[str, Answered]]:
+        """By day and name: how each that was answered stands."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(ANSWERS).where(ANSWERS.c.part == part)).all()
+        found: dict[str, dict[str, Answered]] = {}
+        for row in rows:
+            answered = Answered(on=date.fromisoformat(row.on), good=row.good, wrong=row.wrong)
+            found.setdefault(row.day, {})[row.name] = answered
+        return found
+
+    def _put(self, table: Table, key: dict[str, str], **values: str | int) -> None:
+        """The row with that key has these values from now on."""
+        made = insert(table).values(**key, **values)
+        with self._engine.begin() as connection:
+            connection.execute(made.on_conflict_do_update(index_elements=list(key), set_=values))
 
     def standing(self, exercise: str, *, untouched: Collection[str] = ()) -> Standing:
         """How it stands. Failures of an `untouched` starter, by its fingerprint, are nobody's."""

@@ -1,24 +1,26 @@
-"""Misconceptions of the learner's own come back on the days after, each as a small exercise: find it in a program.
+"""Misconceptions of the learner's own come back on the days after: those of programs as small exercises, find it in
+a program; those of a quiz as its question.
 
-What a learner had is in the reports of their gradings. A card comes back the day after; answered well, after three
-days, a week, two weeks and a month more; answered wrong, the day after again.
+What a learner had is in the reports of their gradings and among their answers. A card comes back the day after;
+answered well, after three days, a week, two weeks and a month more; answered wrong, the day after again
+(`lab.course.spacing`).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
-from lab.course import records
+from lab.course import records, spacing
 from lab.course.exercise import Exercise
 from lab.course.progress import Progress
+from lab.course.quiz import Question
+from lab.course.spacing import Answered
 from lab.grading.model import WrongService
 
-DAYS = (1, 3, 7, 14, 30)
-"""Until a card comes back, after so many good answers in a row."""
 CHOICES = 4
 
 
@@ -56,9 +58,23 @@ def cards(own: Path, known: Sequence[Exercise], progress: Progress) -> list[Card
         wrong = next((one for one in exercise.wrong if one.name == name), None) if exercise else None
         if exercise and wrong and _patch(exercise, wrong).exists():  # what is wrong may be the history of a branch
             at, good = answered.get((ident, name), (day, 0))
-            due = at + timedelta(days=DAYS[min(good, len(DAYS) - 1)])
-            found.append(Card(exercise=exercise, wrong=wrong, due=due))
+            found.append(Card(exercise=exercise, wrong=wrong, due=spacing.due(at, good)))
     return sorted(found, key=lambda card: (card.due, card.exercise.order, card.wrong.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of a quiz that the learner once answered wrong, and when it is due."""
+
+    question: Question
+    due: date
+
+
+def questions(known: Iterable[Question], answered: Mapping[str, Mapping[str, Answered]]) -> list[Asked]:
+    """Those that come back, those first that are due first."""
+    stand = ((one, answered.get(one.day, {}).get(one.id)) for one in known)
+    found = [Asked(one, answer.due) for one, answer in stand if answer and answer.due]
+    return sorted(found, key=lambda asked: (asked.due, asked.question.day))
 
 
 def choices(card: Card, today: date) -> list[WrongService]:
@@ -75,4 +91,4 @@ def answer(card: Card, right: bool, progress: Progress, today: date) -> date:
     _, good = progress.reviews().get((card.exercise.id, card.wrong.name), (today, 0))
     good = good + 1 if right else 0
     progress.review(card.exercise.id, card.wrong.name, today, good)
-    return today + timedelta(days=DAYS[min(good, len(DAYS) - 1)])
+    return spacing.due(today, good)

@@ -25,11 +25,13 @@ class Learner(Lab):
         self.cwd = folder
         self.env |= {"PYTHONPATH": str(REPOSITORY)}
 
-    def __call__(self, *words: str, timeout: float = 100) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, says: str = "", timeout: float = 100) -> subprocess.CompletedProcess[str]:
+        """A command to its end; `says` is what is typed meanwhile."""
         return subprocess.run(
             [*COMMAND, *words],
             env=self.env,
             cwd=self.cwd,
+            input=says,
             capture_output=True,
             text=True,
             timeout=timeout,

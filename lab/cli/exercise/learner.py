@@ -33,6 +33,19 @@ def progress(here: Workspace) -> Iterator[Progress]:
         yield found
 
 
+@contextmanager
+def answers() -> Iterator[Progress]:
+    """What they have answered in quizzes and katas, wherever they are. Raises NewerProgress, NoHome, OSError."""
+    from lab.course.progress import opened
+    from lab.runtime.runs import home
+
+    def lost(put_aside: Path) -> None:
+        say(tr("Your answers could not be read, and begin anew.\n  kept: {file}", file=put_aside))
+
+    with opened(home(), lost) as found:
+        yield found
+
+
 def rebuilt(put_aside: Path) -> None:
     """Say that the progress was rebuilt."""
     say(tr("Your progress could not be read; it was rebuilt from your results.\n  kept: {file}", file=put_aside))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from lab.cli.output import out, paint
 from lab.locale import language, mark, tr, trn
 
 if TYPE_CHECKING:
+    from lab.course.theory import Taught, Theory
     from lab.course.week import Row, Week
     from lab.course.workspace import Workspace
 
@@ -23,16 +25,19 @@ ROLES = {"passed": "good", "failing": "warn", "begun": "plain", "new": "dim"}
 
 
 def status(as_json: Json = False) -> None:
-    """Show the week, your points and attempts, and what comes next."""
+    """Show the week, your points, attempts and quizzes, and what comes next."""
     from lab.cli.exercise import learner
     from lab.course import catalog
+    from lab.course.theory import theory
     from lab.course.week import week
 
     here, known = learner.workspace(), catalog.exercises()
     with learner.progress(here) as so_far:
         all_of_it = week(here, known, so_far)
+    with learner.answers() as answers:
+        taught = theory(answers, date.today())
     if as_json:
-        _json(here, all_of_it)
+        _json(here, all_of_it, taught)
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
     states = max(len(tr(STATES[row.state])) for row in all_of_it.rows) + 1
@@ -43,13 +48,22 @@ def status(as_json: Json = False) -> None:
         out(
             paint(tr("Day {number}", number=day.removeprefix("day")), "title")
             + paint(tr("  {passed} of {count} passed", passed=passed, count=len(of_day)), "dim")
+            + paint("".join(map(_theory, taught.of(day))), "dim")
         )
         for row in of_day:
             _line(row, language(), width, states, tries)
+    if taught.due:
+        out("\n" + trn("{count} question is due: lab review", "{count} questions are due: lab review", taught.due))
     out(tr("\n{points} of {best} points", points=all_of_it.points, best=all_of_it.best))
     if following := all_of_it.next:
         verb = "check" if following.begun else "start"
         out(tr("next: lab {verb} {number}", verb=verb, number=following.exercise.number))
+
+
+def _theory(one: Theory) -> str:
+    if one.part == "quiz":
+        return tr(", quiz {right} of {count}", right=one.right, count=one.count)
+    return tr(", kata {right} of {count}", right=one.right, count=one.count)
 
 
 def _tries(row: Row) -> str:
@@ -71,7 +85,7 @@ def _line(row: Row, language: str, width: int, of_states: int, of_tries: int) ->
         out(f"{head}{title}{paint(open_, 'dim')}")
 
 
-def _json(here: Workspace, of_week: Week) -> None:
+def _json(here: Workspace, of_week: Week, taught: Taught) -> None:
     import msgspec
 
     rows = [
@@ -89,4 +103,5 @@ def _json(here: Workspace, of_week: Week) -> None:
         }
         for row in of_week.rows
     ]
-    out(msgspec.json.encode({"schema_version": 1, "workspace": str(here.folder), "exercises": rows}).decode())
+    data = {"schema_version": 1, "workspace": str(here.folder), "exercises": rows, "theory": taught.rows}
+    out(msgspec.json.encode(data).decode())
