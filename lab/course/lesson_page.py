@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 STYLE = """
 main{max-width:860px}nav ol{margin:4px 0 14px;padding-left:1.6em}
 nav li,.screen li{display:list-item;border:0;padding:2px 0}
-.screen ul{list-style:disc;padding-left:1.3em}.screen ol{padding-left:1.6em}.screen{scroll-margin-top:12px}
+.screen ul{list-style:disc;padding-left:1.3em;margin:10px 0}.screen ol{padding-left:1.6em;margin:10px 0}
+.screen{scroll-margin-top:12px}
 .screen h2{color:var(--ink);font-size:1.25rem;line-height:1.35;margin:0 0 10px}.screen p{margin:10px 0}
 .screen pre{background:var(--code);border-radius:8px;padding:10px 14px;overflow-x:auto;white-space:pre}
-.screen pre code{background:none;padding:0}.screen table{width:auto}
+.screen pre code{background:none;padding:0;font-size:1em}.screen table{width:auto}
 .screen th,.screen td{border-bottom:1px solid var(--line)}
 .screen figure svg{min-width:0;width:100%;margin:0;padding:10px 14px}
 .demo{border-left:4px solid var(--good);padding:2px 14px;margin:14px 0}.demo p{margin:2px 0}
@@ -34,6 +35,8 @@ footer p,.screen footer p{margin:2px 0}a{color:inherit}h1 a,nav a{text-decoratio
 .screen h2{break-after:avoid}.screen pre{white-space:pre-wrap}
 article{break-before:page}nav.card{border:0}}
 """
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""A blank that is not lost beside another one."""
 CELL = 8.4, 19.0
 """Units that a sign of a picture takes: across, and down."""
 
@@ -68,15 +71,19 @@ def picture(text: str) -> str:
     across, down = CELL
     width = max(map(len, lines)) * across
     rows = "".join(
-        f'<text y="{(number + 0.75) * down:g}" textLength="{len(line) * across:g}">{escape(line)}</text>'
+        f'<text y="{(number + 0.75) * down:g}" textLength="{len(line) * across:g}">{_kept(line)}</text>'
         for number, line in enumerate(lines)
         if line.strip()
     )
     return (
         f'<figure><svg viewBox="0 0 {width:g} {len(lines) * down:g}" width="{width + 28:g}" role="img" '
         f'aria-label="{escape(text)}" font-family="ui-monospace,Menlo,Consolas,\'DejaVu Sans Mono\',monospace" '
-        f'font-size="14" fill="currentColor" style="white-space:pre" xml:space="preserve">{rows}</svg></figure>'
+        f'font-size="14" fill="currentColor">{rows}</svg></figure>'
     )
+
+
+def _kept(line: str) -> str:
+    return escape(line).replace(" ", NO_BREAK)
 
 
 class _Setter:
@@ -96,7 +103,7 @@ class _Setter:
             told = (
                 f"{ident.removeprefix('day')} {self._exercises.get(ident, '')}".strip() for ident in shown.exercises
             )
-            foot.append(f"<p>{escape(tr('practised in'))} {escape(', '.join(told))}</p>")
+            foot.append(f"<p>{escape(tr('practised in'))} {escape(' · '.join(told))}</p>")
         foot += [f'<p><a href="{escape(one.url)}">{escape(one.title)}</a></p>' for one in shown.sources]
         return (
             f'<section class="card screen" id="{_id(lesson, shown)}"><h2>{self.inline(shown.heading)}</h2>\n'
