@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
-from textual import on
+from rich.cells import cell_len
+from textual import events, on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -236,6 +237,21 @@ class ReaderScreen(Screen[None]):
 
     def action_quit(self) -> None:
         self.app.exit()
+
+    def on_click(self, event: events.Click) -> None:
+        """The same as Enter on the place under the mouse."""
+        place = event.get_content_offset(self.query_one("#page", Surface))
+        if place is None or place.y >= len(self._page.lines):
+            return
+        at = 0
+        for span in self._page.lines[place.y]:
+            at += cell_len(span.text)
+            if place.x < at:
+                if span.stop is not None:
+                    self._chosen = span.stop
+                    self._draw()
+                    self.action_do()
+                return
 
     @on(OptionList.OptionSelected)
     def _listed(self, event: OptionList.OptionSelected) -> None:

@@ -56,6 +56,12 @@ def test_a_lesson_is_printed_in_the_language_that_is_spoken(tmp_path: Path) -> N
     assert "◇ bosma raqam; o‘zingiznikini lab run day9" in uzbek.replace("\n  ", " ")
 
 
+def test_printing_loads_no_screen(tmp_path: Path) -> None:
+    done = lab(tmp_path, "learn", "day9", PYTHONPROFILEIMPORTTIME="1")
+    assert "lab.course.typeset" in done.stderr
+    assert "textual" not in done.stderr
+
+
 def test_one_screen_is_printed_with_what_was_seen_here(tmp_path: Path, seen: str) -> None:
     told = lab(tmp_path, "learn", "day9#lamps-go-out").stdout
     assert "It was lit ◆ 3 times." in told

@@ -115,6 +115,17 @@ async def test_a_link_is_chosen_and_followed_and_one_comes_back() -> None:
         assert "Every lamp goes out" in reader.page, "the word is explained here"
 
 
+async def test_a_click_does_the_same() -> None:
+    async with opened() as reader:
+        await reader.sees("brighter")
+        lines = reader.page.splitlines()
+        row = next(number for number, line in enumerate(lines) if "brighter" in line)
+        await reader.pilot.click("#page", offset=(lines[row].index("brighter") - 2, row))
+        assert "Every lamp goes out" in reader.page, "beside the link there is nothing"
+        await reader.pilot.click("#page", offset=(lines[row].index("brighter") + 2, row))
+        await reader.sees("Two lamps are brighter than one")
+
+
 async def test_an_exercise_is_shown_with_what_it_asks_for() -> None:
     async with opened() as reader:
         reader.screen._follow("exercise:day5.3")
