@@ -94,6 +94,11 @@ COMMANDS = {
         "Ask what the lessons teach, one question at a time, and explain each answer at once.",
     ),
     "kata": Entry(LEARNING, "learn.kata:kata", "Decide cases, one card at a time: an answer, and the reasons for it."),
+    "glossary": Entry(
+        LEARNING,
+        "learn.glossary:glossary",
+        "Say the words of the course in English, in Uzbek and in Go, and where they are met.",
+    ),
     "init": Entry(BUILDING, "exercise.init:init", "Make a workspace: a folder for your own services."),
     "start": Entry(
         BUILDING, "exercise.start:start", "Start an exercise: its brief and its starter code, in your workspace."

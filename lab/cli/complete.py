@@ -59,6 +59,13 @@ def taught(_: typer.Context) -> Iterable[tuple[str, str]]:
 
 
 @_quietly
+def terms(_: typer.Context) -> Iterable[tuple[str, str]]:
+    from lab.course import glossary
+
+    return ((term.en, term.uz) for term in glossary.terms())
+
+
+@_quietly
 def scenarios(ctx: typer.Context) -> Iterable[tuple[str, str]]:
     from lab.course.systems import find, scenario, scenario_names
 

@@ -64,6 +64,9 @@ HEADS = (
     mark("FAILED"),
     mark("SLOW"),
     mark("SPENT"),
+    mark("ENGLISH"),
+    mark("UZBEK"),
+    mark("GO"),
 )
 """The headings of table columns."""
 NARROWEST = 24

@@ -89,6 +89,7 @@ LISTS: dict[str, str] = {
     "day": tr("lab days shows what each is about; lab run ./my-system.toml runs a system of your own"),
     "setting": LISTED,
     "value": LISTED,
+    "term": tr("lab glossary lists them all"),
 }
 
 

@@ -45,6 +45,7 @@ KINDS = (
     mark("language"),
     mark("level"),
     mark("topic"),
+    mark("term"),
     mark("day"),
     mark("setting"),
     mark("value"),

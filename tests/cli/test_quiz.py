@@ -1,4 +1,4 @@
-"""`lab quiz` and `lab kata`: typed answers, explained at once, that come back when they were wrong."""
+"""`lab quiz`, `lab kata` and `lab glossary`: typed answers, explained at once, that come back when they were wrong."""
 
 from __future__ import annotations
 
@@ -266,6 +266,25 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # Linux says so of a terminal that nobody has open any more
         return b""
+
+
+def test_a_term_is_told_in_all_languages(at_home: Learner) -> None:
+    told = at_home("glossary", "circuit", "breaker").stdout
+    assert told.startswith("circuit breaker  circuit breaker (uzgich)\n")
+    assert "Go: sony/gobreaker" in told
+    assert at_home("glossary", "uzgich").stdout == told
+    rows = json.loads(at_home("glossary", "qulf", "--json").stdout)["terms"]
+    assert [row["en"] for row in rows] == ["lock"]
+
+
+def test_all_terms_are_listed_and_a_near_miss_is_told(at_home: Learner) -> None:
+    listed = at_home("glossary").stdout.splitlines()
+    assert listed[0].split() == ["ENGLISH", "UZBEK", "GO"]
+    assert any(line.split()[:2] == ["outbox", "outbox"] for line in listed)
+    refused = at_home("glossary", "bulkhed")
+    assert refused.returncode == 2
+    assert "bulkhead" in refused.stderr
+    assert "lab glossary lists them all" in refused.stderr
 
 
 def test_answers_that_cannot_be_read_are_put_aside(at_home: Learner) -> None:

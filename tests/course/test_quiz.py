@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.course import catalog, days, kata, quiz, review
+from lab.course import catalog, days, kata, lesson, quiz, review
 from lab.course.content import InvalidContent
 from lab.course.progress import opened
 from lab.course.spacing import Answered, after, following, waiting
@@ -169,11 +169,18 @@ def wrong_services() -> frozenset[tuple[str, str]]:
     return frozenset((exercise.id, wrong.name) for exercise in catalog.exercises() for wrong in exercise.wrong)
 
 
+@cache
+def screens(day: str) -> frozenset[str]:
+    return frozenset(screen.id for screen in lesson.find(day, "en").screens)
+
+
 @pytest.mark.parametrize("day", days.names())
-def test_the_misconceptions_of_a_quiz_are_known(day: str) -> None:
+def test_what_a_day_asks_is_taught_and_its_misconceptions_are_known(day: str) -> None:
     """Each file is valid, too: it was read."""
     of_day = [one for one in QUESTIONS if one.day == day]
     assert not of_day or 8 <= len(of_day) <= 12
+    if of_day and days.find(day).lesson:
+        assert {one.screen for one in of_day} - screens(day) == set()
     named = {choice.misconception for one in of_day for choice in one.choices if choice.misconception}
     assert named - wrong_services() == set()
 
