@@ -209,8 +209,10 @@ def _verbatim(page: Page, block: Block) -> None:
         page.put(Span("▶ ", "key"), Span(block.text, "name", page.stop("demo", block.text)))
         return
     stop = page.stop("code", block.text) if block.kind == "code" else None
-    for line in block.text.splitlines():
-        page.put(Span("  "), Span(line, "name" if block.kind == "code" else "text", stop))
+    lines = block.text.splitlines()
+    indent = " " * max(0, min(2, page.width - max(map(cell_len, lines))))
+    for line in lines:
+        page.put(Span(indent), Span(line, "name" if block.kind == "code" else "text", stop))
 
 
 def _foot(page: Page, shown: Screen, seen: Mapping[str, Seen]) -> None:

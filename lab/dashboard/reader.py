@@ -77,7 +77,7 @@ class ReaderScreen(Screen[None]):
     #side {{ width: {SIDE}; border-right: solid $panel; }}
     #side Input {{ display: none; height: 1; border: none; padding: 0 1; background: $panel; }}
     #side OptionList {{ height: 1fr; border: none; padding: 0; background: $background; }}
-    #scroll {{ width: 1fr; height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; }}
+    #scroll {{ width: 1fr; height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }}
     #page {{ width: 1fr; }}
     ReaderScreen.-searching #side Input {{ display: block; }}
     ReaderScreen.-narrow #side {{ display: none; border: none; }}
@@ -343,7 +343,7 @@ class ReaderScreen(Screen[None]):
     def _set(self) -> None:
         """Set the page anew: another screen, width, language or figure."""
         scroll = self.query_one("#scroll", VerticalScroll)
-        width = min(WIDEST, (scroll.size.width or self.size.width) - 4)
+        width = min(WIDEST, scroll.scrollable_content_region.width)
         if width < 1:
             return
         self._page = page = Page(width)

@@ -11,6 +11,7 @@ import pytest
 from lab.course import days, figures, lesson, reading, typeset
 from lab.course.day import Day
 from lab.course.figures import Seen
+from lab.course.lesson import Block, Screen
 from lab.course.typeset import Page
 from lab.locale import speaking
 from lab.runtime import runs
@@ -248,6 +249,14 @@ def test_without_colours_what_is_code_or_stressed_keeps_its_signs() -> None:
     told = text_of(page("lamps-go-out", marked=True)) + text_of(page("two-are-brighter", marked=True))
     for sign in ("*some day*", "brighter (day9#two-are-brighter)", "**more**", "**Go:** `lamps := 2`", "https://exam"):
         assert sign in told.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("width", "indent"), [(80, 2), (77, 1), (76, 0), (70, 0)])
+def test_the_widest_code_fits_a_small_terminal(width: int, indent: int) -> None:
+    made = Page(width)
+    code = Block(kind="code", text="x" * lesson.WIDEST)
+    typeset.screen(made, Screen(id="x", heading="x", blocks=(code,)), {}, typeset.played)
+    assert text_of(made).splitlines()[2] == " " * indent + code.text
 
 
 @pytest.mark.parametrize("width", [20, 30, 44])

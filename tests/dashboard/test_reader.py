@@ -92,6 +92,14 @@ async def test_it_opens_with_the_first_screen_and_turns_its_pages(size: tuple[in
         await reader.sees("Every lamp goes out")
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW, (50, 20)])
+async def test_the_page_is_as_wide_as_it_is_shown(size: tuple[int, int]) -> None:
+    async with opened(size) as reader:
+        await reader.sees("Every lamp")
+        page = reader.screen.query_one("#page", Surface)
+        assert max(map(len, reader.page.splitlines())) <= page.size.width
+
+
 async def test_space_reads_on_page_after_page() -> None:
     async with opened((80, 14)) as reader:
         for _ in range(9):
