@@ -37,6 +37,8 @@ SIDE = 34
 """Columns of the contents beside it."""
 ROOM = 116
 """Columns of a terminal in which both have room."""
+BESIDE = 3
+"""Columns of the blanks and the scroll bar beside a page."""
 STYLES: Mapping[str, str] = {"em": "strong"}
 """What the screen has no style of its own for."""
 KEYS = (
@@ -103,6 +105,8 @@ class ReaderScreen(Screen[None]):
         self._ascii = ascii
         self._play = play or self._in_terminal
         self._seen: Mapping[str, Seen] = {}
+        self._told: Mapping[str, Sequence[typeset.Line]] = {}
+        """What is known of demos, by their commands."""
         self._page = Page(0)
         self._chosen: int | None = None
         self._before: list[tuple[str, int]] = []
@@ -228,6 +232,7 @@ class ReaderScreen(Screen[None]):
         self.lesson = next(one for one in self._lessons if one.day == self.lesson.day)
         self._list()
         self._set()
+        self._look()
 
     def action_help(self) -> None:
         rows = [row((f"   {key:<7}", "key"), (f"{tr(name):<14}", "strong"), tr(help)) for _, key, name, help, _ in KEYS]
@@ -331,28 +336,30 @@ class ReaderScreen(Screen[None]):
     # What is on the page.
 
     def _look(self) -> None:
-        """Find the lesson's figures of this machine, beside the loop: a journal may be long."""
+        """Find what this machine has seen of the lesson's figures and demos, beside the loop: a journal may be long."""
+        lesson = self.lesson
 
-        async def look() -> None:
-            wanted = [figure.of for screen in self.lesson.screens for figure in screen.figures]
-            self._seen = await asyncio.to_thread(figures.here, wanted)
+        def look() -> tuple[Mapping[str, Seen], Mapping[str, Sequence[typeset.Line]]]:
+            demos = [block.text for screen in lesson.screens for block in screen.blocks if block.kind == "demo"]
+            told = {text: tuple(typeset.played(text)) for text in demos}
+            return figures.here(figure.of for screen in lesson.screens for figure in screen.figures), told
+
+        async def show() -> None:
+            self._seen, self._told = await asyncio.to_thread(look)
             self._set()
 
-        self.run_worker(look(), exclusive=True, group="figures")
+        self.run_worker(show(), exclusive=True, group="figures")
 
     def _set(self) -> None:
         """Set the page anew: another screen, width, language or figure."""
-        scroll = self.query_one("#scroll", VerticalScroll)
-        width = min(WIDEST, scroll.scrollable_content_region.width)
-        if width < 1:
-            return
-        self._page = page = Page(width)
+        width = self.size.width - (SIDE if self.size.width >= ROOM else 0) - BESIDE
+        self._page = page = Page(max(1, min(WIDEST, width)))
         if self.number == 0:
             page.paragraph(typeset.inline(page, self.lesson.title, "title"))
             page.blank()
             typeset.prose(page, self.lesson.introduction, self._seen)
             page.blank()
-        typeset.screen(page, self.shown, self._seen, typeset.played)
+        typeset.screen(page, self.shown, self._seen, lambda command: self._told.get(command, ()))
         if self._chosen is not None and self._chosen >= len(page.stops):
             self._chosen = None
         self.query_one("#page", Surface).styles.height = len(page.lines) + 1
