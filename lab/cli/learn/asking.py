@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 from lab.cli.output import out, paint
@@ -14,24 +12,19 @@ from lab.locale import tr
 if TYPE_CHECKING:
     from datetime import date
 
-WIDEST = 88
 
+def told(text: str, role: str = "plain", *, first: str = "") -> None:
+    """A paragraph of Markdown, as wide as it reads well, in the colour of the role; `first` stands before it."""
+    from lab.cli.learn import lines
+    from lab.course import typeset
 
-def told(text: str, role: str = "plain", *, first: str = "", rest: str | None = None) -> None:
-    """A paragraph, as wide as it reads well; `first` stands before it, and `rest` (else as much space) before its
-    other lines."""
-    width = min(shutil.get_terminal_size().columns - 1, WIDEST) if sys.stdout.isatty() else WIDEST
-    indent = " " * len(first) if rest is None else rest
-    wrapped = textwrap.wrap(
-        f"{first}{' '.join(text.split())}",
-        max(width, len(indent) + 16),
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-        drop_whitespace=True,
+    page = lines.page()
+    page.paragraph(
+        typeset.inline(page, " ".join(text.split())),
+        first=(typeset.Span(first),) if first else (),
+        hang=len(first),
     )
-    for line in wrapped:
-        out(paint(line, role))
+    lines.show(page.lines, role)
 
 
 def typed(prompt: str, most: int, *, several: bool = False) -> list[int] | None:

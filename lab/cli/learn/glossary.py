@@ -55,10 +55,10 @@ def _show(term: Term, met: Met | None) -> None:
     if not met:
         return
     for read, heading in met.screens:
-        asking.told(heading, first=f"  lab learn {read}  ", rest="    ")
+        asking.told(f"lab learn {read}: {heading}", first="  ")
     named = dict(titles(language())) if met.exercises else {}
     for ident in met.exercises:
-        asking.told(named.get(ident, ""), first=f"  lab start {ident.removeprefix('day')}  ", rest="    ")
+        asking.told(f"lab start {ident.removeprefix('day')}: {named.get(ident, ident)}", first="  ")
 
 
 def _go(term: Term) -> str:

@@ -118,7 +118,7 @@ def _grade(
     others = [one.says[language()] for one in kata.answers if one.id in card.accepted and one != answer]
     if others:
         what = tr("accepted, too: ") if good else tr("accepted: ")
-        asking.told(tr(" or ").join(others), "dim", first=f"     {what}", rest="     ")
+        asking.told(what + tr(" or ").join(others), "dim", first="     ")
     for reason in shown:
         if reason.right or reason in ticked:
             fits = reason.right and reason in ticked

@@ -11,13 +11,12 @@ import typer
 from lab.cli import complete, exits
 from lab.cli.failure import Failure
 from lab.cli.options import Json
-from lab.cli.output import coloured, is_screen, leave, out, paint, say
+from lab.cli.output import is_screen, leave, out, paint, say
 from lab.locale import language, tr
 
 if TYPE_CHECKING:
     from lab.course.figures import Seen
     from lab.course.lesson import Lesson, Screen
-    from lab.course.typeset import Line
 
 EXAMPLES = (
     "lab learn",
@@ -26,15 +25,6 @@ EXAMPLES = (
     "lab learn day4 --html thursday.html",
     "lab learn day4 --json | jq '.lessons[].screens[].heading'",
 )
-ROLES: Mapping[str, str] = {
-    "title": "title",
-    "strong": "title",
-    "note": "title",
-    "name": "name",
-    "key": "name",
-    "dim": "dim",
-    "ok": "good",
-}
 
 
 def learn(
@@ -98,11 +88,11 @@ def _contents(lessons: Sequence[Lesson]) -> None:
 
 def _print(lesson: Lesson, screens: Sequence[Screen]) -> None:
     """The pages one after the other, in this terminal's width, colours and signs."""
-    from lab.cli.exercise.reports import width
+    from lab.cli.learn import lines
     from lab.course import typeset
 
     seen = _seen(screens)
-    page = typeset.Page(width() - 1, marked=not coloured())
+    page = lines.page()
     if len(screens) == len(lesson.screens):
         page.paragraph(typeset.inline(page, lesson.title, "title"))
         page.blank()
@@ -112,17 +102,7 @@ def _print(lesson: Lesson, screens: Sequence[Screen]) -> None:
         number = f"{lesson.screens.index(screen) + 1}/{len(lesson.screens)}"
         page.put(typeset.Span("─" * (page.width - len(number) - 1), "dim"), typeset.Span(f" {number}", "dim"))
         typeset.screen(page, screen, seen, typeset.played)
-    _lines(page.lines)
-
-
-def _lines(lines: Iterable[Line]) -> None:
-    from lab.cli.exercise.reports import speaks_unicode
-    from lab.dashboard.glyphs import to_ascii
-
-    unicode = speaks_unicode()
-    for line in lines:
-        told = [(span.text.replace("\N{NO-BREAK SPACE}", " "), ROLES.get(span.style, "plain")) for span in line]
-        out("".join(paint(text if unicode else to_ascii(text), role) for text, role in told).rstrip())
+    lines.show(page.lines)
 
 
 def _seen(screens: Iterable[Screen]) -> Mapping[str, Seen]:

@@ -105,7 +105,7 @@ def explain(question: Question, chosen: Choice, now: Answered) -> None:
     if not chosen.right:
         right = question.right
         out()
-        asking.told(right.says[language()], "good", first=tr("Right is: "), rest="  ")
+        asking.told(tr("Right is: ") + right.says[language()], "good")
         asking.told(right.why[language()])
         if chosen.misconception:
             out(paint(tr("more on this belief: {command}", command=f"lab explain {chosen.misconception[1]}"), "dim"))
