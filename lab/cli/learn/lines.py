@@ -32,7 +32,7 @@ def page() -> Page:
 def show(lines: Iterable[Line], role: str = "plain") -> None:
     """Print them; what has no style of its own is in the colour of `role`."""
     from lab.cli.exercise.reports import speaks_unicode
-    from lab.grading.report.coloured import to_ascii
+    from lab.dashboard.glyphs import to_ascii
 
     unicode = speaks_unicode()
     for line in lines:
