@@ -1,5 +1,5 @@
 """The pictures of the week in the README, from runs that are played for them: `python3 -m docs.pictures`, or with days
-only these. The first picture there is made by hand (`lab.dashboard.picture_of`).
+(and `learn`, the reader of lessons) only these. The first picture there is made by hand (`lab.dashboard.picture_of`).
 
 A picture is the screen at a moment of a scenario, as it was live.
 """
@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab.course import systems
-from lab.dashboard import picture_of
+from lab.dashboard import picture_of, picture_of_lesson
 from lab.journal import query
 from lab.journal.event import Note
 
@@ -41,24 +42,40 @@ MOMENTS = (
 )
 
 
-def draw(moment: Moment, home: Path) -> None:
-    """Play the scenario and write the picture. Raises CalledProcessError if it cannot be played."""
+LEARN = "learn"
+PLAYED, SCREEN = Moment("day3", "consumer-down", 0), "queue-per-subscriber"
+"""What the figures on the lesson's screen are seen in."""
+
+
+def play(moment: Moment, home: Path) -> None:
+    """Play the scenario. Raises CalledProcessError if it cannot be played."""
     chosen = [word for name, value in moment.settings for word in (f"--{name}", value)]
     command = [sys.executable, "-m", "lab", "run", moment.day, "--scenario", moment.scenario, "--json", *chosen]
     subprocess.run(command, env={**os.environ, "LAB_HOME": str(home)}, stdout=subprocess.DEVNULL, check=True)
+
+
+def drawn(moment: Moment, home: Path) -> str:
+    """The screen at that moment of a run that is played for it. Raises CalledProcessError."""
+    play(moment, home)
     (journal,) = home.glob("runs/*/journal.ndjson")
     system = systems.find(moment.day, dict(moment.settings), moment.scenario)
     began = next(event.t for event in query.read(journal) if isinstance(event, Note) and event.topic == "scenario")
-    (DOCS / f"{moment.day}.svg").write_text(picture_of(journal, system, began + moment.at), encoding="utf-8")
+    return picture_of(journal, system, began + moment.at)
+
+
+def lesson(home: Path) -> str:
+    """The screen of a lesson after its demo. Raises CalledProcessError."""
+    play(PLAYED, home)
+    os.environ["LAB_HOME"] = str(home)
+    return picture_of_lesson(PLAYED.day, SCREEN)
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or [moment.day for moment in MOMENTS]
-    for moment in MOMENTS:
-        if moment.day in wanted:
-            with tempfile.TemporaryDirectory() as home:
-                draw(moment, Path(home))
-            print(DOCS / f"{moment.day}.svg")  # noqa: T201
+    pictures = {moment.day: partial(drawn, moment) for moment in MOMENTS} | {LEARN: lesson}
+    for name in sys.argv[1:] or pictures:
+        with tempfile.TemporaryDirectory() as home:
+            (DOCS / f"{name}.svg").write_text(pictures[name](Path(home)), encoding="utf-8")
+        print(DOCS / f"{name}.svg")  # noqa: T201
     return 0
 
 

@@ -54,3 +54,10 @@ def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, in
     from lab.dashboard import entry
 
     return entry.picture_of(journal_path, system, t, size)
+
+
+def picture_of_lesson(day: str, screen: str, size: tuple[int, int] = (120, 40)) -> str:
+    """A screen of a lesson as the reader shows it, with the figures of the runs that are kept, as an SVG image."""
+    from lab.dashboard import entry
+
+    return entry.picture_of_lesson(day, screen, size)

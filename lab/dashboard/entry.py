@@ -85,6 +85,21 @@ def read_lessons(day: str, screen: str) -> int:
     return app.return_code or 0
 
 
+def picture_of_lesson(day: str, screen: str, size: tuple[int, int] = (120, 40)) -> str:
+    """A screen of a lesson as the reader shows it, with the figures of the runs that are kept, as an SVG image."""
+    from lab.dashboard.app import DashboardApp
+    from lab.dashboard.reader import ReaderScreen
+
+    async def draw() -> str:
+        app = DashboardApp(ReaderScreen(day, screen))
+        async with app.run_test(size=size) as pilot:
+            await app.workers.wait_for_complete()
+            await pilot.pause(0.2)
+            return app.export_screenshot(title="lab learn")
+
+    return asyncio.run(draw())
+
+
 def picture_of(journal_path: Path, system: System, t: float, size: tuple[int, int] = (120, 40)) -> str:
     """The screen as it was `t` seconds into a run, as an SVG image of `size` columns and rows; needs no terminal."""
 

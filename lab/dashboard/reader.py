@@ -78,7 +78,8 @@ class ReaderScreen(Screen[None]):
     #lower {{ height: 1fr; }}
     #side {{ width: {SIDE}; border-right: solid $panel; }}
     #side Input {{ display: none; height: 1; border: none; padding: 0 1; background: $panel; }}
-    #side OptionList {{ height: 1fr; border: none; padding: 0; background: $background; }}
+    #side OptionList {{ height: 1fr; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1; }}
+    #side OptionList > .option-list--option-disabled {{ color: $text-primary; text-style: bold; }}
     #scroll {{ width: 1fr; height: 1fr; padding: 1 1 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }}
     #page {{ width: 1fr; }}
     ReaderScreen.-searching #side Input {{ display: block; }}
