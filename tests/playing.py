@@ -66,3 +66,14 @@ def play(
     assert not [note.text for note in told if note.level != "info"]
     assert told[-1].data.get("over")
     return played
+
+
+_PLAYED: dict[tuple[object, ...], Played] = {}
+
+
+def play_once(home: Path, day: str, scenario: str, **settings: str) -> Played:
+    """The same, but what this process has played already is not played again."""
+    asked = (day, scenario, *sorted(settings.items()))
+    if asked not in _PLAYED:
+        _PLAYED[asked] = play(home, day, scenario, **settings)
+    return _PLAYED[asked]

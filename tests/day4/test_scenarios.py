@@ -8,7 +8,7 @@ import pytest
 
 from lab.journal.event import Flow
 from lab.journal.staleness import Staleness
-from tests.playing import Played, play
+from tests.playing import Played, play, play_once
 
 NEGATIVE = 2.0
 """Seconds that the catalog remembers what does not exist."""
@@ -16,7 +16,7 @@ PROTECTED = pytest.mark.parametrize("strategy", ["cache-aside", "read-through", 
 
 
 def test_a_cache_becomes_warm_and_the_origin_is_read_at_most_once_a_miss(tmp_path: Path) -> None:
-    played = play(tmp_path, "day4", "warm-up")
+    played = play_once(tmp_path, "day4", "warm-up")
     (hits,) = played.answers
     assert 50 < float(hits) < 95
     assert 0.5 < float(played.measure("reads_per_miss")) <= 1
@@ -24,7 +24,7 @@ def test_a_cache_becomes_warm_and_the_origin_is_read_at_most_once_a_miss(tmp_pat
 
 
 def test_without_a_cache_each_read_is_the_origins(tmp_path: Path) -> None:
-    played = play(tmp_path, "day4", "warm-up", strategy="none")
+    played = play_once(tmp_path, "day4", "warm-up", strategy="none")
     assert played.answers == [0]
     assert played.measure("lookups") == 0
     assert float(played.measure("origin_reads")) > 100
@@ -38,7 +38,7 @@ def test_single_flight_saves_nine_reads_of_ten_at_least(tmp_path: Path) -> None:
 
 
 def test_who_knows_what_does_not_exist_asks_less(tmp_path: Path) -> None:
-    with_all = play(tmp_path / "a", "day4", "warm-up")
+    with_all = play_once(tmp_path / "a", "day4", "warm-up")
     without = play(tmp_path / "b", "day4", "warm-up", without="negative,jitter")
     assert 0 < float(with_all.measure("ghost_reads")) < float(without.measure("ghost_reads"))
     assert _lives(without) == {10.0}
@@ -47,8 +47,8 @@ def test_who_knows_what_does_not_exist_asks_less(tmp_path: Path) -> None:
 
 
 def test_a_cache_helps_the_median_and_who_misses_waits_for_the_origin(tmp_path: Path) -> None:
-    cached = play(tmp_path / "a", "day4", "warm-up")
-    none = play(tmp_path / "b", "day4", "warm-up", strategy="none")
+    cached = play_once(tmp_path / "a", "day4", "warm-up")
+    none = play_once(tmp_path / "b", "day4", "warm-up", strategy="none")
     assert float(cached.measure("p50", 8)) < float(none.measure("p50", 8)) / 2
     assert float(cached.measure("p99", 8)) > 4 * float(cached.measure("p50", 8))
     assert float(cached.measure("origin_reads", 8)) < 0.7 * float(cached.measure("lookups", 8))
@@ -63,7 +63,7 @@ def test_a_dead_cache_is_no_error_and_leaves_nothing_stale(tmp_path: Path, strat
 
 
 def test_a_frozen_cache_costs_two_tenths_of_a_second(tmp_path: Path) -> None:
-    played = play(tmp_path, "day4", "redis-frozen")
+    played = play_once(tmp_path, "day4", "redis-frozen")
     (half,) = played.answers
     assert 200 <= float(half) < 2000
     assert played.measure("failed") == 0
@@ -74,7 +74,7 @@ def test_a_frozen_cache_costs_two_tenths_of_a_second(tmp_path: Path) -> None:
 
 
 def test_a_client_that_nobody_bounds_waits_as_long_as_the_cache_stands_still(tmp_path: Path) -> None:
-    bounded = play(tmp_path / "a", "day4", "redis-frozen")
+    bounded = play_once(tmp_path / "a", "day4", "redis-frozen")
     default = play(tmp_path / "b", "day4", "redis-frozen", **{"redis-client": "default"})
     assert float(default.answers[0]) > 5 * float(bounded.answers[0])
     assert float(bounded.measure("longest", 10)) < 5
