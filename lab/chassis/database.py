@@ -4,8 +4,10 @@ What is not left to defaults on SQLite, and why:
 
 - WAL: readers do not wait for the writer.
 - `busy_timeout`: a second writer waits its turn instead of failing at once.
-- `BEGIN IMMEDIATE` for every transaction that will write. By default the lock is taken only at the first write, so two
-  transactions can both read the old value first: one update is lost without any error.
+- `BEGIN IMMEDIATE` for every transaction that will write: the lock for writing comes before the first reading. Python's
+  driver by default begins the transaction only at the first write, so what was read before stands outside of it, and an
+  update is lost without any error. After a plain `BEGIN` none is lost, but the second of two that read the same is
+  refused, whatever the timeout says.
 """
 
 from __future__ import annotations

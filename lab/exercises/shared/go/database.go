@@ -15,7 +15,7 @@ import (
 //
 // What is not left to defaults, and why: with WAL readers do not wait for the writer. With a busy timeout a second writer
 // waits its turn instead of failing at once. Each transaction begins IMMEDIATE, with the lock for writing: if it came only
-// with the first write, two could read the old value before, and one update would be lost without any error.
+// with the first write, the second of two that read the same would be refused as locked, whatever the timeout says.
 const settings = "_journal_mode=WAL&_busy_timeout=5000&_txlock=immediate&_foreign_keys=on&_synchronous=NORMAL"
 
 // openDatabase opens what DATABASE_URL names, and creates what there is not yet of the schema.
