@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.course.exercise import DATABASE, Command, Exercise, LearnerService
+from lab.course.links import headings
 from lab.grading.model import Assignment, Branch, Build, Tool
 from lab.system.command import argv
 from lab.system.kinds import engine_kinds
@@ -81,6 +82,7 @@ def assignment(exercise: Exercise, programs: Mapping[str, Source], branch: Branc
         figures=exercise.figures,
         budget=exercise.budget,
         branch=branch,
+        screens=headings([*(one.read for one in exercise.behaviours), *(one.read for one in exercise.wrong)]),
     )
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lab import neighbours
-from lab.course import claims, contract, texts
+from lab.course import claims, contract, links, texts
 from lab.course.beginning import TODO
 from lab.course.exercise import Exercise
 from lab.course.records import written
@@ -37,6 +37,7 @@ def lint(exercise: Exercise, known: Sequence[Exercise]) -> list[str]:
         *_programs(exercise),
         *_killed(exercise),
         *_just(exercise),
+        *_read(exercise),
         *crossings(exercise),
         *_others(exercise, known),
     ]
@@ -202,6 +203,15 @@ def _killed(exercise: Exercise) -> Iterator[str]:
     for behaviour in exercise.behaviours:
         if not behaviour.gold and not any(wrong.fails == behaviour.id for wrong in exercise.wrong):
             yield f"wrong: no wrong service fails {behaviour.id}, so nothing shows that its check can fail"
+
+
+def _read(exercise: Exercise) -> Iterator[str]:
+    leading = {f"exercise.toml: {one.id}": one.read for one in exercise.behaviours}
+    leading |= {f"wrong/{one.name}": one.read for one in exercise.wrong}
+    known = links.headings(leading.values())
+    for place, screen in leading.items():
+        if screen and screen not in known:
+            yield f"{place}: no lesson has the screen {screen}"
 
 
 def _just(exercise: Exercise) -> Iterator[str]:

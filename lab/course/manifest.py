@@ -21,6 +21,7 @@ FORMAT = 1
 
 ID = re.compile(r"day(\d+)\.(\d+)")
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+SCREEN = re.compile(r"day\d+#[a-z0-9]+(-[a-z0-9]+)*")
 KINDS = ("build",)
 ENDPOINTS = ("grpc",)
 """Those that a service may have beside HTTP; each is called like the protocol that it speaks."""
@@ -34,8 +35,8 @@ RUN = ("build", "run")
 PROMISE = ("part", "request", "answers")
 FIGURE = ("name", "better", "ours", "unit", "against", *LANGUAGES)
 REPLY = ("status", "code", "body", *LANGUAGES)
-BEHAVIOUR = ("id", "gold", "needs", "run", "lasts", "lasts_in_the_gate", "en", "uz", "why")
-WRONG = ("fails", "codes", "seen_in", "title", "text")
+BEHAVIOUR = ("id", "gold", "needs", "run", "lasts", "lasts_in_the_gate", "en", "uz", "why", "read")
+WRONG = ("fails", "codes", "read", "seen_in", "title", "text")
 HISTORY = "history.toml"
 """In a wrong service's folder: how the branch came to be (`lab.course.histories`)."""
 BRANCH = re.compile(r"[a-z0-9]+([-/][a-z0-9]+)*")
@@ -338,6 +339,7 @@ def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
                 id=ident,
                 says=reader.text(place, table),
                 why=reader.text(place, table, "why"),
+                read=_screen(reader, place, table),
                 gold=reader.get(place, table, "gold", bool, False),
                 needs=needs,
                 run=reader.get(place, table, "run", str, ""),
@@ -348,6 +350,14 @@ def _behaviours(reader: Reader, data: Table) -> tuple[Behaviour, ...]:
     if all(behaviour.gold for behaviour in found):
         reader.problem("behaviours", "at least one must not be gold")
     return tuple(found)
+
+
+def _screen(reader: Reader, place: str, table: Table) -> str:
+    """The screen of a lesson that treats it; `lab.course.lint` sees whether there is one."""
+    screen = reader.get(place, table, "read", str, "")
+    if screen and not SCREEN.fullmatch(screen):
+        reader.problem(f"{place} read".strip(), f'"{screen}" is not like day5#half-open-probes')
+    return screen
 
 
 def _wrong_services(folder: Path, exercise: Exercise) -> tuple[tuple[WrongService, ...], list[str]]:
@@ -372,7 +382,8 @@ def _wrong_services(folder: Path, exercise: Exercise) -> tuple[tuple[WrongServic
 def _wrong(reader: Reader, path: Path, table: Table, exercise: Exercise) -> WrongService:
     reader.known("", table, WRONG)
     fails, codes = reader.need("", table, "fails", str), reader.words("", table, "codes")
-    if fails and fails not in {behaviour.id for behaviour in exercise.behaviours}:
+    failed = next((behaviour for behaviour in exercise.behaviours if behaviour.id == fails), None)
+    if fails and not failed:
         reader.problem("fails", f'"{fails}" is no behaviour of {exercise.id}')
     if not codes:
         reader.problem("codes", "missing")
@@ -388,6 +399,7 @@ def _wrong(reader: Reader, path: Path, table: Table, exercise: Exercise) -> Wron
         codes=codes,
         title=reader.text("", table, "title"),
         text=reader.text("", table, "text"),
+        read=_screen(reader, "", table) or (failed.read if failed else ""),
         seen_in=seen_in,
     )
 

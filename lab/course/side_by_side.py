@@ -142,6 +142,7 @@ def merged(reports: Sequence[Report], behaviours: Sequence[Behaviour], only: Seq
         findings=tuple(findings[behaviour.id] for behaviour in behaviours if behaviour.id in findings),
         left_out=tuple(behaviour.id for behaviour in behaviours if only and behaviour.id not in only),
         misconceptions={name: title for report in reports for name, title in report.misconceptions.items()},
+        screens={name: heading for report in reports for name, heading in report.screens.items()},
         figures=tuple(figures.values()),
         schedule=next((report.schedule for report in reports if report.schedule), ()),
         logs=logs,

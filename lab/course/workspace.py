@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from lab.course import labtoml, texts
+from lab.course import labtoml, links, texts
 from lab.course.assignment import Source
 from lab.course.exercise import Exercise, LearnerService
 from lab.course.labtoml import Entry, LabToml
@@ -267,10 +267,8 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
     done, home = Done(), workspace.home(exercise)
     home.mkdir(parents=True, exist_ok=True)
     brief = home / brief_name(exercise)
-    if not brief.exists() or _still_ours(
-        brief, lambda said_in: [readme(exercise, said_in, one) for one in ("", *TONGUES)]
-    ):
-        _tell(workspace, brief, readme(exercise, spoken(), language), done)
+    if not brief.exists() or _still_ours(brief, lambda said_in: readmes(exercise, said_in, ("", *TONGUES))):
+        _tell(workspace, brief, *readmes(exercise, spoken(), (language,)), done)
     if not (contract := workspace.folder / CONTRACT).exists() or _still_ours(
         contract, lambda said_in: [rules(said_in)]
     ):
@@ -344,16 +342,20 @@ def reset(workspace: Workspace, exercise: Exercise, language: str = "") -> Done:
     return done
 
 
-def readme(exercise: Exercise, language: str, tongue: str = "") -> str:
-    """The brief for those who write in `tongue`, with a title above it if it has none, and the way to the contract."""
-    brief = texts.brief(exercise, language, tongue).strip()
-    title = "" if brief.startswith("# ") else f"# {exercise.number} {exercise.title[language]}\n\n"
+def readmes(exercise: Exercise, language: str, tongues: Iterable[str]) -> list[str]:
+    """The brief for those who write in each of the `tongues`, with a title above it if it has none, and the ways to the
+    contract and to the lessons."""
+    briefs = [texts.brief(exercise, language, tongue).strip() for tongue in tongues]
+    title = f"# {exercise.number} {exercise.title[language]}\n\n"
     with speaking(language):
         every = tr(
             "What every service keeps to (addresses, health, SIGTERM, log lines): {contract}",
             contract=f"[{CONTRACT}](../../{CONTRACT})",
         )
-    return f"{title}{brief}\n- {every}\n"
+        theory = tr("To read")
+    read = "".join(f"- `lab learn {name}`: {heading}\n" for name, heading in links.screens(exercise, language).items())
+    foot = f"- {every}\n" + (f"\n## {theory}\n\n{read}" if read else "")
+    return [f"{'' if brief.startswith('# ') else title}{brief}\n{foot}" for brief in briefs]
 
 
 def rules(language: str) -> str:

@@ -86,6 +86,7 @@ def grade(
         not_proved=assignment.not_proved,
         not_built=not_built,
         misconceptions=titles(findings, assignment.wrong),
+        screens={one.read: assignment.screens[one.read] for one in findings if one.read in assignment.screens},
         figures=figures,
         schedule=schedule,
         chosen=chosen or Chosen(),

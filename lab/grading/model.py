@@ -31,6 +31,8 @@ class Behaviour:
     id: str
     says: Text
     why: Text
+    read: str = ""
+    """The screen of a lesson that treats it, as `lab learn` takes it: `day5#half-open-probes`."""
     gold: bool = False
     needs: tuple[str, ...] = ()
     run: str = ""
@@ -103,8 +105,8 @@ class Measured:
 class WrongService:
     """A stored, deliberately wrong solution and the misconception it stands for.
 
-    It fails behaviour `fails`, and its failure carries one of `codes`: that is its signature. `seen_in` is the URL of
-    a public project that has it.
+    It fails behaviour `fails`, and its failure carries one of `codes`: that is its signature. `read` is the screen of
+    a lesson that treats it, `seen_in` the URL of a public project that has it.
     """
 
     name: str
@@ -112,6 +114,7 @@ class WrongService:
     codes: tuple[str, ...]
     title: Text
     text: Text
+    read: str = ""
     seen_in: str = ""
 
 
@@ -159,7 +162,7 @@ class Assignment:
 
     `learners` are the services of `system` under test, `stubs` those that the grader itself plays. `budget` is in
     seconds. `branch` is where the programs were committed, if the exercise is graded from a branch. `tools` are
-    programs under test that no run starts.
+    programs under test that no run starts. `screens` are the headings of the screens to read, by their names.
     """
 
     id: str
@@ -176,6 +179,7 @@ class Assignment:
     budget: float = 20.0
     branch: Branch | None = None
     tools: tuple[Tool, ...] = ()
+    screens: Mapping[str, Text] = field(default_factory=dict)
 
     def process(self, name: str) -> str:
         """The process that a check means by a name: of a service with replicas its first instance."""
@@ -213,8 +217,9 @@ class Finding:
 
     `expected` and `got` are in domain words with the learner's own ids and numbers, `code` names the failure for
     programs and for signatures, `reason` says why it is unknown, skipped or an error; `needs` is what a skipped one
-    waits for. `looks_like` are names of wrong services whose signature matches. `command` is a request that shows it,
-    to be pasted, and `service` who is asked by it. A `stormy` one was judged under the report's schedule of faults.
+    waits for. `looks_like` are names of wrong services whose signature matches, `read` is the screen of a lesson that
+    treats the failure. `command` is a request that shows it, to be pasted, and `service` who is asked by it. A `stormy`
+    one was judged under the report's schedule of faults.
     """
 
     behaviour: str
@@ -230,6 +235,7 @@ class Finding:
     story: tuple[Line, ...] = ()
     why: Text = field(default_factory=dict)
     looks_like: tuple[str, ...] = ()
+    read: str = ""
     command: str = ""
     service: str = ""
     stormy: bool = False
@@ -243,8 +249,9 @@ class Report:
     `run` is the run in which it was graded; `beside` are those in which other behaviours of it were, at the same time.
     `tiers` says which engines it met, `left_out` which behaviours nobody asked for, `not_built` why a service could not
     be built, by service. `logs` are the files with what each service wrote, by service; `misconceptions` the titles of
-    those that findings look like, by name. `schedule` are the faults that were planned, in their text form, `chosen`
-    which of them were played if not all were or they were not the seed's own, and `fewest` what a search found.
+    those that findings look like, and `screens` the headings of those to read, by name. `schedule` are the faults that
+    were planned, in their text form, `chosen` which of them were played if not all were or they were not the seed's
+    own, and `fewest` what a search found.
     """
 
     schema: int = SCHEMA
@@ -262,6 +269,7 @@ class Report:
     not_built: Mapping[str, str] = field(default_factory=dict)
     logs: Mapping[str, str] = field(default_factory=dict)
     misconceptions: Mapping[str, Text] = field(default_factory=dict)
+    screens: Mapping[str, Text] = field(default_factory=dict)
     figures: tuple[Measured, ...] = ()
     schedule: tuple[str, ...] = ()
     chosen: Chosen = field(default_factory=Chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lab.grading.model import Finding, Text, WrongService
+from lab.grading.model import Behaviour, Finding, Text, WrongService
 
 MOST = 2
 """Misconceptions that are named of one behaviour: a failure that looks like more of them looks like none."""
@@ -23,6 +23,13 @@ def looks_like(finding: Finding, wrong: Sequence[WrongService]) -> tuple[str, ..
     if len(fitting) > MOST:
         return tuple(namesakes)
     return tuple(dict.fromkeys([*namesakes, *fitting]))
+
+
+def to_read(behaviour: Behaviour, looks_like: Iterable[str], wrong: Sequence[WrongService]) -> str:
+    """The screen that treats a failure: that of what it looks like, if all of that is treated there, else the
+    behaviour's."""
+    screens = {one.read for one in wrong if one.name in looks_like}
+    return screens.pop() if len(screens) == 1 else behaviour.read
 
 
 def titles(findings: Iterable[Finding], wrong: Sequence[WrongService]) -> Mapping[str, Text]:

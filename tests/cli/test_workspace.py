@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 from lab.cli.app import app
 from lab.grading.model import Report
 from lab.locale import speaking
+from tests import toys
 from tests.course import TOY
 from tests.course.test_progress import graded, report
 
@@ -126,6 +128,19 @@ def test_hints_open_one_after_the_other() -> None:
     assert "hint 3 of 3 on C1" in last.stdout
     assert "All hints on C1 are open" in last.stdout
     assert lab("hint", "--step", "4").exit_code == 2
+
+
+@pytest.mark.usefixtures("place")
+def test_a_hint_and_an_explanation_lead_to_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(TOY, tmp_path / "toys" / "day9" / "greeting")
+    with (tmp_path / "toys" / "day9" / "greeting" / "exercise.toml").open("a") as file:
+        file.write('read = "day9#two-are-brighter"\n')
+    monkeypatch.setattr("lab.course.titles.ROOT", tmp_path / "toys")
+    led = "to read: lab learn day9#two-are-brighter  Two lamps are brighter than one"
+    with toys.found():
+        assert led in lab("hint", "--about", "C2").stdout
+        assert led in lab("explain", "always-in-english").stdout
+        assert "to read" not in lab("hint", "--about", "C1").stdout
 
 
 @pytest.mark.usefixtures("place")

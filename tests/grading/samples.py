@@ -182,6 +182,7 @@ CONSUMER = Report(
                 "“Kamida bir marta” degani — xabar yana kelishi mumkin degani. Nima qilganini unutgan servis mijozdan pulni ikki marta oladi.",
             ),
             looks_like=("in-memory-set", "no-dedup"),
+            read="day3#twice-under-one-key",
             command="curl -s http://127.0.0.1:40123/payments?order_id=o-17",
             warnings=("the second delivery came 1.03 s after the first",),
         ),
@@ -207,6 +208,11 @@ CONSUMER = Report(
     ),
     logs={"payments": "runs/0042-day3.3/payments.log"},
     misconceptions={one.name: one.title for one in (LOST_MEMORY, NO_DEDUP)},
+    screens={
+        "day3#twice-under-one-key": _says(
+            "Exactly once is an effect, and one insert decides it", "Aniq bir marta – bu natija, uni bitta insert hal qiladi"
+        )
+    },
     lab="0.4.0",
 )  # fmt: skip
 
@@ -232,6 +238,7 @@ BREAKER = Report(
                 "Endigina o‘nglangan servisni hamma birdan yana yiqitadi.",
             ),
             looks_like=("half-open-flood",),
+            read="day5#half-open-probes",
         ),
         Finding(
             behaviour="C10", gold=True, verdict="pass", seconds=4.1,
@@ -241,6 +248,7 @@ BREAKER = Report(
     not_proved=_says("That its limits suit your traffic.", "Chegaralari aynan sizning trafigingizga mosligi."),
     logs={"gateway": "runs/0043-day5.3/gateway.log"},
     misconceptions={FLOOD.name: FLOOD.title},
+    screens={"day5#half-open-probes": _says("Time proves nothing, one probe does", "Vaqt hech narsani isbotlamaydi")},
     lab="0.4.0",
 )  # fmt: skip
 

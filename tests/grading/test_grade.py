@@ -20,6 +20,7 @@ from lab.system.model import CLIENT, Engine, Link, Service, System
 from tests.runtime.live import marked
 
 TOY = Path(__file__).parent / "toy"
+READ = "day9#there"
 IDS = (
     *("passes", "fails", "times-out", "never", "skipped", "unknown", "crash", "sick", "ours", "faults", "chance"),
     "unproved",
@@ -57,11 +58,13 @@ def assignment() -> Assignment:
         stubs=("users",),
         checks=TOY / "checks.py",
         behaviours=tuple(
-            Behaviour(id=ident, says=text, why=text, needs=("fails",) if ident == "skipped" else ()) for ident in IDS
+            Behaviour(id=ident, says=text, why=text, read=READ, needs=("fails",) if ident == "skipped" else ())
+            for ident in IDS
         ),
+        screens={READ: {"en": "It is there"}, "day9#gone": {"en": "It is gone"}},
         wrong=(
-            WrongService(name="empty", fails="fails", codes=("nothing-there",), title=text, text=text),
-            WrongService(name="uncounted", fails="fails", codes=("no-visit",), title=text, text=text),
+            WrongService(name="empty", fails="fails", codes=("nothing-there",), title=text, text=text, read=READ),
+            WrongService(name="uncounted", fails="fails", codes=("no-visit",), title=text, text=text, read=READ),
         ),
     )
 
@@ -109,6 +112,9 @@ def test_a_failure_is_told_with_its_evidence() -> None:
     assert "GET /nothing -> 404 no_such_thing" in failed.got
     assert failed.code == "nothing-there"
     assert failed.looks_like == ("uncounted",)  # /nothing is not there at all: that looks like nothing
+    assert {one.read for one in report.findings if one.verdict == "fail"} == {READ}
+    assert {one.read for one in report.findings if one.verdict != "fail"} == {""}
+    assert report.screens == {READ: {"en": "It is there"}}
     assert failed.warnings == ("this was to be expected", "nor this: a visit is 201; got 200")
     assert failed.command.startswith("curl -i http://127.0.0.1:")
     assert failed.service == "shop"

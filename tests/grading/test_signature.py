@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.grading.signature import looks_like, titles
+from lab.grading.model import Behaviour
+from lab.grading.signature import looks_like, titles, to_read
 from tests.grading.samples import BREAKER, CONSUMER, FLOOD, LOST_MEMORY, NO_DEDUP
 
 WRONG = (LOST_MEMORY, NO_DEDUP, FLOOD)
@@ -33,6 +34,17 @@ def test_where_many_share_a_code_at_most_its_namesake_is_named() -> None:
 
 def test_only_a_failure_looks_like_one() -> None:
     assert looks_like(replace(DOUBLE, verdict="unknown"), WRONG) == ()
+
+
+def test_what_to_read_is_where_all_that_it_looks_like_is_treated_or_the_behaviour() -> None:
+    behaviour = Behaviour(id="C3", says={}, why={}, read="day3#twice")
+    memory, none = replace(LOST_MEMORY, read="day3#memory"), replace(NO_DEDUP, read="day3#twice")
+    assert to_read(behaviour, ("in-memory-set",), (memory, none)) == "day3#memory"
+    assert to_read(behaviour, ("in-memory-set", "no-dedup"), (memory, none)) == "day3#twice"
+    assert (
+        to_read(behaviour, ("in-memory-set", "no-dedup"), (memory, replace(none, read="day3#memory"))) == "day3#memory"
+    )
+    assert to_read(behaviour, (), (memory, none)) == "day3#twice"
 
 
 def test_titles_of_what_was_named() -> None:

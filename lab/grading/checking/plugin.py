@@ -19,7 +19,7 @@ from lab.grading.checking.expect import Attention, BehaviourFailed, CannotTell
 from lab.grading.evidence.death import broke
 from lab.grading.evidence.story import story
 from lab.grading.model import Assignment, Behaviour, Chosen, Finding, Measured, Verdict
-from lab.grading.signature import MOST, looks_like
+from lab.grading.signature import MOST, looks_like, to_read
 from lab.grading.stage import Stage, Watcher
 from lab.locale import tr
 from lab.system.model import CLIENT
@@ -242,6 +242,7 @@ class Grader:
         gravest = min(outcomes, key=lambda outcome: GRAVITY.index(outcome.verdict))
         assert gravest.finding
         others = [one.finding for one in outcomes if one is not gravest and one.verdict == "fail" and one.finding]
+        named = tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like))[:MOST]
         return replace(
             gravest.finding,
             seconds=round(sum(outcome.seconds for outcome in outcomes), 3),
@@ -249,9 +250,8 @@ class Grader:
                 *gravest.finding.warnings,
                 *(tr("nor this: {expected}; got {got}", expected=one.expected, got=one.got) for one in others),
             ),
-            looks_like=tuple(dict.fromkeys(name for one in (gravest.finding, *others) for name in one.looks_like))[
-                :MOST
-            ],
+            looks_like=named,
+            read=to_read(behaviour, named, self.assignment.wrong) if gravest.verdict == "fail" else "",
         )
 
     def _behaviour(self, ident: str) -> Behaviour:

@@ -158,6 +158,9 @@ def _failure(report: Report, finding: Finding, language: str) -> str:
     for name in finding.looks_like:
         title = said(report.misconceptions.get(name, {}), language) or name
         facts.append((label("like", language), f"{_text(title)} <code>lab explain {_text(name)}</code>"))
+    if finding.read:
+        heading = said(report.screens.get(finding.read, {}), language)
+        facts.append((label("read", language), f"{_text(heading)} <code>lab learn {_text(finding.read)}</code>"))
     facts += [(label("note", language), _text(warning)) for warning in finding.warnings]
     if commands := [f"<code>{escape(visible(command))}</code>" for command in to_try(report, finding)]:
         between = f'<br><span class="dim">{_text(elsewhere(finding, language))}</span><br>'

@@ -82,6 +82,7 @@ def _words(report: Report, finding: Finding, language: str) -> list[str]:
         "got": finding.got,
         "why": said(finding.why, language),
         "like": ", ".join(finding.looks_like),
+        "read": f"lab learn {finding.read}" if finding.read else "",
         "replay": replayed(report, finding),
     }
     told = [f"{label(key, language)}: {text}" for key, text in lines.items() if text]

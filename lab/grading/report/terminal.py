@@ -21,7 +21,7 @@ WIDE = 72
 INDENT = 2
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 LANES = ("wire", "fault", "log", "process", "check")
-FULL_LABELS = ("expected", "got", "story", "why", "like", "try", "replay", "fewest", "log", "hint", "note")
+FULL_LABELS = ("expected", "got", "story", "why", "like", "read", "try", "replay", "fewest", "log", "hint", "note")
 
 
 def render(
@@ -166,12 +166,9 @@ class _Page:
         self._told("why", said(finding.why, language))
         for number, name in enumerate(finding.looks_like):
             title = said(report.misconceptions.get(name, {}), language)
-            shown, command = label("titled", language, title=title) if title else name, f"lab explain {name}"
-            if self._hang + cell_len(shown) + 2 + cell_len(command) <= self._sheet.width:
-                self._label("" if number else "like", [(f"{shown}  ", "warn"), (command, "name")])
-            else:
-                self._label("" if number else "like", [(shown, "warn")])
-                self._sheet.verbatim([(command, "name")], hang=self._hang)
+            self._titled("" if number else "like", title or name, f"lab explain {name}", "warn")
+        if finding.read:
+            self._titled("read", said(report.screens.get(finding.read, {}), language), f"lab learn {finding.read}")
         for warning in finding.warnings:
             self._told("note", warning, "warn")
         for number, command in enumerate(commands := to_try(report, finding)):
@@ -288,6 +285,15 @@ class _Page:
     def _told(self, key: str, text: str, tone: Tone = "plain") -> None:
         if text:
             self._label(key, [(one_line(text), tone)])
+
+    def _titled(self, key: str, title: str, command: str, tone: Tone = "plain") -> None:
+        """What stands under a title, with the command that shows it: beside it if there is room, else below."""
+        shown = one_line(label("titled", self._language, title=title)) if title else ""
+        if self._hang + cell_len(shown) + 2 + cell_len(command) <= self._sheet.width:
+            self._label(key, [(f"{shown}  " if shown else "", tone), (command, "name")])
+        else:
+            self._label(key, [(shown, tone)])
+            self._sheet.verbatim([(command, "name")], hang=self._hang)
 
     def _label(self, key: str, words: Words) -> None:
         if self._narrow:

@@ -20,6 +20,7 @@ LABELS: Mapping[str, str] = {
     "story": mark("story"),
     "why": mark("why it matters"),
     "like": mark("looks like"),
+    "read": mark("to read"),
     "titled": mark("“{title}”"),
     "try": mark("try it"),
     "elsewhere": mark("and in another terminal, after the URL=... that it prints:"),

@@ -87,6 +87,7 @@ def test_what_was_said_is_no_markup() -> None:
         command=evil,
         warnings=(evil,),
         looks_like=(evil,),
+        read=evil,
         story=(replace(CONSUMER.findings[1].story[0], what=evil, who=evil),),
     )
     other = replace(CONSUMER.findings[4], reason=evil)

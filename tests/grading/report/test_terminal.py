@@ -50,6 +50,7 @@ def test_a_failure_is_told_in_the_agreed_order() -> None:
     parts = [
         "day3.3 C3  The broker delivers", "FAIL  3.2 s  seed 81", "order o-17 is charged 1 time", "2 charges: pay-0031",
         "publish order.created", "LOST", "REDELIVERED", "← here", "At-least-once delivery", "lab explain in-memory-set",
+        "“Exactly once is an effect, and one insert decides it”", "lab learn day3#twice-under-one-key",
         "lab check day3.3 --seed 81 --behaviour C3", "runs/0042-day3.3/payments.log:3", "lab hint day3.3",
         "must 1 of 4", "lab watch",
     ]  # fmt: skip
