@@ -268,7 +268,7 @@ def start(workspace: Workspace, exercise: Exercise, language: str = "", *, carry
     home.mkdir(parents=True, exist_ok=True)
     brief = home / brief_name(exercise)
     if not brief.exists() or _still_ours(brief, lambda said_in: readmes(exercise, said_in, ("", *TONGUES))):
-        _tell(workspace, brief, *readmes(exercise, spoken(), (language,)), done)
+        _tell(workspace, brief, readmes(exercise, spoken(), (language,))[0], done)
     if not (contract := workspace.folder / CONTRACT).exists() or _still_ours(
         contract, lambda said_in: [rules(said_in)]
     ):

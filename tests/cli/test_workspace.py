@@ -136,11 +136,11 @@ def test_a_hint_and_an_explanation_lead_to_the_screen(tmp_path: Path, monkeypatc
     with (tmp_path / "toys" / "day9" / "greeting" / "exercise.toml").open("a") as file:
         file.write('read = "day9#two-are-brighter"\n')
     monkeypatch.setattr("lab.course.titles.ROOT", tmp_path / "toys")
-    led = "to read: lab learn day9#two-are-brighter  Two lamps are brighter than one"
+    led = "read: lab learn day9#two-are-brighter: Two lamps are brighter than one"
     with toys.found():
         assert led in lab("hint", "--about", "C2").stdout
         assert led in lab("explain", "always-in-english").stdout
-        assert "to read" not in lab("hint", "--about", "C1").stdout
+        assert "lab learn" not in lab("hint", "--about", "C1").stdout
 
 
 @pytest.mark.usefixtures("place")

@@ -30,7 +30,8 @@ def explain(
 
     What people think, why it fails, what to do instead, and where it was seen.
     """
-    from lab.course import catalog, links
+    from lab.cli.learn import asking
+    from lab.course import catalog
 
     spoken = language()
     exercises = catalog.exercises()
@@ -38,7 +39,6 @@ def explain(
     if not found:
         names = {wrong.name for exercise in exercises for wrong in exercise.wrong}
         raise unknown("misconception", misconception, names, next=tr("Tab after lab explain lists them all"))
-    headings = links.headings(wrong.read for _, wrong in found)
     width = min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else WIDEST
     for number, (exercise, wrong) in enumerate(found):
         if number:
@@ -48,7 +48,6 @@ def explain(
         behaviour = exercise.behaviour(wrong.fails)
         out()
         out(textwrap.fill(f"{exercise.id} {behaviour.id}: {behaviour.says[spoken]}", width, subsequent_indent="  "))
-        if wrong.read in headings:
-            out(tr("to read: {command}", command=f"lab learn {wrong.read}") + f"  {headings[wrong.read][spoken]}")
+        asking.to_read(wrong.read)
         if wrong.seen_in:
             out(tr("seen in {seen_in}", seen_in=wrong.seen_in))

@@ -28,7 +28,8 @@ def hint(
     It is on the first behaviour that failed. There are three on each: a question, where to look, nearly the code.
     """
     from lab.cli.exercise import learner
-    from lab.course import branches, hints, links
+    from lab.cli.learn import asking
+    from lab.course import branches, hints
 
     here = learner.workspace()
     asked = learner.chosen(here, exercise, graded=True)
@@ -44,8 +45,7 @@ def hint(
         )
     )
     out(f"\n{_shown(opened.text)}\n")
-    for name, heading in links.headings(asked.behaviour(one).read for one in opened.behaviours).items():
-        out(paint(tr("to read: {command}", command=f"lab learn {name}") + f"  {heading[language()]}", "dim"))
+    asking.to_read(*(asked.behaviour(one).read for one in opened.behaviours))
     command = f"lab hint {asked.number}" + (f" --about {about}" if about else "")
     if opened.again:
         out(

@@ -139,11 +139,14 @@ def _ask(card: Card, shown: list[WrongService]) -> None:
 
 
 def _tell(card: Card, chosen: WrongService, again: date, left: int) -> None:
+    from lab.cli.learn import asking
+
     right = chosen.name == card.wrong.name
     out(paint(tr("Right.") if right else tr("Not that: “{title}”", title=card.wrong.title[language()]), _role(right)))
     out(" ".join(card.wrong.text[language()].split()))
     behaviour = card.exercise.behaviour(card.wrong.fails)
     out(paint(f"{card.exercise.id} {behaviour.id}: {behaviour.says[language()]}", "dim"))
+    asking.to_read(card.wrong.read)
     out(tr("It comes back on {day}.", day=again))
     _left(left)
 

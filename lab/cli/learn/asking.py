@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from lab.cli.output import out, paint
-from lab.locale import tr
+from lab.locale import language, tr
 
 if TYPE_CHECKING:
     from datetime import date
@@ -59,6 +59,14 @@ def answer_to(count: int) -> list[int] | None:
 def verdict(right: bool) -> None:
     """Whether it was right, on a line of its own."""
     out(paint(tr("Right.") if right else tr("Not that."), "good" if right else "bad"))
+
+
+def to_read(*screens: str) -> None:
+    """Where to read of it: the screens of these names, as far as there are any."""
+    from lab.course.links import headings
+
+    for name, heading in headings(screens).items():
+        told(tr("read: {command}", command=f"lab learn {name}: {heading[language()]}"), "dim")
 
 
 def coming(due: date | None) -> None:

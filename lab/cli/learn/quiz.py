@@ -109,7 +109,7 @@ def explain(question: Question, chosen: Choice, now: Answered) -> None:
         asking.told(right.why[language()])
         if chosen.misconception:
             out(paint(tr("more on this belief: {command}", command=f"lab explain {chosen.misconception[1]}"), "dim"))
-    out(paint(tr("read: {command}", command=f"lab learn {question.read}"), "dim"))
+    asking.to_read(question.read)
     asking.coming(now.due)
 
 
