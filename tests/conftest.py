@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import prometheus_client
@@ -77,6 +78,10 @@ LONGEST = (
 )
 """Files that take long come first: one that is begun last is what all others are waited with for."""
 
+SAMPLE = "LAB_PLAYS"
+"""Set to a seed, it halves the plays that differ only in their settings; CI does so, with a seed of the commit."""
+PLAYS = ("test_scenarios.py", "test_native.py")
+
 
 def pytest_xdist_auto_num_workers() -> int:
     return WAITING * (os.cpu_count() or 1)
@@ -85,6 +90,18 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {HERE / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    if seed := os.environ.get(SAMPLE):
+        items[:] = _sampled(items, random.Random(seed))
+
+
+def _sampled(items: Sequence[pytest.Item], chance: random.Random) -> list[pytest.Item]:
+    """All items, but of each play with several settings only half of these, and one at least."""
+    alike: dict[str, list[str]] = {}
+    for item in items:
+        if item.path.name in PLAYS:
+            alike.setdefault(item.nodeid.partition("[")[0], []).append(item.nodeid)
+    kept = {one for same in alike.values() for one in chance.sample(same, (len(same) + 1) // 2)}
+    return [item for item in items if item.path.name not in PLAYS or item.nodeid in kept]
 
 
 def pytest_configure() -> None:
