@@ -20,7 +20,14 @@ LAB = str(Path(sys.executable).parent / "lab")
 
 def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Those that still run; a zombie only waits for somebody to ask how it ended."""
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+    def runs(one: psutil.Process) -> bool:
+        try:
+            return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:  # it has ended between the two
+            return False
+
+    return [one for one in processes if runs(one)]
 
 
 class Lab:
