@@ -24,7 +24,7 @@ from lab.wire.kafka.request import Request
 MOST_RECORDS = 1_000
 """Records of one request or answer of which each has a Flow of its own."""
 
-OTHERS_FIRST = 0.2
+OTHERS_FIRST = 0.05
 """Seconds for which the leader of a group waits for its answer. Once it has shared the partitions out, a broker gives
 theirs also to those who ask later. librdkafka's mock cluster refuses them, so a client that shares out at once would
 leave the others behind again and again."""
